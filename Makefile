@@ -1,0 +1,59 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/.setup-done
+
+ACCOUNTS ?=
+CONTACT ?= security
+SCENARIO ?=
+ONCE ?=
+
+.PHONY: help setup run test test-all check format lock docs clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(SETUP) ## Make the environment .venv, with the command contactsync in it
+
+$(SETUP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "contactsync needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(SETUP) ## Change a contact in a simulated organization and watch it reach every account (ACCOUNTS=200 CONTACT=primary SCENARIO=file.yaml ONCE=1)
+	@exec $(BIN)/contactsync demo --contact $(CONTACT) $(if $(ACCOUNTS),--accounts $(ACCOUNTS)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ONCE),--once)
+
+test: $(SETUP) ## Run the tests: unit, property, contract, integration, sandbox, end to end
+	$(BIN)/python -m pytest
+
+test-all: $(SETUP) ## Run the tests and those that take longer
+	$(BIN)/python -m pytest --long
+
+check: $(SETUP) ## Format, lint, types, layers, templates, fast tests, generated docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint infra/*.yaml
+	$(BIN)/python -m pytest tests/unit tests/property tests/integration -q
+
+format: $(SETUP) ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+docs: $(SETUP) ## Write the generated pages under docs/
+	$(BIN)/python -m contactsync.cli.reference docs/commands.md
+
+lock: ## Pin all dependencies anew, with hashes
+	$(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	cd requirements && for name in dev bootstrap; do \
+	  UV_CUSTOM_COMPILE_COMMAND="make lock" ../.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --constraint mwaa-3.3.1.txt $$name.in --output-file $$name.txt; done
+
+clean: ## Remove the environment and everything that runs and tests left
+	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,1 @@
+"""Adapters: the only readers of AWS response shapes and error codes, one file each."""

@@ -1,0 +1,65 @@
+"""DynamoDB items: plain Python values in, plain Python values out."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from contactsync.aws.error_codes import translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+
+def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return DynamoDB's form; None is left out, floats become decimals, tuples become lists."""
+    return {name: _serializer.serialize(_storable(value)) for name, value in values.items() if value is not None}
+
+
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain values; whole numbers as int, others as float."""
+    return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401 -- any JSON-like value
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, datetime):
+        return to_text(value)
+    if isinstance(value, Mapping):
+        return {str(key): _storable(part) for key, part in value.items() if part is not None}
+    if isinstance(value, (list, tuple)):
+        return [_storable(part) for part in value]
+    return value
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON-like value
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value
+
+
+def to_text(moment: datetime) -> str:
+    """Return a UTC time as text of fixed width, so that text order is time order."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def to_moment(text: str) -> datetime:
+    """Read what `to_text` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+
+
+def query(client: "DynamoDBClient", **parameters: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -- boto3's own keywords
+    """Yield the plain items of every page of a query."""
+    with translated("Query"):
+        for page in client.get_paginator("query").paginate(**parameters):
+            yield from map(from_item, page["Items"])

@@ -1,0 +1,168 @@
+"""The items of sync operations and account outcomes in the state table (docs/data.md)."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from contactsync.aws.items import to_moment
+from contactsync.contacts import ContactType
+from contactsync.sync.operation import (
+    AccountOutcome,
+    Attempt,
+    OperationStatus,
+    OutcomeDetail,
+    OutcomeStatus,
+    SyncOperation,
+    TypePlan,
+)
+
+PARTITIONS: Final = 10
+"""The outcomes of an operation are spread by the last digit of the account id, so that no partition is hot."""
+
+ALL_OPERATIONS: Final = "all"
+
+
+def operation_key(sync_id: str) -> dict[str, str]:
+    """Return the key of an operation."""
+    return {"pk": f"OPERATION#{sync_id}", "sk": "OPERATION"}
+
+
+def generation_key(contact_type: ContactType) -> dict[str, str]:
+    """Return the key of a contact type's generation counter."""
+    return {"pk": f"GENERATION#{contact_type}", "sk": "GENERATION"}
+
+
+def outcome_partition(sync_id: str, digit: int | str) -> str:
+    """Return the partition of the outcomes whose account ids end in this digit."""
+    return f"OUTCOMES#{sync_id}#{digit}"
+
+
+def outcome_key(sync_id: str, account_id: str, contact_type: ContactType) -> dict[str, str]:
+    """Return the key of one outcome."""
+    return {"pk": outcome_partition(sync_id, account_id[-1]), "sk": f"{account_id}#{contact_type}"}
+
+
+def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
+    """Return an operation's item; it alone carries the keys of the time and status indexes."""
+    return {
+        **operation_key(operation.sync_id),
+        "operations": ALL_OPERATIONS,
+        "operation_time": operation.timestamp,
+        "operation_status": operation.status,
+        "sync_id": operation.sync_id,
+        "dag_run_id": operation.dag_run_id,
+        "initiating_user": operation.initiating_user,
+        "source_account": operation.source_account,
+        "plans": {contact_type: _plan_map(plan) for contact_type, plan in operation.plans.items()},
+        "config_version": operation.config_version,
+        "generation": highest_generation(operation),
+        "dry_run": operation.dry_run,
+        "reason": operation.reason,
+        "event_id": operation.event_id,
+        "note": operation.note,
+        "counts": operation.counts,
+        "finished": operation.finished,
+        "expires_at": expires_at,
+    }
+
+
+def highest_generation(operation: SyncOperation) -> int:
+    """Return the greatest generation that the operation raised; 0 when it raised none."""
+    return max((plan.generation or 0 for plan in operation.plans.values()), default=0)
+
+
+def _plan_map(plan: TypePlan) -> dict[str, Any]:
+    return {
+        "generation": plan.generation,
+        "absent": plan.absent,
+        "approved": plan.approved,
+        "fingerprints": plan.fingerprints,
+    }
+
+
+def operation_from(item: dict[str, Any]) -> SyncOperation:
+    """Read what `operation_item` wrote."""
+    return SyncOperation(
+        sync_id=item["sync_id"],
+        dag_run_id=item["dag_run_id"],
+        timestamp=to_moment(item["operation_time"]),
+        initiating_user=item["initiating_user"],
+        source_account=item["source_account"],
+        # A DynamoDB map has no order; contact types keep theirs.
+        plans={t: _plan_from(item["plans"][t]) for t in ContactType if t in item["plans"]},
+        config_version=item["config_version"],
+        status=OperationStatus(item["operation_status"]),
+        dry_run=item["dry_run"],
+        reason=item.get("reason"),
+        event_id=item.get("event_id"),
+        note=item.get("note"),
+        counts=item["counts"],
+        finished=_moment_or_none(item.get("finished")),
+    )
+
+
+def _plan_from(item: dict[str, Any]) -> TypePlan:
+    return TypePlan(item.get("generation"), item["absent"], item["approved"], item["fingerprints"])
+
+
+def outcome_item(sync_id: str, outcome: AccountOutcome, expires_at: int) -> dict[str, Any]:
+    """Return an outcome's item; it enters the index by account when it is settled and so has a time."""
+    return {
+        **outcome_key(sync_id, outcome.account_id, outcome.contact_type),
+        "sync_id": sync_id,
+        "account_id": outcome.account_id,
+        "account_name": outcome.account_name,
+        "contact_type": outcome.contact_type,
+        "outcome_status": outcome.status,
+        "detail": outcome.detail,
+        "changed_fields": outcome.changed_fields,
+        "generation": outcome.generation,
+        "error_code": outcome.error_code,
+        "error_message": outcome.error_message,
+        "retry_count": outcome.retry_count,
+        "attempts": [_attempt_map(attempt) for attempt in outcome.attempts],
+        "outcome_time": outcome.timestamp,
+        "expires_at": expires_at,
+    }
+
+
+def _attempt_map(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "try_number": attempt.try_number,
+        "started": attempt.started,
+        "ended": attempt.ended,
+        "status": attempt.status,
+        "detail": attempt.detail,
+        "error_code": attempt.error_code,
+    }
+
+
+def outcome_from(item: dict[str, Any]) -> AccountOutcome:
+    """Read what `outcome_item` wrote."""
+    return AccountOutcome(
+        account_id=item["account_id"],
+        account_name=item["account_name"],
+        contact_type=ContactType(item["contact_type"]),
+        status=OutcomeStatus(item["outcome_status"]),
+        detail=OutcomeDetail(item["detail"]) if "detail" in item else None,
+        changed_fields=tuple(item["changed_fields"]),
+        generation=item.get("generation"),
+        error_code=item.get("error_code"),
+        error_message=item.get("error_message"),
+        attempts=tuple(_attempt_from(attempt) for attempt in item["attempts"]),
+        timestamp=_moment_or_none(item.get("outcome_time")),
+    )
+
+
+def _attempt_from(item: dict[str, Any]) -> Attempt:
+    return Attempt(
+        try_number=item["try_number"],
+        started=to_moment(item["started"]),
+        ended=to_moment(item["ended"]),
+        status=OutcomeStatus(item["status"]),
+        detail=OutcomeDetail(item["detail"]),
+        error_code=item.get("error_code"),
+    )
+
+
+def _moment_or_none(text: str | None) -> datetime | None:
+    return to_moment(text) if text else None

@@ -1,0 +1,240 @@
+"""The state table: sync operations, their outcomes and the generation counters."""
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from contactsync.aws.desired_contacts_table import desired_item
+from contactsync.aws.error_codes import translated
+from contactsync.aws.items import from_item, query, to_item
+from contactsync.aws.operation_items import (
+    ALL_OPERATIONS,
+    PARTITIONS,
+    generation_key,
+    operation_from,
+    operation_item,
+    operation_key,
+    outcome_from,
+    outcome_item,
+    outcome_partition,
+)
+from contactsync.contacts import ContactType
+from contactsync.errors import StateConflictError
+from contactsync.sync.desired import DesiredContact
+from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
+from contactsync.sync.ports import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BATCH: Final = 25
+"""The most items that BatchWriteItem takes."""
+
+NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR generation <= :generation"
+NO_NEWER_DESIRED: Final = "attribute_not_exists(contact_type) OR generation < :generation"
+
+
+class DynamoDbOperations:
+    """Operations and outcomes, stored with conditions and read consistently from the base table."""
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        *,
+        state_table: str,
+        desired_contacts_table: str,
+        retention_days: int,
+        conflict_tries: int,
+        clock: Clock,
+    ) -> None:
+        """Take the tables' names; all items of an operation expire `retention_days` after it began."""
+        self._client = client
+        self._table = state_table
+        self._desired_table = desired_contacts_table
+        self._retention = timedelta(days=retention_days)
+        self._tries = conflict_tries
+        self._clock = clock
+
+    def raise_generation(self, contact_type: ContactType) -> int:
+        """Count up atomically; a lost answer only leaves a gap."""
+        with translated("UpdateItem"):
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=to_item(generation_key(contact_type)),
+                UpdateExpression="ADD generation :one",
+                ExpressionAttributeValues=to_item({":one": 1}),
+                ReturnValues="UPDATED_NEW",
+            )
+        return int(from_item(answer["Attributes"])["generation"])
+
+    def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
+        """Store all in one transaction, without the desired contacts that a later plan has overtaken."""
+        token = secrets.token_hex(16)
+        remaining = list(desired)
+        attempts = Retrying(
+            retry=retry_if_result(lambda stored: not stored),
+            stop=stop_after_attempt(self._tries),
+            wait=wait_random_exponential(multiplier=0.1, max=2),
+            sleep=self._clock.sleep,
+        )
+        try:
+            attempts(self._try_storing, operation, remaining, token)
+        except RetryError:
+            raise StateConflictError(item=f"Sync operation {operation.sync_id}", tries=self._tries) from None
+
+    def _try_storing(self, operation: SyncOperation, desired: list[DesiredContact], token: str) -> bool:
+        writes = [self._put_operation(operation, token), *(self._put_desired(contact, token) for contact in desired)]
+        with translated("TransactWriteItems"):
+            try:
+                self._client.transact_write_items(TransactItems=writes)
+            except self._client.exceptions.TransactionCanceledException as error:
+                if self._is_ours(operation.sync_id, token):
+                    return True
+                _drop_overtaken(desired, error)
+                return False
+        return True
+
+    def _put_operation(self, operation: SyncOperation, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
+        item = {**operation_item(operation, self._expiry(operation)), "token": token}
+        return self._put(self._table, item, NOT_PLANNED_LATER)
+
+    def _put_desired(self, contact: DesiredContact, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
+        return self._put(self._desired_table, {**desired_item(contact), "token": token}, NO_NEWER_DESIRED)
+
+    def _put(self, table: str, item: dict[str, Any], condition: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
+        return {
+            "Put": {
+                "TableName": table,
+                "Item": to_item(item),
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": to_item({":generation": item["generation"]}),
+            }
+        }
+
+    def _is_ours(self, sync_id: str, token: str) -> bool:
+        """Tell whether the SDK repeated a transaction whose first answer was lost."""
+        item = self._read(operation_key(sync_id))
+        return item is not None and item.get("token") == token
+
+    def get(self, sync_id: str) -> SyncOperation | None:
+        """Return an operation, read consistently."""
+        item = self._read(operation_key(sync_id))
+        return operation_from(item) if item else None
+
+    def finish(self, operation: SyncOperation) -> None:
+        """Store how the operation ended; repeating it, as a cleared report does, stores the newer end."""
+        values = {
+            ":status": operation.status,
+            ":counts": operation.counts,
+            ":finished": operation.finished,
+        }
+        with translated("UpdateItem"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item(operation_key(operation.sync_id)),
+                UpdateExpression="SET operation_status = :status, counts = :counts, finished = :finished",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues=to_item(values),
+            )
+
+    def expect_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Store outcomes in batches, except those that are there already."""
+        stored = {outcome.key for outcome in self.outcomes(operation.sync_id)}
+        missing = (self._outcome_item(operation, outcome) for outcome in outcomes if outcome.key not in stored)
+        while batch := list(islice(missing, BATCH)):
+            self._write_batch(batch)
+
+    def _write_batch(self, items: list[dict[str, Any]]) -> None:
+        """Write up to 25 items; DynamoDB may leave some over, which are written again."""
+        requests: Any = {self._table: [{"PutRequest": {"Item": item}} for item in items]}
+        attempts = Retrying(
+            retry=retry_if_result(bool),
+            stop=stop_after_attempt(self._tries),
+            wait=wait_random_exponential(multiplier=0.1, max=2),
+            sleep=self._clock.sleep,
+        )
+
+        def write() -> bool:
+            nonlocal requests
+            with translated("BatchWriteItem"):
+                requests = self._client.batch_write_item(RequestItems=requests)["UnprocessedItems"]
+            return bool(requests)
+
+        try:
+            attempts(write)
+        except RetryError:
+            raise StateConflictError(item=f"Table {self._table}", tries=self._tries) from None
+
+    def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
+        """Replace one outcome."""
+        with translated("PutItem"):
+            self._client.put_item(TableName=self._table, Item=self._outcome_item(operation, outcome))
+
+    def _outcome_item(self, operation: SyncOperation, outcome: AccountOutcome) -> dict[str, Any]:
+        return to_item(outcome_item(operation.sync_id, outcome, self._expiry(operation)))
+
+    def outcomes_of(self, sync_id: str, account_id: str) -> Mapping[ContactType, AccountOutcome]:
+        """Return the outcomes of one account by contact type."""
+        items = query(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :account)",
+            ExpressionAttributeValues=to_item(
+                {":pk": outcome_partition(sync_id, account_id[-1]), ":account": f"{account_id}#"}
+            ),
+            ConsistentRead=True,
+        )
+        outcomes = map(outcome_from, items)
+        return {outcome.contact_type: outcome for outcome in outcomes}
+
+    def outcomes(self, sync_id: str) -> Iterator[AccountOutcome]:
+        """Return every outcome, partition by partition and page by page."""
+        return chain.from_iterable(self._partition(sync_id, digit) for digit in range(PARTITIONS))
+
+    def _partition(self, sync_id: str, digit: int) -> Iterator[AccountOutcome]:
+        items = query(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=to_item({":pk": outcome_partition(sync_id, digit)}),
+            ConsistentRead=True,
+        )
+        return map(outcome_from, items)
+
+    def recent(self, *, limit: int, status: OperationStatus | None = None) -> list[SyncOperation]:
+        """Return the newest operations first, of all or of one status; an index, so it may lag by a moment."""
+        index, key, value = (
+            ("operations_by_status", "operation_status", str(status))
+            if status
+            else ("operations_by_time", "operations", ALL_OPERATIONS)
+        )
+        items = query(
+            self._client,
+            TableName=self._table,
+            IndexName=index,
+            KeyConditionExpression=f"{key} = :value",
+            ExpressionAttributeValues=to_item({":value": value}),
+            ScanIndexForward=False,
+            PaginationConfig={"MaxItems": limit},
+        )
+        return [operation_from(item) for item in items]
+
+    def _read(self, key: dict[str, str]) -> dict[str, Any] | None:
+        with translated("GetItem"):
+            answer = self._client.get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
+        return from_item(answer["Item"]) if "Item" in answer else None
+
+    def _expiry(self, operation: SyncOperation) -> int:
+        return int((operation.timestamp + self._retention).timestamp())
+
+
+def _drop_overtaken(desired: list[DesiredContact], error: ClientError) -> None:
+    """Remove the desired contacts whose condition failed: a later plan has stored a newer one."""
+    reasons = error.response.get("CancellationReasons", [])[1:]
+    overtaken = [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
+    desired[:] = [c for c, late in zip(desired, overtaken, strict=True) if not late]

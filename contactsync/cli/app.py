@@ -1,0 +1,29 @@
+"""The command contactsync: its groups, and how errors end it."""
+
+import sys
+
+import typer
+
+from contactsync.cli import config, demo, reports, sandbox
+from contactsync.errors import ContactSyncError
+
+app = typer.Typer(
+    name="contactsync",
+    help="Keeps the contacts of every AWS member account equal to those of the management account.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.add_typer(config.app, name="config")
+app.add_typer(sandbox.app, name="sandbox")
+app.command("report")(reports.report)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run a command; exit codes: 0 fine, 1 failed (one sentence on stderr), 2 wrong usage, 3 differences found."""
+    try:
+        app()
+    except ContactSyncError as error:
+        sys.stderr.write(f"contactsync: {error}\n")
+        sys.exit(1)

@@ -1,0 +1,167 @@
+"""Contacts of an AWS account: what they hold, when they are valid, and how two of them differ."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_pascal
+
+from contactsync.errors import SourceContactInvalidError
+
+
+class ContactType(StrEnum):
+    """The four contacts that AWS keeps for an account."""
+
+    PRIMARY = "primary"
+    BILLING = "billing"
+    OPERATIONS = "operations"
+    SECURITY = "security"
+
+
+# AWS documents its patterns for ASCII; Python's \w and \d would also accept other scripts' letters and digits.
+_EMAIL = re.compile(r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*", re.ASCII)
+_ALTERNATE_PHONE = re.compile(r"[\s0-9()+-]+", re.ASCII)
+_PRIMARY_PHONE = re.compile(r"[+][\s0-9()-]+", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+
+STATE_REQUIRED_COUNTRIES: Final = frozenset({"US", "CA", "GB", "DE", "JP", "IN", "BR"})
+"""Countries for which AWS requires StateOrRegion (FACTS 1.1; Account Management API, ContactInformation)."""
+
+
+def _matching(pattern: re.Pattern[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            message = "does not match the documented pattern"
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
+Text20 = Annotated[str, Field(min_length=1, max_length=20)]
+Text50 = Annotated[str, Field(min_length=1, max_length=50)]
+Text60 = Annotated[str, Field(min_length=1, max_length=60)]
+Text64 = Annotated[str, Field(min_length=1, max_length=64)]
+Text256 = Annotated[str, Field(min_length=1, max_length=256)]
+Country = Annotated[str, _matching(_COUNTRY)]
+Email = Annotated[str, Field(max_length=254), _matching(_EMAIL)]
+PrimaryPhone = Annotated[str, Field(max_length=20), _matching(_PRIMARY_PHONE)]
+AlternatePhone = Annotated[str, Field(max_length=25), _matching(_ALTERNATE_PHONE)]
+
+
+class Contact(BaseModel):
+    """Hold the values of one contact, normalised; its repr and its validation errors never show them.
+
+    Normalised means: surrounding white space is gone, and an empty value is the same as an absent one, because AWS
+    refuses empty values (the least length is 1). Fields carry AWS's names as aliases.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_pascal, populate_by_name=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _normalised(cls, data: Any) -> Any:  # noqa: ANN401 -- pydantic hands over whatever it was given
+        return _normalise(data) if isinstance(data, Mapping) else data
+
+    @classmethod
+    def observed(cls, values: Mapping[str, str]) -> Self:
+        """Take what an account has as it is: it may date from before today's limits, and is only compared."""
+        known = {field.alias for field in cls.model_fields.values()}
+        kept: Any = {name: value for name, value in _normalise(values).items() if name in known}
+        return cast("Self", cls.model_construct(**kept))
+
+    def values(self) -> dict[str, str]:
+        """Return the present values by AWS's field names: personal data, for AWS and the desired contacts only."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+    def __str__(self) -> str:
+        """Name the class only, so that no message holds a value by accident."""
+        return type(self).__name__
+
+    __repr__ = __str__
+
+
+def _normalise(values: Mapping[str, Any]) -> dict[str, Any]:
+    stripped = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+    return {name: value for name, value in stripped.items() if value not in ("", None)}
+
+
+class PrimaryContact(Contact):
+    """AWS's ContactInformation: the person and the address of an account (limits: FACTS 1.1)."""
+
+    full_name: Text50
+    address_line1: Text60
+    address_line2: Text60 | None = None
+    address_line3: Text60 | None = None
+    city: Text50
+    state_or_region: Text50 | None = None
+    district_or_county: Text50 | None = None
+    postal_code: Text20
+    country_code: Country
+    phone_number: PrimaryPhone
+    company_name: Text50 | None = None
+    website_url: Text256 | None = None
+
+    @model_validator(mode="after")
+    def _state_is_there(self) -> Self:
+        if self.state_or_region is None and self.country_code in STATE_REQUIRED_COUNTRIES:
+            message = "StateOrRegion"
+            raise ValueError(message)
+        return self
+
+
+class AlternateContact(Contact):
+    """AWS's AlternateContact without its type: whom AWS calls about billing, operations or security."""
+
+    name: Text64
+    title: Text50
+    email_address: Email
+    phone_number: AlternatePhone
+
+
+def contact_class(contact_type: ContactType) -> type[PrimaryContact | AlternateContact]:
+    """Return the class that holds contacts of this type."""
+    return PrimaryContact if contact_type is ContactType.PRIMARY else AlternateContact
+
+
+def check_valid(contact_type: ContactType, contact: Contact) -> None:
+    """Raise SourceContactInvalidError, with field names only, for a contact that AWS would refuse to write."""
+    try:
+        contact_class(contact_type).model_validate(contact.values())
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False, include_context=False)
+        fields = sorted({str(part) for problem in problems for part in problem["loc"] or ("StateOrRegion",)})
+        raise SourceContactInvalidError(contact_type=contact_type, fields=fields) from None
+
+
+def changed_fields(desired: Contact | None, observed: Contact | None) -> tuple[str, ...]:
+    """Name the fields, in AWS's words, that must change to make the observed contact the desired one; () when equal."""
+    wanted = desired.values() if desired else {}
+    found = observed.values() if observed else {}
+    return tuple(sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)))
+
+
+def fingerprint(contact: Contact | None, key: bytes) -> str:
+    """Return an HMAC-SHA256 (hex) that is equal exactly for equal contacts, and tells nothing without the key."""
+    text = json.dumps(contact.values() if contact else None, sort_keys=True, ensure_ascii=False)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def field_fingerprints(contact: Contact | None, key: bytes) -> dict[str, str]:
+    """Return an HMAC-SHA256 (hex) per present field, so that contacts can be compared without keeping their values."""
+    values = contact.values() if contact else {}
+    return {
+        name: hmac.new(key, f"{name}={value}".encode(), hashlib.sha256).hexdigest() for name, value in values.items()
+    }
+
+
+def changed_fingerprints(desired: Mapping[str, str], observed: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the fields whose fingerprints differ: `changed_fields` for contacts that are known by fingerprints only."""
+    return tuple(sorted(name for name in desired.keys() | observed.keys() if desired.get(name) != observed.get(name)))

@@ -1,0 +1,77 @@
+"""DAG runs of an MWAA environment, started through InvokeRestApi (FACTS 4.5)."""
+
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from contactsync.errors import TriggerError
+from contactsync.sync.change import ContactChange
+
+DAG_ID: Final = "contact_sync"
+CONFLICT: Final = 409
+ATTEMPTS: Final = 3
+
+# InvokeRestApi ends after 10 s by itself. Three attempts and the waits between them fit the function's timeout of 60 s.
+CLIENT_CONFIG: Final = Config(connect_timeout=3, read_timeout=12, retries={"mode": "standard", "total_max_attempts": 1})
+
+PASSING: Final = frozenset(
+    {"ThrottlingException", "TooManyRequestsException", "InternalServerException", "RestApiServerException"}
+)
+"""Codes that may pass within seconds: InvokeRestApi allows 10 calls per second; the web server may be restarting."""
+
+
+class AirflowRuns:
+    """Starts runs of contact_sync in one MWAA environment."""
+
+    def __init__(self, environment: str, region: str) -> None:
+        """Take the environment's name and region."""
+        self._environment = environment
+        self._client = boto3.client("mwaa", region_name=region, config=CLIENT_CONFIG)
+
+    def start(self, change: ContactChange) -> bool:
+        """Start the run of a change; False when the change has its run already.
+
+        The run's id is the event's, so a second delivery of the event meets the first one's run (409). Raises
+        TriggerError when Airflow does not accept the run.
+        """
+        attempts = Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.5, max=5),
+            reraise=True,
+        )
+        try:
+            attempts(self._post, change)
+        except ClientError as error:
+            if _status(error) == CONFLICT:
+                return False
+            raise TriggerError(change.event_id, _status(error), _code(error)) from None
+        except HTTPClientError as error:
+            raise TriggerError(change.event_id, None, type(error).__name__) from None
+        return True
+
+    def _post(self, change: ContactChange) -> None:
+        # `logical_date` is required though nullable: without it Airflow answers 422.
+        body: dict[str, Any] = {
+            "dag_run_id": change.event_id,
+            "logical_date": None,
+            "conf": {"change": change.as_conf()},
+        }
+        self._client.invoke_rest_api(Name=self._environment, Path=f"/dags/{DAG_ID}/dagRuns", Method="POST", Body=body)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, HTTPClientError) or (isinstance(error, ClientError) and _code(error) in PASSING)
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def _status(error: ClientError) -> int | None:
+    """Return the status that Airflow's REST API answered, when the call came that far."""
+    status: Any = error.response.get("RestApiStatusCode")
+    return int(status) if status is not None else None

@@ -1,0 +1,63 @@
+"""The trigger Lambda: turns a recorded contact change into a run of the DAG contact_sync."""
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+
+from contactsync.errors import ChangeRefusedError, ContactSyncError, SettingsError
+from contactsync.lambdas.airflow_runs import AirflowRuns
+from contactsync.sync.change import ContactChange, RefusalReason, changes_in
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+# The event is never logged: its requestParameters can hold contact values.
+logger = Logger(service="contactsync-trigger")
+
+
+@logger.inject_lambda_context
+def handler(event: Any, context: "LambdaContext") -> dict[str, list[str]]:  # noqa: ANN401, ARG001 -- Lambda's own signature
+    """Start a run for each change in the event and return the event ids by what became of them.
+
+    Refused events are logged and done with. A malformed event and a run that Airflow did not accept raise, after all
+    other records were handled, so that Lambda tries again and keeps the event as a dead letter in the end.
+    """
+    done: dict[str, list[str]] = {"started": [], "already_started": [], "refused": []}
+    failures: list[ContactSyncError] = []
+    for found in changes_in(event, _environment("CONTACTSYNC_MANAGEMENT_ACCOUNT_ID")):
+        try:
+            done[_handle(found)].append(found.event_id or "")
+        except ContactSyncError as error:
+            logger.error(str(error), extra={"event_id": found.event_id, "error": error.code})  # noqa: TRY400 -- the error is raised below, with its traceback
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return done
+
+
+def _handle(found: ContactChange | ChangeRefusedError) -> str:
+    if isinstance(found, ChangeRefusedError):
+        if found.reason == RefusalReason.MALFORMED:
+            raise found
+        logger.info(str(found), extra={"event_id": found.event_id, "reason": found.reason})
+        return "refused"
+    started = _runs().start(found)
+    logger.info(
+        "run started" if started else "the run exists already",
+        extra={"event_id": found.event_id, "contact_type": found.contact_type, "action": found.action},
+    )
+    return "started" if started else "already_started"
+
+
+@cache
+def _runs() -> AirflowRuns:
+    return AirflowRuns(_environment("CONTACTSYNC_MWAA_ENVIRONMENT"), _environment("CONTACTSYNC_MWAA_REGION"))
+
+
+def _environment(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise SettingsError(variable=name, problem="is not set")
+    return value

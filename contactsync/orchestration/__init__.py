@@ -1,0 +1,1 @@
+"""The glue between Airflow and the steps of contact synchronization."""

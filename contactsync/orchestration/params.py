@@ -1,0 +1,78 @@
+"""The params of the DAG contact_sync: one schema for runs that a change starts and runs that a person starts.
+
+Airflow validates them and draws the trigger form from them. Nothing of the product's models is imported here, because
+DAG files import it when they are parsed; tests hold the two together.
+"""
+
+from typing import Any
+
+from airflow.sdk import Param
+
+CONTACT_TYPES = ("primary", "billing", "operations", "security")
+
+_TEXT = {"type": "string", "maxLength": 512}
+_OPTIONAL_TEXT = {"type": ["string", "null"], "maxLength": 512}
+
+CHANGE_SCHEMA: dict[str, Any] = {
+    "type": ["object", "null"],
+    "additionalProperties": False,
+    "required": ["event_id", "event_time", "event_name", "contact_type", "action", "initiating_user", "source_account"],
+    "properties": {
+        "event_id": _TEXT,
+        "event_time": _TEXT,
+        "event_name": _TEXT,
+        "contact_type": {"type": "string", "enum": list(CONTACT_TYPES)},
+        "action": {"type": "string", "enum": ["put", "delete"]},
+        "initiating_user": _TEXT,
+        "source_account": {"type": "string", "pattern": "^[0-9]{12}$"},
+        "source_ip_address": _OPTIONAL_TEXT,
+        "user_agent": _OPTIONAL_TEXT,
+    },
+}
+
+
+def contact_sync_params() -> dict[str, Param]:
+    """Return the params, in the order of the form."""
+    return {
+        "contact_types": Param(
+            [],
+            type="array",
+            items={"type": "string", "enum": list(CONTACT_TYPES)},
+            examples=list(CONTACT_TYPES),
+            uniqueItems=True,
+            title="Contact types",
+            description="Which contacts to synchronize. Empty: all that the configuration names.",
+            section="What to synchronize",
+        ),
+        "accounts": Param(
+            [],
+            type="array",
+            items={"type": "string", "pattern": "^[0-9]{12}$"},
+            uniqueItems=True,
+            title="Accounts",
+            description="Ids (12 digits) of member accounts, one per line. Empty: all that are not excluded.",
+            section="What to synchronize",
+        ),
+        "dry_run": Param(
+            False,  # noqa: FBT003 -- Param's default comes first, whatever its type
+            type="boolean",
+            title="Dry run",
+            description="Compare only: the report names the fields that would change, and nothing is written.",
+            section="How",
+        ),
+        "reason": Param(
+            None,
+            type=["null", "string"],
+            maxLength=1000,
+            title="Reason",
+            description="Why you start this run; stored with the sync operation. No personal data, please.",
+            section="How",
+        ),
+        "change": Param(
+            None,
+            **CHANGE_SCHEMA,
+            title="Contact change",
+            description="Filled in by the trigger Lambda. Leave it empty when you start a run by hand.",
+            section="Set by the trigger",
+        ),
+    }

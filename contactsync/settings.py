@@ -1,0 +1,94 @@
+"""What the environment says about this deployment: read once, and a missing value is an error."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from contactsync.errors import SettingsError
+
+_ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
+_PREFIX: Final = "CONTACTSYNC_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A deployment's own values; docs/settings.md explains each. Times are in seconds."""
+
+    management_account: str
+    """The account whose contacts are the source; never written to."""
+    config_table: str
+    state_table: str
+    desired_contacts_table: str
+    management_role: str | None = None
+    """ARN of the role to act as for Account Management and Organizations; None: the environment's own credentials."""
+    config_key: str = "default"
+    fingerprint_key: str | None = field(default=None, repr=False)
+    """The HMAC key of contact fingerprints; exactly one of this and `fingerprint_secret` is set."""
+    fingerprint_secret: str | None = None
+    """ARN or name of a Secrets Manager secret whose string is that key."""
+    retention_days: int = 90
+    connect_timeout: float = 5.0
+    read_timeout: float = 15.0
+    verify_reads: int = 4
+    """How many times a written contact is read back before the task gives up and is tried again."""
+    verify_wait: float = 0.5
+    """The wait before the second of these reads; it doubles."""
+    conflict_tries: int = 5
+    """How many times an item that others keep changing is read again before a step gives up."""
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read CONTACTSYNC_* variables; raise SettingsError for the first that is missing or wrong."""
+    account = _required(environ, "MANAGEMENT_ACCOUNT_ID")
+    if not _ACCOUNT_ID.fullmatch(account):
+        raise SettingsError(variable=f"{_PREFIX}MANAGEMENT_ACCOUNT_ID", problem="is not an account id of 12 digits")
+    return Settings(
+        management_account=account,
+        config_table=_required(environ, "CONFIG_TABLE"),
+        state_table=_required(environ, "STATE_TABLE"),
+        desired_contacts_table=_required(environ, "DESIRED_CONTACTS_TABLE"),
+        management_role=_optional(environ, "MANAGEMENT_ROLE_ARN"),
+        config_key=_optional(environ, "CONFIG_KEY") or Settings.config_key,
+        **_fingerprint_source(environ),
+        retention_days=int(_number(environ, "RETENTION_DAYS", Settings.retention_days, least=90)),
+        connect_timeout=_number(environ, "CONNECT_TIMEOUT", Settings.connect_timeout, least=0.1),
+        read_timeout=_number(environ, "READ_TIMEOUT", Settings.read_timeout, least=0.1),
+        verify_reads=int(_number(environ, "VERIFY_READS", Settings.verify_reads, least=1)),
+        verify_wait=_number(environ, "VERIFY_WAIT", Settings.verify_wait, least=0),
+        conflict_tries=int(_number(environ, "CONFLICT_TRIES", Settings.conflict_tries, least=1)),
+    )
+
+
+def _fingerprint_source(environ: Mapping[str, str]) -> dict[str, str | None]:
+    key, secret = _optional(environ, "FINGERPRINT_KEY"), _optional(environ, "FINGERPRINT_SECRET")
+    if (key is None) == (secret is None):
+        raise SettingsError(
+            variable=f"{_PREFIX}FINGERPRINT_KEY",
+            problem=f"and {_PREFIX}FINGERPRINT_SECRET: exactly one of the two must be set",
+        )
+    return {"fingerprint_key": key, "fingerprint_secret": secret}
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = _optional(environ, name)
+    if value is None:
+        raise SettingsError(variable=_PREFIX + name, problem="is not set")
+    return value
+
+
+def _optional(environ: Mapping[str, str], name: str) -> str | None:
+    return environ.get(_PREFIX + name, "").strip() or None
+
+
+def _number(environ: Mapping[str, str], name: str, default: float, *, least: float) -> float:
+    text = _optional(environ, name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise SettingsError(variable=_PREFIX + name, problem="is not a number") from None
+    if not value >= least or value == float("inf"):
+        raise SettingsError(variable=_PREFIX + name, problem=f"must be a number of at least {least:g}")
+    return value

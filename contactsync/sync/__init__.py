@@ -1,0 +1,1 @@
+"""Contact synchronization: from a recorded change to a report, without any technology."""

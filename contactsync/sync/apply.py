@@ -1,0 +1,190 @@
+"""One account's part of a sync operation: compare, write only a difference, verify, record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential
+
+from contactsync.contacts import Contact, ContactType, changed_fields, changed_fingerprints, field_fingerprints
+from contactsync.errors import (
+    AccessDeniedError,
+    AccountsFailedError,
+    ContactSyncError,
+    DesiredContactMissingError,
+    OperationMissingError,
+    RequestInvalidError,
+    ServiceUnavailableError,
+    ThrottledError,
+    WriteNotSeenError,
+)
+from contactsync.sync.config import RetryConfig
+from contactsync.sync.desired import DesiredContact
+from contactsync.sync.operation import (
+    AccountOutcome,
+    Attempt,
+    OutcomeDetail,
+    OutcomeStatus,
+    SyncOperation,
+    TypePlan,
+    sync_id_of,
+)
+from contactsync.sync.ports import AccountContacts, Clock, Configurations, DesiredContacts, Operations
+
+_FAILURES: dict[type[ContactSyncError], tuple[OutcomeStatus, OutcomeDetail]] = {
+    AccessDeniedError: (OutcomeStatus.SKIPPED, OutcomeDetail.PERMISSION_DENIED),
+    ThrottledError: (OutcomeStatus.FAILED, OutcomeDetail.THROTTLED),
+    ServiceUnavailableError: (OutcomeStatus.FAILED, OutcomeDetail.UNAVAILABLE),
+    RequestInvalidError: (OutcomeStatus.FAILED, OutcomeDetail.INVALID),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found and done for one contact type of one account."""
+
+    status: OutcomeStatus
+    detail: OutcomeDetail
+    changed_fields: tuple[str, ...] = ()
+    generation: int | None = None
+
+
+@dataclass(frozen=True)
+class AccountTask:
+    """One try of one account: what its steps share."""
+
+    operation: SyncOperation
+    account_id: str
+    try_number: int
+    started: datetime
+    excluded: bool
+
+
+@dataclass(frozen=True)
+class AccountSync:
+    """Brings accounts to the desired contacts; holds the ports that this needs."""
+
+    contacts: AccountContacts
+    configurations: Configurations
+    desired: DesiredContacts
+    operations: Operations
+    clock: Clock
+    fingerprint_key: bytes
+    verify_reads: int
+    verify_wait: float
+
+    def open(self, dag_run_id: str) -> tuple[SyncOperation, RetryConfig]:
+        """Return the run's operation, and how its pinned configuration wants failures retried."""
+        operation = self.operations.get(sync_id_of(dag_run_id))
+        if operation is None:
+            raise OperationMissingError(dag_run_id=dag_run_id)
+        return operation, self.configurations.version(operation.config_version).settings.retry_config
+
+    def sync(self, operation: SyncOperation, account_id: str, try_number: int) -> list[AccountOutcome]:
+        """Settle every contact type of one account and return the outcomes, which hold no contact value.
+
+        One type's failure does not keep the others from being settled. Raises AccountsFailedError after recording when
+        any failed; the outcome of a type that AWS forbids is skipped, and raises too, so that it can be cleared.
+        """
+        started = self.clock.now()
+        task = AccountTask(operation, account_id, try_number, started, self._is_excluded(operation, account_id))
+        expected = self.operations.outcomes_of(operation.sync_id, account_id)
+        outcomes, errors = [], []
+        for contact_type, plan in operation.plans.items():
+            outcome = expected.get(contact_type) or AccountOutcome(account_id, "", contact_type)
+            outcome, error = self._settle(task, plan, outcome)
+            self.operations.settle_outcome(operation, outcome)
+            outcomes.append(outcome)
+            errors += [error] if error else []
+        if errors:
+            raise AccountsFailedError(account_id=account_id, errors=errors)
+        return outcomes
+
+    def _is_excluded(self, operation: SyncOperation, account_id: str) -> bool:
+        """Ask the pinned and the current configuration; an unreadable one raises, so that nothing is written."""
+        pinned = self.configurations.version(operation.config_version).settings
+        current = self.configurations.latest().settings
+        return account_id in pinned.excluded_accounts or account_id in current.excluded_accounts
+
+    def _settle(
+        self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome
+    ) -> tuple[AccountOutcome, ContactSyncError | None]:
+        try:
+            found, error = self._find(task, plan, outcome.contact_type), None
+        except ContactSyncError as caught:
+            status, detail = _FAILURES.get(type(caught), (OutcomeStatus.FAILED, OutcomeDetail.ERROR))
+            found, error = Finding(status, detail), caught
+        attempt = Attempt(
+            try_number=task.try_number,
+            started=task.started,
+            ended=self.clock.now(),
+            status=found.status,
+            detail=found.detail,
+            error_code=error.code if error else None,
+        )
+        settled = outcome.settled(
+            attempt,
+            changed_fields=found.changed_fields,
+            generation=found.generation,
+            error_message=str(error) if error else None,
+        )
+        return settled, error
+
+    def _find(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> Finding:
+        if task.excluded:
+            return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.EXCLUDED)
+        if not plan.approved:
+            return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_APPROVED)
+        if task.operation.dry_run:
+            return self._compare_only(task, plan, contact_type)
+        desired = self.desired.latest(contact_type)
+        if desired is None:
+            raise DesiredContactMissingError(contact_type=contact_type)
+        found = self._bring(task.account_id, desired)
+        if plan.generation is not None and desired.generation > plan.generation:
+            return replace(found, status=OutcomeStatus.SKIPPED, detail=OutcomeDetail.SUPERSEDED)
+        return found
+
+    def _compare_only(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> Finding:
+        observed = field_fingerprints(self.contacts.read(contact_type, task.account_id), self.fingerprint_key)
+        fields = changed_fingerprints(plan.fingerprints, observed)
+        return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.DRY_RUN, fields)
+
+    def _bring(self, account_id: str, desired: DesiredContact) -> Finding:
+        """Write the desired contact when the account has another one, and see it there."""
+        observed = self.contacts.read(desired.contact_type, account_id)
+        fields = changed_fields(desired.contact, observed)
+        if not fields:
+            return Finding(OutcomeStatus.SUCCESS, OutcomeDetail.UNCHANGED, generation=desired.generation)
+        self._write(account_id, desired)
+        self._verify(account_id, desired)
+        detail = OutcomeDetail.UPDATED if desired.contact else OutcomeDetail.DELETED
+        return Finding(OutcomeStatus.SUCCESS, detail, fields, desired.generation)
+
+    def _write(self, account_id: str, desired: DesiredContact) -> None:
+        if desired.contact is None:
+            self.contacts.delete(desired.contact_type, account_id)
+        else:
+            self.contacts.write(desired.contact_type, account_id, desired.contact)
+
+    def _verify(self, account_id: str, desired: DesiredContact) -> None:
+        """Read back until the written contact shows: AWS's reads are eventually consistent."""
+
+        def read() -> Contact | None:
+            return self.contacts.read(desired.contact_type, account_id)
+
+        if not self._until_equal(read, desired.contact):
+            raise WriteNotSeenError(account_id=account_id, contact_type=desired.contact_type)
+
+    def _until_equal(self, read: Callable[[], Contact | None], wanted: Contact | None) -> bool:
+        looks = Retrying(
+            retry=retry_if_result(lambda contact: bool(changed_fields(wanted, contact))),
+            stop=stop_after_attempt(self.verify_reads),
+            wait=wait_exponential(multiplier=self.verify_wait),
+            sleep=self.clock.sleep,
+        )
+        try:
+            looks(read)
+        except RetryError:
+            return False
+        return True

@@ -1,0 +1,6 @@
+"""Bounds that the configuration's validation and Airflow's tasks share; standard library only, for DAG parsing."""
+
+from typing import Final
+
+RETRIES_LIMIT: Final = 10
+"""The most retries a configuration may ask for: the `retries` of the task sync_account is this bound (DESIGN 3.6)."""

@@ -1,0 +1,148 @@
+"""The configuration of contact synchronization: its schema, its defaults and what is wrong with a given one."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from contactsync.contacts import ContactType
+from contactsync.errors import ConfigurationInvalidError
+from contactsync.sync.bounds import RETRIES_LIMIT
+
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}\Z")]
+
+
+class DeletionPolicy(StrEnum):
+    """What a deleted contact of the management account means for the member accounts."""
+
+    APPROVE = "approve"
+    PROPAGATE = "propagate"
+    IGNORE = "ignore"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class RetryConfig(_Section):
+    """How often and how soon a failed account is tried again; delays in seconds, doubling from `base_delay`."""
+
+    max_attempts: Annotated[int, Field(ge=0, le=RETRIES_LIMIT, strict=True)] = 3
+    base_delay: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 2
+    max_delay: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)] = 60
+
+    @model_validator(mode="after")
+    def _delays_fit(self) -> "RetryConfig":
+        if self.max_delay < self.base_delay:
+            message = "max_delay must not be less than base_delay"
+            raise ValueError(message)
+        return self
+
+    def delay(self, retry: int) -> float:
+        """Return the wait in seconds before retry number 1, 2, 3, ..."""
+        return float(min(self.base_delay * 2 ** (retry - 1), self.max_delay))
+
+
+NoticeScenario = Literal[
+    "complete_failure",
+    "permission_errors",
+    "system_errors",
+    "partial_failure",
+    "configuration_errors",
+    "success_completion",
+]
+
+
+class NotificationRules(_Section):
+    """Which notice scenario has which priority."""
+
+    high_priority: tuple[NoticeScenario, ...] = ("complete_failure", "permission_errors", "system_errors")
+    medium_priority: tuple[NoticeScenario, ...] = ("partial_failure", "configuration_errors")
+    low_priority: tuple[NoticeScenario, ...] = ("success_completion",)
+
+
+class UserNotificationsConfig(_Section):
+    """Where AWS User Notifications delivers."""
+
+    notification_hub_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]\Z")] = "us-east-1"
+    delivery_channels: tuple[Literal["EMAIL", "SMS", "SLACK"], ...] = ("EMAIL",)
+    notification_rules: NotificationRules = NotificationRules()
+
+
+class NotificationSettings(_Section):
+    """Who is told about what, and from how many failed outcomes on an operation counts as failed."""
+
+    user_notifications_config: UserNotificationsConfig = UserNotificationsConfig()
+    fallback_sns_topic: Annotated[str, Field(pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+\Z")] | None = None
+    notify_on_failure: bool = True
+    notify_on_success: bool = False
+    notify_on_partial_failure: bool = True
+    failure_threshold: Annotated[int, Field(ge=1, strict=True)] = 1
+
+
+class DeletionConfig(_Section):
+    """How deletions are treated; only the three alternate contacts can be deleted."""
+
+    policy: DeletionPolicy = DeletionPolicy.APPROVE
+
+
+class Configuration(_Section):
+    """The settings that operators change while the product runs (names: source document 000)."""
+
+    contact_types: Annotated[tuple[ContactType, ...], Field(min_length=1)] = tuple(ContactType)
+    excluded_accounts: tuple[AccountId, ...] = ()
+    retry_config: RetryConfig = RetryConfig()
+    notification_settings: NotificationSettings = NotificationSettings()
+    deletion: DeletionConfig = DeletionConfig()
+
+
+class StoredConfiguration(BaseModel):
+    """A configuration with the version it is stored under; versions count from 1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    settings: Configuration
+
+
+def parse_configuration(data: object, *, version: int | None = None) -> Configuration:
+    """Validate plain data; raise ConfigurationInvalidError that lists every problem with the field it is in."""
+    if not isinstance(data, Mapping):
+        raise ConfigurationInvalidError(problems=["it is not an object"], version=version)
+    try:
+        return Configuration.model_validate(data)
+    except ValidationError as error:
+        raise ConfigurationInvalidError(problems=list(_problems(error)), version=version) from None
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False, include_input=False):
+        path = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            yield f"{path}: unknown key{_suggestion(problem['loc'])}"
+        else:
+            yield f"{path or 'configuration'}: {_lower_first(problem['msg'].removeprefix('Value error, '))}"
+
+
+def _suggestion(location: tuple[int | str, ...]) -> str:
+    valid = sorted(_section_at(location[:-1]).model_fields)
+    nearest = difflib.get_close_matches(str(location[-1]), valid, n=1, cutoff=0.5)
+    return f"; did you mean {nearest[0]}?" if nearest else f"; valid keys are {', '.join(valid)}"
+
+
+def _section_at(path: tuple[int | str, ...]) -> type[BaseModel]:
+    section: type[BaseModel] = Configuration
+    for part in path:
+        section = _model_in(section.model_fields[str(part)].annotation)
+    return section
+
+
+def _model_in(annotation: Any) -> type[BaseModel]:  # noqa: ANN401 -- any annotation may stand at a field
+    candidates = (annotation, *get_args(annotation))
+    return next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

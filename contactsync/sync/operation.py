@@ -1,0 +1,147 @@
+"""Sync operations and account outcomes: one attempt to bring the targets to the desired contacts, and what it did."""
+
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from contactsync.contacts import ContactType
+
+SYNC_ID_NAMESPACE: Final = uuid.UUID("0f5a1f0e-6a2c-5a0b-9f43-6f0f6f0c7a11")
+
+
+def sync_id_of(dag_run_id: str) -> str:
+    """Return the operation's id (UUIDv5 of the DAG run id), so that a repeated step works on the same operation."""
+    return str(uuid.uuid5(SYNC_ID_NAMESPACE, dag_run_id))
+
+
+class OperationStatus(StrEnum):
+    """How far a sync operation has come."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class OutcomeStatus(StrEnum):
+    """What an operation did to one account, in one word; PENDING until a task has settled it."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class OutcomeDetail(StrEnum):
+    """Why an outcome has its status."""
+
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+    EXCLUDED = "excluded"
+    NOT_ACTIVE = "not_active"
+    NOT_APPROVED = "not_approved"
+    SUPERSEDED = "superseded"
+    DRY_RUN = "dry_run"
+    PERMISSION_DENIED = "permission_denied"
+    THROTTLED = "throttled"
+    UNAVAILABLE = "unavailable"
+    INVALID = "invalid"
+    ERROR = "error"
+    NO_OUTCOME = "no_outcome"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of the task that settles an account; times are UTC."""
+
+    try_number: int
+    started: datetime
+    ended: datetime
+    status: OutcomeStatus
+    detail: OutcomeDetail
+    error_code: str | None = None
+
+
+@dataclass(frozen=True)
+class AccountOutcome:
+    """What one operation did to one contact type of one account; holds no contact value."""
+
+    account_id: str
+    account_name: str
+    contact_type: ContactType
+    status: OutcomeStatus = OutcomeStatus.PENDING
+    detail: OutcomeDetail | None = None
+    changed_fields: tuple[str, ...] = ()
+    generation: int | None = None
+    """The generation of the desired contact that the account was brought to."""
+    error_code: str | None = None
+    error_message: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    timestamp: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, ContactType]:
+        """What identifies an outcome within its operation."""
+        return self.account_id, self.contact_type
+
+    @property
+    def retry_count(self) -> int:
+        """How many tries came after the first."""
+        return max(len(self.attempts) - 1, 0)
+
+    def settled(self, attempt: Attempt, **changes: Any) -> "AccountOutcome":  # noqa: ANN401 -- fields of this class
+        """Return this outcome after one more attempt, which replaces an earlier record of the same try."""
+        earlier = tuple(a for a in self.attempts if a.try_number != attempt.try_number)
+        outcome = AccountOutcome(self.account_id, self.account_name, self.contact_type)
+        return replace(
+            outcome,
+            status=attempt.status,
+            detail=attempt.detail,
+            error_code=attempt.error_code,
+            attempts=(*earlier, attempt),
+            timestamp=attempt.ended,
+            **changes,
+        )
+
+
+@dataclass(frozen=True)
+class TypePlan:
+    """What an operation intends for one contact type."""
+
+    generation: int | None
+    """The generation raised for it; None in a dry run."""
+    absent: bool
+    """Whether the management account has no such contact, so that bringing it over means deleting."""
+    approved: bool
+    """Whether that deletion may be carried out; True for everything that is not a deletion."""
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """HMACs of the desired fields, for comparing without values in a dry run."""
+
+
+@dataclass(frozen=True)
+class SyncOperation:
+    """One attempt to bring the targets to the desired contacts; its targets are its outcomes, stored beside it."""
+
+    sync_id: str
+    dag_run_id: str
+    timestamp: datetime
+    initiating_user: str
+    source_account: str
+    plans: dict[ContactType, TypePlan]
+    config_version: int
+    status: OperationStatus
+    dry_run: bool = False
+    reason: str | None = None
+    event_id: str | None = None
+    note: str | None = None
+    """A sentence for the report when there is nothing to do."""
+    counts: dict[str, int] = field(default_factory=dict)
+    finished: datetime | None = None
+
+    @property
+    def contact_types(self) -> tuple[ContactType, ...]:
+        """The contact types that the operation is about."""
+        return tuple(self.plans)

@@ -1,0 +1,152 @@
+"""The plan of a sync operation: what is to be done, decided and stored before anything is written to an account.
+
+The order is DESIGN 3.3: whatever can be refused is refused first; only then is the generation raised, the source read,
+and operation and desired contacts stored together.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from contactsync.accounts import Account, Scope, select
+from contactsync.contacts import Contact, ContactType, check_valid, field_fingerprints
+from contactsync.errors import (
+    CallerMismatchError,
+    MappingLimitError,
+    RunRequestError,
+    SourceContactMissingError,
+    TrustedAccessOffError,
+)
+from contactsync.sync.config import Configuration, DeletionPolicy, StoredConfiguration
+from contactsync.sync.desired import DesiredContact
+from contactsync.sync.operation import (
+    AccountOutcome,
+    Attempt,
+    OperationStatus,
+    OutcomeDetail,
+    OutcomeStatus,
+    SyncOperation,
+    TypePlan,
+    sync_id_of,
+)
+from contactsync.sync.ports import AccountContacts, Clock, Configurations, Operations, Organization
+from contactsync.sync.request import RunRequest
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans runs; holds the ports that a plan needs."""
+
+    organization: Organization
+    contacts: AccountContacts
+    configurations: Configurations
+    operations: Operations
+    clock: Clock
+    management_account: str
+    fingerprint_key: bytes
+
+    def plan(self, request: RunRequest, *, map_limit: int) -> tuple[str, ...]:
+        """Store the operation and return the ids of the accounts that may be touched, in the organization's order.
+
+        Repeating it for the same run works on the same operation. Raises before anything is stored when the caller, the
+        configuration, the request or the mapping limit is wrong.
+        """
+        configuration = self._check()
+        contact_types = request.types_among(configuration.settings.contact_types)
+        scope = self._scope(request, configuration.settings) if contact_types else Scope()
+        if len(scope.targets) > map_limit:
+            raise MappingLimitError(accounts=len(scope.targets), limit=map_limit)
+        operation, desired = self._read_source(request, configuration, contact_types)
+        self.operations.store_plan(operation, desired)
+        self.operations.expect_outcomes(operation, self._expected(scope, operation))
+        return tuple(account.account_id for account in scope.targets)
+
+    def _check(self) -> StoredConfiguration:
+        caller = self.organization.caller_account()
+        if caller != self.management_account:
+            raise CallerMismatchError(expected_account=self.management_account, actual_account=caller)
+        configuration = self.configurations.latest()
+        if not self.organization.trusted_access():
+            raise TrustedAccessOffError
+        return configuration
+
+    def _scope(self, request: RunRequest, settings: Configuration) -> Scope:
+        accounts = list(self.organization.accounts())
+        _check_requested(request, accounts, self.management_account)
+        return select(
+            accounts,
+            management_account=self.management_account,
+            excluded=frozenset(settings.excluded_accounts),
+            wanted=frozenset(request.accounts),
+        )
+
+    def _read_source(
+        self, request: RunRequest, configuration: StoredConfiguration, contact_types: tuple[ContactType, ...]
+    ) -> tuple[SyncOperation, list[DesiredContact]]:
+        sync_id = sync_id_of(request.dag_run_id)
+        plans: dict[ContactType, TypePlan] = {}
+        desired: list[DesiredContact] = []
+        for contact_type in contact_types:
+            # The generation is raised before the source is read: a later plan then surely reads the newer contact.
+            generation = None if request.dry_run else self.operations.raise_generation(contact_type)
+            contact = self._source(contact_type)
+            plans[contact_type] = self._type_plan(generation, contact, configuration.settings.deletion.policy)
+            if generation is not None and plans[contact_type].approved:
+                desired.append(DesiredContact(contact_type, generation, sync_id, contact))
+        return self._operation(request, configuration, sync_id, plans), desired
+
+    def _source(self, contact_type: ContactType) -> Contact | None:
+        contact = self.contacts.read(contact_type, None)
+        if contact is not None:
+            check_valid(contact_type, contact)
+        elif contact_type is ContactType.PRIMARY:
+            raise SourceContactMissingError
+        return contact
+
+    def _type_plan(self, generation: int | None, contact: Contact | None, policy: DeletionPolicy) -> TypePlan:
+        return TypePlan(
+            generation=generation,
+            absent=contact is None,
+            approved=contact is not None or policy is DeletionPolicy.PROPAGATE,
+            fingerprints=field_fingerprints(contact, self.fingerprint_key),
+        )
+
+    def _operation(
+        self,
+        request: RunRequest,
+        configuration: StoredConfiguration,
+        sync_id: str,
+        plans: dict[ContactType, TypePlan],
+    ) -> SyncOperation:
+        ignored = request.change.contact_type if request.change and not plans else None
+        return SyncOperation(
+            sync_id=sync_id,
+            dag_run_id=request.dag_run_id,
+            timestamp=self.clock.now(),
+            initiating_user=request.initiating_user,
+            source_account=self.management_account,
+            plans=plans,
+            config_version=configuration.version,
+            status=OperationStatus.IN_PROGRESS,
+            dry_run=request.dry_run,
+            reason=request.reason,
+            event_id=request.change.event_id if request.change else None,
+            note=f"The configuration does not synchronize the {ignored} contact." if ignored else None,
+        )
+
+    def _expected(self, scope: Scope, operation: SyncOperation) -> Iterator[AccountOutcome]:
+        """Yield an outcome for every account and contact type: settled already where nothing may be touched."""
+        settled = {OutcomeDetail.EXCLUDED: scope.excluded, OutcomeDetail.NOT_ACTIVE: scope.not_active}
+        for contact_type in operation.contact_types:
+            for account in scope.targets:
+                yield AccountOutcome(account.account_id, account.name, contact_type)
+            for detail, accounts in settled.items():
+                attempt = Attempt(0, operation.timestamp, operation.timestamp, OutcomeStatus.SKIPPED, detail)
+                for account in accounts:
+                    yield AccountOutcome(account.account_id, account.name, contact_type).settled(attempt)
+
+
+def _check_requested(request: RunRequest, accounts: list[Account], management_account: str) -> None:
+    members = {account.account_id for account in accounts} - {management_account}
+    unknown = [account_id for account_id in request.accounts if account_id not in members]
+    if unknown:
+        raise RunRequestError(problems=[f"accounts: not member accounts of the organization: {', '.join(unknown)}"])

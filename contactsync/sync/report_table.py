@@ -1,0 +1,63 @@
+"""The report as text: numbers first, then every account with its outcome, failed ones on top."""
+
+import io
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from contactsync.sync.operation import AccountOutcome, OutcomeStatus
+from contactsync.sync.report import Report, is_failure
+
+WIDTH = 140
+
+
+def report_text(report: Report, outcomes: Iterable[AccountOutcome], *, color: bool = False) -> str:
+    """Return the report as lines of at most 140 characters, without contact values."""
+    target = io.StringIO()
+    console = Console(
+        file=target, width=WIDTH, force_terminal=color, color_system="standard" if color else None, highlight=False
+    )
+    console.print(headline(report), markup=False)
+    if report.operation.note:
+        console.print(report.operation.note, markup=False)
+    rows = sorted(outcomes, key=lambda o: (not is_failure(o), o.account_name, o.account_id, o.contact_type))
+    if rows:
+        console.print(_table(rows))
+    return target.getvalue().rstrip()
+
+
+def headline(report: Report) -> str:
+    """Return the report in one line."""
+    counts = ", ".join(f"{report.tally.counts.get(s, 0)} {s}" for s in OutcomeStatus if s is not OutcomeStatus.PENDING)
+    details = ", ".join(f"{detail} {number}" for detail, number in sorted(report.tally.details.items()))
+    types = ", ".join(report.operation.contact_types) or "no contact type"
+    dry = " (dry run)" if report.operation.dry_run else ""
+    return (
+        f"Sync operation {report.operation.sync_id}{dry}: {types}: {report.operation.status} after "
+        f"{report.duration.total_seconds():.1f} s: {counts}" + (f" ({details})" if details else "")
+    )
+
+
+def _table(rows: list[AccountOutcome]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("account", "id", "contact", "outcome", "detail", "fields", "retries", "error"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(
+            row.account_name,
+            row.account_id,
+            row.contact_type,
+            _styled(row),
+            row.detail or "",
+            ", ".join(row.changed_fields),
+            str(row.retry_count or ""),
+            row.error_code or "",
+        )
+    return table
+
+
+def _styled(row: AccountOutcome) -> str:
+    colour = "red" if is_failure(row) else {"success": "green"}.get(row.status, "yellow")
+    return f"[{colour}]{row.status}[/{colour}]"

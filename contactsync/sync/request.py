@@ -1,0 +1,92 @@
+"""Run requests: what a DAG run was asked to do, by a contact change or by a person."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from contactsync.contacts import ContactType
+from contactsync.errors import RunRequestError
+from contactsync.sync.config import AccountId
+
+PARAMETERS: Final = ("change", "contact_types", "accounts", "dry_run", "reason")
+"""The keys of a run's conf; the DAG's params have the same names (orchestration/params.py)."""
+
+ShortText = Annotated[str, StringConstraints(max_length=512)]
+
+
+class RequestedChange(BaseModel):
+    """The contact change that started a run, as sync/change.py put it into the conf; no contact value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    event_id: ShortText
+    event_time: ShortText
+    event_name: ShortText
+    contact_type: ContactType
+    action: ShortText
+    initiating_user: ShortText
+    source_account: AccountId
+    source_ip_address: ShortText | None = None
+    user_agent: ShortText | None = None
+
+
+class RunRequest(BaseModel):
+    """What one run is to do; empty `contact_types` and `accounts` mean all that the configuration allows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    change: RequestedChange | None = None
+    contact_types: tuple[ContactType, ...] = ()
+    accounts: tuple[AccountId, ...] = ()
+    dry_run: bool = False
+    reason: Annotated[str, StringConstraints(max_length=1000)] | None = None
+
+    dag_run_id: Annotated[str, Field(min_length=1)]
+    triggered_by: str
+    """Who started the run when no change did."""
+
+    @property
+    def initiating_user(self) -> str:
+        """The ARN of who changed the contact, or who started the run by hand."""
+        return self.change.initiating_user if self.change else self.triggered_by
+
+    def types_among(self, configured: tuple[ContactType, ...]) -> tuple[ContactType, ...]:
+        """Return the contact types to synchronize; a change of one that is not configured gives none.
+
+        Raises RunRequestError when a person names one that the configuration does not have.
+        """
+        if self.change:
+            return tuple(t for t in configured if t is self.change.contact_type)
+        unknown = sorted(set(self.contact_types) - set(configured))
+        if unknown:
+            problem = f"contact_types: {', '.join(unknown)} not among the configuration's {', '.join(configured)}"
+            raise RunRequestError(problems=[problem])
+        return tuple(t for t in configured if not self.contact_types or t in self.contact_types)
+
+
+def parse_request(
+    conf: Mapping[str, Any], params: Mapping[str, Any], *, dag_run_id: str, triggered_by: str, management_account: str
+) -> RunRequest:
+    """Read a run's conf and params; raise RunRequestError with every problem.
+
+    Airflow validates params but lets unknown conf keys through, so they are refused here.
+    """
+    problems = [f"{key}: unknown key; valid keys are {', '.join(PARAMETERS)}" for key in conf if key not in PARAMETERS]
+    values = {key: params[key] for key in PARAMETERS if params.get(key) is not None}
+    try:
+        request = RunRequest.model_validate({**values, "dag_run_id": dag_run_id, "triggered_by": triggered_by})
+    except ValidationError as error:
+        problems += [_sentence(problem) for problem in error.errors(include_url=False, include_input=False)]
+        raise RunRequestError(problems=problems) from None
+    if request.change and request.change.source_account != management_account:
+        problems.append("change.source_account: not the management account of this deployment")
+    if request.change and (request.contact_types or request.accounts):
+        problems.append("change: a run for a change takes neither contact_types nor accounts")
+    if problems:
+        raise RunRequestError(problems=problems)
+    return request
+
+
+def _sentence(problem: Any) -> str:  # noqa: ANN401 -- pydantic's ErrorDetails needs pydantic_core at run time
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"

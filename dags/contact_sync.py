@@ -1,0 +1,105 @@
+"""The DAG that brings every member account to the contacts of the management account."""
+
+from datetime import timedelta
+
+from airflow.sdk import TriggerRule, dag, get_current_context, task
+
+from contactsync.orchestration import steps
+from contactsync.orchestration.params import contact_sync_params
+from contactsync.orchestration.retry import ContactSyncRetryPolicy
+from contactsync.sync.bounds import RETRIES_LIMIT
+
+PLAN_RETRIES = 3
+
+DOC = """\
+### Contact sync
+
+Brings every member account of the organization to the contacts of the management account.
+
+A contact change in the management account starts a run by itself. To start one by hand, press **Trigger** and fill
+in the form: contact types, accounts, dry run and the reason.
+
+| task | what it does |
+|---|---|
+| `plan` | checks credentials and configuration, lists the accounts, reads the management account's contact |
+| `sync_account` | one per member account: compares, writes only a difference, reads it back |
+| `report` | counts the outcomes, prints the table, turns the run red when accounts failed |
+
+**A run is red:** open the log of `report`; it names every failed account and its error. Mend the cause, then clear the
+run with *only failed* selected: the failed accounts and the report run again, and the run turns green.
+Contact values appear in no log, XCom or run configuration.
+"""
+
+PLAN_DOC = """\
+Checks credentials and configuration, lists the accounts, reads the management account's contact and stores the sync
+operation. Fails at once, before anything is written, when the configuration, the caller or the run's parameters are
+wrong: the last line of the log says what to mend. Then clear this task.
+"""
+
+SYNC_ACCOUNT_DOC = """\
+Compares one account's contacts with the desired ones, writes only a difference, reads it back and records the outcome.
+Failures are retried as `retry_config` of the configuration says; a refused permission or an invalid contact is final at
+once. To try an account again later, clear its task together with its downstream.
+"""
+
+REPORT_DOC = """\
+Counts the stored outcomes, prints every account and stores the result. Fails when as many outcomes failed as the
+configuration's `failure_threshold`: that turns the run red. Cleared together with the failed accounts, it turns green.
+"""
+
+
+@dag(
+    dag_id="contact_sync",
+    dag_display_name="Contact sync",
+    description="Brings every member account to the contacts of the management account",
+    schedule=None,
+    catchup=False,
+    is_paused_upon_creation=False,
+    params=contact_sync_params(),
+    tags=["contactsync"],
+    doc_md=DOC,
+    user_defined_macros={"account_label": steps.account_label},
+)
+def contact_sync() -> None:
+    """Declare the three tasks."""
+
+    @task(
+        doc_md=PLAN_DOC,
+        retries=PLAN_RETRIES,
+        retry_delay=timedelta(seconds=2),
+        retry_exponential_backoff=2.0,
+        retry_policy=ContactSyncRetryPolicy(PLAN_RETRIES),
+    )
+    def plan() -> list[str]:
+        """Check, list the accounts, read the source and store the sync operation."""
+        return steps.plan(get_current_context())
+
+    @task(
+        doc_md=SYNC_ACCOUNT_DOC,
+        retries=RETRIES_LIMIT,
+        retry_delay=timedelta(seconds=2),
+        retry_exponential_backoff=2.0,
+        max_retry_delay=timedelta(seconds=60),
+        retry_policy=ContactSyncRetryPolicy(RETRIES_LIMIT),
+        map_index_template="{{ account_label(task.op_kwargs['account_id'], run_id) }}",
+    )
+    def sync_account(account_id: str) -> None:
+        """Bring one account to the desired contacts."""
+        steps.sync_account(account_id, get_current_context())
+
+    @task(
+        doc_md=REPORT_DOC,
+        trigger_rule=TriggerRule.ALL_DONE,
+        retries=PLAN_RETRIES,
+        retry_delay=timedelta(seconds=2),
+        retry_exponential_backoff=2.0,
+        retry_policy=ContactSyncRetryPolicy(PLAN_RETRIES),
+    )
+    def report() -> None:
+        """Count and print the outcomes."""
+        steps.report(get_current_context(), plan_task="plan", sync_task="sync_account")
+
+    sync_account.expand(account_id=plan()) >> report()
+
+
+contact_sync()
