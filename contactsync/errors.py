@@ -274,7 +274,8 @@ class RequestInvalidError(AwsCallError):
     def message(self) -> str:
         """The operator's sentence."""
         where = f" (fields: {', '.join(self.fields)})" if self.fields else ""
-        return f"{self.operation} for account {self.account_id} was refused as invalid{where}. {self.hint}"
+        whom = f" for account {self.account_id}" if self.account_id else ""
+        return f"{self.operation}{whom} was refused as invalid{where}. {self.hint}"
 
 
 class UnexpectedAwsError(AwsCallError):

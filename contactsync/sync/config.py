@@ -11,7 +11,7 @@ from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
 from contactsync.sync.bounds import RETRIES_LIMIT
 
-AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}\Z")]
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 
 
 class DeletionPolicy(StrEnum):
@@ -66,7 +66,7 @@ class NotificationRules(_Section):
 class UserNotificationsConfig(_Section):
     """Where AWS User Notifications delivers."""
 
-    notification_hub_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]\Z")] = "us-east-1"
+    notification_hub_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
     delivery_channels: tuple[Literal["EMAIL", "SMS", "SLACK"], ...] = ("EMAIL",)
     notification_rules: NotificationRules = NotificationRules()
 
@@ -75,7 +75,7 @@ class NotificationSettings(_Section):
     """Who is told about what, and from how many failed outcomes on an operation counts as failed."""
 
     user_notifications_config: UserNotificationsConfig = UserNotificationsConfig()
-    fallback_sns_topic: Annotated[str, Field(pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+\Z")] | None = None
+    fallback_sns_topic: Annotated[str, Field(pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$")] | None = None
     notify_on_failure: bool = True
     notify_on_success: bool = False
     notify_on_partial_failure: bool = True

@@ -1,0 +1,117 @@
+"""`contactsync demo` (`make run`): one contact change, from the management account into every member account."""
+
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Never
+
+import typer
+from rich.console import Console
+
+from contactsync.contacts import ContactType
+
+
+def demo(
+    accounts: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="How many member accounts the organization has. [default: 25]")
+    ] = None,
+    contact: Annotated[ContactType, typer.Option(help="The contact that is changed.")] = ContactType.SECURITY,
+    scenario: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A scenario file (docs/sandbox.md) for the sandbox."),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End after the report; otherwise at Ctrl-C.")] = False,
+    airflow_port: Annotated[int, typer.Option(help="Where the Airflow UI listens; 0 picks a free port.")] = 8080,
+) -> None:
+    """Start the sandbox and Airflow, change a contact of the management account, and show the sync live.
+
+    Ends with exit code 1 when anything went wrong. Nothing is left running.
+
+    Example: `contactsync demo --accounts 200 --contact primary --once`
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console(highlight=False)
+    runs = Path.cwd() / ".run"
+    runs.mkdir(exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="demo-", dir=runs))
+    try:
+        fine = _run(console, home, accounts=accounts, contact=contact, scenario=scenario, once=once, port=airflow_port)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        shutil.rmtree(home, ignore_errors=True)
+        sys.exit(130)
+    except BaseException:
+        console.print(f"The logs of this run are in {home.relative_to(Path.cwd())}.")
+        raise
+    if not fine:
+        console.print(f"The logs of this run are in {home.relative_to(Path.cwd())}.")
+        sys.exit(1)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _run(
+    console: Console,
+    home: Path,
+    *,
+    accounts: int | None,
+    contact: ContactType,
+    scenario: Path | None,
+    once: bool,
+    port: int,
+) -> bool:
+    from contactsync.cli.demo_change import change_contact, demo_configuration, demo_scenario
+    from contactsync.cli.demo_progress import follow_run
+    from contactsync.cli.local_system import local_system
+    from contactsync.cli.reports import report
+
+    chosen = demo_scenario(scenario, accounts=accounts, contact=contact)
+    with local_system(
+        home,
+        chosen,
+        configuration=demo_configuration(chosen),
+        airflow_port=_free(port),
+        tell=lambda text: console.print(f"· {text}"),
+    ) as system:
+        console.print(
+            f"· Airflow: {system.airflow.base_url}  user {system.airflow.username}  password {system.airflow.password}"
+        )
+        console.print(
+            f"· Sandbox: {system.sandbox.endpoint_url}  (aws ... --endpoint-url {system.sandbox.endpoint_url})"
+        )
+        change_contact(contact)
+        console.print(f"· Changed the {contact} contact of the management account with boto3")
+        run_id, fine = follow_run(console, system)
+        if run_id:
+            console.print()
+            report(run_id)
+        if not once:
+            console.print(f"\nAirflow stays at {system.airflow.base_url}. Press Ctrl-C to end everything.")
+            _wait_for_interrupt()
+    return fine
+
+
+def _free(port: int) -> int:
+    """Return the port, or 0 (any) when something listens there already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port
+
+
+def _wait_for_interrupt() -> None:
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> Never:
+    raise KeyboardInterrupt

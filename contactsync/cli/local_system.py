@@ -1,0 +1,113 @@
+"""The whole product on one machine: the sandbox with the project's templates, and a local Airflow in MWAA's place."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from contactsync.errors import ContactSyncError
+from contactsync.sandbox.airflow import LocalAirflow
+from contactsync.sandbox.scenario import Scenario
+from contactsync.sandbox.server import Sandbox
+from contactsync.services import Services
+from contactsync.sync.config import Configuration
+
+DAG_ID: Final = "contact_sync"
+
+# The sandbox's data is made up, so this key protects nothing; a deployment has its own.
+_FINGERPRINT_KEY: Final = "sandbox-fingerprint-key"
+
+
+@dataclass(eq=False)
+class ProjectMissingError(ContactSyncError):
+    """Say that the clone's folders are not there, as in an installed wheel."""
+
+    folder: Path
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"{self.folder} is missing: run this in a clone of contactsync, after `make setup`."
+
+
+@dataclass(frozen=True)
+class LocalSystem:
+    """A running sandbox and Airflow, and the environment that makes the product use them."""
+
+    sandbox: Sandbox
+    airflow: LocalAirflow
+    environment: Mapping[str, str]
+
+    @property
+    def services(self) -> Services:
+        """Return the product's services; the process needs `environment` in its own."""
+        return Services.from_environment(self.environment)
+
+
+def project_root() -> Path:
+    """Return the clone that this package is installed from; raise ProjectMissingError outside of one."""
+    root = Path(__file__).resolve().parents[2]
+    for folder in (root / "dags", root / "infra"):
+        if not folder.is_dir():
+            raise ProjectMissingError(folder)
+    return root
+
+
+@contextmanager
+def local_system(
+    home: Path,
+    scenario: Scenario,
+    *,
+    configuration: Configuration | None = None,
+    airflow_port: int = 0,
+    tell: Callable[[str], None] = typer.echo,
+) -> Iterator[LocalSystem]:
+    """Start everything, store a configuration, and stop everything on the way out, also when starting fails.
+
+    While it runs, the environment of this process points boto3 at the sandbox.
+    """
+    root = project_root()
+    with ExitStack() as stack:
+        tell("Starting the sandbox: a simulated AWS organization")
+        sandbox = stack.enter_context(Sandbox(scenario, templates=root / "infra"))
+        environment = product_environment(sandbox)
+        stack.enter_context(_environment(environment))
+        services = Services.from_environment(environment)
+        services.configurations.store(configuration or Configuration(), after_version=0, changed_by="local system")
+        tell("Starting Airflow: database, scheduler, DAG processor and web server")
+        airflow = LocalAirflow(
+            home, root / "dags", root / "plugins", environment=environment, port=airflow_port, triggerer=False
+        )
+        stack.enter_context(airflow)
+        sandbox.register_airflow(airflow.base_url, airflow.username, airflow.password)
+        airflow.wait_for_dag(DAG_ID)
+        yield LocalSystem(sandbox, airflow, environment)
+        tell("Stopping")
+
+
+def product_environment(sandbox: Sandbox) -> dict[str, str]:
+    """Return the variables that a deployment has: from the stacks' outputs, as on MWAA, and the sandbox's endpoint."""
+    outputs = {name: value for stack in sandbox.stacks for name, value in stack.outputs.items()}
+    return {
+        **sandbox.environment(),
+        "CONTACTSYNC_MANAGEMENT_ACCOUNT_ID": sandbox.management_account,
+        "CONTACTSYNC_CONFIG_TABLE": outputs["ConfigTableName"],
+        "CONTACTSYNC_STATE_TABLE": outputs["StateTableName"],
+        "CONTACTSYNC_DESIRED_CONTACTS_TABLE": outputs["DesiredContactsTableName"],
+        "CONTACTSYNC_FINGERPRINT_KEY": _FINGERPRINT_KEY,
+    }
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,315 @@
+"""The commands `contactsync sandbox ...`: run a simulated AWS organization, and ask it and change it while it runs."""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import requests
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+if TYPE_CHECKING:
+    from contactsync.sandbox.scenario import Scenario
+    from contactsync.sandbox.server import Sandbox
+
+DEFAULT_PORT = 4599
+_TIMEOUT = 30
+_TEMPLATES = Path("infra")
+_CLIENT_ERROR = 400
+_FILE_WIDTH = 240  # of tables that do not go to a terminal
+
+app = typer.Typer(name="sandbox", no_args_is_help=True, help="Run and steer a simulated AWS organization.")
+faults_app = typer.Typer(name="faults", no_args_is_help=True, help="Script errors, lost connections and slow answers.")
+app.add_typer(faults_app)
+
+Url = Annotated[str, typer.Option("--url", envvar="AWS_ENDPOINT_URL", help="Where the sandbox listens.", metavar="URL")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+_DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
+
+AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
+
+
+@app.command(epilog="Example: contactsync sandbox start --accounts 200 --ready-file sandbox.json")
+def start(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = DEFAULT_PORT,
+    scenario: Annotated[Path | None, typer.Option(help="A scenario file (YAML).", metavar="FILE")] = None,
+    accounts: Annotated[int | None, typer.Option(min=0, max=10_000, help="Number of generated members.")] = None,
+    templates: Annotated[
+        Path | None,
+        typer.Option(help="CloudFormation templates to deploy; infra if that is here.", file_okay=False, exists=True),
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write the endpoint here when all is ready; removed at the end.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Run the sandbox until Ctrl-C or SIGTERM."""
+    directory = templates or (_TEMPLATES if _TEMPLATES.is_dir() else None)
+    with _end_signal() as ended, _started(scenario, accounts, port, directory) as sandbox, _ready(ready_file, sandbox):
+        typer.echo(_usage(sandbox))
+        ended.wait()
+
+
+@app.command(epilog="Example: contactsync sandbox status --url http://127.0.0.1:4599")
+def status(url: Url = _DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """Show what the sandbox is: organization, scenario, stacks, Airflow."""
+    answer = _call(url, "GET", "/status")
+    rows = {
+        "endpoint": answer["endpoint_url"],
+        "management account": answer["management_account"],
+        "accounts": ", ".join(f"{count} {state}" for state, count in answer["states"].items()),
+        "trusted access": "on" if answer["trusted_access"] else "off",
+        "quotas": answer["scenario"]["quotas"],
+        "stacks": ", ".join(stack["name"] for stack in answer["stacks"]) or "none",
+        "Airflow": ", ".join(answer["airflow"]) or "not registered",
+    }
+    _show(answer, ("what", "value"), list(rows.items()), as_json=as_json)
+
+
+@app.command(epilog="Example: contactsync sandbox calls --operation PutAlternateContact --error '*' --limit 20")
+def calls(  # noqa: PLR0913 - each is an independent filter
+    url: Url = _DEFAULT_URL,
+    *,
+    service: Annotated[str | None, typer.Option(help="Such as account.")] = None,
+    operation: Annotated[str | None, typer.Option(help="Such as PutAlternateContact.")] = None,
+    account: Annotated[str | None, typer.Option(help="The account acted on.")] = None,
+    caller: Annotated[str | None, typer.Option(help="The calling account, or a part of the caller's ARN.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only after this sequence number or time.")] = None,
+    error: Annotated[str | None, typer.Option(help="An error code, or * for every failed call.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
+    clear: Annotated[bool, typer.Option(help="Forget all calls instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the AWS calls that reached the sandbox, without contact values."""
+    if clear:
+        _call(url, "DELETE", "/calls")
+        return
+    filters = {"service": service, "operation": operation, "account": account, "caller": caller, "since": since}
+    wanted = {name: value for name, value in {**filters, "error": error}.items() if value is not None}
+    found = _call(url, "GET", "/calls", query=wanted)["calls"][-limit:]
+    columns = ("sequence", "time", "service", "operation", "account", "caller_account", "status", "error_code")
+    _show(found, columns, [[call[column] for column in columns] for call in found], as_json=as_json)
+
+
+@faults_app.command("list", epilog="Example: contactsync sandbox faults list")
+def list_faults(url: Url = _DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """List the scripted faults and how often each has struck."""
+    found = _call(url, "GET", "/faults")["faults"]
+    columns = ("id", "service", "operation", "account", "error", "stage", "probability", "delay", "count", "struck")
+    _show(found, columns, [[fault[column] for column in columns] for fault in found], as_json=as_json)
+
+
+@faults_app.command(
+    "add",
+    epilog="Example: contactsync sandbox faults add --operation PutAlternateContact "
+    "--error TooManyRequestsException --count 3",
+)
+def add_fault(  # noqa: PLR0913 - each is a property of a fault
+    url: Url = _DEFAULT_URL,
+    *,
+    service: Annotated[str, typer.Option(help="Such as account; * for all.")] = "account",
+    operation: Annotated[str | None, typer.Option(help="Such as PutAlternateContact; all by default.")] = None,
+    account: Annotated[str | None, typer.Option(help="The account acted on; all by default.")] = None,
+    error: Annotated[
+        str | None, typer.Option(help="An error code, or ConnectionDropped; none for a delay only.")
+    ] = None,
+    status_code: Annotated[int | None, typer.Option("--status", min=400, max=599, help="The HTTP status.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="How many calls it strikes; no end by default.")] = None,
+    probability: Annotated[float, typer.Option(min=0, max=1, help="The share of the calls it strikes.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Makes the choice of the calls repeatable.")] = 1,
+    delay: Annotated[float, typer.Option(min=0, help="Seconds before the answer.")] = 0.0,
+    stage: Annotated[
+        Literal["before", "after"], typer.Option(help="after: the call is carried out, then its answer replaced.")
+    ] = "before",
+) -> None:
+    """Let calls fail from now on."""
+    fault = {
+        "service": service,
+        "operation": operation,
+        "account": account,
+        "error": error,
+        "status": status_code,
+        "count": count,
+        "probability": probability,
+        "seed": seed,
+        "delay": delay,
+        "stage": stage,
+    }
+    typer.echo(_call(url, "POST", "/faults", body=fault)["faults"][0]["id"])
+
+
+@faults_app.command("clear", epilog="Example: contactsync sandbox faults clear fault-1")
+def clear_faults(
+    fault: Annotated[str | None, typer.Argument(help="The fault's id; all by default.", show_default=False)] = None,
+    url: Url = _DEFAULT_URL,
+) -> None:
+    """Take one fault or all faults away."""
+    _call(url, "DELETE", f"/faults/{fault}" if fault else "/faults")
+
+
+@app.command(epilog="Example: contactsync sandbox events --matched true")
+def events(
+    url: Url = _DEFAULT_URL,
+    *,
+    account: Annotated[str | None, typer.Option(help="The account of the event.")] = None,
+    matched: Annotated[Literal["true", "false"] | None, typer.Option(help="Whether a rule selected it.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the CloudTrail events, the rules that selected them and what became of each delivery."""
+    query = {name: value for name, value in {"account": account, "matched": matched}.items() if value is not None}
+    found = _call(url, "GET", "/events", query=query)["events"][-limit:]
+    _show(
+        found,
+        ("id", "time", "event_name", "rules", "deliveries"),
+        [_event_row(item) for item in found],
+        as_json=as_json,
+    )
+
+
+@app.command("trusted-access", epilog="Example: contactsync sandbox trusted-access off")
+def trusted_access(
+    switch: Annotated[Literal["on", "off"], typer.Argument(help="on or off")], url: Url = _DEFAULT_URL
+) -> None:
+    """Switch trusted access for Account Management on or off."""
+    _call(url, "PUT", "/trusted-access", body={"enabled": switch == "on"})
+
+
+@app.command("account-state", epilog="Example: contactsync sandbox account-state 444455556666 SUSPENDED")
+def account_state(
+    account: Annotated[str, typer.Argument(help="The account's id.")],
+    state: Annotated[AccountState, typer.Argument(help="Its state from now on.")],
+    url: Url = _DEFAULT_URL,
+) -> None:
+    """Suspend, close or reactivate an account."""
+    _call(url, "PUT", f"/accounts/{account}/state", body={"state": state})
+
+
+@contextlib.contextmanager
+def _end_signal() -> Iterator[threading.Event]:
+    """Set an event on Ctrl-C and SIGTERM, from before the sandbox starts."""
+    ended = threading.Event()
+    before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _started(scenario: Path | None, accounts: int | None, port: int, templates: Path | None) -> "Iterator[Sandbox]":
+    """Start a sandbox, or end the command with a sentence; stop it at the end."""
+    # moto takes more than a second to import, which the other commands need not wait for
+    from contactsync.sandbox.http_server import PortTakenError  # noqa: PLC0415
+    from contactsync.sandbox.scenario import ScenarioError  # noqa: PLC0415
+    from contactsync.sandbox.server import Sandbox  # noqa: PLC0415
+    from contactsync.sandbox.templates import TemplateError  # noqa: PLC0415
+
+    try:
+        sandbox = Sandbox(_scenario(scenario, accounts), port=port, templates=templates)
+        sandbox.start()
+    except (PortTakenError, ScenarioError, TemplateError) as error:
+        _fail(f"The sandbox did not start: {error}")
+    try:
+        yield sandbox
+    finally:
+        sandbox.stop()
+
+
+@contextlib.contextmanager
+def _ready(path: Path | None, sandbox: "Sandbox") -> Iterator[None]:
+    """Tell in a file that the sandbox is ready, for as long as it is."""
+    if path is None:
+        yield
+        return
+    try:
+        _write_ready_file(path, sandbox)
+    except OSError as error:
+        _fail(f"{path} cannot be written: {error.strerror}.")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _scenario(path: Path | None, accounts: int | None) -> "Scenario":
+    from contactsync.sandbox.scenario import Scenario, load_scenario, parse_scenario  # noqa: PLC0415 - as above
+
+    scenario = load_scenario(path) if path else Scenario()
+    if accounts is None:
+        return scenario
+    content = scenario.model_dump(exclude_unset=True)
+    content["organization"] = {**content.get("organization", {}), "accounts": accounts}
+    return parse_scenario(content)
+
+
+def _usage(sandbox: "Sandbox") -> str:
+    exports = "\n".join(f"  export {name}={value}" for name, value in sandbox.environment().items())
+    members = sandbox.scenario.organization.accounts
+    return (
+        f"The sandbox runs at {sandbox.endpoint_url}: management account {sandbox.management_account}, "
+        f"{members} generated members, {len(sandbox.stacks)} stacks.\n\n"
+        f"Use it with any AWS client:\n{exports}\n\n"
+        "Change a contact of the management account:\n"
+        f"  aws account put-alternate-contact --endpoint-url {sandbox.endpoint_url} --alternate-contact-type SECURITY \\\n"
+        "    --name 'Sam Example' --title 'Head of Security' --email-address security@example.com "
+        "--phone-number '+1 555 0100'\n\n"
+        f"Ask and steer it:\n  contactsync sandbox status --url {sandbox.endpoint_url}\n\nCtrl-C ends it."
+    )
+
+
+def _write_ready_file(path: Path, sandbox: "Sandbox") -> None:
+    content = {"endpoint_url": sandbox.endpoint_url, "process_id": os.getpid(), "environment": sandbox.environment()}
+    partial = path.with_name(f"{path.name}.partial")  # renamed, so that nobody reads half of it
+    partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    partial.replace(path)
+
+
+def _call(url: str, method: str, path: str, *, query: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401
+    """Ask the control API, or end the command with its sentence."""
+    try:
+        answer = requests.request(
+            method, f"{url.rstrip('/')}/_sandbox{path}", params=query, json=body, timeout=_TIMEOUT
+        )
+        document = answer.json()
+    except requests.exceptions.JSONDecodeError:
+        _fail(f"What listens at {url} is no sandbox; give its address with --url.")
+    except requests.RequestException:
+        _fail(
+            f"No sandbox answers at {url}; start one with `contactsync sandbox start`, or give its address with --url."
+        )
+    if answer.status_code >= _CLIENT_ERROR:
+        _fail(document.get("error", f"The sandbox answered {answer.status_code}."))
+    return document
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+def _show(content: object, columns: tuple[str, ...], rows: list[Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(content, indent=2))
+        return
+    table = Table(*(Column(column.replace("_", " "), overflow="fold") for column in columns))
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console = Console()
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    console.print(table)
+
+
+def _event_row(event: dict[str, Any]) -> list[str]:
+    rules = [str(rule).rpartition("/")[2] for rule in event["rules"]]
+    deliveries = [f"{note.get('step')} {note.get('result')}" for note in event["deliveries"]]
+    state = "dropped" if event["dropped"] else ", ".join(rules)
+    return [event["id"], event["event"].get("time"), event["event_name"], state, "\n".join(deliveries)]

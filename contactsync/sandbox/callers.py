@@ -1,0 +1,59 @@
+"""Whose credentials a request carries, told by moto's IAM users and assumed roles."""
+
+import threading
+from dataclasses import dataclass
+
+from moto.iam.models import iam_backends
+from moto.sts.models import sts_backends
+
+_GENERATED_KEY_LENGTH = 20  # moto's and AWS's own access keys; a shorter one such as "sandbox" is nobody's
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The account and the identity behind an access key."""
+
+    account: str
+    arn: str
+
+
+class Callers:
+    """Looks callers up; what is found is kept, because a key never changes hands."""
+
+    def __init__(self, management_account: str) -> None:
+        """Let every unknown access key act as a user of the management account."""
+        self._default = Caller(management_account, f"arn:aws:iam::{management_account}:user/sandbox")
+        self._lock = threading.Lock()
+        self._known: dict[str, Caller] = {}
+
+    def caller_of(self, access_key: str) -> Caller:
+        """Return who the access key belongs to."""
+        if len(access_key) != _GENERATED_KEY_LENGTH:
+            return self._default
+        with self._lock:
+            known = self._known.get(access_key)
+        if known is None:
+            known = _look_up(access_key)
+            if known is None:
+                return self._default
+            with self._lock:
+                self._known[access_key] = known
+        return known
+
+
+def _look_up(access_key: str) -> Caller | None:
+    """Search only the backends that exist: moto's own search makes one for each account and partition."""
+    for account, partitions in list(iam_backends.items()):
+        for partition, backend in list(partitions.items()):
+            if access_key in backend.access_keys:
+                return Caller(account, _arn(account, partition, access_key))
+    return None
+
+
+def _arn(account: str, partition: str, access_key: str) -> str:
+    for sts in list(sts_backends[account].values()):
+        role = sts.get_assumed_role_from_access_key(access_key)
+        if role is not None:
+            return str(role.arn)
+    user = iam_backends[account][partition].get_user_from_access_key_id(access_key)
+    return str(user.arn) if user else f"arn:aws:iam::{account}:root"

@@ -1,0 +1,117 @@
+"""Scripted trouble: errors, lost connections and slow answers for chosen operations and accounts."""
+
+import random
+import threading
+from collections.abc import Iterable
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+CONNECTION_DROPPED = "ConnectionDropped"
+ANY = "*"
+
+Stage = Literal["before", "after"]
+
+
+class FaultSettings(BaseModel):
+    """Which calls fail, how, and how often; an item of `faults` in a scenario file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    service: str = Field(default="account", description="as in its SDK; * for every service")
+    operation: str | None = Field(default=None, description="such as PutAlternateContact; every operation by default")
+    account: str | None = Field(default=None, description="the account acted on; every account by default")
+    caller: str | None = Field(default=None, description="the calling account; every account by default")
+    error: str | None = Field(default=None, description="error code, or ConnectionDropped; none for a delay only")
+    message: str | None = None
+    status: int | None = Field(default=None, ge=400, le=599, description="by default the one AWS has for the code")
+    count: int | None = Field(default=None, ge=1, description="how many calls fail; no end by default")
+    probability: float = Field(default=1.0, gt=0, le=1)
+    seed: int = 1
+    delay: float = Field(default=0.0, ge=0, le=900, description="seconds before the answer")
+    stage: Stage = Field(default="before", description="after: the call is carried out, then its answer is replaced")
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.error is None and not self.delay:
+            message = "a fault needs an error or a delay"
+            raise ValueError(message)
+        return self
+
+
+class Fault:
+    """A scripted fault and how often it has struck."""
+
+    def __init__(self, identifier: str, settings: FaultSettings) -> None:
+        """Start its own sequence of chances from its seed, so that a run can be repeated."""
+        self.id = identifier
+        self.settings = settings
+        self.struck = 0
+        self._chances = random.Random(settings.seed)  # noqa: S311 - repeatable, nothing secret
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has struck as often as it should."""
+        return self.settings.count is not None and self.struck >= self.settings.count
+
+    def strikes(self, service: str, operation: str, account: str, caller: str) -> bool:
+        """Tell whether this call is hit, and count it when it is."""
+        settings = self.settings
+        wanted = (
+            not self.is_spent
+            and settings.service in (ANY, service)
+            and settings.operation in (None, ANY, operation)
+            and settings.account in (None, ANY, account)
+            and settings.caller in (None, ANY, caller)
+        )
+        hit = wanted and self._chances.random() < settings.probability
+        self.struck += hit
+        return hit
+
+    def as_json(self) -> dict[str, Any]:
+        """Describe the fault and its use so far."""
+        return {"id": self.id, **self.settings.model_dump(), "struck": self.struck, "spent": self.is_spent}
+
+
+class Faults:
+    """The faults in force, in the order they were added; the first that hits a call decides."""
+
+    def __init__(self, settings: Iterable[FaultSettings] = ()) -> None:
+        """Start with those of a scenario."""
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self._last = 0
+        for item in settings:
+            self.add(item)
+
+    def add(self, settings: FaultSettings) -> Fault:
+        """Put a fault in force."""
+        with self._lock:
+            self._last += 1
+            fault = Fault(f"fault-{self._last}", settings)
+            self._faults.append(fault)
+        return fault
+
+    def all(self) -> list[Fault]:
+        """List the faults, also those that are spent."""
+        with self._lock:
+            return list(self._faults)
+
+    def remove(self, identifier: str) -> bool:
+        """Take a fault away; tell whether it was there."""
+        with self._lock:
+            kept = [fault for fault in self._faults if fault.id != identifier]
+            found = len(kept) < len(self._faults)
+            self._faults = kept
+        return found
+
+    def clear(self) -> None:
+        """Take all faults away."""
+        with self._lock:
+            self._faults.clear()
+
+    def strike(self, service: str, operation: str, account: str, caller: str) -> FaultSettings | None:
+        """Return the fault that hits this call, if one does."""
+        with self._lock:
+            hit = next((fault for fault in self._faults if fault.strikes(service, operation, account, caller)), None)
+        return hit.settings if hit else None

@@ -1,0 +1,183 @@
+"""A threaded HTTP server for a WSGI application that keeps connections alive and leaves no thread behind."""
+
+import contextlib
+import io
+import logging
+import socket
+import threading
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import ThreadedWSGIServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import WSGIApplication
+
+logger = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+_HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "keep-alive", "server", "date"})
+_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_STOP_SECONDS = 1.5
+
+
+class PortTakenError(Exception):
+    """Another process listens on the port."""
+
+    def __init__(self, port: int, reason: str) -> None:
+        """Keep the port and the system's reason."""
+        self.port = port
+        self.reason = reason
+        super().__init__(f"port {port} cannot be used ({reason}); choose another one, or 0 for any free port")
+
+
+class HttpServer:
+    """The server and its threads, between `start` and `stop`."""
+
+    def __init__(self, application: "WSGIApplication", port: int) -> None:
+        """Take the port, or a free one for 0; raises PortTakenError."""
+        listening = _listen(port)
+        with listening:
+            self._server = _Server(HOST, 0, application, _Handler, fd=listening.fileno())
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._serve, name="sandbox-server", daemon=True)
+
+    def start(self) -> None:
+        """Accept connections from now on."""
+        self._thread.start()
+
+    def stop(self, seconds: float = _STOP_SECONDS) -> None:
+        """Take no more connections, let answers on their way go out, and wait for the threads for so many seconds."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+        self._server.end_connections(seconds)
+
+    def _serve(self) -> None:
+        self._server.serve_forever(poll_interval=0.05)
+
+
+class _Server(ThreadedWSGIServer):
+    """Werkzeug's server, which knows its connections so that idle ones can be ended."""
+
+    daemon_threads = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - werkzeug's own
+        self._lock = threading.Lock()
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        super().__init__(*args, **kwargs)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's
+        thread = threading.Thread(
+            target=self._serve_connection, args=(request, client_address), name="sandbox-connection", daemon=True
+        )
+        with self._lock:
+            self._connections[thread] = request
+        thread.start()
+
+    def _serve_connection(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's
+        try:
+            self.process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._connections.pop(threading.current_thread(), None)
+
+    def end_connections(self, seconds: float) -> None:
+        """End the reading side of every connection and wait for their threads."""
+        with self._lock:
+            connections = dict(self._connections)
+        for connection in connections.values():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
+        deadline = time.monotonic() + seconds
+        for thread in connections:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+class _Handler(MotoRequestHandler):  # type: ignore[misc] # moto is untyped
+    """Requests one after the other on a connection; werkzeug's own handler closes it after each."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body of an answer in one packet
+
+    def run_wsgi(self) -> None:
+        environ = self.make_environ()
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
+        self._read_body(environ)
+        try:
+            status, headers, body = self._run(environ)
+        except ConnectionError:
+            self.close_connection = True
+            return
+        except Exception:  # the edge of the process: a fault of moto's must not end the connection silently
+            logger.exception("No answer to %s %s", self.command, environ.get("PATH_INFO"))
+            status, headers, body = (
+                "500 Internal Server Error",
+                [],
+                b'{"message": "The sandbox failed; see its output"}',
+            )
+        self._send(status, headers, body)
+
+    def handle_expect_100(self) -> bool:
+        """Leave it to run_wsgi, else a client is told twice to continue."""
+        return True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Write nothing: the call log has it."""
+
+    def _read_body(self, environ: dict[str, Any]) -> None:
+        stream = environ["wsgi.input"]
+        if environ.pop("wsgi.input_terminated", False):
+            body = stream.read()
+            environ.pop("HTTP_TRANSFER_ENCODING", None)
+        else:
+            body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+
+    def _run(self, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401
+            started.append((status, headers))
+            return None
+
+        chunks: Iterable[bytes] = self.server.app(environ, start_response)
+        body = b"".join(chunks)
+        if hasattr(chunks, "close"):
+            chunks.close()
+        return (*started[-1], body)
+
+    def _send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        is_head = self.command == "HEAD"
+        for name, value in headers:
+            if name.lower() not in _HOP_BY_HOP and (is_head or name.lower() != "content-length"):
+                self.send_header(name, value)
+        if int(code) not in _WITHOUT_BODY and not is_head:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if not is_head and int(code) not in _WITHOUT_BODY:
+            self.wfile.write(body)
+        self.wfile.flush()
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen(256)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise PortTakenError(port, getattr(error, "strerror", None) or str(error)) from error
+    return listening

@@ -1,0 +1,44 @@
+"""How long the sandbox takes to answer: a default for every operation and values for single ones."""
+
+import random
+import threading
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
+
+
+class LatencySettings(BaseModel):
+    """Seconds that a call takes before it is carried out; `jitter` is the most that is added at random."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default: NonNegativeFloat = 0.0
+    operations: dict[str, NonNegativeFloat] = Field(default_factory=dict)
+    jitter: NonNegativeFloat = 0.0
+    seed: int = 1
+
+
+class Latency:
+    """The waits in force; many threads ask."""
+
+    def __init__(self, settings: LatencySettings | None = None) -> None:
+        """Start with those of a scenario."""
+        self._lock = threading.Lock()
+        self.settings = settings or LatencySettings()
+
+    @property
+    def settings(self) -> LatencySettings:
+        """What is in force; setting it starts the jitter from its seed."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: LatencySettings) -> None:
+        with self._lock:
+            self._settings = settings
+            self._jitter = random.Random(settings.seed)  # noqa: S311 - repeatable, nothing secret
+
+    def seconds(self, operation: str) -> float:
+        """Return how long this call should take."""
+        with self._lock:
+            settings = self._settings
+            wait = settings.operations.get(operation, settings.default)
+            return wait + self._jitter.uniform(0, settings.jitter) if settings.jitter else wait

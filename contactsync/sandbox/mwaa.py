@@ -1,0 +1,218 @@
+"""Amazon MWAA as far as a client can tell: InvokeRestApi and GetEnvironment in front of a local Airflow."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from werkzeug.wrappers import Request, Response
+
+CALL_TIMEOUT = 10.0  # seconds; FACTS.md 4.5
+_RESPONSE_LIMIT = 6 * 1024 * 1024
+_PATH_LIMIT = 64
+_METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
+_NAME = re.compile(r"[a-zA-Z][0-9a-zA-Z\-_]{0,79}", re.ASCII)
+_CLIENT_ERROR, _SERVER_ERROR, _UNAUTHORIZED = 400, 500, 401
+
+
+class AirflowEnvironment(BaseModel):
+    """A local Airflow that stands for an MWAA environment; without a user name its token needs none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    environment: str = Field(pattern=r"^[a-zA-Z][0-9a-zA-Z\-_]{0,79}$")
+    base_url: str = Field(pattern=r"^https?://")
+    username: str | None = None
+    password: SecretStr | None = None
+    region: str | None = Field(default=None, description="the only region that knows the environment; all by default")
+
+
+class _ServiceError(Exception):
+    """An error in the service's words."""
+
+    def __init__(self, status: int, code: str, body: Mapping[str, Any]) -> None:
+        self.status = status
+        self.code = code
+        self.body = body
+        super().__init__(code)
+
+
+class Mwaa:
+    """The service: environments that are registered while it runs, and their Airflow's REST API."""
+
+    def __init__(self, *, rate: float = 10, timeout: float = CALL_TIMEOUT) -> None:
+        """Start with no environment; `rate` calls of InvokeRestApi per second and environment are let through."""
+        self._rate = rate
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._environments: dict[str, AirflowEnvironment] = {}
+        self._tokens: dict[str, str] = {}
+        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def register(self, environment: AirflowEnvironment) -> None:
+        """Make an Airflow known under its environment's name, in place of an earlier one of that name."""
+        with self._lock:
+            self._environments[environment.environment] = environment
+            self._tokens.pop(environment.environment, None)
+
+    def registered(self) -> list[AirflowEnvironment]:
+        """List the environments."""
+        with self._lock:
+            return list(self._environments.values())
+
+    def respond(self, request: Request, *, account: str, region: str) -> Response:
+        """Answer a request that is signed for the service `airflow`."""
+        operation, _, name = request.path.strip("/").partition("/")
+        try:
+            if (request.method, operation) == ("POST", "restapi"):
+                return self._invoke_rest_api(name, _body(request), account, region)
+            if (request.method, operation) == ("GET", "environments") and name:
+                return _answer(200, {"Environment": _described(self._environment(name, region), account, region)})
+            raise _failure(404, "ResourceNotFoundException", f"The sandbox has no {request.method} {request.path}")
+        except _ServiceError as error:
+            return _answer(error.status, error.body, error.code)
+
+    def _invoke_rest_api(self, name: str, body: Mapping[str, Any], account: str, region: str) -> Response:
+        _validate(name, body)
+        self._take_turn(account, name)
+        environment = self._environment(name, region)
+        answer = self._forward(environment, body)
+        if answer.status_code == _UNAUTHORIZED:
+            self._forget_token(environment)
+            answer = self._forward(environment, body)
+        content = {"RestApiStatusCode": answer.status_code, "RestApiResponse": _document(answer)}
+        if answer.status_code >= _SERVER_ERROR:
+            raise _ServiceError(400, "RestApiServerException", content)
+        if answer.status_code >= _CLIENT_ERROR:
+            raise _ServiceError(400, "RestApiClientException", content)
+        return _answer(200, content)
+
+    def _environment(self, name: str, region: str) -> AirflowEnvironment:
+        with self._lock:
+            if not self._environments:
+                message = "No Airflow is registered with the sandbox yet (PUT /_sandbox/airflow)"
+                raise _failure(500, "InternalServerException", message)
+            found = self._environments.get(name)
+        if found is None or found.region not in (None, region):
+            raise _failure(404, "ResourceNotFoundException", f"Environment {name} not found in {region}")
+        return found
+
+    def _take_turn(self, account: str, name: str) -> None:
+        with self._lock:
+            now = time.monotonic()
+            tokens, since = self._buckets.get((account, name), (self._rate, now))
+            tokens = min(self._rate, tokens + (now - since) * self._rate)
+            allowed = tokens >= 1
+            self._buckets[account, name] = (tokens - 1 if allowed else tokens, now)
+        if not allowed:
+            raise _failure(429, "ThrottlingException", "Rate exceeded")
+
+    def _forward(self, environment: AirflowEnvironment, body: Mapping[str, Any]) -> requests.Response:
+        sent = body.get("Body")
+        try:
+            return requests.request(
+                body["Method"],
+                f"{environment.base_url.rstrip('/')}/api/v2/{body['Path'].lstrip('/')}",
+                params=body.get("QueryParameters") or {},
+                json=sent,
+                headers={"Authorization": f"Bearer {self._token(environment)}"},
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except requests.Timeout as error:
+            raise _unanswered(504, "Airflow did not answer in time") from error
+        except requests.RequestException as error:
+            raise _unanswered(503, f"Airflow cannot be reached ({type(error).__name__})") from error
+
+    def _token(self, environment: AirflowEnvironment) -> str:
+        with self._lock:
+            token = self._tokens.get(environment.environment)
+        if token is None:
+            token = self._new_token(environment)
+            with self._lock:
+                self._tokens[environment.environment] = token
+        return token
+
+    def _new_token(self, environment: AirflowEnvironment) -> str:
+        url = f"{environment.base_url.rstrip('/')}/auth/token"
+        if environment.username is None:
+            answer = requests.get(url, timeout=self._timeout)
+        else:
+            password = environment.password.get_secret_value() if environment.password else ""
+            credentials = {"username": environment.username, "password": password}
+            answer = requests.post(url, json=credentials, timeout=self._timeout)
+        document = _document(answer)
+        if not answer.ok or not isinstance(document, dict) or "access_token" not in document:
+            raise _unanswered(answer.status_code, "Airflow gave no token for the registered user")
+        return str(document["access_token"])
+
+    def _forget_token(self, environment: AirflowEnvironment) -> None:
+        with self._lock:
+            self._tokens.pop(environment.environment, None)
+
+
+def _validate(name: str, body: Mapping[str, Any]) -> None:
+    path, method = body.get("Path"), body.get("Method")
+    if not _NAME.fullmatch(name):
+        raise _invalid(member="Name", reason="must match [a-zA-Z][0-9a-zA-Z-_]* and have at most 80 characters")
+    if not isinstance(path, str) or not 1 <= len(path) <= _PATH_LIMIT:
+        raise _invalid(member="Path", reason=f"must have between 1 and {_PATH_LIMIT} characters")
+    if ".." in path.split("/"):
+        raise _invalid(member="Path", reason="must not leave the REST API")
+    if method not in _METHODS:
+        raise _invalid(member="Method", reason=f"must be one of {', '.join(_METHODS)}")
+    if not isinstance(body.get("QueryParameters") or {}, dict):
+        raise _invalid(member="QueryParameters", reason="must be an object")
+
+
+def _body(request: Request) -> Mapping[str, Any]:
+    try:
+        body = json.loads(request.get_data() or b"{}")
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise _failure(400, "SerializationException", "The request body is not a JSON object")
+    return body
+
+
+def _document(answer: requests.Response) -> object:
+    if len(answer.content) > _RESPONSE_LIMIT:
+        raise _unanswered(502, f"Airflow's answer is longer than {_RESPONSE_LIMIT} bytes")
+    try:
+        return answer.json() if answer.content else {}
+    except ValueError:
+        return answer.text
+
+
+def _described(environment: AirflowEnvironment, account: str, region: str) -> dict[str, Any]:
+    return {
+        "Name": environment.environment,
+        "Status": "AVAILABLE",
+        "Arn": f"arn:aws:airflow:{region}:{account}:environment/{environment.environment}",
+        "AirflowVersion": "3.3.1",
+        "WebserverUrl": environment.base_url.partition("://")[2],
+    }
+
+
+def _invalid(member: str, reason: str) -> _ServiceError:
+    return _failure(400, "ValidationException", f"1 validation error detected: {member} {reason}")
+
+
+def _unanswered(status: int, detail: str) -> _ServiceError:
+    content = {"RestApiStatusCode": status, "RestApiResponse": {"detail": detail}}
+    return _ServiceError(400, "RestApiServerException", content)
+
+
+def _failure(status: int, code: str, message: str) -> _ServiceError:
+    return _ServiceError(status, code, {"message": message})
+
+
+def _answer(status: int, body: Mapping[str, Any], error: str | None = None) -> Response:
+    response = Response(json.dumps(body), status=status, content_type="application/json")
+    if error:
+        response.headers["x-amzn-ErrorType"] = error
+    return response

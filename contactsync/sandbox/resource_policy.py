@@ -1,0 +1,44 @@
+"""Resource policies of queues and functions: whether they let an AWS service in, and on behalf of which source."""
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def allows(
+    statements: Iterable[Mapping[str, Any]], *, service: str, action: str, source_arn: str, source_account: str
+) -> bool:
+    """Tell whether the service may do the action for this source; a Deny wins, an unknown condition fails."""
+    context = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account}
+    matching = [
+        statement.get("Effect", "Allow")
+        for statement in statements
+        if _names(statement.get("Principal"), service)
+        and any(fnmatch.fnmatchcase(action.lower(), wanted.lower()) for wanted in _listed(statement.get("Action")))
+        and all(_holds(*condition, context=context) for condition in (statement.get("Condition") or {}).items())
+    ]
+    return "Allow" in matching and "Deny" not in matching
+
+
+def _names(principal: object, service: str) -> bool:
+    if isinstance(principal, Mapping):
+        return service in _listed(principal.get("Service"))
+    return principal in ("*", service)
+
+
+def _holds(comparison: str, wanted: Mapping[str, Any], *, context: Mapping[str, str]) -> bool:
+    return all(_compares(comparison, _listed(values), context.get(key.lower())) for key, values in wanted.items())
+
+
+def _compares(comparison: str, wanted: list[str], found: str | None) -> bool:
+    if found is None:
+        return False
+    if comparison in ("ArnEquals", "ArnLike", "StringLike"):  # both Arn comparisons take wildcards
+        return any(fnmatch.fnmatchcase(found, pattern) for pattern in wanted)
+    return comparison == "StringEquals" and found in wanted
+
+
+def _listed(value: object) -> list[str]:
+    if value is None:
+        return []
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]

@@ -1,0 +1,233 @@
+"""The sandbox in this process: organization, AWS services, control API and events behind one port."""
+
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Self
+
+import boto3
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from pydantic import SecretStr
+
+from contactsync.sandbox import account_api, organization
+from contactsync.sandbox.call_log import CallLog
+from contactsync.sandbox.callers import Callers
+from contactsync.sandbox.control import Control, offer_calls, offer_conditions
+from contactsync.sandbox.faults import Faults, FaultSettings
+from contactsync.sandbox.http_server import HOST, HttpServer, PortTakenError
+from contactsync.sandbox.latency import Latency, LatencySettings
+from contactsync.sandbox.loop import Loop, respond_as_mwaa
+from contactsync.sandbox.loop_control import LoopControl
+from contactsync.sandbox.middleware import Conditions, Middleware
+from contactsync.sandbox.mwaa import AirflowEnvironment
+from contactsync.sandbox.organization import OrganizationState
+from contactsync.sandbox.organization_control import offer_organization
+from contactsync.sandbox.quotas import Quotas, QuotaSettings
+from contactsync.sandbox.scenario import Scenario
+from contactsync.sandbox.templates import Stack, deploy
+from contactsync.sandbox.templates import outputs as merged_outputs
+
+__all__ = ["MWAA_ENVIRONMENT", "PortTakenError", "Sandbox", "SandboxRunningError"]
+
+REGION = "us-east-1"
+MWAA_ENVIRONMENT = "contactsync-local"
+_CHECKOUT = Path(__file__).parents[2]
+_one_at_a_time = threading.Lock()
+
+
+class SandboxRunningError(Exception):
+    """Another sandbox runs in this process, and moto's state is one for the whole process."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__("another sandbox runs in this process; stop it first")
+
+
+class Sandbox:
+    """One simulated organization; `start` and `stop`, or a `with` statement, bound its life, which it has once."""
+
+    def __init__(  # noqa: PLR0913 - all but the scenario have defaults
+        self,
+        scenario: Scenario | None = None,
+        *,
+        port: int = 0,
+        templates: Path | None = None,
+        parameters: Mapping[str, str] | None = None,
+        code_root: Path = _CHECKOUT,
+    ) -> None:
+        """Take what to simulate; nothing runs yet.
+
+        `templates` is a directory of CloudFormation templates to deploy, `parameters` adds to or replaces the values of
+        their parameters, and the functions' code is imported from `code_root`.
+        """
+        self.scenario = scenario or Scenario()
+        self.templates = templates
+        self.stacks: list[Stack] = []
+        self.call_log = CallLog()
+        self.conditions = _conditions(self.scenario)
+        self.management_account = self.scenario.organization.management_account
+        self._parameters = {**self._default_parameters(), **(parameters or {})}
+        self._port = port
+        self._server: HttpServer | None = None
+        self._organization: OrganizationState | None = None
+        self.loop = Loop(self.scenario.events, code_root=code_root, management_account=self.management_account)
+        self.call_log.subscribe(self.loop.on_call)
+        self.control = self._control()
+        self._middleware = Middleware(
+            _Moto(create_backend_app),
+            control=self.control,
+            callers=Callers(self.management_account),
+            conditions=self.conditions,
+            call_log=self.call_log,
+            mwaa=lambda request, account: respond_as_mwaa(self.loop, request, account),
+        )
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.port if self._server else self._port
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where AWS clients reach it."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def organization(self) -> OrganizationState:
+        """The organization as it is now; there is one while the sandbox runs."""
+        if self._organization is None:
+            message = "the sandbox does not run"
+            raise RuntimeError(message)
+        return self._organization
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of all stacks."""
+        return merged_outputs(self.stacks)
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that make a process's AWS clients use the sandbox, as a user of the management account."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def register_airflow(
+        self, base_url: str, username: str | None = None, password: str = "", *, environment: str = MWAA_ENVIRONMENT
+    ) -> None:
+        """Let an Airflow stand for the MWAA environment that the templates name, or for another one."""
+        secret = SecretStr(password) if username is not None else None
+        self.loop.mwaa.register(
+            AirflowEnvironment(environment=environment, base_url=base_url, username=username, password=secret)
+        )
+
+    def session(self) -> boto3.Session:
+        """Make a session of the management account; its clients still need the endpoint URL."""
+        return boto3.Session("sandbox", "sandbox", region_name=REGION)
+
+    def start(self) -> None:
+        """Build the organization, answer requests and deploy the templates; raises PortTakenError or TemplateError."""
+        if not _one_at_a_time.acquire(blocking=False):
+            raise SandboxRunningError
+        try:
+            self._server = HttpServer(self._middleware, self._port)
+            _reset_moto()
+            self._organization = organization.build(self.scenario)
+            account_api.install(self._organization)
+            self._server.start()
+            self.loop.start(self.endpoint_url)
+            if self.templates is not None:
+                self._deploy(self.templates)
+        except BaseException:
+            self._end()
+            raise
+
+    def stop(self) -> None:
+        """End every thread and process of the sandbox and forget its state; does nothing when it does not run."""
+        if self._server is not None:
+            self._end()
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
+
+    def _end(self) -> None:
+        try:
+            self._middleware.stop()
+            self.loop.stop()
+            if self._server is not None:
+                self._server.stop()
+        finally:
+            self._server = None
+            self._restore_moto()
+            _one_at_a_time.release()
+
+    def _restore_moto(self) -> None:
+        if self._organization is not None:
+            self._organization.close()
+            self._organization = None
+            account_api.uninstall()
+        _reset_moto()
+
+    def _deploy(self, templates: Path) -> None:
+        self.stacks = deploy(
+            templates, session=self.session(), endpoint_url=self.endpoint_url, parameters=self._parameters
+        )
+        self.call_log.clear()
+
+    def _default_parameters(self) -> dict[str, str]:
+        return {
+            "Environment": "local",
+            "ManagementAccountId": self.management_account,
+            "MwaaEnvironmentName": MWAA_ENVIRONMENT,
+            "MwaaRegion": REGION,
+            "CodeBucket": "contactsync-code",
+            "CodeKey": "contactsync.zip",
+        }
+
+    def _control(self) -> Control:
+        control = Control()
+        offer_calls(control, self.call_log)
+        offer_conditions(control, self.conditions)
+        offer_organization(control, self)
+        control.add(LoopControl(self.loop).respond)
+        return control
+
+
+class _Moto(DomainDispatcherApplication):  # type: ignore[misc] # moto is untyped
+    """moto's dispatcher; it lists its own source directories for every request unless the answer is remembered."""
+
+    def get_backend_for_host(self, host: str | None) -> object:
+        """Find the backend once for each host."""
+        known = self.__dict__.setdefault("_backends", {})
+        if host not in known:
+            known[host] = super().get_backend_for_host(host)
+        return known[host]
+
+
+def _conditions(scenario: Scenario) -> Conditions:
+    return Conditions(
+        quotas=Quotas(QuotaSettings.model_validate(scenario.quotas.model_dump())),
+        faults=Faults(_fault_settings(scenario)),
+        latency=Latency(LatencySettings.model_validate(scenario.latency.model_dump())),
+    )
+
+
+def _fault_settings(scenario: Scenario) -> Iterable[FaultSettings]:
+    return [FaultSettings.model_validate(fault.model_dump()) for fault in scenario.faults]
+
+
+def _reset_moto() -> None:
+    BackendDict.reset()
+    reset_model_data()

@@ -1,0 +1,158 @@
+"""Processes that are started in a session of their own, and ended with everything they started.
+
+Airflow puts each task into a process group of its own, so it takes a session to hold a component together.
+Run as a script, this module is the watcher that ends the sessions when the process that started them is gone (SIGKILL).
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Self
+
+_POLL = 0.05
+_WATCHER_POLL = 0.5
+_KILL_SECONDS = 30.0
+_STAT_STATE, _STAT_SESSION, _STAT_START = 0, 3, 19  # fields 3, 6 and 22 of proc_pid_stat(5), counted after the name
+
+
+def session_members(sessions: Iterable[int]) -> list[int]:
+    """List the process ids of the living members of these sessions (a session is known by its leader's process id)."""
+    wanted = set(sessions)
+    return [pid for pid, stat in _processes() if stat[_STAT_STATE] != "Z" and int(stat[_STAT_SESSION]) in wanted]
+
+
+def process_start(pid: int) -> str | None:
+    """Return when the process started in the kernel's own words, which tells it from a later one with the same id."""
+    stat = _stat(pid)
+    return stat[_STAT_START] if stat else None
+
+
+def end_sessions(sessions: Iterable[int], *, grace: float) -> None:
+    """Ask the leaders to end (SIGTERM), wait up to `grace` seconds, and kill every process that is left."""
+    wanted = set(sessions)
+    send(wanted, signal.SIGTERM)
+    if not wait_until_gone(wanted, grace):
+        kill_sessions(wanted)
+
+
+def kill_sessions(sessions: Iterable[int]) -> None:
+    """Kill every process of the sessions, again while one of them manages to start another (up to half a minute)."""
+    wanted, deadline = set(sessions), time.monotonic() + _KILL_SECONDS
+    while (members := session_members(wanted)) and time.monotonic() < deadline:
+        send(members, signal.SIGKILL)
+        time.sleep(_POLL)
+
+
+def wait_until_gone(sessions: Iterable[int], seconds: float) -> bool:
+    """Wait until no member of the sessions is alive; tell whether that came about in time."""
+    wanted, deadline = set(sessions), time.monotonic() + seconds
+    while session_members(wanted):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+def send(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to each process that is still there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+class SessionWatcher:
+    """A small process that ends the sessions it was told of as soon as this process is gone, however it ended.
+
+    Not PR_SET_PDEATHSIG: that signal comes when the starting *thread* ends, reaches children only, and is lost on fork.
+    """
+
+    def __init__(self) -> None:
+        """Start the watcher, in a session of its own so that Ctrl-C does not reach it."""
+        # -I and the file's path: it must start without Airflow, without this package and whatever the directory is.
+        command = [sys.executable, "-I", __file__, str(os.getpid())]
+        self._process = subprocess.Popen(  # noqa: S603 our own file
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def watch(self, session: int) -> None:
+        """Add a session, from right after its leader was started."""
+        self._line(f"+{session} {process_start(session) or ''}")
+
+    def forget(self, session: int) -> None:
+        """Drop a session that has ended, so that a later process with this id is safe."""
+        self._line(f"-{session} ")
+
+    def stop(self) -> None:
+        """End the watcher, which ends the sessions that are still watched."""
+        self._pipe.close()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        """Return the running watcher."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
+
+    @property
+    def _pipe(self) -> IO[bytes]:
+        if self._process.stdin is None:
+            raise AssertionError
+        return self._process.stdin
+
+    def _line(self, text: str) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe.write(f"{text}\n".encode())
+            self._pipe.flush()
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and (stat := _stat(int(entry.name))):
+            yield int(entry.name), stat
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text.rpartition(")")[2].split()  # the name, in parentheses, may hold spaces and parentheses itself
+
+
+def _watch(parent: int) -> None:
+    sessions: dict[int, str] = {}
+    rest = b""
+    while os.getppid() == parent:
+        if not select.select([0], [], [], _WATCHER_POLL)[0]:
+            continue
+        chunk = os.read(0, 4096)
+        if not chunk:
+            break
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            _note(sessions, line.decode())
+    kill_sessions(session for session, start in sessions.items() if process_start(session) in {start, None})
+
+
+def _note(sessions: dict[int, str], line: str) -> None:
+    session, _, start = line[1:].partition(" ")
+    if line.startswith("+"):
+        sessions[int(session)] = start
+    else:
+        sessions.pop(int(session), None)
+
+
+if __name__ == "__main__":
+    _watch(int(sys.argv[1]))

@@ -1,0 +1,110 @@
+"""What holds for every test: no network, no one's AWS environment, Hypothesis' settings and the option --long."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "contactsync",
+    max_examples=100,
+    deadline=None,
+    print_blob=True,
+    derandomize=bool(os.environ.get("CI")),
+    # Two cores shared with other processes make data generation slow at times; that is no finding.
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("contactsync")
+
+FOREIGN_PREFIXES = ("AWS_", "BOTO_", "CONTACTSYNC_", "POWERTOOLS_")
+LOOPBACK_NAMES = {"", "localhost", "0.0.0.0", "::"}  # noqa: S104 -- names that are looked up, nothing is bound
+
+
+class NetworkUsedError(Exception):
+    """A test tried to leave this machine."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --long."""
+    parser.addoption("--long", action="store_true", help="also run the tests that are marked `long`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Isolate the whole process, collection and session fixtures included."""
+    _forget_aws()
+    _guard_network(config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what is marked `long` unless --long is given."""
+    if config.getoption("--long"):
+        return
+    late = [item for item in items if item.get_closest_marker("long")]
+    if late:
+        config.hook.pytest_deselected(items=late)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+def _forget_aws() -> None:
+    """Drop the caller's credentials, endpoints and settings, and keep botocore from looking for others."""
+    for name in [name for name in os.environ if name.startswith(FOREIGN_PREFIXES)]:
+        del os.environ[name]
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost", "::1"]))
+
+
+def _guard_network(config: pytest.Config) -> None:
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    plain_connect, plain_connect_ex, plain_lookup = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def connect(self: socket.socket, address: Any) -> None:
+        _check(self.family, address)
+        plain_connect(self, address)
+
+    def connect_ex(self: socket.socket, address: Any) -> int:
+        _check(self.family, address)
+        return plain_connect_ex(self, address)
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if not is_local(host):
+            raise NetworkUsedError(f"look-up of {host!r}")
+        return plain_lookup(host, *args, **kwargs)
+
+    patch.setattr(socket.socket, "connect", connect)
+    patch.setattr(socket.socket, "connect_ex", connect_ex)
+    patch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def _check(family: int, address: Any) -> None:
+    if family in (socket.AF_INET, socket.AF_INET6) and not is_local(address[0]):
+        raise NetworkUsedError(f"connection to {address[0]!r}")
+
+
+def is_local(host: Any) -> bool:
+    """Tell whether a host name or address stays on this machine."""
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    if name is None or name in LOOPBACK_NAMES or name == socket.gethostname():
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _same_environment() -> Iterator[None]:
+    """Give every test the environment that the one before it found."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        # pytest keeps the running test's name there and removes it itself.
+        if name != "PYTEST_CURRENT_TEST":
+            del os.environ[name]
+    os.environ.update({name: value for name, value in before.items() if name != "PYTEST_CURRENT_TEST"})

@@ -1,0 +1,125 @@
+"""Quotas: the rates and bursts of the account service, by themselves and as boto3 sees them."""
+
+from collections.abc import Callable
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from tests.sandbox.sandbox_clients import client, control, running
+
+from contactsync.sandbox.quotas import Quota, Quotas, QuotaSettings
+from contactsync.sandbox.scenario import Scenario
+
+MANAGEMENT, MEMBER = "111122223333", "444455556666"
+
+
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        """Start at nought."""
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
+def allowed(quotas: Quotas, operation: str, calls: int, account: str = MANAGEMENT) -> int:
+    """Count how many of so many calls at once are let through."""
+    return sum(quotas.take("account", operation, account) for _ in range(calls))
+
+
+@pytest.mark.parametrize(
+    ("preset", "operation", "burst", "rate"),
+    [
+        ("commercial", "GetAlternateContact", 15, 10),
+        ("commercial", "GetContactInformation", 15, 10),
+        ("commercial", "PutAlternateContact", 8, 5),
+        ("commercial", "PutContactInformation", 8, 5),
+        ("commercial", "DeleteAlternateContact", 6, 1),
+        ("china", "GetAlternateContact", 5, 3),
+        ("china", "GetContactInformation", 5, 3),
+        ("china", "PutAlternateContact", 6, 1),
+        ("china", "PutContactInformation", 2, 1),
+        ("china", "DeleteAlternateContact", 6, 1),
+    ],
+)
+def test_presets(preset: str, operation: str, burst: int, rate: int) -> None:
+    """Each partition's documented burst is let through at once, and its rate in each second after that."""
+    clock = Clock()
+    quotas = Quotas(QuotaSettings.model_validate({"preset": preset}), clock)
+    assert allowed(quotas, operation, 40) == burst
+    clock.now = 1.0
+    assert allowed(quotas, operation, 40) == rate
+    clock.now = 1000.0
+    assert allowed(quotas, operation, 40) == burst
+
+
+def test_scope() -> None:
+    """Callers and operations have buckets of their own, and other services and operations have none."""
+    quotas = Quotas(clock=Clock())
+    assert allowed(quotas, "DeleteAlternateContact", 10) == 6
+    assert allowed(quotas, "DeleteAlternateContact", 10, account=MEMBER) == 6
+    assert allowed(quotas, "PutAlternateContact", 10) == 8
+    assert allowed(quotas, "ListRegions", 100) == 100
+    assert all(quotas.take("organizations", "GetAlternateContact", MANAGEMENT) for _ in range(100))
+
+
+def test_settings() -> None:
+    """Quotas can be switched off, changed for one operation, and a change fills all buckets."""
+    quotas = Quotas(QuotaSettings(enabled=False), Clock())
+    assert allowed(quotas, "PutAlternateContact", 100) == 100
+    quotas.settings = QuotaSettings(operations={"PutAlternateContact": Quota(rate=1, burst=2)})
+    assert allowed(quotas, "PutAlternateContact", 100) == 2
+    assert allowed(quotas, "GetAlternateContact", 100) == 15
+    quotas.settings = QuotaSettings()
+    assert allowed(quotas, "PutAlternateContact", 100) == 8
+
+
+def test_throttled_over_boto3() -> None:
+    """A throttled call is answered with 429 and TooManyRequestsException, is logged, and reaches nothing."""
+    with running(Scenario()) as sandbox:
+        account = client(sandbox, "account")
+
+        def delete() -> int:
+            try:
+                account.delete_alternate_contact(AlternateContactType="SECURITY")
+            except ClientError as error:
+                headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+                if error.response["Error"]["Code"] == "TooManyRequestsException":
+                    assert headers["x-amzn-errortype"] == "TooManyRequestsException"
+                return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+            return 200
+
+        assert statuses(delete, 8)[-1] == 429
+        assert sandbox.call_log.query(error="TooManyRequestsException")[0].status == 429
+
+
+def test_retried_by_botocore() -> None:
+    """Botocore takes the throttling for one and tries again until a call gets through."""
+    quotas = {"quotas": {"operations": {"GetAlternateContact": {"rate": 20, "burst": 1}}}}
+    with running(Scenario.model_validate(quotas)) as sandbox:
+        account = client(sandbox, "account", config=Config(retries={"mode": "standard", "total_max_attempts": 5}))
+        attempts = [
+            account.get_alternate_contact(AlternateContactType="BILLING")["ResponseMetadata"]["RetryAttempts"]
+            for _ in range(3)
+        ]
+        assert sum(attempts) >= 1
+
+
+def test_over_http() -> None:
+    """The control API tells the quotas in force and changes them while the sandbox runs."""
+    with running(Scenario()) as sandbox:
+        assert control(sandbox, "GET", "/quotas")["operations"]["PutAlternateContact"] == {"rate": 5, "burst": 8}
+        assert control(sandbox, "PUT", "/quotas", {"preset": "china"})["operations"]["PutAlternateContact"]["rate"] == 1
+        account = client(sandbox, "account")
+        control(sandbox, "PUT", "/quotas", {"enabled": False})
+        for _ in range(30):
+            account.get_alternate_contact(AlternateContactType="BILLING")
+        assert "rate" in control(sandbox, "PUT", "/quotas", {"operations": {"X": {"burst": 1}}}, status=400)["error"]
+
+
+def statuses(action: Callable[[], int], times: int) -> list[int]:
+    """Do something so many times and list what it gave."""
+    return [action() for _ in range(times)]

@@ -1,0 +1,346 @@
+"""The sandbox as a server: its life, who calls, its control API, and the command that runs it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner
+
+from contactsync.cli.sandbox import app
+from contactsync.sandbox.scenario import Scenario
+from contactsync.sandbox.server import PortTakenError, Sandbox, SandboxRunningError
+from tests.sandbox.sandbox_clients import CONTACT, UNLIMITED, client, control, member_session, running
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """Run one sandbox for the tests that do not start one themselves."""
+    with running() as sandbox:
+        yield sandbox
+
+
+def command(*arguments: str) -> Any:
+    """Run a command in this process."""
+    return CliRunner().invoke(app, list(arguments))
+
+
+class TestLife:
+    """Starting and stopping; these run before the module's own sandbox is started."""
+
+    def test_one_after_the_other(self) -> None:
+        """Sandboxes start with nothing of the one before, and leave no thread and no port behind."""
+        before = set(threading.enumerate())
+        for _ in range(2):
+            with running() as sandbox:
+                dynamodb = client(sandbox, "dynamodb")
+                assert dynamodb.list_tables()["TableNames"] == []
+                account = client(sandbox, "account")
+                contact = account.get_alternate_contact(AlternateContactType="SECURITY")["AlternateContact"]
+                assert contact["Name"] != CONTACT["Name"]
+                account.put_alternate_contact(AlternateContactType="SECURITY", **CONTACT)
+                dynamodb.create_table(
+                    TableName="t",
+                    AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+                    KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+                    BillingMode="PAY_PER_REQUEST",
+                )
+            assert set(threading.enumerate()) <= before
+            with pytest.raises(requests.ConnectionError):
+                requests.get(f"http://127.0.0.1:{sandbox.port}/_sandbox/status", timeout=1)
+
+    def test_two_at_once(self) -> None:
+        """A second sandbox in the process is refused while the first goes on."""
+        with running() as sandbox:
+            with pytest.raises(SandboxRunningError):
+                Sandbox().start()
+            assert control(sandbox, "GET", "/status")["status"] == "ok"
+
+    def test_port_taken(self) -> None:
+        """A taken port is reported, and the next sandbox can start."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            with pytest.raises(PortTakenError, match="cannot be used"):
+                Sandbox(port=taken.getsockname()[1]).start()
+        with running() as sandbox:
+            assert control(sandbox, "GET", "/status")["status"] == "ok"
+
+    def test_stop_cuts_waits_short(self) -> None:
+        """Stopping does not wait for a call that is being slowed down."""
+        with running(Scenario.model_validate(UNLIMITED | {"latency": {"default": 60}})) as sandbox:
+            account = client(sandbox, "account")
+            waiting = threading.Thread(target=lambda: account.get_contact_information())  # noqa: PLW0108 - boto3's
+            waiting.start()
+            while not any(thread.name == "sandbox-connection" for thread in threading.enumerate()):
+                time.sleep(0.01)
+            started = time.monotonic()
+        assert time.monotonic() - started < 2
+        waiting.join(5)
+        assert not waiting.is_alive()
+
+    def test_templates(self) -> None:
+        """The project's own templates are deployed, and deploying them leaves no calls in the log."""
+        with running(templates=ROOT / "infra") as sandbox:
+            assert control(sandbox, "GET", "/calls")["calls"] == []
+            assert sandbox.outputs["FunctionName"] == "contactsync-local-trigger"
+            stacks = control(sandbox, "GET", "/status")["stacks"]
+            assert {"contactsync-tables", "contactsync-trigger"} <= {stack["name"] for stack in stacks}
+            client(sandbox, "account").put_alternate_contact(AlternateContactType="SECURITY", **CONTACT)
+            deadline = time.monotonic() + 5
+            while not (events := control(sandbox, "GET", "/events?matched=true")["events"]):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            assert events[0]["event_name"] == "PutAlternateContact"
+
+    def test_command_refuses(self, tmp_path: Path) -> None:
+        """A taken port, and a scenario that is wrong or absent, are one sentence and exit code 1."""
+        scenario = tmp_path / "scenario.yaml"
+        scenario.write_text("organisation: {}\n")
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            refusals = [
+                command("start", "--scenario", str(scenario)),
+                command("start", "--scenario", str(tmp_path / "absent")),
+                command("start", "--port", port),
+            ]
+        assert [(refused.exit_code, refused.stderr.count("\n")) for refused in refusals] == [(1, 1)] * 3
+        assert "organisation" in refusals[0].stderr
+        assert f"port {port} cannot be used" in refusals[2].stderr
+
+
+def test_management_account_by_default(sandbox: Sandbox) -> None:
+    """Any credentials that nobody was given act as the scenario's management account."""
+    identity = client(sandbox, "sts").get_caller_identity()
+    assert identity["Account"] == sandbox.management_account
+    stranger = boto3.Session("A" * 20, "secret", region_name="us-east-1")
+    assert client(sandbox, "sts", session=stranger).get_caller_identity()["Account"] == sandbox.management_account
+
+
+def test_assumed_role(sandbox: Sandbox) -> None:
+    """Credentials of an assumed role act as the role's account, in every service and in the log."""
+    member = sandbox.organization.account_ids()[1]
+    session = member_session(sandbox, member)
+    assert client(sandbox, "sts", session=session).get_caller_identity()["Account"] == member
+    client(sandbox, "account", session=session).put_alternate_contact(AlternateContactType="SECURITY", **CONTACT)
+    logged = sandbox.call_log.query(operation="PutAlternateContact", caller=member)[-1]
+    assert logged.caller_arn.endswith("assumed-role/OrganizationAccountAccessRole/tests")
+    assert (logged.target_account, logged.account) == (None, member)
+    organization_context = client(sandbox, "account").get_alternate_contact(
+        AccountId=member, AlternateContactType="SECURITY"
+    )
+    assert organization_context["AlternateContact"]["Name"] == CONTACT["Name"]
+
+
+def test_member_in_the_log(sandbox: Sandbox) -> None:
+    """A call that names a member is logged with it, with the client's own parameters and without them over HTTP."""
+    member = sandbox.organization.account_ids()[2]
+    sandbox.call_log.clear()
+    client(sandbox, "account").put_alternate_contact(AccountId=member, AlternateContactType="BILLING", **CONTACT)
+    (logged,) = sandbox.call_log.query()
+    assert logged.parameters == {"AccountId": member, "AlternateContactType": "BILLING", **CONTACT}
+    assert (logged.service, logged.operation, logged.status) == ("account", "PutAlternateContact", 200)
+    assert logged.source_ip == "127.0.0.1"
+    assert "Boto3" in logged.user_agent
+    text = requests.get(f"{sandbox.endpoint_url}/_sandbox/calls?account={member}", timeout=5).text
+    assert member in text
+    assert not any(value in text for value in CONTACT.values())
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "arguments", "operation"),
+    [
+        ("organizations", "describe_organization", {}, "DescribeOrganization"),
+        ("dynamodb", "describe_table", {"TableName": "absent"}, "DescribeTable"),
+        ("sqs", "get_queue_url", {"QueueName": "absent"}, "GetQueueUrl"),
+        ("sns", "get_topic_attributes", {"TopicArn": "arn:aws:sns:us-east-1:111122223333:x"}, "GetTopicAttributes"),
+        ("lambda", "get_function", {"FunctionName": "absent"}, "GetFunction"),
+        ("s3", "get_object", {"Bucket": "absent", "Key": "a/b"}, "GetObject"),
+        ("iam", "get_user", {"UserName": "absent"}, "GetUser"),
+        ("mwaa", "get_environment", {"Name": "absent"}, "GetEnvironment"),
+        ("mwaa", "invoke_rest_api", {"Name": "absent", "Path": "/x", "Method": "GET"}, "InvokeRestApi"),
+    ],
+)
+def test_errors_of_services(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, service: str, method: str, arguments: Any, operation: str
+) -> None:
+    """The log has the operation and the error code that boto3 saw, whatever the protocol."""
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")
+    sandbox.call_log.clear()
+    code = None
+    try:
+        getattr(client(sandbox, service), method)(**arguments)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+    (logged,) = sandbox.call_log.query()
+    assert (logged.service, logged.operation, logged.error_code) == (service, operation, code)
+
+
+def test_what_moto_lacks(sandbox: Sandbox) -> None:
+    """An operation that moto does not have is an AWS error, not a page of HTML."""
+    with pytest.raises(ClientError) as caught:
+        client(sandbox, "organizations").list_handshakes_for_account()
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert "cannot do this" in caught.value.response["Error"]["Message"]
+
+
+def test_bodies(sandbox: Sandbox) -> None:
+    """Large bodies, and answers without one, come through on a connection that is kept alive."""
+    s3 = client(sandbox, "s3")
+    s3.create_bucket(Bucket="large")
+    content = os.urandom(3_000_000)
+    s3.put_object(Bucket="large", Key="a b/ü", Body=content)
+    assert s3.head_object(Bucket="large", Key="a b/ü")["ContentLength"] == len(content)
+    assert s3.get_object(Bucket="large", Key="a b/ü")["Body"].read() == content
+    s3.delete_object(Bucket="large", Key="a b/ü")
+    assert "Contents" not in s3.list_objects_v2(Bucket="large")
+    with requests.Session() as session:
+        for _ in range(3):
+            assert session.get(f"{sandbox.endpoint_url}/_sandbox/status", timeout=5).ok
+        assert len(session.adapters["http://"].poolmanager.pools._container) == 1  # type: ignore[attr-defined]
+
+
+def test_organization_control(sandbox: Sandbox) -> None:
+    """The organization is described without contacts; states and trusted access are changed with effect."""
+    described = control(sandbox, "GET", "/organization")
+    member = described["accounts"][1]["id"]
+    account = client(sandbox, "account")
+    control(sandbox, "PUT", f"/accounts/{member}/state", {"state": "SUSPENDED"})
+    listed = client(sandbox, "organizations").describe_account(AccountId=member)["Account"]
+    assert listed["Status"] == "SUSPENDED"
+    control(sandbox, "PUT", f"/accounts/{member}/state", {"state": "ACTIVE"})
+    control(sandbox, "PUT", "/trusted-access", {"enabled": False})
+    with pytest.raises(account.exceptions.AccessDeniedException):
+        account.get_contact_information(AccountId=member)
+    control(sandbox, "PUT", "/trusted-access", {"enabled": True})
+    name = account.get_contact_information(AccountId=member)["ContactInformation"]["FullName"]
+    assert name not in json.dumps(described)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/nothing", None, 404),
+        ("PATCH", "/status", None, 405),
+        ("PATCH", "/events", None, 405),
+        ("GET", "/calls?since=yesterday", None, 400),
+        ("GET", "/calls?acount=1", None, 400),
+        ("PUT", "/accounts/000000000000/state", {"state": "CLOSED"}, 404),
+        ("PUT", "/accounts/111122223333/state", {"state": "CLOSED"}, 400),
+        ("PUT", "/accounts/111122223333/state", {"state": "GONE"}, 400),
+        ("PUT", "/accounts/111122223333/state", {"state": ["GONE"]}, 400),
+        ("PUT", "/trusted-access", {"enabled": "yes"}, 400),
+        ("PUT", "/latency", {"default": -1}, 400),
+        ("PUT", "/latency", None, 400),
+    ],
+)
+def test_control_errors(sandbox: Sandbox, method: str, path: str, body: object, status: int) -> None:
+    """What the control API refuses it refuses in a sentence."""
+    assert control(sandbox, method, path, body, status=status)["error"].endswith(".")
+
+
+def test_control_body(sandbox: Sandbox) -> None:
+    """A body that is no JSON is refused."""
+    answer = requests.post(f"{sandbox.endpoint_url}/_sandbox/faults", data=b"{", timeout=5)
+    assert (answer.status_code, answer.json()) == (400, {"error": "The body is not JSON."})
+
+
+def test_commands(sandbox: Sandbox) -> None:
+    """Every command works against a running sandbox, as a table and as JSON."""
+    url = ("--url", sandbox.endpoint_url)
+    member = sandbox.organization.account_ids()[1]
+    assert "management account" in command("status", *url).stdout
+    assert json.loads(command("status", "--json", *url).stdout)["status"] == "ok"
+    client(sandbox, "account").put_alternate_contact(AlternateContactType="SECURITY", **CONTACT)
+    calls = json.loads(command("calls", "--operation", "PutAlternateContact", "--limit", "1", "--json", *url).stdout)
+    assert [call["operation"] for call in calls] == ["PutAlternateContact"]
+    added = command("faults", "add", "--error", "TooManyRequestsException", "--count", "3", *url).stdout.strip()
+    assert added in command("faults", "list", *url).stdout
+    assert command("faults", "clear", added, *url).exit_code == 0
+    assert json.loads(command("faults", "list", "--json", *url).stdout) == []
+    assert command("events", *url).exit_code == 0
+    assert command("trusted-access", "off", *url).exit_code == 0
+    assert not sandbox.organization.trusted_access
+    assert command("trusted-access", "on", *url).exit_code == 0
+    assert command("account-state", member, "SUSPENDED", *url).exit_code == 0
+    assert sandbox.organization.state_of(member) == "SUSPENDED"
+    assert command("account-state", member, "ACTIVE", *url).exit_code == 0
+    assert command("calls", "--clear", *url).exit_code == 0
+
+
+def test_command_errors(sandbox: Sandbox) -> None:
+    """Commands end with a sentence and 1 when something is wrong, and with 2 when they are misused."""
+    wrong = command("account-state", "000000000000", "CLOSED", "--url", sandbox.endpoint_url)
+    assert (wrong.exit_code, wrong.stderr.strip()) == (1, "There is no account 000000000000 in the organization.")
+    nobody = command("status", "--url", "http://127.0.0.1:9")
+    assert nobody.exit_code == 1
+    assert nobody.stderr.startswith("No sandbox answers")
+    assert command("status", "--url", "nonsense").exit_code == 1
+    assert command("trusted-access", "maybe").exit_code == 2
+
+
+def test_command_examples() -> None:
+    """The help of every command has an example to paste."""
+    groups = [app, *(group.typer_instance for group in app.registered_groups if group.typer_instance)]
+    for group in groups:
+        for registered in group.registered_commands:
+            assert "Example: contactsync sandbox" in (registered.epilog or "")
+
+
+def test_start_command(tmp_path: Path) -> None:
+    """The command serves until Ctrl-C or SIGTERM, which end it in less than two seconds."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    ready = {number: tmp_path / f"{number.name}.json" for number in numbers}
+    processes = {
+        number: started("--port", "0", "--accounts", "2", "--ready-file", str(ready[number])) for number in numbers
+    }
+    try:
+        for number, process in processes.items():
+            check_start_command(process, ready[number], number)
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+
+
+def check_start_command(process: subprocess.Popen[str], ready: Path, number: signal.Signals) -> None:
+    """Wait until it is ready, ask it, and end it."""
+    deadline = time.monotonic() + 20
+    while not ready.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    url = json.loads(ready.read_text())["endpoint_url"]
+    assert len(requests.get(f"{url}/_sandbox/status", timeout=5).json()["account_ids"]) == 3
+    begun = time.monotonic()
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=5)
+    assert time.monotonic() - begun < 2
+    assert (process.returncode, errors) == (0, "")
+    assert "export AWS_ENDPOINT_URL=" in output
+    assert "aws account put-alternate-contact --endpoint-url" in output
+    assert not ready.exists()
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """Start the command in a process of its own."""
+    program = "from contactsync.cli.sandbox import app; app()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, "start", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )

@@ -1,0 +1,143 @@
+"""The tree of errors: pickling, copying, and messages that help."""
+
+import copy
+import dataclasses
+import pickle
+from typing import Any
+
+import pytest
+
+from contactsync import errors
+from contactsync.errors import AwsCallError, ConfigurationError, ContactSyncError
+
+ACCOUNT = "444455556666"
+PARTS: dict[str, Any] = {
+    "reason": "malformed",
+    "detail": "eventID is missing",
+    "event_id": "5f0d5c0e",
+    "variable": "CONTACTSYNC_STATE_TABLE",
+    "problem": "is not set",
+    "table": "config",
+    "config_key": "default",
+    "version": 3,
+    "problems": ["contact_types: unknown"],
+    "expected_version": 3,
+    "expected_account": "111122223333",
+    "actual_account": ACCOUNT,
+    "accounts": 2000,
+    "limit": 1024,
+    "contact_type": "security",
+    "fields": ("PhoneNumber",),
+    "operation": "PutAlternateContact",
+    "aws_code": "AccessDeniedException",
+    "account_id": ACCOUNT,
+    "dag_run_id": "manual__2026",
+    "item": "Sync operation x",
+    "tries": 5,
+    "failed": 2,
+    "threshold": 1,
+    "total": 9,
+    "errors": [errors.WriteNotSeenError(ACCOUNT, "security")],
+    "status": 404,
+    "answer": "RestApiClientException",
+}
+ABSTRACT = {ContactSyncError, ConfigurationError, AwsCallError}
+
+
+ENDS = (".", "account.amazonaws.com")
+"""A sentence ends with a full stop, or with a command to copy."""
+
+
+def subclasses(kind: type[ContactSyncError]) -> list[type[ContactSyncError]]:
+    """List a class and everything under it."""
+    return [kind, *(found for child in kind.__subclasses__() for found in subclasses(child))]
+
+
+CLASSES = sorted(set(subclasses(ContactSyncError)), key=lambda kind: kind.__name__)
+CONCRETE = [kind for kind in CLASSES if kind not in ABSTRACT]
+
+
+def made(kind: type[ContactSyncError]) -> ContactSyncError:
+    """Make an error with every part filled in."""
+    return kind(**{field.name: PARTS[field.name] for field in dataclasses.fields(kind)})
+
+
+def test_names() -> None:
+    """Every class of the module belongs to the tree and ends in Error."""
+    defined = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BaseException)}
+    assert defined == set(CLASSES)
+    assert all(kind.__name__.endswith("Error") for kind in CLASSES)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("again", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])  # noqa: S301 -- our own bytes
+def test_survives(kind: type[ContactSyncError], again: Any) -> None:
+    """Every error comes out of pickling and copying with its class, its fields and its message."""
+    error = made(kind)
+    result = again(error)
+    assert type(result) is kind
+    for field in dataclasses.fields(kind):
+        if field.name != "errors":
+            assert getattr(result, field.name) == getattr(error, field.name)
+    assert (str(result), result.code, result.retryable) == (str(error), error.code, error.retryable)
+
+
+@pytest.mark.parametrize("kind", CONCRETE)
+def test_sentence(kind: type[ContactSyncError]) -> None:
+    """Every message is a sentence that holds the account or the thing it is about."""
+    error = made(kind)
+    assert str(error).endswith(ENDS)
+    assert " " in str(error)
+    assert kind.__name__ not in str(error)
+    assert "None" not in str(error)
+    if "account_id" in {field.name for field in dataclasses.fields(kind)}:
+        assert ACCOUNT in str(error)
+
+
+@pytest.mark.parametrize("kind", CONCRETE)
+def test_optional_parts(kind: type[ContactSyncError]) -> None:
+    """A part that may be missing leaves no hole in the message."""
+    required = [field for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
+    error = kind(**{field.name: PARTS[field.name] for field in required})
+    assert "None" not in str(error)
+    assert str(error).endswith(ENDS)
+
+
+@pytest.mark.parametrize("kind", CONCRETE)
+def test_raised(kind: type[ContactSyncError]) -> None:
+    """Every error can be raised, annotated and shown like any other exception."""
+    error = made(kind)
+    error.add_note("a note")
+    with pytest.raises(kind) as caught:
+        raise error
+    assert pickle.loads(pickle.dumps(caught.value)).__notes__ == ["a note"]  # noqa: S301 -- our own bytes
+
+
+@pytest.mark.parametrize(
+    ("kinds", "retryable"),
+    [
+        ([errors.AccessDeniedError], False),
+        ([errors.AccessDeniedError, errors.RequestInvalidError], False),
+        ([errors.AccessDeniedError, errors.ThrottledError], True),
+        ([errors.ServiceUnavailableError], True),
+        ([errors.UnexpectedAwsError], True),
+        ([errors.WriteNotSeenError], True),
+    ],
+)
+def test_accounts_failed(kinds: list[type[ContactSyncError]], retryable: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """An account is tried again when one of its errors may pass; the message holds all of them."""
+    parts = [made(kind) for kind in kinds]
+    error = errors.AccountsFailedError(account_id=ACCOUNT, errors=parts)
+    assert error.retryable is retryable
+    assert all(str(part) in str(error) for part in parts)
+
+
+def test_permission_remedy() -> None:
+    """A refused permission tells the operator where to look."""
+    assert "trusted access" in str(made(errors.AccessDeniedError))
+
+
+def test_code() -> None:
+    """The code is AWS's where there is one, else the class's own."""
+    assert made(errors.ThrottledError).code == "AccessDeniedException"
+    assert made(errors.WriteNotSeenError).code == "WriteNotSeen"

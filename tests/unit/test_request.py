@@ -1,0 +1,99 @@
+"""What a run may be asked to do."""
+
+from typing import Any
+
+import pytest
+
+from contactsync.contacts import ContactType
+from contactsync.errors import RunRequestError
+from contactsync.sync.request import RunRequest, parse_request
+from tests.builders import MANAGEMENT_ACCOUNT, RUN, change_of, request
+from tests.recorded import MEMBER_ACCOUNT
+
+DEFAULTS: dict[str, Any] = {"contact_types": [], "accounts": [], "dry_run": False, "reason": None, "change": None}
+
+
+def parsed(conf: dict[str, Any]) -> RunRequest:
+    """Read a conf as Airflow hands it over: the params are the defaults with the conf laid over them."""
+    return parse_request(
+        conf,
+        {**DEFAULTS, **conf},
+        dag_run_id=RUN,
+        triggered_by="airflow:admin",
+        management_account=MANAGEMENT_ACCOUNT,
+    )
+
+
+def problems(conf: dict[str, Any]) -> list[str]:
+    """Return why a conf is refused."""
+    with pytest.raises(RunRequestError) as caught:
+        parsed(conf)
+    return list(caught.value.problems)
+
+
+def test_empty() -> None:
+    """A run without parameters is for everything, by whoever started it."""
+    found = parsed({})
+    assert (found.contact_types, found.accounts, found.dry_run, found.change) == ((), (), False, None)
+    assert found.initiating_user == "airflow:admin"
+    assert found.dag_run_id == RUN
+
+
+def test_change() -> None:
+    """A run for a change is initiated by whoever changed the contact."""
+    found = parsed({"change": change_of("security")})
+    assert found.change is not None
+    assert found.initiating_user == found.change.initiating_user
+
+
+@pytest.mark.parametrize(
+    ("conf", "field"),
+    [
+        ({"acounts": []}, "acounts"),
+        ({"contact_types": ["SECURITY"]}, "contact_types"),
+        ({"contact_types": "security"}, "contact_types"),
+        ({"accounts": ["12345"]}, "accounts"),
+        ({"accounts": ["123456789012\n"]}, "accounts"),
+        ({"dry_run": "perhaps"}, "dry_run"),
+        ({"reason": "x" * 1001}, "reason"),
+        ({"change": {}}, "change"),
+        ({"change": change_of("security", name="Wanda")}, "change"),
+        ({"change": change_of("legal")}, "change"),
+        ({"change": change_of("security", source_account=MEMBER_ACCOUNT)}, "change"),
+        ({"change": change_of("security"), "accounts": [MEMBER_ACCOUNT]}, "change"),
+        ({"change": change_of("security"), "contact_types": ["security"]}, "change"),
+        ({"dag_run_id": "other"}, "dag_run_id"),
+        ({"triggered_by": "somebody"}, "triggered_by"),
+    ],
+)
+def test_refused(conf: dict[str, Any], field: str) -> None:
+    """Each wrong parameter is refused by its name."""
+    found = problems(conf)
+    assert found
+    assert all(problem.startswith(field) for problem in found)
+
+
+def test_all_problems() -> None:
+    """Unknown keys and wrong values are listed together."""
+    assert len(problems({"acounts": [], "accounts": ["1"], "dry_run": 7})) == 3
+
+
+def test_no_value_in_problems() -> None:
+    """A problem names the parameter and does not repeat what was given."""
+    given = "wanda.quillfeather@quagga.example"
+    assert given not in " ".join(problems({"accounts": [given], "change": {"name": given}, "reason": given * 40}))
+
+
+def test_types_among() -> None:
+    """Types keep the configuration's order; none named means all configured ones."""
+    configured = (ContactType.SECURITY, ContactType.PRIMARY)
+    assert request().types_among(configured) == configured
+    assert request(contact_types=["primary", "security"]).types_among(configured) == configured
+    assert request(contact_types=["primary"]).types_among(configured) == (ContactType.PRIMARY,)
+
+
+def test_types_not_configured() -> None:
+    """A person who names a type that is not configured is told; a change of one is simply not synchronized."""
+    with pytest.raises(RunRequestError, match="billing"):
+        request(contact_types=["billing"]).types_among((ContactType.SECURITY,))
+    assert request(change=change_of("billing")).types_among((ContactType.SECURITY,)) == ()
