@@ -83,7 +83,7 @@ def calls(  # noqa: PLR0913 - each is an independent filter
     since: Annotated[str | None, typer.Option(help="Only after this sequence number or time.")] = None,
     error: Annotated[str | None, typer.Option(help="An error code, or * for every failed call.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
-    clear: Annotated[bool, typer.Option(help="Forget all calls instead.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget all calls instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the AWS calls that reached the sandbox, without contact values."""
@@ -91,8 +91,10 @@ def calls(  # noqa: PLR0913 - each is an independent filter
         _call(url, "DELETE", "/calls")
         return
     filters = {"service": service, "operation": operation, "account": account, "caller": caller, "since": since}
-    wanted = {name: value for name, value in {**filters, "error": error}.items() if value is not None}
-    found = _call(url, "GET", "/calls", query=wanted)["calls"][-limit:]
+    wanted = {
+        name: value for name, value in {**filters, "error": error, "limit": str(limit)}.items() if value is not None
+    }
+    found = _call(url, "GET", "/calls", query=wanted)["calls"]
     columns = ("sequence", "time", "service", "operation", "account", "caller_account", "status", "error_code")
     _show(found, columns, [[call[column] for column in columns] for call in found], as_json=as_json)
 
@@ -207,10 +209,10 @@ def _end_signal() -> Iterator[threading.Event]:
 def _started(scenario: Path | None, accounts: int | None, port: int, templates: Path | None) -> "Iterator[Sandbox]":
     """Start a sandbox, or end the command with a sentence; stop it at the end."""
     # moto takes more than a second to import, which the other commands need not wait for
-    from contactsync.sandbox.http_server import PortTakenError  # noqa: PLC0415
-    from contactsync.sandbox.scenario import ScenarioError  # noqa: PLC0415
-    from contactsync.sandbox.server import Sandbox  # noqa: PLC0415
-    from contactsync.sandbox.templates import TemplateError  # noqa: PLC0415
+    from contactsync.sandbox.http_server import PortTakenError
+    from contactsync.sandbox.scenario import ScenarioError
+    from contactsync.sandbox.server import Sandbox
+    from contactsync.sandbox.templates import TemplateError
 
     try:
         sandbox = Sandbox(_scenario(scenario, accounts), port=port, templates=templates)
@@ -240,7 +242,7 @@ def _ready(path: Path | None, sandbox: "Sandbox") -> Iterator[None]:
 
 
 def _scenario(path: Path | None, accounts: int | None) -> "Scenario":
-    from contactsync.sandbox.scenario import Scenario, load_scenario, parse_scenario  # noqa: PLC0415 - as above
+    from contactsync.sandbox.scenario import Scenario, load_scenario, parse_scenario
 
     scenario = load_scenario(path) if path else Scenario()
     if accounts is None:
@@ -258,9 +260,9 @@ def _usage(sandbox: "Sandbox") -> str:
         f"{members} generated members, {len(sandbox.stacks)} stacks.\n\n"
         f"Use it with any AWS client:\n{exports}\n\n"
         "Change a contact of the management account:\n"
-        f"  aws account put-alternate-contact --endpoint-url {sandbox.endpoint_url} --alternate-contact-type SECURITY \\\n"
-        "    --name 'Sam Example' --title 'Head of Security' --email-address security@example.com "
-        "--phone-number '+1 555 0100'\n\n"
+        f"  aws account put-alternate-contact --endpoint-url {sandbox.endpoint_url} \\\n"
+        "    --alternate-contact-type SECURITY --name 'Sam Example' --title 'Head of Security' \\\n"
+        "    --email-address security@example.com --phone-number '+1 555 0100'\n\n"
         f"Ask and steer it:\n  contactsync sandbox status --url {sandbox.endpoint_url}\n\nCtrl-C ends it."
     )
 

@@ -86,7 +86,7 @@ class CallLog:
             subscriber(kept)
         return kept
 
-    def query(  # noqa: PLR0913 - each is an independent filter
+    def query(
         self,
         *,
         service: str | None = None,

@@ -104,7 +104,8 @@ def offer_calls(control: Control, call_log: CallLog) -> None:
     """Offer the call log; contact values are never part of it."""
 
     def calls(_: Mapping[str, str], query: Query, __: object) -> Reply:
-        return 200, {"calls": [call.as_json() for call in call_log.query(**_call_filters(query))]}
+        filters, limit = _call_filters(query)
+        return 200, {"calls": [call.as_json() for call in call_log.query(**filters)[-limit:]]}
 
     def clear(_: Mapping[str, str], __: Query, ___: object) -> Reply:
         call_log.clear()
@@ -166,14 +167,18 @@ def _offer_settings(control: Control, path: str, holder: Any, model: type[BaseMo
     control.route("PUT", path, change)
 
 
-def _call_filters(query: Query) -> dict[str, Any]:
-    unknown = sorted(set(query) - set(_CALL_FILTERS))
+def _call_filters(query: Query) -> tuple[dict[str, Any], int]:
+    """Read the filters, and how many of the latest calls are wanted (0: all of them)."""
+    unknown = sorted(set(query) - {*_CALL_FILTERS, "limit"})
     if unknown:
-        raise ControlError(400, f"{', '.join(unknown)}: no such filter; there are {', '.join(_CALL_FILTERS)}.")
+        raise ControlError(400, f"{', '.join(unknown)}: no such filter; there are {', '.join(_CALL_FILTERS)}, limit.")
     filters: dict[str, Any] = dict(query)
+    limit = filters.pop("limit", "0")
+    if not limit.isdecimal():
+        raise ControlError(400, "limit: a number of calls is wanted.")
     if "since" in filters:
         filters["since"] = _since(filters["since"])
-    return filters
+    return filters, int(limit)
 
 
 def _since(text: str) -> int | datetime:

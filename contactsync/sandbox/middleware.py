@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 MwaaResponder = Callable[[Request, str], Response | None]
 _RATE_EXCEEDED = WireError("TooManyRequestsException", "Rate exceeded")
 _CONTROL = "/_sandbox"
+_MOTO_RESET = "/moto-api/reset"
 
 
 class ConnectionDroppedError(ConnectionError):
@@ -43,9 +44,9 @@ class Conditions:
 
 
 class Middleware:
-    """The WSGI application of the sandbox: moto behind the conditions of the scenario, and the control API beside it."""
+    """The WSGI application of the sandbox: moto behind the scenario's conditions, and the control API beside it."""
 
-    def __init__(  # noqa: PLR0913 - the parts of a sandbox meet here
+    def __init__(
         self,
         moto: "WSGIApplication",
         *,
@@ -73,6 +74,9 @@ class Middleware:
         path = environ.get("PATH_INFO", "")
         if path == _CONTROL or path.startswith(f"{_CONTROL}/"):
             return self._control(environ, start_response)
+        if path.rstrip("/") == _MOTO_RESET:
+            refusal = "This would take the organization away; stop the sandbox and start another one."
+            return Response(refusal, status=403, content_type="text/plain")(environ, start_response)
         request = Request(environ)
         request.get_data(cache=True, parse_form_data=False)
         call = read_call(request)

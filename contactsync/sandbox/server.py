@@ -48,7 +48,7 @@ class SandboxRunningError(Exception):
 class Sandbox:
     """One simulated organization; `start` and `stop`, or a `with` statement, bound its life, which it has once."""
 
-    def __init__(  # noqa: PLR0913 - all but the scenario have defaults
+    def __init__(
         self,
         scenario: Scenario | None = None,
         *,

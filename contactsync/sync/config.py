@@ -5,13 +5,20 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
 from contactsync.sync.bounds import RETRIES_LIMIT
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+
+
+def _distinct(contact_types: tuple[ContactType, ...]) -> tuple[ContactType, ...]:
+    if len(set(contact_types)) < len(contact_types):
+        message = "a contact type stands there twice"
+        raise ValueError(message)
+    return contact_types
 
 
 class DeletionPolicy(StrEnum):
@@ -91,7 +98,9 @@ class DeletionConfig(_Section):
 class Configuration(_Section):
     """The settings that operators change while the product runs (names: source document 000)."""
 
-    contact_types: Annotated[tuple[ContactType, ...], Field(min_length=1)] = tuple(ContactType)
+    contact_types: Annotated[tuple[ContactType, ...], Field(min_length=1), AfterValidator(_distinct)] = tuple(
+        ContactType
+    )
     excluded_accounts: tuple[AccountId, ...] = ()
     retry_config: RetryConfig = RetryConfig()
     notification_settings: NotificationSettings = NotificationSettings()

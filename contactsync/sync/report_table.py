@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from contactsync.sync.operation import AccountOutcome, OutcomeStatus
 from contactsync.sync.report import Report, is_failure
@@ -16,12 +17,19 @@ WIDTH = 140
 def report_text(report: Report, outcomes: Iterable[AccountOutcome], *, color: bool = False) -> str:
     """Return the report as lines of at most 140 characters, without contact values."""
     target = io.StringIO()
+    # Account names may hold brackets and colons, which rich would take for its markup.
     console = Console(
-        file=target, width=WIDTH, force_terminal=color, color_system="standard" if color else None, highlight=False
+        file=target,
+        width=WIDTH,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
-    console.print(headline(report), markup=False)
+    console.print(headline(report))
     if report.operation.note:
-        console.print(report.operation.note, markup=False)
+        console.print(report.operation.note)
     rows = sorted(outcomes, key=lambda o: (not is_failure(o), o.account_name, o.account_id, o.contact_type))
     if rows:
         console.print(_table(rows))
@@ -58,6 +66,6 @@ def _table(rows: list[AccountOutcome]) -> Table:
     return table
 
 
-def _styled(row: AccountOutcome) -> str:
+def _styled(row: AccountOutcome) -> Text:
     colour = "red" if is_failure(row) else {"success": "green"}.get(row.status, "yellow")
-    return f"[{colour}]{row.status}[/{colour}]"
+    return Text(row.status, style=colour)

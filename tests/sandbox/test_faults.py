@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from pydantic import ValidationError
-from tests.sandbox.sandbox_clients import CONTACT, client, control, running
 
 from contactsync.sandbox.faults import Faults, FaultSettings
 from contactsync.sandbox.latency import Latency, LatencySettings
 from contactsync.sandbox.server import Sandbox
+from tests.sandbox.sandbox_clients import CONTACT, client, control, running
 
 MANAGEMENT, MEMBER = "111122223333", "444455556666"
 
@@ -101,7 +101,7 @@ def test_latency() -> None:
         ("sesv2", "list_contact_lists", {}, "TooManyRequestsException", 429),
     ],
 )
-def test_protocols(  # noqa: PLR0913 - a table
+def test_protocols(
     sandbox: Sandbox, service: str, method: str, arguments: dict[str, Any], error: str, status: int
 ) -> None:
     """In every service's protocol boto3 reads code, message, status and request id, as the log has them."""

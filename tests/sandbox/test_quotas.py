@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tests.sandbox.sandbox_clients import client, control, running
 
 from contactsync.sandbox.quotas import Quota, Quotas, QuotaSettings
 from contactsync.sandbox.scenario import Scenario
+from tests.sandbox.sandbox_clients import client, control, running
 
 MANAGEMENT, MEMBER = "111122223333", "444455556666"
 

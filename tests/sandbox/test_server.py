@@ -71,11 +71,22 @@ class TestLife:
 
     def test_port_taken(self) -> None:
         """A taken port is reported, and the next sandbox can start."""
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            with pytest.raises(PortTakenError, match="cannot be used"):
-                Sandbox(port=taken.getsockname()[1]).start()
+        with (
+            socket.create_server(("127.0.0.1", 0)) as taken,
+            pytest.raises(PortTakenError, match="cannot be used"),
+        ):
+            Sandbox(port=taken.getsockname()[1]).start()
         with running() as sandbox:
             assert control(sandbox, "GET", "/status")["status"] == "ok"
+
+    def test_wrong_template(self, tmp_path: Path) -> None:
+        """A template that cannot be deployed stops the sandbox again, and the command says so in a sentence."""
+        before = set(threading.enumerate())
+        (tmp_path / "odd.yaml").write_text("Resources: {Odd: {Type: 'AWS::Odd::Thing'}}")
+        refused = command("start", "--port", "0", "--templates", str(tmp_path))
+        assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+        assert "AWS::Odd::Thing" in refused.stderr
+        assert set(threading.enumerate()) <= before
 
     def test_stop_cuts_waits_short(self) -> None:
         """Stopping does not wait for a call that is being slowed down."""
@@ -203,6 +214,9 @@ def test_bodies(sandbox: Sandbox) -> None:
     s3.put_object(Bucket="large", Key="a b/ü", Body=content)
     assert s3.head_object(Bucket="large", Key="a b/ü")["ContentLength"] == len(content)
     assert s3.get_object(Bucket="large", Key="a b/ü")["Body"].read() == content
+    chunks = requests.post(f"{sandbox.endpoint_url}/_sandbox/faults", data=iter([b'{"error"', b': "E"}']), timeout=5)
+    assert chunks.json()["faults"][0]["error"] == "E"
+    control(sandbox, "DELETE", "/faults")
     s3.delete_object(Bucket="large", Key="a b/ü")
     assert "Contents" not in s3.list_objects_v2(Bucket="large")
     with requests.Session() as session:
@@ -236,6 +250,7 @@ def test_organization_control(sandbox: Sandbox) -> None:
         ("PATCH", "/events", None, 405),
         ("GET", "/calls?since=yesterday", None, 400),
         ("GET", "/calls?acount=1", None, 400),
+        ("GET", "/calls?limit=-1", None, 400),
         ("PUT", "/accounts/000000000000/state", {"state": "CLOSED"}, 404),
         ("PUT", "/accounts/111122223333/state", {"state": "CLOSED"}, 400),
         ("PUT", "/accounts/111122223333/state", {"state": "GONE"}, 400),
@@ -254,6 +269,12 @@ def test_control_body(sandbox: Sandbox) -> None:
     """A body that is no JSON is refused."""
     answer = requests.post(f"{sandbox.endpoint_url}/_sandbox/faults", data=b"{", timeout=5)
     assert (answer.status_code, answer.json()) == (400, {"error": "The body is not JSON."})
+
+
+def test_reset_of_moto(sandbox: Sandbox) -> None:
+    """Moto's own reset is refused, because it would take the organization away."""
+    assert requests.post(f"{sandbox.endpoint_url}/moto-api/reset", timeout=5).status_code == 403
+    assert control(sandbox, "GET", "/status")["status"] == "ok"
 
 
 def test_commands(sandbox: Sandbox) -> None:

@@ -1,0 +1,252 @@
+"""The correctness properties of source document 000, against the real steps with fakes on all sides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contactsync.accounts import Account, AccountState
+from contactsync.contacts import Contact, ContactType, changed_fields
+from contactsync.errors import (
+    AccessDeniedError,
+    AccountsFailedError,
+    AwsCallError,
+    ContactSyncError,
+    RequestInvalidError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
+from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.sync.report import Report, is_failure
+from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, change_of, configuration, request
+from tests.fakes import FakeAccountContacts, FakeConfigurations, FakeOrganization, Fault
+from tests.strategies import accounts, contact_types, contacts
+
+ERRORS = (AccessDeniedError, ThrottledError, ServiceUnavailableError, RequestInvalidError)
+
+ALTERNATIVES: list[Callable[[dict[str, str]], dict[str, str]]] = [
+    lambda _: {},
+    lambda source: source,
+    lambda source: {**source, "PhoneNumber": "older"},
+    lambda source: {**dict(list(source.items())[:2]), "Title": "x" * 99, "CompanyName": "older"},
+]
+"""What an account may have: nothing, the same, a difference in one field, something from before today's limits."""
+
+
+@dataclass
+class Case:
+    """An organization with a configuration and contacts, and what became of its run."""
+
+    world: World
+    listed: list[Account]
+    excluded: set[str]
+    configured: tuple[ContactType, ...]
+    task_states: dict[str, str] = field(default_factory=dict)
+    before: dict[tuple[str | None, ContactType], Contact] = field(default_factory=dict)
+
+    @property
+    def members(self) -> set[str]:
+        """The member accounts."""
+        return {account.account_id for account in self.listed} - {MANAGEMENT_ACCOUNT}
+
+    @property
+    def targets(self) -> set[str]:
+        """The accounts that may be touched."""
+        active = {account.account_id for account in self.listed if account.state is AccountState.ACTIVE}
+        return self.members & active - self.excluded
+
+    def run(self) -> Report:
+        """Run all steps, each account once, and go on whatever an account's task raises."""
+        self.before = dict(self.world.contacts.stored)
+        for account_id in self.world.plan():
+            try:
+                self.world.sync(account_id)
+                self.task_states[account_id] = "success"
+            except AccountsFailedError:
+                self.task_states[account_id] = "failed"
+        return self.world.reporter.report(RUN, self.task_states)
+
+
+@st.composite
+def cases(draw: st.DrawFn, *, faults: bool = False) -> Case:
+    """Give organizations in any state, some accounts excluded, some contacts configured, all contacts different."""
+    listed = draw(accounts(max_size=6))
+    ids = [account.account_id for account in listed]
+    configured = tuple(draw(st.lists(contact_types, min_size=1, unique=True)))
+    excluded = set(draw(st.lists(st.sampled_from(ids), unique=True, max_size=3)))
+    stored: dict[tuple[str | None, ContactType], Contact] = {}
+    for kind in ContactType:
+        source = draw(contacts(kind))
+        kinds = draw(st.lists(st.sampled_from(ALTERNATIVES), min_size=len(ids), max_size=len(ids)))
+        stored[None, kind] = source
+        stored |= {
+            (account_id, kind): type(source).observed(found)
+            for account_id, alternative in zip(ids, kinds, strict=True)
+            if (found := alternative(source.values())) and account_id != MANAGEMENT_ACCOUNT
+        }
+    settings = configuration(contact_types=configured, excluded_accounts=sorted(excluded))
+    world = World(
+        organization=FakeOrganization(listed, MANAGEMENT_ACCOUNT),
+        contacts=FakeAccountContacts(stored),
+        configurations=FakeConfigurations([settings]),
+    )
+    if faults:
+        for account_id in draw(st.lists(st.sampled_from(ids), unique=True)):
+            error: AwsCallError = draw(st.sampled_from(ERRORS))("Scripted", "ScriptedException", account_id)
+            world.contacts.faults.append(
+                Fault(error, draw(st.sampled_from([None, "read", "write"])), account_id, applied=draw(st.booleans()))
+            )
+    return Case(world, listed, excluded, configured)
+
+
+@given(cases())
+def test_propagation(case: Case) -> None:
+    """Feature: aws-contact-sync, Property 2: the same contact reaches all accounts that are not excluded.
+
+    Preserving contact type and field values; what is equal already is not written.
+    """
+    case.run()
+    stored = case.world.contacts.stored
+    for account_id in case.targets:
+        for kind in case.configured:
+            assert changed_fields(stored[None, kind], stored.get((account_id, kind))) == ()
+    for call in case.world.contacts.changes():
+        assert changed_fields(stored[None, call.contact_type], case.before.get((call.account_id, call.contact_type)))
+
+
+@given(cases())
+def test_second_run_plans_nothing(case: Case) -> None:
+    """Feature: aws-contact-sync, Property 2: after a run nothing is left to write."""
+    case.run()
+    case.world.contacts.calls.clear()
+    for account_id in case.world.plan(request(dag_run_id="the next run")):
+        case.world.sync(account_id, run="the next run")
+    assert case.world.contacts.changes() == []
+
+
+@given(cases(faults=True))
+def test_resilient(case: Case) -> None:
+    """Feature: aws-contact-sync, Property 4: some accounts' failures keep no other account from being synchronized."""
+    case.run()
+    stored = case.world.contacts.stored
+    faulty = {fault.account_id for fault in case.world.contacts.faults}
+    for account_id in case.targets - faulty:
+        for kind in case.configured:
+            assert changed_fields(stored[None, kind], stored.get((account_id, kind))) == ()
+            assert case.world.outcomes()[account_id, kind].status is OutcomeStatus.SUCCESS
+
+
+@given(cases(faults=True))
+def test_audit(case: Case) -> None:
+    """Feature: aws-contact-sync, Property 5: every operation records when, who, from where, for whom, what and why not.
+
+    No record holds a contact value.
+    """
+    case.run()
+    operation = case.world.operation()
+    assert operation.timestamp
+    assert operation.initiating_user == "airflow:admin"
+    assert operation.source_account == MANAGEMENT_ACCOUNT
+    outcomes = case.world.outcomes()
+    for (account_id, kind), outcome in outcomes.items():
+        assert outcome.timestamp
+        assert outcome.attempts
+        if outcome.detail is OutcomeDetail.UPDATED:
+            assert outcome.changed_fields == changed_fields(
+                case.world.contacts.stored[None, kind], case.before.get((account_id, kind))
+            )
+        if is_failure(outcome):
+            assert outcome.error_code == "ScriptedException"
+            assert account_id in (outcome.error_message or "")
+
+
+@given(cases(faults=True))
+def test_filtering(case: Case) -> None:
+    """Feature: aws-contact-sync, Property 6: only configured types are synchronized, excluded accounts are skipped.
+
+    They are not mapped, read or written, and neither are accounts that are not active, nor the management account's id.
+    """
+    mapped = set(case.world.plan())
+    case.run()
+    called = case.world.contacts.touched() - {None}
+    assert mapped == case.targets
+    assert called <= case.targets
+    assert {call.contact_type for call in case.world.contacts.calls} <= set(case.configured)
+    for account_id in case.members & case.excluded:
+        for kind in case.configured:
+            assert case.world.outcomes()[account_id, kind].detail is OutcomeDetail.EXCLUDED
+
+
+@given(cases(), contact_types)
+def test_filtering_of_changes(case: Case, changed: ContactType) -> None:
+    """Feature: aws-contact-sync, Property 6: a change of a type that is not configured touches no account."""
+    mapped = case.world.plan(request(change=change_of(changed)))
+    assert set(mapped) == (case.targets if changed in case.configured else set())
+    assert {call.contact_type for call in case.world.contacts.calls} <= {changed} & set(case.configured)
+
+
+@given(cases(), cases())
+def test_isolation(case: Case, other: Case) -> None:
+    """Feature: aws-contact-sync, Property 7: a changed configuration concerns future operations only.
+
+    Except that an account that it newly excludes is not written any more: the most careful of both holds.
+    """
+    mapped = case.world.plan()
+    newer = other.world.configurations.versions[0]
+    case.world.configurations.store(newer)
+    for account_id in mapped:
+        case.world.sync(account_id)
+    assert case.world.operation().config_version == 1
+    assert set(case.world.operation().contact_types) == set(case.configured)
+    written = {call.account_id for call in case.world.contacts.changes()}
+    assert not written & (case.excluded | set(newer.excluded_accounts))
+    for outcome in case.world.outcomes().values():
+        excluded = outcome.account_id in case.excluded or outcome.account_id in newer.excluded_accounts
+        if outcome.account_id in mapped and not excluded:
+            assert outcome.status is OutcomeStatus.SUCCESS
+
+
+@given(cases(), st.sampled_from(["latest_error", "version_error"]))
+def test_broken_configuration(case: Case, which: str) -> None:
+    """Feature: aws-contact-sync, Property 7: while the configuration cannot be read nothing is written."""
+    mapped = case.world.plan()
+    operations = [case.world.account_sync.open(RUN)[0] for _ in mapped]
+    setattr(case.world.configurations, which, ThrottledError("GetItem", "ThrottlingException"))
+    raised = 0
+    for operation, account_id in zip(operations, mapped, strict=True):
+        try:
+            case.world.account_sync.sync(operation, account_id, 1)
+        except ContactSyncError:
+            raised += 1
+    assert raised == len(mapped)
+    assert case.world.contacts.changes() == []
+
+
+@given(cases(faults=True), st.data())
+def test_report(case: Case, data: st.DataObject) -> None:
+    """Feature: aws-contact-sync, Property 8: the report shows a status for each account, with times and errors.
+
+    Also for accounts whose task never ran: they are failed.
+    """
+    mapped = case.world.plan()
+    lost = set(data.draw(st.lists(st.sampled_from(mapped), unique=True))) if mapped else set()
+    states: dict[str, str] = {}
+    for account_id in mapped:
+        if account_id in lost:
+            continue
+        try:
+            case.world.sync(account_id)
+            states[account_id] = "success"
+        except AccountsFailedError:
+            states[account_id] = "failed"
+    report = case.world.reporter.report(RUN, states)
+    outcomes = case.world.outcomes()
+    assert set(outcomes) == {(account_id, kind) for account_id in case.members for kind in case.configured}
+    assert report.total == len(outcomes)
+    assert OutcomeStatus.PENDING not in {outcome.status for outcome in outcomes.values()}
+    assert all(outcome.timestamp and outcome.detail for outcome in outcomes.values())
+    assert {key for key, outcome in outcomes.items() if outcome.detail is OutcomeDetail.NO_OUTCOME} == {
+        (account_id, kind) for account_id in lost for kind in case.configured
+    }
+    assert report.tally.failures == sum(map(is_failure, outcomes.values()))

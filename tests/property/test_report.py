@@ -1,0 +1,37 @@
+"""Counting outcomes in any order."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contactsync.sync.operation import AccountOutcome
+from contactsync.sync.report import Tally, is_failure, stored_report
+from contactsync.sync.report_table import report_text
+from tests.builders import operation
+from tests.strategies import outcomes
+
+
+def tally(counted: list[AccountOutcome]) -> Tally:
+    """Count outcomes in the order given."""
+    result = Tally()
+    for outcome in counted:
+        result.add(outcome)
+    return result
+
+
+@given(st.lists(outcomes, max_size=15).flatmap(lambda found: st.tuples(st.just(found), st.permutations(found))))
+def test_order(case: tuple[list[AccountOutcome], list[AccountOutcome]]) -> None:
+    """Outcomes in any order give the same summary, and each is counted once.
+
+    Feature: aws-contact-sync, Property 8: the report shows the status for each target account.
+    """
+    found, shuffled = case
+    assert tally(found) == tally(shuffled)
+    assert tally(found).counts.total() == len(found)
+    assert tally(found).failures == sum(map(is_failure, found))
+
+
+@given(st.lists(outcomes, max_size=6, unique_by=lambda outcome: outcome.key))
+def test_text(found: list[AccountOutcome]) -> None:
+    """A report of any outcomes can be printed, and names every account."""
+    text = report_text(stored_report(operation(), found, 1), found)
+    assert all(outcome.account_id in text for outcome in found)

@@ -1,0 +1,221 @@
+"""The report: what is counted, who is blamed, and when the run turns red."""
+
+from datetime import timedelta
+
+import pytest
+
+from contactsync.contacts import ContactType
+from contactsync.errors import (
+    AccessDeniedError,
+    AccountsFailedError,
+    ConfigurationInvalidError,
+    OperationFailedError,
+    OperationMissingError,
+    ThrottledError,
+)
+from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
+from contactsync.sync.report import stored_report
+from contactsync.sync.report_table import report_text
+from tests.builders import RUN, World, account, configuration
+from tests.fakes import Fault
+
+SECURITY = ContactType.SECURITY
+IDS = tuple(account(number).account_id for number in (1, 2, 3))
+DENIED = AccessDeniedError("GetAlternateContact", "AccessDeniedException", IDS[0])
+THROTTLED = ThrottledError("PutAlternateContact", "TooManyRequestsException", IDS[0])
+
+
+def ran(*faults: Fault, threshold: int = 1) -> World:
+    """Return a world whose run of three accounts has come to its report."""
+    world = World.of(3, contact_types=["security"], notification_settings={"failure_threshold": threshold})
+    world.contacts.faults += faults
+    for account_id in world.plan():
+        try:
+            world.sync(account_id)
+        except AccountsFailedError:
+            continue
+    return world
+
+
+def states(**failed: str) -> dict[str, str]:
+    """Return Airflow's states of the three tasks."""
+    return dict.fromkeys(IDS, "success") | {IDS[int(name[1]) - 1]: state for name, state in failed.items()}
+
+
+def test_all_well() -> None:
+    """A run in which everything went well is completed, and its numbers are stored."""
+    world = ran()
+    world.clock.sleep(90)
+    report = world.reporter.report(RUN, states())
+    report.check()
+    assert report.tally.counts == {"success": 3}
+    assert report.tally.details == {"updated": 3}
+    assert report.total == 3
+    assert report.duration == timedelta(seconds=90)
+    stored = world.operation()
+    assert (stored.status, stored.counts, stored.finished) == (
+        OperationStatus.COMPLETED,
+        {"success": 3},
+        world.clock.now(),
+    )
+
+
+def test_no_outcome() -> None:
+    """An account that no task settled counts as failed, is stored as such, and turns the run red."""
+    world = World.of(2, contact_types=["security"])
+    world.plan()
+    world.sync(IDS[0])
+    report = world.reporter.report(RUN, {IDS[0]: "success", IDS[1]: "failed"})
+    outcome = world.outcomes()[IDS[1], SECURITY]
+    assert (outcome.status, outcome.detail, outcome.error_code) == (
+        OutcomeStatus.FAILED,
+        OutcomeDetail.NO_OUTCOME,
+        "NoOutcome",
+    )
+    assert outcome.timestamp == world.clock.now()
+    with pytest.raises(OperationFailedError, match="1 of 2"):
+        report.check()
+
+
+@pytest.mark.parametrize("state", ["failed", "upstream_failed"])
+def test_airflow_says_failed(state: str) -> None:
+    """A task that Airflow calls failed is failed, whatever an earlier try wrote."""
+    world = ran()
+    report = world.reporter.report(RUN, states(a2=state))
+    assert report.tally.counts == {"success": 2, "failed": 1}
+    assert world.outcomes()[IDS[1], SECURITY].detail is OutcomeDetail.NO_OUTCOME
+    assert world.operation().status is OperationStatus.FAILED
+
+
+@pytest.mark.parametrize("state", ["success", "skipped", "removed", "running"])
+def test_airflow_says_otherwise(state: str) -> None:
+    """Other states of the task change nothing about its outcome."""
+    assert ran().reporter.report(RUN, states(a2=state)).tally.counts == {"success": 3}
+
+
+def test_explained() -> None:
+    """A failed task whose outcome says why keeps its own outcome."""
+    world = ran(Fault(THROTTLED, "write", IDS[0]))
+    world.reporter.report(RUN, states(a1="failed"))
+    assert world.outcomes()[IDS[0], SECURITY].detail is OutcomeDetail.THROTTLED
+
+
+def test_permission_counts() -> None:
+    """A refused permission is a skipped outcome that counts against the threshold all the same."""
+    world = ran(Fault(DENIED, "read", IDS[0]))
+    report = world.reporter.report(RUN, states(a1="failed"))
+    assert report.tally.counts == {"success": 2, "skipped": 1}
+    assert report.tally.failures == 1
+    assert report.operation.status is OperationStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    ("threshold", "status"), [(1, OperationStatus.FAILED), (2, OperationStatus.FAILED), (3, OperationStatus.COMPLETED)]
+)
+def test_threshold(threshold: int, status: OperationStatus) -> None:
+    """The operation is failed exactly when as many outcomes failed as the threshold says, and then the check raises."""
+    world = ran(Fault(DENIED, "read", IDS[0]), Fault(THROTTLED, "write", IDS[1]), threshold=threshold)
+    report = world.reporter.report(RUN, states(a1="failed", a2="failed"))
+    assert world.operation().status is status
+    if status is OperationStatus.FAILED:
+        with pytest.raises(OperationFailedError, match=f"2 of 3 .*threshold is {threshold}"):
+            report.check()
+    else:
+        report.check()
+
+
+def test_threshold_is_pinned() -> None:
+    """The threshold is that of the configuration that the run was planned with."""
+    world = ran(Fault(THROTTLED, "write", IDS[0]))
+    world.configurations.store(configuration(notification_settings={"failure_threshold": 9}))
+    assert world.reporter.report(RUN, states(a1="failed")).threshold == 1
+
+
+def test_cleared() -> None:
+    """After failed accounts were cleared the report is computed anew, and the run turns green."""
+    world = ran(Fault(THROTTLED, "write", IDS[0], times=1))
+    world.reporter.report(RUN, states(a1="failed"))
+    world.sync(IDS[0], try_number=2)
+    report = world.reporter.report(RUN, states())
+    report.check()
+    assert world.operation().counts == {"success": 3}
+
+
+def test_cleared_after_blame() -> None:
+    """An account that was blamed without an outcome turns green as well when its task ran."""
+    world = ran()
+    world.reporter.report(RUN, states(a2="failed"))
+    world.sync(IDS[1], try_number=2)
+    world.reporter.report(RUN, states()).check()
+    assert world.outcomes()[IDS[1], SECURITY].status is OutcomeStatus.SUCCESS
+
+
+def test_reported_twice() -> None:
+    """A report that runs twice gives the same numbers."""
+    world = ran(Fault(THROTTLED, "write", IDS[0]))
+    first = world.reporter.report(RUN, states(a1="failed", a2="failed"))
+    assert world.reporter.report(RUN, states(a1="failed", a2="failed")).tally == first.tally
+
+
+def test_no_accounts() -> None:
+    """A run without accounts is completed."""
+    world = World.of(0)
+    world.plan()
+    report = world.reporter.report(RUN, {})
+    report.check()
+    assert report.total == 0
+    assert world.operation().status is OperationStatus.COMPLETED
+
+
+def test_unplanned() -> None:
+    """A report of a run whose plan failed says so."""
+    with pytest.raises(OperationMissingError, match="plan"):
+        World.of(1).reporter.report("unknown run", {})
+
+
+def test_unreadable_configuration() -> None:
+    """A threshold that cannot be read is not guessed: the report fails and stores no status."""
+    world = ran()
+    world.configurations.version_error = ConfigurationInvalidError(["contact_types: empty"])
+    with pytest.raises(ConfigurationInvalidError):
+        world.reporter.report(RUN, states())
+    assert world.operation().status is OperationStatus.IN_PROGRESS
+
+
+def test_shown() -> None:
+    """Every outcome is shown as it is counted."""
+    world = ran()
+    shown: list[AccountOutcome] = []
+    world.reporter.report(RUN, states(a3="failed"), show=shown.append)
+    assert {outcome.key: outcome for outcome in shown} == world.outcomes()
+
+
+def test_text() -> None:
+    """The table holds the numbers, every account, and failed ones on top."""
+    world = ran(Fault(THROTTLED, "write", IDS[2]))
+    report = world.reporter.report(RUN, states(a3="failed"))
+    lines = report_text(report, world.outcomes().values()).splitlines()
+    assert "2 success, 1 failed" in lines[0]
+    rows = [line for line in lines if "member-" in line]
+    assert [row.split()[0] for row in rows] == ["member-3", "member-1", "member-2"]
+    assert "TooManyRequestsException" in rows[0]
+    assert max(map(len, lines)) <= 140
+
+
+@pytest.mark.parametrize("name", ["[/red]", "team [prod]", "[bold]x", ":smile:", "[link=x]y", "\\[a]"])
+def test_odd_names(name: str) -> None:
+    """An account's name is printed as it is, whatever the table's own markup makes of brackets."""
+    world = World.of(1, contact_types=["security"])
+    world.organization.members[1] = account(1, name=name)
+    world.plan()
+    world.sync(IDS[0])
+    report = world.reporter.report(RUN, {})
+    assert name in report_text(report, world.outcomes().values())
+
+
+def test_stored_report() -> None:
+    """A report of what is stored has the numbers of the one that stored it."""
+    world = ran(Fault(THROTTLED, "write", IDS[2]))
+    report = world.reporter.report(RUN, states(a3="failed"))
+    again = stored_report(world.operation(), world.outcomes().values(), report.threshold)
+    assert again == report
