@@ -363,6 +363,28 @@ class OperationFailedError(ContactSyncError):
 
 
 @dataclass(eq=False)
+class FinalInEarlierTryError(ContactSyncError):
+    """Say that an earlier try of the same task met an error that trying again cannot mend."""
+
+    account_id: str
+    contact_type: str
+    first_code: str
+
+    @property
+    def code(self) -> str:
+        """The code of that error."""
+        return self.first_code
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The {self.contact_type} contact of account {self.account_id} is left as it is: an earlier try ended with "
+            f"{self.first_code}. Mend the cause, then clear this task."
+        )
+
+
+@dataclass(eq=False)
 class AccountsFailedError(ContactSyncError):
     """Carry the errors of one account's contact types out of a task."""
 

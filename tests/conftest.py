@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Isolate the whole process, collection and session fixtures included."""
     _forget_aws()
+    _place_airflow(config)
     _guard_network(config)
 
 
@@ -57,6 +59,15 @@ def _forget_aws() -> None:
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost", "::1"]))
+
+
+def _place_airflow(config: pytest.Config) -> None:
+    """Let Airflow, which writes to its home when it is imported, find an empty one and no settings of the caller's."""
+    for name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+        del os.environ[name]
+    home = tempfile.TemporaryDirectory(prefix="contactsync-airflow-", ignore_cleanup_errors=True)
+    config.add_cleanup(home.cleanup)
+    os.environ["AIRFLOW_HOME"] = home.name
 
 
 def _guard_network(config: pytest.Config) -> None:

@@ -218,7 +218,7 @@ class FakeOperations:
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all or, when the operation was planned later already, nothing; overtaken desired contacts stay out."""
         earlier = self._state.operations.get(operation.sync_id)
-        if earlier and _generation(earlier) > _generation(operation):
+        if earlier and earlier.plan_try > operation.plan_try:
             raise StateConflictError(item=f"Sync operation {operation.sync_id}", tries=1)
         newer = list(desired)
         if len({contact.contact_type for contact in newer}) != len(newer):
@@ -242,10 +242,15 @@ class FakeOperations:
             stored, status=operation.status, counts=operation.counts, finished=operation.finished
         )
 
-    def expect_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Store outcomes that are not there yet."""
+    def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Store outcomes."""
         for outcome in outcomes:
-            self._state.outcomes.setdefault((operation.sync_id, *outcome.key), outcome)
+            self._state.outcomes[operation.sync_id, *outcome.key] = outcome
+
+    def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Remove outcomes."""
+        for outcome in outcomes:
+            self._state.outcomes.pop((operation.sync_id, *outcome.key), None)
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
         """Replace one outcome."""
@@ -259,7 +264,3 @@ class FakeOperations:
         """Yield an operation's outcomes in the order of the table: by partition, then by account and type."""
         found = [outcome for (owner, *_), outcome in self._state.outcomes.items() if owner == sync_id]
         yield from sorted(found, key=lambda o: (o.account_id[-1], f"{o.account_id}#{o.contact_type}"))
-
-
-def _generation(operation: SyncOperation) -> int:
-    return max((plan.generation or 0 for plan in operation.plans.values()), default=0)

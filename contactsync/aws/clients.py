@@ -1,10 +1,13 @@
 """boto3 clients with this product's timeouts and retries; endpoints and credentials come from the environment."""
 
+from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final
 
 import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.loaders import Loader, create_loader
 from botocore.session import get_session
 
 SESSION_NAME: Final = "contactsync"
@@ -21,7 +24,7 @@ class Clients:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._management_role = management_role
-        self._session: Any = boto3.Session()
+        self._session = _boto3_session(_botocore_session())
 
     def own(self, service: str) -> Any:  # noqa: ANN401 -- callers annotate the service's own client type
         """Return a client with the environment's credentials, and botocore's standard retries."""
@@ -45,16 +48,43 @@ class Clients:
         )
 
 
+def read_models(services: Iterable[str]) -> None:
+    """Read these services' models ahead of time, into the loader that all clients of this process share."""
+    session = _botocore_session()
+    for service in services:
+        session.create_client(
+            service,
+            region_name=GLOBAL_REGION,
+            aws_access_key_id="none",
+            aws_secret_access_key="none",  # noqa: S106 -- no credentials, and no call is made
+        )
+
+
+@cache
+def _loader() -> Loader:
+    """Return the reader of service models; it remembers what it read, and forked processes inherit that."""
+    return create_loader()
+
+
+def _botocore_session() -> Any:  # noqa: ANN401 -- as Clients.own
+    session = get_session()
+    session.register_component("data_loader", _loader())
+    return session
+
+
+def _boto3_session(session: Any) -> Any:  # noqa: ANN401 -- as Clients.own
+    return boto3.Session(botocore_session=session)
+
+
 def _session_of(role: str) -> Any:  # noqa: ANN401 -- as Clients.own
     """Return a session that acts as a role, with credentials that renew themselves: STS gives them for an hour."""
-    source = get_session()
-    credentials: Any = source.get_credentials()
+    source = _botocore_session()
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=source.create_client,
-        source_credentials=credentials,
+        source_credentials=source.get_credentials(),
         role_arn=role,
         extra_args={"RoleSessionName": SESSION_NAME},
     )
-    assumed: Any = get_session()
+    assumed = _botocore_session()
     assumed._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # noqa: SLF001 -- botocore's own setter takes fixed keys only
-    return boto3.Session(botocore_session=assumed)
+    return _boto3_session(assumed)

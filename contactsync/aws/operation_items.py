@@ -54,7 +54,7 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "source_account": operation.source_account,
         "plans": {contact_type: _plan_map(plan) for contact_type, plan in operation.plans.items()},
         "config_version": operation.config_version,
-        "generation": highest_generation(operation),
+        "plan_try": operation.plan_try,
         "dry_run": operation.dry_run,
         "reason": operation.reason,
         "event_id": operation.event_id,
@@ -63,11 +63,6 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "finished": operation.finished,
         "expires_at": expires_at,
     }
-
-
-def highest_generation(operation: SyncOperation) -> int:
-    """Return the greatest generation that the operation raised; 0 when it raised none."""
-    return max((plan.generation or 0 for plan in operation.plans.values()), default=0)
 
 
 def _plan_map(plan: TypePlan) -> dict[str, Any]:
@@ -91,6 +86,7 @@ def operation_from(item: dict[str, Any]) -> SyncOperation:
         plans={t: _plan_from(item["plans"][t]) for t in ContactType if t in item["plans"]},
         config_version=item["config_version"],
         status=OperationStatus(item["operation_status"]),
+        plan_try=item["plan_try"],
         dry_run=item["dry_run"],
         reason=item.get("reason"),
         event_id=item.get("event_id"),
@@ -133,6 +129,7 @@ def _attempt_map(attempt: Attempt) -> dict[str, Any]:
         "status": attempt.status,
         "detail": attempt.detail,
         "error_code": attempt.error_code,
+        "written_fields": attempt.written_fields,
     }
 
 
@@ -161,6 +158,7 @@ def _attempt_from(item: dict[str, Any]) -> Attempt:
         status=OutcomeStatus(item["status"]),
         detail=OutcomeDetail(item["detail"]),
         error_code=item.get("error_code"),
+        written_fields=tuple(item["written_fields"]),
     )
 
 

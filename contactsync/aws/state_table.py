@@ -21,6 +21,7 @@ from contactsync.aws.operation_items import (
     operation_key,
     outcome_from,
     outcome_item,
+    outcome_key,
     outcome_partition,
 )
 from contactsync.contacts import ContactType
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 BATCH: Final = 25
 """The most items that BatchWriteItem takes."""
 
-NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR generation <= :generation"
+NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR plan_try <= :plan_try"
 NO_NEWER_DESIRED: Final = "attribute_not_exists(contact_type) OR generation < :generation"
 
 
@@ -101,20 +102,11 @@ class DynamoDbOperations:
 
     def _put_operation(self, operation: SyncOperation, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
         item = {**operation_item(operation, self._expiry(operation)), "token": token}
-        return self._put(self._table, item, NOT_PLANNED_LATER)
+        return _put(self._table, item, NOT_PLANNED_LATER, {":plan_try": operation.plan_try})
 
     def _put_desired(self, contact: DesiredContact, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
-        return self._put(self._desired_table, {**desired_item(contact), "token": token}, NO_NEWER_DESIRED)
-
-    def _put(self, table: str, item: dict[str, Any], condition: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
-        return {
-            "Put": {
-                "TableName": table,
-                "Item": to_item(item),
-                "ConditionExpression": condition,
-                "ExpressionAttributeValues": to_item({":generation": item["generation"]}),
-            }
-        }
+        item = {**desired_item(contact), "token": token}
+        return _put(self._desired_table, item, NO_NEWER_DESIRED, {":generation": contact.generation})
 
     def _is_ours(self, sync_id: str, token: str) -> bool:
         """Tell whether the SDK repeated a transaction whose first answer was lost."""
@@ -142,16 +134,23 @@ class DynamoDbOperations:
                 ExpressionAttributeValues=to_item(values),
             )
 
-    def expect_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Store outcomes in batches, except those that are there already."""
-        stored = {outcome.key for outcome in self.outcomes(operation.sync_id)}
-        missing = (self._outcome_item(operation, outcome) for outcome in outcomes if outcome.key not in stored)
-        while batch := list(islice(missing, BATCH)):
+    def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Store outcomes in batches."""
+        self._write_all({"PutRequest": {"Item": self._outcome_item(operation, outcome)}} for outcome in outcomes)
+
+    def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Remove outcomes in batches."""
+        keys = (outcome_key(operation.sync_id, outcome.account_id, outcome.contact_type) for outcome in outcomes)
+        self._write_all({"DeleteRequest": {"Key": to_item(key)}} for key in keys)
+
+    def _write_all(self, requests: Iterable[Any]) -> None:
+        remaining = iter(requests)
+        while batch := list(islice(remaining, BATCH)):
             self._write_batch(batch)
 
-    def _write_batch(self, items: list[dict[str, Any]]) -> None:
-        """Write up to 25 items; DynamoDB may leave some over, which are written again."""
-        requests: Any = {self._table: [{"PutRequest": {"Item": item}} for item in items]}
+    def _write_batch(self, batch: list[Any]) -> None:
+        """Write up to 25 requests; DynamoDB may leave some over, which are written again."""
+        requests: Any = {self._table: batch}
         attempts = Retrying(
             retry=retry_if_result(bool),
             stop=stop_after_attempt(self._tries),
@@ -231,6 +230,17 @@ class DynamoDbOperations:
 
     def _expiry(self, operation: SyncOperation) -> int:
         return int((operation.timestamp + self._retention).timestamp())
+
+
+def _put(table: str, item: dict[str, Any], condition: str, values: dict[str, Any]) -> Any:  # noqa: ANN401 -- a deep boto3 shape
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": to_item(item),
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": to_item(values),
+        }
+    }
 
 
 def _drop_overtaken(desired: list[DesiredContact], error: ClientError) -> None:

@@ -17,6 +17,7 @@ from contactsync.contacts import ContactType
 
 
 def demo(
+    *,
     accounts: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="How many member accounts the organization has. [default: 25]")
     ] = None,

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as UnreachableError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from contactsync.errors import TriggerError
@@ -12,6 +13,7 @@ from contactsync.sync.change import ContactChange
 
 DAG_ID: Final = "contact_sync"
 CONFLICT: Final = 409
+SERVER_FAULT: Final = 500
 ATTEMPTS: Final = 3
 
 # InvokeRestApi ends after 10 s by itself. Three attempts and the waits between them fit the function's timeout of 60 s.
@@ -49,7 +51,7 @@ class AirflowRuns:
             if _status(error) == CONFLICT:
                 return False
             raise TriggerError(change.event_id, _status(error), _code(error)) from None
-        except HTTPClientError as error:
+        except BotoCoreError as error:
             raise TriggerError(change.event_id, None, type(error).__name__) from None
         return True
 
@@ -64,7 +66,9 @@ class AirflowRuns:
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, HTTPClientError) or (isinstance(error, ClientError) and _code(error) in PASSING)
+    if isinstance(error, ClientError):
+        return _code(error) in PASSING or error.response["ResponseMetadata"]["HTTPStatusCode"] >= SERVER_FAULT
+    return isinstance(error, (HTTPClientError, UnreachableError))
 
 
 def _code(error: ClientError) -> str:

@@ -38,6 +38,7 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
         dag_run_id=dag_run.run_id,
         triggered_by=f"airflow:{dag_run.triggering_user_name or dag_run.run_type.value}",
         management_account=services.settings.management_account,
+        plan_try=context["ti"].try_number,
     )
     account_ids = services.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
     log.info("%s accounts may be touched", len(account_ids))
@@ -48,7 +49,10 @@ def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as a
     """Bring one account to the desired contacts."""
     account_sync = _services().account_sync
     operation, context[RETRY_CONFIG_KEY] = account_sync.open(context["dag_run"].run_id)
-    for outcome in account_sync.sync(operation, account_id, context["ti"].try_number):
+    ti = context["ti"]
+    # Tries keep counting when a task is cleared (FACTS 5.16); max_tries grows with them.
+    first_try = ti.max_tries - ti.task.retries + 1
+    for outcome in account_sync.sync(operation, account_id, ti.try_number, first_try=first_try):
         fields = ", ".join(outcome.changed_fields)
         log.info("%s: %s, %s %s", outcome.contact_type, outcome.status, outcome.detail, fields)
 

@@ -33,6 +33,8 @@ class ApiCall:
     error_message: str | None
     duration: float
     request_id: str
+    applied: bool = False
+    """Whether the service carried the call out, whatever its client was told."""
 
     @property
     def account(self) -> str:

@@ -62,10 +62,19 @@ class RecordedCall(Protocol):
     def request_id(self) -> str:
         """The request id of the answer."""
 
+    @property
+    def status(self) -> int:
+        """The status that was answered; 0 when the connection was dropped."""
+
+    @property
+    def applied(self) -> bool:
+        """Whether the service carried the call out, whatever its client was told."""
+
 
 def is_recorded(call: RecordedCall) -> bool:
-    """Tell whether the call makes an event: writes do, also failed ones, reads do not."""
-    return call.service == "account" and call.operation in WRITE_CALLS
+    """Tell whether the call makes an event: writes do, also failed ones; reads, and what never arrived, do not."""
+    arrived = call.applied or call.status != 0
+    return call.service == "account" and call.operation in WRITE_CALLS and arrived
 
 
 def event_of(call: RecordedCall, settings: EventSettings) -> dict[str, Any]:
@@ -94,7 +103,7 @@ def _record(call: RecordedCall, settings: EventSettings) -> dict[str, Any]:
         "sourceIPAddress": call.source_ip,
         "userAgent": call.user_agent,
     }
-    if call.error_code:
+    if call.error_code and not call.applied:  # CloudTrail tells what the service did, not what its client heard
         record["errorCode"] = call.error_code
         record["errorMessage"] = REDACTED if settings.redacted and _quotes_values(call) else call.error_message
     return record | {

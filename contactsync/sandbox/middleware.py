@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from moto.core.request import Request
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 MwaaResponder = Callable[[Request, str], Response | None]
 _RATE_EXCEEDED = WireError("TooManyRequestsException", "Rate exceeded")
+_APPLIED = "contactsync.applied"
 _CONTROL = "/_sandbox"
 _MOTO_RESET = "/moto-api/reset"
 
@@ -118,6 +120,7 @@ class Middleware:
             response = self._from_moto(request, call)
         if not _request_id(response.headers):
             response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+        request.environ[_APPLIED] = response.status_code < HTTPStatus.BAD_REQUEST
         return response
 
     def _from_moto(self, request: Request, call: WireCall) -> Response:
@@ -171,6 +174,7 @@ class _Record:
                 error_message=error.message if error else None,
                 duration=time.monotonic() - self.started,
                 request_id=request_id,
+                applied=bool(self.request.environ.get(_APPLIED)),
             )
         )
 

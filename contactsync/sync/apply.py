@@ -12,6 +12,7 @@ from contactsync.errors import (
     AccountsFailedError,
     ContactSyncError,
     DesiredContactMissingError,
+    FinalInEarlierTryError,
     OperationMissingError,
     RequestInvalidError,
     ServiceUnavailableError,
@@ -37,6 +38,9 @@ _FAILURES: dict[type[ContactSyncError], tuple[OutcomeStatus, OutcomeDetail]] = {
     ServiceUnavailableError: (OutcomeStatus.FAILED, OutcomeDetail.UNAVAILABLE),
     RequestInvalidError: (OutcomeStatus.FAILED, OutcomeDetail.INVALID),
 }
+
+_FINAL = frozenset({OutcomeDetail.PERMISSION_DENIED, OutcomeDetail.INVALID})
+"""What trying again cannot mend."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,14 @@ class AccountSync:
             raise OperationMissingError(dag_run_id=dag_run_id)
         return operation, self.configurations.version(operation.config_version).settings.retry_config
 
-    def sync(self, operation: SyncOperation, account_id: str, try_number: int) -> list[AccountOutcome]:
+    def sync(
+        self, operation: SyncOperation, account_id: str, try_number: int, *, first_try: int = 1
+    ) -> list[AccountOutcome]:
         """Settle every contact type of one account and return the outcomes, which hold no contact value.
 
         One type's failure does not keep the others from being settled. Raises AccountsFailedError after recording when
-        any failed; the outcome of a type that AWS forbids is skipped, and raises too, so that it can be cleared.
+        any failed; the outcome of a type that AWS forbids is skipped, and raises too, so that it can be cleared. What a
+        try since `first_try`, the first one since the task was cleared, found to be final is not tried again.
         """
         started = self.clock.now()
         task = AccountTask(operation, account_id, try_number, started, self._is_excluded(operation, account_id))
@@ -92,8 +99,10 @@ class AccountSync:
         outcomes, errors = [], []
         for contact_type, plan in operation.plans.items():
             outcome = expected.get(contact_type) or AccountOutcome(account_id, "", contact_type)
-            outcome, error = self._settle(task, plan, outcome)
-            self.operations.settle_outcome(operation, outcome)
+            error: ContactSyncError | None = _final_error(outcome, first_try)
+            if error is None:
+                outcome, error = self._settle(task, plan, outcome)
+                self.operations.settle_outcome(operation, outcome)
             outcomes.append(outcome)
             errors += [error] if error else []
         if errors:
@@ -109,8 +118,9 @@ class AccountSync:
     def _settle(
         self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome
     ) -> tuple[AccountOutcome, ContactSyncError | None]:
+        written: list[str] = []
         try:
-            found, error = self._find(task, plan, outcome.contact_type), None
+            found, error = self._find(task, plan, outcome, written), None
         except ContactSyncError as caught:
             status, detail = _FAILURES.get(type(caught), (OutcomeStatus.FAILED, OutcomeDetail.ERROR))
             found, error = Finding(status, detail), caught
@@ -121,6 +131,7 @@ class AccountSync:
             status=found.status,
             detail=found.detail,
             error_code=error.code if error else None,
+            written_fields=tuple(written),
         )
         settled = outcome.settled(
             attempt,
@@ -130,7 +141,8 @@ class AccountSync:
         )
         return settled, error
 
-    def _find(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> Finding:
+    def _find(self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]) -> Finding:
+        contact_type = outcome.contact_type
         if task.excluded:
             return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.EXCLUDED)
         if not plan.approved:
@@ -140,7 +152,7 @@ class AccountSync:
         desired = self.desired.latest(contact_type)
         if desired is None:
             raise DesiredContactMissingError(contact_type=contact_type)
-        found = self._bring(task.account_id, desired)
+        found = _credited(self._bring(task.account_id, desired, written), desired, outcome)
         if plan.generation is not None and desired.generation > plan.generation:
             return replace(found, status=OutcomeStatus.SKIPPED, detail=OutcomeDetail.SUPERSEDED)
         return found
@@ -150,16 +162,16 @@ class AccountSync:
         fields = changed_fingerprints(plan.fingerprints, observed)
         return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.DRY_RUN, fields)
 
-    def _bring(self, account_id: str, desired: DesiredContact) -> Finding:
-        """Write the desired contact when the account has another one, and see it there."""
+    def _bring(self, account_id: str, desired: DesiredContact, written: list[str]) -> Finding:
+        """Write the desired contact when the account has another one, and see it there; `written` gets the fields."""
         observed = self.contacts.read(desired.contact_type, account_id)
         fields = changed_fields(desired.contact, observed)
         if not fields:
             return Finding(OutcomeStatus.SUCCESS, OutcomeDetail.UNCHANGED, generation=desired.generation)
         self._write(account_id, desired)
+        written += fields
         self._verify(account_id, desired)
-        detail = OutcomeDetail.UPDATED if desired.contact else OutcomeDetail.DELETED
-        return Finding(OutcomeStatus.SUCCESS, detail, fields, desired.generation)
+        return Finding(OutcomeStatus.SUCCESS, _written_detail(desired), fields, desired.generation)
 
     def _write(self, account_id: str, desired: DesiredContact) -> None:
         if desired.contact is None:
@@ -188,3 +200,22 @@ class AccountSync:
         except RetryError:
             return False
         return True
+
+
+def _final_error(outcome: AccountOutcome, first_try: int) -> FinalInEarlierTryError | None:
+    last = outcome.attempts[-1] if outcome.attempts else None
+    if last is None or last.try_number < first_try or last.detail not in _FINAL:
+        return None
+    return FinalInEarlierTryError(outcome.account_id, outcome.contact_type, last.error_code or "")
+
+
+def _written_detail(desired: DesiredContact) -> OutcomeDetail:
+    return OutcomeDetail.UPDATED if desired.contact else OutcomeDetail.DELETED
+
+
+def _credited(found: Finding, desired: DesiredContact, outcome: AccountOutcome) -> Finding:
+    """Return what the operation did: an earlier try may have written what this one found unchanged."""
+    fields = {name for attempt in outcome.attempts for name in attempt.written_fields}
+    if found.detail is not OutcomeDetail.UNCHANGED or not fields:
+        return found
+    return replace(found, detail=_written_detail(desired), changed_fields=tuple(sorted(fields)))

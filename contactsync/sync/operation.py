@@ -63,6 +63,8 @@ class Attempt:
     status: OutcomeStatus
     detail: OutcomeDetail
     error_code: str | None = None
+    written_fields: tuple[str, ...] = ()
+    """The fields that this try wrote, also when it failed afterwards."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ class SyncOperation:
     plans: dict[ContactType, TypePlan]
     config_version: int
     status: OperationStatus
+    plan_try: int = 1
+    """The try of the task `plan` that stored it; tries keep counting when the task is cleared."""
     dry_run: bool = False
     reason: str | None = None
     event_id: str | None = None

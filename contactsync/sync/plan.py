@@ -57,7 +57,7 @@ class Planner:
             raise MappingLimitError(accounts=len(scope.targets), limit=map_limit)
         operation, desired = self._read_source(request, configuration, contact_types)
         self.operations.store_plan(operation, desired)
-        self.operations.expect_outcomes(operation, self._expected(scope, operation))
+        self._expect_outcomes(scope, operation)
         return tuple(account.account_id for account in scope.targets)
 
     def _check(self) -> StoredConfiguration:
@@ -127,10 +127,22 @@ class Planner:
             plans=plans,
             config_version=configuration.version,
             status=OperationStatus.IN_PROGRESS,
+            plan_try=request.plan_try,
             dry_run=request.dry_run,
             reason=request.reason,
             event_id=request.change.event_id if request.change else None,
             note=f"The configuration does not synchronize the {ignored} contact." if ignored else None,
+        )
+
+    def _expect_outcomes(self, scope: Scope, operation: SyncOperation) -> None:
+        """Store what is to be settled; of a plan that is repeated, only what has changed since the earlier one."""
+        stored = {outcome.key: outcome for outcome in self.operations.outcomes(operation.sync_id)}
+        expected = {outcome.key: outcome for outcome in self._expected(scope, operation)}
+        self.operations.store_outcomes(
+            operation, [outcome for key, outcome in expected.items() if _replaces(outcome, stored.get(key))]
+        )
+        self.operations.remove_outcomes(
+            operation, [o for key, o in stored.items() if key not in expected and o.status is not OutcomeStatus.SUCCESS]
         )
 
     def _expected(self, scope: Scope, operation: SyncOperation) -> Iterator[AccountOutcome]:
@@ -143,6 +155,14 @@ class Planner:
                 attempt = Attempt(0, operation.timestamp, operation.timestamp, OutcomeStatus.SKIPPED, detail)
                 for account in accounts:
                     yield AccountOutcome(account.account_id, account.name, contact_type).settled(attempt)
+
+
+def _replaces(expected: AccountOutcome, stored: AccountOutcome | None) -> bool:
+    """Tell whether a plan's outcome replaces a stored one: never what was achieved, and no history for nothing."""
+    if stored is None:
+        return True
+    settled_by_plan = expected.status is not OutcomeStatus.PENDING
+    return settled_by_plan and stored.status is not OutcomeStatus.SUCCESS
 
 
 def _check_requested(request: RunRequest, accounts: list[Account], management_account: str) -> None:

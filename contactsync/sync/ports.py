@@ -76,7 +76,8 @@ class Operations(Protocol):
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store the operation and the desired contacts in one transaction.
 
-        A desired contact whose stored generation is greater already is left as it is; repeating is harmless.
+        Raises StateConflictError when a later try of the plan has stored the operation. A desired contact whose stored
+        generation is greater already is left as it is; repeating is harmless.
         """
 
     def get(self, sync_id: str) -> SyncOperation | None:
@@ -85,8 +86,11 @@ class Operations(Protocol):
     def finish(self, operation: SyncOperation) -> None:
         """Store status, counts and the time of the end."""
 
-    def expect_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Store outcomes, leaving alone any that an earlier try of the plan stored."""
+    def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Store many outcomes, replacing those that are there."""
+
+    def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Remove outcomes; those that are not there do not matter."""
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
         """Replace one outcome."""

@@ -1,7 +1,7 @@
 """Run requests: what a DAG run was asked to do, by a contact change or by a person."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -24,7 +24,7 @@ class RequestedChange(BaseModel):
     event_time: ShortText
     event_name: ShortText
     contact_type: ContactType
-    action: ShortText
+    action: Literal["put", "delete"]
     initiating_user: ShortText
     source_account: AccountId
     source_ip_address: ShortText | None = None
@@ -45,6 +45,8 @@ class RunRequest(BaseModel):
     dag_run_id: Annotated[str, Field(min_length=1)]
     triggered_by: str
     """Who started the run when no change did."""
+    plan_try: Annotated[int, Field(ge=1)] = 1
+    """The try of the task `plan`."""
 
     @property
     def initiating_user(self) -> str:
@@ -66,7 +68,13 @@ class RunRequest(BaseModel):
 
 
 def parse_request(
-    conf: Mapping[str, Any], params: Mapping[str, Any], *, dag_run_id: str, triggered_by: str, management_account: str
+    conf: Mapping[str, Any],
+    params: Mapping[str, Any],
+    *,
+    dag_run_id: str,
+    triggered_by: str,
+    management_account: str,
+    plan_try: int = 1,
 ) -> RunRequest:
     """Read a run's conf and params; raise RunRequestError with every problem.
 
@@ -75,7 +83,9 @@ def parse_request(
     problems = [f"{key}: unknown key; valid keys are {', '.join(PARAMETERS)}" for key in conf if key not in PARAMETERS]
     values = {key: params[key] for key in PARAMETERS if params.get(key) is not None}
     try:
-        request = RunRequest.model_validate({**values, "dag_run_id": dag_run_id, "triggered_by": triggered_by})
+        request = RunRequest.model_validate(
+            {**values, "dag_run_id": dag_run_id, "triggered_by": triggered_by, "plan_try": plan_try}
+        )
     except ValidationError as error:
         problems += [_sentence(problem) for problem in error.errors(include_url=False, include_input=False)]
         raise RunRequestError(problems=problems) from None

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -133,8 +132,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         {"organization": {"accounts": ACCOUNTS, "members": members}, "quotas": {"enabled": False}}
     )
     configuration = Configuration.model_validate({"excluded_accounts": [member_account_id(EXCLUDED)]})
-    home: Path = tmp_path_factory.mktemp("airflow")
-    with local_system(home, scenario, configuration=configuration, tell=lambda _: None) as system:
+    with local_system(
+        tmp_path_factory.mktemp("airflow"), scenario, configuration=configuration, tell=lambda _: None
+    ) as system:
         yield World(system)
 
 

@@ -37,6 +37,8 @@ class Call:
     time: datetime = datetime(2026, 3, 4, 5, 6, 7, 890_000, UTC)
     parameters: Mapping[str, object] = field(default_factory=lambda: CONTACT)
     error_code: str | None = None
+    status: int = 200
+    applied: bool = False
     error_message: str | None = None
     request_id: str = "r-1"
 

@@ -294,7 +294,6 @@ def test_retry_keeps_attempts() -> None:
     assert (outcome.error_code, outcome.error_message) == (None, None)
 
 
-@pytest.mark.xfail(strict=True, reason="a later try of the task overwrites `updated` and its fields with `unchanged`")
 def test_change_is_remembered() -> None:
     """A retry for another type's sake does not forget what an earlier try of the operation changed."""
     world = planned("primary", "security")
@@ -307,7 +306,6 @@ def test_change_is_remembered() -> None:
     assert stored(world, PRIMARY).changed_fields == ("City",)
 
 
-@pytest.mark.xfail(strict=True, reason="a write whose verification failed is forgotten: the next try says `unchanged`")
 def test_written_but_seen_later() -> None:
     """A contact that this operation wrote, and that only the next try saw, counts as updated."""
     world = planned("security")
@@ -318,7 +316,6 @@ def test_written_but_seen_later() -> None:
     assert stored(world).changed_fields
 
 
-@pytest.mark.xfail(strict=True, reason="all types are tried again, the forbidden one too")
 def test_denied_is_not_repeated() -> None:
     """A retry for another type's sake leaves a type alone that AWS forbids."""
     world = planned("billing", "security")

@@ -30,6 +30,7 @@ PARTS: dict[str, Any] = {
     "fields": ("PhoneNumber",),
     "operation": "PutAlternateContact",
     "aws_code": "AccessDeniedException",
+    "first_code": "AccessDeniedException",
     "account_id": ACCOUNT,
     "dag_run_id": "manual__2026",
     "item": "Sync operation x",

@@ -282,7 +282,6 @@ def test_order_of_reading() -> None:
     assert world.state.generations == {SECURITY: 1}
 
 
-@pytest.mark.xfail(strict=True, reason="an outcome of the earlier plan stays pending and counts as failed")
 @pytest.mark.parametrize("reason", ["excluded", "suspended"])
 def test_repeated_after_exclusion(reason: str) -> None:
     """An account that a repeated plan no longer maps is reported with the reason, not as one without an outcome."""
@@ -296,7 +295,6 @@ def test_repeated_after_exclusion(reason: str) -> None:
     assert world.outcomes()[IDS[0], SECURITY].status is OutcomeStatus.SKIPPED
 
 
-@pytest.mark.xfail(strict=True, reason="the condition compares the highest of several counters")
 def test_repeated_with_fewer_types() -> None:
     """A plan that is repeated after a contact type was taken out of the configuration still stores its operation."""
     world = World.of(1)

@@ -1,0 +1,46 @@
+"""Warm-up: what every task needs is imported once, in the process that Airflow's LocalExecutor forks its tasks from.
+
+A mapped task spends most of its processor time on importing boto3 and reading botocore's service models. The scheduler
+loads plugins before its executor forks the workers, and each worker forks a process per task: what the plugin has
+imported by then, all tasks have (measured in docs/performance.md). Where tasks are started in another way, nothing is
+lost: they import for themselves.
+"""
+
+import importlib
+import sys
+from functools import cache
+from typing import Final
+
+MODULES: Final = (
+    "airflow.dag_processing.dagbag",
+    "airflow.dag_processing.importers.python_importer",
+    "airflow.providers.standard.decorators.python",
+    "airflow.sdk.definitions.decorators",
+    "airflow.sdk.execution_time.context",
+    "airflow.sdk.execution_time.task_runner",
+    "botocore.endpoint",
+    "botocore.httpsession",
+    "contactsync.services",
+    "contactsync.sync.report_table",
+    "contactsync.sync.request",
+    "jinja2.ext",
+    "packaging.requirements",
+)
+
+CLIENTS: Final = ("account", "dynamodb", "organizations", "sts")
+
+
+def warm_up_scheduler() -> None:
+    """Warm up when this process is Airflow's scheduler; Airflow loads plugins in every process, tasks included."""
+    if "scheduler" in sys.argv:
+        warm_up()
+
+
+@cache
+def warm_up() -> None:
+    """Import the modules and read the service models; no connection is made, and no credentials are read."""
+    from contactsync.aws.clients import read_models
+
+    for module in MODULES:
+        importlib.import_module(module)
+    read_models(CLIENTS)

@@ -1,0 +1,132 @@
+"""The port AccountContacts: the fake and the Account Management adapter behave alike."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from contactsync.contacts import Contact, ContactType, changed_fields, check_valid
+from contactsync.errors import (
+    AccessDeniedError,
+    AwsCallError,
+    RequestInvalidError,
+    ServiceUnavailableError,
+    ThrottledError,
+    UnexpectedAwsError,
+)
+from contactsync.sandbox.defaults import member_account_id
+from contactsync.sandbox.faults import FaultSettings
+from contactsync.sync.ports import AccountContacts
+from tests.builders import alternate, contact_of, primary
+from tests.contract.conftest import Adapters
+from tests.fakes import FakeAccountContacts
+
+SECURITY = ContactType.SECURITY
+WITHOUT, MEMBER = (member_account_id(number) for number in (1, 2))
+
+
+@dataclass
+class Place:
+    """The port, and whether it is the real one."""
+
+    contacts: AccountContacts
+    adapters: Adapters | None = None
+
+
+@pytest.fixture(params=["fake", "sandbox"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Give the fake, then the adapter; members have contacts, one has no security contact."""
+    if request.param == "sandbox":
+        adapters: Adapters = request.getfixturevalue("adapters")
+        return Place(adapters.services.account_sync.contacts, adapters)
+    stored: dict[tuple[str | None, ContactType], Contact] = {
+        (account_id, kind): contact_of(kind) for kind in ContactType for account_id in (None, WITHOUT, MEMBER)
+    }
+    del stored[WITHOUT, SECURITY]
+    return Place(FakeAccountContacts(stored))
+
+
+@pytest.mark.parametrize("contact_type", ContactType)
+def test_own(place: Place, contact_type: ContactType) -> None:
+    """The management account's own contacts are read, and are valid."""
+    contact = place.contacts.read(contact_type, None)
+    assert contact is not None
+    check_valid(contact_type, contact)
+
+
+def test_absent(place: Place) -> None:
+    """A contact that an account does not have is None, not an error."""
+    assert place.contacts.read(SECURITY, WITHOUT) is None
+
+
+@pytest.mark.parametrize("contact_type", ContactType)
+def test_written(place: Place, contact_type: ContactType) -> None:
+    """What is written is read back equal, and replaces the whole contact."""
+    full = contact_of(contact_type)
+    place.contacts.write(contact_type, MEMBER, full)
+    assert changed_fields(full, place.contacts.read(contact_type, MEMBER)) == ()
+    smaller = primary(AddressLine2=None, CompanyName=None) if contact_type is ContactType.PRIMARY else full
+    place.contacts.write(contact_type, MEMBER, smaller)
+    found = place.contacts.read(contact_type, MEMBER)
+    assert found is not None
+    assert found.values() == smaller.values()
+
+
+def test_unicode(place: Place) -> None:
+    """Names in any script survive."""
+    contact = alternate(Name="Žofie 山田 ✓", Title="Ünïcode")
+    place.contacts.write(SECURITY, MEMBER, contact)
+    assert changed_fields(contact, place.contacts.read(SECURITY, MEMBER)) == ()
+
+
+def test_deleted(place: Place) -> None:
+    """A deleted contact is absent, and deleting it again is as good."""
+    place.contacts.write(SECURITY, MEMBER, alternate())
+    for _ in range(2):
+        place.contacts.delete(SECURITY, MEMBER)
+        assert place.contacts.read(SECURITY, MEMBER) is None
+
+
+def test_management_account_by_id(adapters: Adapters) -> None:
+    """AWS forbids the management account to name itself, and that is a permission error."""
+    with pytest.raises(AccessDeniedError):
+        adapters.services.account_sync.contacts.read(SECURITY, adapters.sandbox.management_account)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("AccessDeniedException", AccessDeniedError),
+        ("TooManyRequestsException", ThrottledError),
+        ("InternalServerException", ServiceUnavailableError),
+        ("ConnectionDropped", ServiceUnavailableError),
+        ("ValidationException", RequestInvalidError),
+        ("SomethingNewException", UnexpectedAwsError),
+    ],
+)
+@pytest.mark.parametrize("method", ["read", "write", "delete"])
+def test_errors(adapters: Adapters, code: str, kind: type[AwsCallError], method: str) -> None:
+    """Each error of AWS is ours after one single call, names the account, and never means absent."""
+    contacts = adapters.services.account_sync.contacts
+    operation = {"read": "Get", "write": "Put", "delete": "Delete"}[method] + "AlternateContact"
+    faults = adapters.sandbox.conditions.faults
+    added = faults.add(FaultSettings(operation=operation, account=MEMBER, error=code))
+    calls = len(adapters.sandbox.call_log.query(operation=operation))
+    arguments = (SECURITY, MEMBER, alternate()) if method == "write" else (SECURITY, MEMBER)
+    try:
+        with pytest.raises(AwsCallError) as caught:
+            getattr(contacts, method)(*arguments)
+    finally:
+        faults.remove(added.id)
+    assert type(caught.value) is kind
+    assert MEMBER in str(caught.value)
+    assert len(adapters.sandbox.call_log.query(operation=operation)) == calls + 1
+
+
+def test_invalid_names_fields(adapters: Adapters) -> None:
+    """A contact that AWS refuses is named by its fields, without values."""
+    broken = type(alternate()).observed({**alternate().values(), "PhoneNumber": "call me maybe"})
+    with pytest.raises(RequestInvalidError) as caught:
+        adapters.services.account_sync.contacts.write(SECURITY, MEMBER, broken)
+    assert [field.lower() for field in caught.value.fields] == ["phonenumber"]
+    assert "call me" not in f"{caught.value!r} {caught.value}"
+    assert caught.value.__cause__ is None

@@ -1,0 +1,97 @@
+"""The port Configurations: the fake and the DynamoDB adapter behave alike."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from contactsync.aws.config_table import DynamoDbConfigurations
+from contactsync.errors import ConfigurationConflictError, ConfigurationInvalidError, ConfigurationMissingError
+from contactsync.sync.config import Configuration
+from tests.builders import configuration
+from tests.contract.conftest import Adapters
+from tests.fakes import FakeConfigurations
+
+FULL = configuration(
+    contact_types=["security", "primary"],
+    excluded_accounts=["200000000001"],
+    retry_config={"max_attempts": 5, "base_delay": 0.5, "max_delay": 12.25},
+    notification_settings={"failure_threshold": 3, "fallback_sns_topic": "arn:aws:sns:us-east-1:111122223333:t"},
+    deletion={"policy": "propagate"},
+)
+
+
+def adapter(adapters: Adapters) -> DynamoDbConfigurations:
+    """Return the adapter with a key that no other test has."""
+    made = adapters.services.configurations
+    return DynamoDbConfigurations(made._client, made._table, str(uuid.uuid4()), made._clock)
+
+
+def stored(port: Any, *versions: Configuration) -> Any:
+    """Store versions through whichever way the implementation has."""
+    for number, settings in enumerate(versions):
+        if isinstance(port, FakeConfigurations):
+            port.store(settings)
+        else:
+            port.store(settings, after_version=number, changed_by="tests")
+    return port
+
+
+@pytest.fixture(params=["fake", "sandbox"])
+def port(request: pytest.FixtureRequest) -> Any:
+    """Give the fake, then the adapter, with nothing stored."""
+    if request.param == "fake":
+        return FakeConfigurations(versions=[])
+    return adapter(request.getfixturevalue("adapters"))
+
+
+def test_nothing(port: Any) -> None:
+    """Before anything is stored there is no version to be had."""
+    with pytest.raises(ConfigurationMissingError):
+        port.latest()
+    with pytest.raises(ConfigurationMissingError):
+        port.version(1)
+
+
+def test_latest(port: Any) -> None:
+    """The latest version is in force, also from the tenth on, and all values come back."""
+    stored(port, *[Configuration()] * 10, FULL)
+    assert (port.latest().version, port.latest().settings) == (11, FULL)
+
+
+def test_versions(port: Any) -> None:
+    """Earlier versions stay as they were."""
+    stored(port, FULL, Configuration())
+    assert port.version(1).settings == FULL
+    assert port.version(2).settings == Configuration()
+    with pytest.raises(ConfigurationMissingError, match="3"):
+        port.version(3)
+
+
+def test_conflict(adapters: Adapters) -> None:
+    """Of two who change the same version the second is refused, and the first's change stays."""
+    port = stored(adapter(adapters), Configuration(), FULL)
+    with pytest.raises(ConfigurationConflictError):
+        port.store(Configuration(), after_version=1, changed_by="tests")
+    assert port.latest().settings == FULL
+
+
+def test_invalid(adapters: Adapters) -> None:
+    """A stored configuration that is invalid, say by somebody's hand, is refused with its version."""
+    port = stored(adapter(adapters), Configuration())
+    port._client.put_item(
+        TableName=port._table,
+        Item={"config_key": {"S": port._config_key}, "version": {"N": "2"}, "contact_types": {"L": []}},
+    )
+    with pytest.raises(ConfigurationInvalidError, match="version 2"):
+        port.latest()
+    assert port.latest_version() == 2
+    assert port.version(1).settings == Configuration()
+
+
+def test_keys_are_apart(adapters: Adapters) -> None:
+    """Two keys in one table are two configurations."""
+    one, other = stored(adapter(adapters), FULL), adapter(adapters)
+    assert one.latest().settings == FULL
+    with pytest.raises(ConfigurationMissingError):
+        other.latest()

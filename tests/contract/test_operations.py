@@ -1,0 +1,253 @@
+"""The ports Operations and DesiredContacts: the fake and the DynamoDB adapter behave alike."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from contactsync.contacts import Contact, ContactType
+from contactsync.errors import AwsCallError, StateConflictError
+from contactsync.sync.desired import DesiredContact
+from contactsync.sync.operation import (
+    AccountOutcome,
+    Attempt,
+    OperationStatus,
+    OutcomeDetail,
+    OutcomeStatus,
+    SyncOperation,
+    TypePlan,
+)
+from contactsync.sync.ports import DesiredContacts, Operations
+from tests import builders
+from tests.builders import account, contact_of
+from tests.contract.conftest import Adapters
+from tests.fakes import START, FakeDesiredContacts, FakeOperations, FakeState
+
+SECURITY, PRIMARY = ContactType.SECURITY, ContactType.PRIMARY
+
+
+@dataclass
+class Store:
+    """Both ports on one store."""
+
+    operations: Operations
+    desired: DesiredContacts
+
+    def planned(
+        self, *contact_types: ContactType, run: str | None = None, lower_by: int = 0
+    ) -> tuple[SyncOperation, list[DesiredContact]]:
+        """Make an operation with fresh generations, and its desired contacts."""
+        plans = {
+            kind: TypePlan(self.operations.raise_generation(kind) - lower_by, absent=False, approved=True)
+            for kind in contact_types
+        }
+        operation = builders.operation(run=run or str(uuid.uuid4()), plans=plans)
+        return operation, [
+            DesiredContact(kind, plan.generation or 0, operation.sync_id, contact_of(kind))
+            for kind, plan in plans.items()
+        ]
+
+
+@pytest.fixture(params=["fake", "sandbox"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """Give the fakes, then the adapters."""
+    if request.param == "fake":
+        state = FakeState()
+        return Store(FakeOperations(state), FakeDesiredContacts(state))
+    adapters: Adapters = request.getfixturevalue("adapters")
+    return Store(adapters.services.operations, adapters.desired)
+
+
+def values(desired: DesiredContact | None) -> tuple[int, str, dict[str, str] | None] | None:
+    """Return what a desired contact holds."""
+    if desired is None:
+        return None
+    contact: Contact | None = desired.contact
+    return desired.generation, desired.sync_id, contact.values() if contact else None
+
+
+def settled(outcome: AccountOutcome, detail: OutcomeDetail = OutcomeDetail.UPDATED) -> AccountOutcome:
+    """Return the outcome after a try."""
+    end = START + timedelta(seconds=2)
+    return outcome.settled(
+        Attempt(1, START, end, OutcomeStatus.SUCCESS, detail), changed_fields=("Name",), generation=3
+    )
+
+
+def pending(numbers: Iterable[int], contact_type: ContactType = SECURITY) -> list[AccountOutcome]:
+    """Return the pending outcomes of some accounts."""
+    return [AccountOutcome(account(n).account_id, account(n).name, contact_type) for n in numbers]
+
+
+@pytest.mark.parametrize("contact_type", ContactType)
+def test_generations(store: Store, contact_type: ContactType) -> None:
+    """Every call gives the next greater generation, and types count for themselves."""
+    first = store.operations.raise_generation(contact_type)
+    store.operations.raise_generation(PRIMARY if contact_type is SECURITY else SECURITY)
+    assert store.operations.raise_generation(contact_type) == first + 1
+
+
+def test_unknown(store: Store) -> None:
+    """An operation that nobody stored is absent, and has no outcomes."""
+    assert store.operations.get(str(uuid.uuid4())) is None
+    assert list(store.operations.outcomes(str(uuid.uuid4()))) == []
+    assert store.operations.outcomes_of(str(uuid.uuid4()), account(1).account_id) == {}
+
+
+def test_stored(store: Store) -> None:
+    """Operation and desired contacts come back as they were stored."""
+    operation, desired = store.planned(SECURITY, PRIMARY)
+    operation = replace(operation, plans={kind: operation.plans[kind] for kind in (PRIMARY, SECURITY)})
+    store.operations.store_plan(operation, desired)
+    assert store.operations.get(operation.sync_id) == operation
+    for contact in desired:
+        assert values(store.desired.latest(contact.contact_type)) == values(contact)
+
+
+def test_deletion(store: Store) -> None:
+    """A deletion is a desired contact without values, and a later one with values replaces it."""
+    operation, (desired,) = store.planned(SECURITY)
+    store.operations.store_plan(operation, [replace(desired, contact=None)])
+    assert values(store.desired.latest(SECURITY)) == (desired.generation, operation.sync_id, None)
+    later, newer = store.planned(SECURITY)
+    store.operations.store_plan(later, newer)
+    assert values(store.desired.latest(SECURITY)) == values(newer[0])
+
+
+def test_overtaken(store: Store) -> None:
+    """A desired contact of an older generation stays out; operation and other contacts are stored."""
+    late, late_desired = store.planned(SECURITY, PRIMARY)
+    newer, newer_desired = store.planned(SECURITY)
+    store.operations.store_plan(newer, newer_desired)
+    store.operations.store_plan(late, late_desired)
+    assert values(store.desired.latest(SECURITY)) == values(newer_desired[0])
+    assert values(store.desired.latest(PRIMARY)) == values(late_desired[1])
+    assert store.operations.get(late.sync_id) == late
+
+
+def test_all_overtaken(store: Store) -> None:
+    """An operation is stored even when all of its desired contacts are overtaken."""
+    late, late_desired = store.planned(SECURITY)
+    store.operations.store_plan(*store.planned(SECURITY))
+    store.operations.store_plan(late, late_desired)
+    assert store.operations.get(late.sync_id) == late
+
+
+def test_repeated(store: Store) -> None:
+    """Storing a plan twice is harmless, and a repeated plan with newer generations replaces the first."""
+    operation, desired = store.planned(SECURITY)
+    store.operations.store_plan(operation, desired)
+    store.operations.store_plan(operation, desired)
+    again, newer = store.planned(SECURITY, run=operation.dag_run_id)
+    store.operations.store_plan(again, newer)
+    assert store.operations.get(operation.sync_id) == again
+    assert values(store.desired.latest(SECURITY)) == values(newer[0])
+
+
+def test_older_plan_of_the_same_run(store: Store) -> None:
+    """A plan that a later try of the same run has overtaken is refused and changes nothing."""
+    operation, desired = store.planned(SECURITY)
+    store.operations.store_plan(operation, desired)
+    older, older_desired = store.planned(SECURITY, run=operation.dag_run_id, lower_by=2)
+    with pytest.raises(StateConflictError):
+        store.operations.store_plan(older, older_desired)
+    assert store.operations.get(operation.sync_id) == operation
+
+
+def test_dry_run(store: Store) -> None:
+    """An operation without generations can be stored, and stored again."""
+    plans = {SECURITY: TypePlan(None, absent=False, approved=True, fingerprints={"Name": "0" * 64})}
+    operation = builders.operation(run=str(uuid.uuid4()), plans=plans, dry_run=True)
+    before = values(store.desired.latest(SECURITY))
+    for _ in range(2):
+        store.operations.store_plan(operation, [])
+    assert store.operations.get(operation.sync_id) == operation
+    assert values(store.desired.latest(SECURITY)) == before
+
+
+def test_finished(store: Store) -> None:
+    """Finishing stores status, counts and end, nothing else, and can be repeated."""
+    operation, desired = store.planned(SECURITY)
+    store.operations.store_plan(operation, desired)
+    for status, seconds in ((OperationStatus.FAILED, 5), (OperationStatus.COMPLETED, 9)):
+        end = START + timedelta(seconds=seconds)
+        ended = replace(operation, status=status, counts={"success": seconds}, finished=end)
+        store.operations.finish(replace(ended, reason="another reason"))
+        assert store.operations.get(operation.sync_id) == ended
+
+
+def test_finish_unknown(store: Store) -> None:
+    """An operation that nobody stored cannot be finished into existence."""
+    operation = builders.operation(run=str(uuid.uuid4()))
+    with pytest.raises(AwsCallError):
+        store.operations.finish(operation)
+    assert store.operations.get(operation.sync_id) is None
+
+
+def test_outcomes(store: Store) -> None:
+    """Expected outcomes of many accounts come back, each once."""
+    operation, _ = store.planned(SECURITY)
+    expected = [*pending(range(60)), *pending(range(60), PRIMARY)]
+    store.operations.expect_outcomes(operation, iter(expected))
+    found = list(store.operations.outcomes(operation.sync_id))
+    assert len(found) == len(expected)
+    assert {outcome.key: outcome for outcome in found} == {outcome.key: outcome for outcome in expected}
+
+
+def test_outcomes_of(store: Store) -> None:
+    """One account's outcomes are found by contact type, and no other account's."""
+    operation, _ = store.planned(SECURITY)
+    store.operations.expect_outcomes(operation, [*pending((1, 2, 11)), *pending((1,), PRIMARY)])
+    found = store.operations.outcomes_of(operation.sync_id, account(1).account_id)
+    assert dict(found) == {SECURITY: pending((1,))[0], PRIMARY: pending((1,), PRIMARY)[0]}
+
+
+def test_expected_again(store: Store) -> None:
+    """Expecting outcomes again leaves those alone that are there, and adds those that are not."""
+    operation, _ = store.planned(SECURITY)
+    store.operations.expect_outcomes(operation, pending((1, 2)))
+    done = settled(pending((1,))[0])
+    store.operations.settle_outcome(operation, done)
+    store.operations.expect_outcomes(operation, pending((1, 2, 3)))
+    found = {outcome.key: outcome for outcome in store.operations.outcomes(operation.sync_id)}
+    assert found == {outcome.key: outcome for outcome in [done, *pending((2, 3))]}
+
+
+def test_settled(store: Store) -> None:
+    """A settled outcome replaces the earlier one, also one that nobody expected."""
+    operation, _ = store.planned(SECURITY)
+    for detail in (OutcomeDetail.UPDATED, OutcomeDetail.UNCHANGED):
+        outcome = settled(pending((4,))[0], detail)
+        store.operations.settle_outcome(operation, outcome)
+        assert store.operations.outcomes_of(operation.sync_id, account(4).account_id) == {SECURITY: outcome}
+
+
+def test_operations_are_apart(store: Store) -> None:
+    """The outcomes of one operation are not those of another."""
+    one, _ = store.planned(SECURITY)
+    other, _ = store.planned(SECURITY)
+    store.operations.expect_outcomes(one, pending((1, 2)))
+    store.operations.expect_outcomes(other, pending((3,)))
+    assert [outcome.account_id for outcome in store.operations.outcomes(other.sync_id)] == [account(3).account_id]
+
+
+def test_recent(adapters: Adapters) -> None:
+    """The adapter lists operations newest first, all or of one status."""
+    store = Store(adapters.services.operations, adapters.desired)
+    for number in count(1):
+        operation, _ = store.planned(SECURITY)
+        moment = START + timedelta(days=number)
+        store.operations.store_plan(replace(operation, timestamp=moment), [])
+        if number == 3:
+            break
+    newest = replace(operation, timestamp=moment)
+    store.operations.finish(replace(newest, status=OperationStatus.FAILED, finished=moment))
+    listed = adapters.services.operations.recent(limit=3)
+    assert [found.timestamp for found in listed] == sorted((found.timestamp for found in listed), reverse=True)
+    assert listed[0].sync_id == newest.sync_id
+    failed = adapters.services.operations.recent(limit=5, status=OperationStatus.FAILED)
+    assert newest.sync_id in {found.sync_id for found in failed}
+    assert {found.status for found in failed} == {OperationStatus.FAILED}

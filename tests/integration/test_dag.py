@@ -1,0 +1,144 @@
+"""The DAG files as Airflow sees them."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contactsync.sync.bounds import RETRIES_LIMIT
+
+ROOT = Path(__file__).parents[2]
+DAGS = ROOT / "dags"
+
+
+@cache
+def bag() -> Any:
+    """Parse the folder dags/ once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from airflow.dag_processing.dagbag import DagBag
+
+        return DagBag(str(DAGS))
+
+
+def dag() -> Any:
+    """Return the DAG contact_sync."""
+    return bag().dags["contact_sync"]
+
+
+def test_no_import_errors() -> None:
+    """Every file parses."""
+    assert bag().import_errors == {}
+    assert bag().dags
+
+
+def test_file_names() -> None:
+    """A DAG's id is its file's name, and each file holds one DAG."""
+    assert {(found.dag_id, Path(found.fileloc).name) for found in bag().dags.values()} == {
+        (path.stem, path.name) for path in DAGS.glob("*.py")
+    }
+
+
+def test_runs_at_once() -> None:
+    """The DAG is not paused when it first appears, has no schedule, and catches nothing up."""
+    assert dag().is_paused_upon_creation is False
+    assert dag().schedule is None
+    assert dag().catchup is False
+
+
+def test_tasks() -> None:
+    """Plan, one mapped task per account, report, in this order."""
+    assert set(dag().task_dict) == {"plan", "sync_account", "report"}
+    assert dag().get_task("plan").downstream_task_ids == {"sync_account"}
+    assert dag().get_task("sync_account").downstream_task_ids == {"report"}
+    assert dag().get_task("sync_account").is_mapped
+
+
+def test_report_runs_always() -> None:
+    """The report runs whatever became of the accounts."""
+    assert dag().get_task("report").trigger_rule == "all_done"
+
+
+def test_retries() -> None:
+    """The mapped task has the retries that are the configuration's bound, and a policy that knows them."""
+    task = dag().get_task("sync_account")
+    assert task.retries == RETRIES_LIMIT
+    assert task.partial_kwargs["retry_policy"].serialize() == {"retries": RETRIES_LIMIT}
+    for name in ("plan", "report"):
+        other = dag().get_task(name)
+        assert other.retry_policy.serialize() == {"retries": other.retries}
+
+
+def test_documented() -> None:
+    """The DAG and each of its tasks have documentation that an operator reads."""
+    assert len(dag().doc_md) > 200
+    assert dag().description
+    for task in dag().tasks:
+        text = task.partial_kwargs["doc_md"] if task.is_mapped else task.doc_md
+        assert len(text) > 100, task.task_id
+
+
+def test_form() -> None:
+    """The params make a form, in the order of use."""
+    assert list(dag().params) == ["contact_types", "accounts", "dry_run", "reason", "change"]
+
+
+def test_label() -> None:
+    """A mapped task is labelled before it runs, from its account."""
+    template = dag().get_task("sync_account").partial_kwargs["map_index_template"]
+    assert "account_id" in template
+    assert "account_label" in dag().user_defined_macros
+
+
+def test_serializes() -> None:
+    """Airflow can store the DAG."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    assert json.dumps(DagSerialization.to_dict(dag()))
+
+
+PROBE = """
+import json, sys
+{imports}
+before = set(sys.modules)
+{load}
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+BASE = "import airflow.sdk\nfrom airflow.sdk import Param, RetryPolicy, TriggerRule, dag, get_current_context, task\n"
+OPERATORS = "import airflow.providers.standard.decorators.python\n"
+LOAD = "import runpy\nrunpy.run_path({path!r}, run_name='parsed')"
+HEAVY = ("boto3", "botocore", "moto", "s3transfer", "aiobotocore", "tenacity", "rich", "pydantic", "fastapi")
+
+
+def added_modules(path: Path) -> list[str]:
+    """Return the modules that parsing a DAG file loads on top of airflow.sdk and the operators used."""
+    code = PROBE.format(imports=BASE + OPERATORS, load=LOAD.format(path=str(path)))
+    answer = subprocess.run(  # noqa: PLW1510 -- checked below, with its output
+        [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), cwd=ROOT, timeout=120
+    )
+    assert answer.returncode == 0, answer.stderr
+    found: list[str] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(DAGS.glob("*.py")), ids=lambda path: path.stem)
+def test_parsing_is_light(path: Path) -> None:
+    """Parsing adds nothing heavy: no boto3, no moto, no model of ours."""
+    added = added_modules(path)
+    assert [name for name in added if name.split(".")[0] in HEAVY] == []
+    assert {name for name in added if name.split(".")[0] == "contactsync"} == {
+        "contactsync",
+        "contactsync.errors",
+        "contactsync.orchestration",
+        "contactsync.orchestration.params",
+        "contactsync.orchestration.retry",
+        "contactsync.orchestration.steps",
+        "contactsync.sync",
+        "contactsync.sync.bounds",
+    }

@@ -1,0 +1,127 @@
+"""The DAG's params: one schema with the run request, for changes and for people."""
+
+from typing import Any, get_args
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contactsync.contacts import ContactType
+from contactsync.orchestration.params import CHANGE_SCHEMA, CONTACT_TYPES, contact_sync_params
+from contactsync.sync.change import ContactChange, parse_change
+from contactsync.sync.request import PARAMETERS, RequestedChange, RunRequest, parse_request
+from tests.builders import MANAGEMENT_ACCOUNT, RUN, change_of
+from tests.recorded import NAMES, changed, recorded, user_identities
+from tests.strategies import account_ids, contact_types
+
+PARAMS = contact_sync_params()
+
+
+def valid(name: str, value: object) -> bool:
+    """Tell whether Airflow accepts the value of a param."""
+    return jsonschema.Draft7Validator(PARAMS[name].schema).is_valid(value)
+
+
+def accepted(conf: dict[str, Any]) -> RunRequest:
+    """Read a conf as the step `plan` does."""
+    params = {name: param.value for name, param in PARAMS.items()} | conf
+    return parse_request(conf, params, dag_run_id=RUN, triggered_by="airflow:a", management_account=MANAGEMENT_ACCOUNT)
+
+
+def test_names() -> None:
+    """The params are the keys of a run's conf, and those of the request."""
+    assert set(PARAMS) == set(PARAMETERS)
+    assert set(RunRequest.model_fields) == {*PARAMETERS, "dag_run_id", "triggered_by", "plan_try"}
+
+
+def test_contact_types() -> None:
+    """The params' contact types are the product's."""
+    assert tuple(ContactType) == CONTACT_TYPES
+
+
+def test_change_schema() -> None:
+    """The param `change` has the keys of a contact change, and the same ones are required."""
+    fields = RequestedChange.model_fields
+    assert set(CHANGE_SCHEMA["properties"]) == set(fields) == set(ContactChange.__dataclass_fields__)
+    assert set(CHANGE_SCHEMA["required"]) == {name for name, field in fields.items() if field.is_required()}
+    for name, field in fields.items():
+        takes_null = "null" in CHANGE_SCHEMA["properties"][name]["type"]
+        assert takes_null is (type(None) in get_args(field.annotation))
+
+
+def test_defaults() -> None:
+    """The defaults of the form are valid, and mean everything, for real."""
+    assert all(valid(name, param.value) for name, param in PARAMS.items())
+    request = accepted({})
+    assert (request.contact_types, request.accounts, request.dry_run) == ((), (), False)
+
+
+def test_form() -> None:
+    """Every param explains itself in the form."""
+    for param in PARAMS.values():
+        assert param.description
+        assert param.schema["title"]
+        assert param.schema["section"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("identity", list(user_identities()))
+def test_recorded_changes(name: str, identity: str) -> None:
+    """What the Lambda makes of a recorded event is a valid param and a valid request."""
+    event = changed(recorded(name), "detail.userIdentity", user_identities()[identity])
+    change = parse_change(event, MANAGEMENT_ACCOUNT).as_conf()
+    assert valid("change", change)
+    assert accepted({"change": change}).change == RequestedChange.model_validate(change)
+
+
+@given(st.sampled_from(NAMES), st.sampled_from(["eventTime", "sourceIPAddress", "userAgent"]), st.text(max_size=2000))
+def test_any_change(name: str, key: str, text: str) -> None:
+    """Whatever texts an event holds, the Lambda's conf is a valid param."""
+    event = changed(recorded(name), f"detail.{key}", text or "x")
+    assert valid("change", parse_change(event, MANAGEMENT_ACCOUNT).as_conf())
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "contact_types": st.lists(contact_types.map(str), unique=True),
+            "accounts": st.lists(account_ids, unique=True, max_size=5),
+            "dry_run": st.booleans(),
+            "reason": st.none() | st.text(max_size=1000),
+        },
+    )
+)
+def test_one_schema(conf: dict[str, Any]) -> None:
+    """What the form accepts is a valid request, and the same request."""
+    assert all(valid(name, value) for name, value in conf.items())
+    request = accepted(conf)
+    assert [str(kind) for kind in request.contact_types] == conf.get("contact_types", [])
+    assert list(request.accounts) == conf.get("accounts", [])
+    assert request.reason == conf.get("reason")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("contact_types", ["SECURITY"]),
+        ("contact_types", "security"),
+        ("accounts", ["1234"]),
+        ("accounts", ["12345678901x"]),
+        ("dry_run", "perhaps"),
+        ("dry_run", None),
+        ("reason", "x" * 1001),
+        ("change", {}),
+        ("change", change_of("security", name="Wanda")),
+        ("change", change_of("legal")),
+        ("change", change_of("security", action="purge")),
+        ("change", change_of("security", user_agent="x" * 513)),
+    ],
+)
+def test_both_refuse(name: str, value: object) -> None:
+    """What one of the two refuses, the other refuses."""
+    assert not valid(name, value)
+    if value is not None:
+        with pytest.raises(Exception, match="refused"):
+            accepted({name: value})
