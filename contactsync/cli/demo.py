@@ -8,12 +8,19 @@ import tempfile
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Never
+from typing import TYPE_CHECKING, Annotated, Final, Never
 
 import typer
 from rich.console import Console
 
 from contactsync.contacts import ContactType
+from contactsync.errors import OperationMissingError
+
+if TYPE_CHECKING:
+    from contactsync.cli.local_system import LocalSystem
+
+LOG_TAIL: Final = 3000
+"""How many characters of a log are shown when a run failed before it had a report."""
 
 
 def demo(
@@ -35,7 +42,9 @@ def demo(
 
     Example: `contactsync demo --accounts 200 --contact primary --once`
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Also where a shell started us in the background, with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     console = Console(highlight=False)
     runs = Path.cwd() / ".run"
     runs.mkdir(exist_ok=True)
@@ -68,7 +77,6 @@ def _run(
     from contactsync.cli.demo_change import change_contact, demo_configuration, demo_scenario
     from contactsync.cli.demo_progress import follow_run
     from contactsync.cli.local_system import local_system
-    from contactsync.cli.reports import report
 
     chosen = demo_scenario(scenario, accounts=accounts, contact=contact)
     with local_system(
@@ -87,13 +95,24 @@ def _run(
         change_contact(contact)
         console.print(f"· Changed the {contact} contact of the management account with boto3")
         run_id, fine = follow_run(console, system)
+        console.print()
         if run_id:
-            console.print()
-            report(run_id)
+            _show_report(console, system, run_id)
         if not once:
             console.print(f"\nAirflow stays at {system.airflow.base_url}. Press Ctrl-C to end everything.")
             _wait_for_interrupt()
     return fine
+
+
+def _show_report(console: Console, system: "LocalSystem", run_id: str) -> None:
+    from contactsync.cli.local_system import DAG_ID
+    from contactsync.cli.reports import report
+
+    try:
+        report(run_id)
+    except OperationMissingError as error:
+        console.print(str(error), markup=False)
+        console.print(system.airflow.api.log(DAG_ID, run_id, "plan")[-LOG_TAIL:], markup=False)
 
 
 def _free(port: int) -> int:

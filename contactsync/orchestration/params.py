@@ -36,29 +36,26 @@ def contact_sync_params() -> dict[str, Param]:
     return {
         "contact_types": Param(
             [],
-            type="array",
+            type=["array", "null"],
             items={"type": "string", "enum": list(CONTACT_TYPES)},
             examples=list(CONTACT_TYPES),
             uniqueItems=True,
             title="Contact types",
             description="Which contacts to synchronize. Empty: all that the configuration names.",
-            section="What to synchronize",
         ),
         "accounts": Param(
             [],
-            type="array",
+            type=["array", "null"],
             items={"type": "string", "pattern": "^[0-9]{12}$"},
             uniqueItems=True,
             title="Accounts",
             description="Ids (12 digits) of member accounts, one per line. Empty: all that are not excluded.",
-            section="What to synchronize",
         ),
         "dry_run": Param(
             False,  # noqa: FBT003 -- Param's default comes first, whatever its type
             type="boolean",
             title="Dry run",
             description="Compare only: the report names the fields that would change, and nothing is written.",
-            section="How",
         ),
         "reason": Param(
             None,
@@ -66,7 +63,6 @@ def contact_sync_params() -> dict[str, Param]:
             maxLength=1000,
             title="Reason",
             description="Why you start this run; stored with the sync operation. No personal data, please.",
-            section="How",
         ),
         "change": Param(
             None,

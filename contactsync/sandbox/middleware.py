@@ -1,5 +1,6 @@
 """What happens to every request in front of moto: latency, quotas, scripted faults, and the call log."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -66,6 +67,12 @@ class Middleware:
         self._call_log = call_log
         self._mwaa = mwaa
         self._stopping = threading.Event()
+        # moto's tables have no locks, and threads would interleave within a conditional write or a transaction.
+        self._dynamodb = threading.RLock()
+
+    def start(self) -> None:
+        """Wait again as told, after an earlier `stop`."""
+        self._stopping.clear()
 
     def stop(self) -> None:
         """Cut all waits short, so that threads end."""
@@ -125,8 +132,10 @@ class Middleware:
 
     def _from_moto(self, request: Request, call: WireCall) -> Response:
         request.environ["wsgi.input"].seek(0)
+        alone = self._dynamodb if call.service == "dynamodb" else contextlib.nullcontext()
         try:
-            return Response.from_app(self._moto, request.environ, buffered=True)
+            with alone:
+                return Response.from_app(self._moto, request.environ, buffered=True)
         except Exception as error:  # the edge of moto: what it lacks must reach the client as an AWS error
             logger.exception("moto failed on %s %s", call.service, call.operation)
             failure = WireError("InternalFailure", f"The sandbox cannot do this: {type(error).__name__}")

@@ -136,6 +136,7 @@ class Sandbox:
         if not _one_at_a_time.acquire(blocking=False):
             raise SandboxRunningError
         try:
+            self._middleware.start()
             self._server = HttpServer(self._middleware, self._port)
             _reset_moto()
             self._organization = organization.build(self.scenario)

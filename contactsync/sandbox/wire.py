@@ -42,6 +42,7 @@ _REQUEST_ID = re.compile(r"(<RequestI[dD]>)[^<]*(</RequestI[dD]>)")
 _RPC_PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 _errors = ErrorLookupFactory()
+_ACCOUNT_ID = re.compile(r"[0-9]{12}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class WireCall:
 
     @property
     def target_account(self) -> str | None:
-        """The account that the request names in AccountId."""
+        """The account that the request names in AccountId; other text there may be anybody's data and is not kept."""
         account = self.parameters.get("AccountId")
-        return account if isinstance(account, str) else None
+        return account if isinstance(account, str) and _ACCOUNT_ID.fullmatch(account) else None
 
 
 @dataclass(frozen=True)

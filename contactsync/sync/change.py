@@ -145,8 +145,11 @@ def _contact_type(event_name: str, parameters: Mapping[object, object]) -> str:
 def _initiating_user(identity: object) -> str:
     """Return the caller's ARN, or the best name that the identity's form has."""
     form = _mapping(identity, "userIdentity")
-    for key in ("arn", "invokedBy", "principalId", "accountId", "type"):
-        value = form.get(key)
+    # IAM Identity Center's form has no ARN of the person: only who is acted for.
+    person = form.get("onBehalfOf")
+    person_id = person.get("userId") if isinstance(person, Mapping) else None
+    names = (*map(form.get, ("arn", "invokedBy", "principalId")), person_id, *map(form.get, ("accountId", "type")))
+    for value in names:
         if isinstance(value, str) and value:
             return value[:_TEXT_LIMIT]
     raise _refusal(RefusalReason.MALFORMED, "userIdentity names nobody")

@@ -37,14 +37,14 @@ class Store:
     desired: DesiredContacts
 
     def planned(
-        self, *contact_types: ContactType, run: str | None = None, lower_by: int = 0
+        self, *contact_types: ContactType, run: str | None = None, plan_try: int = 1
     ) -> tuple[SyncOperation, list[DesiredContact]]:
         """Make an operation with fresh generations, and its desired contacts."""
         plans = {
-            kind: TypePlan(self.operations.raise_generation(kind) - lower_by, absent=False, approved=True)
+            kind: TypePlan(self.operations.raise_generation(kind), absent=False, approved=True)
             for kind in contact_types
         }
-        operation = builders.operation(run=run or str(uuid.uuid4()), plans=plans)
+        operation = builders.operation(run=run or str(uuid.uuid4()), plans=plans, plan_try=plan_try)
         return operation, [
             DesiredContact(kind, plan.generation or 0, operation.sync_id, contact_of(kind))
             for kind, plan in plans.items()
@@ -148,13 +148,14 @@ def test_repeated(store: Store) -> None:
 
 
 def test_older_plan_of_the_same_run(store: Store) -> None:
-    """A plan that a later try of the same run has overtaken is refused and changes nothing."""
-    operation, desired = store.planned(SECURITY)
+    """A plan that a later try of the same task has overtaken is refused and changes nothing."""
+    operation, desired = store.planned(SECURITY, plan_try=3)
     store.operations.store_plan(operation, desired)
-    older, older_desired = store.planned(SECURITY, run=operation.dag_run_id, lower_by=2)
+    older, older_desired = store.planned(SECURITY, run=operation.dag_run_id, plan_try=2)
     with pytest.raises(StateConflictError):
         store.operations.store_plan(older, older_desired)
     assert store.operations.get(operation.sync_id) == operation
+    assert values(store.desired.latest(SECURITY)) == values(desired[0])
 
 
 def test_dry_run(store: Store) -> None:
@@ -191,7 +192,7 @@ def test_outcomes(store: Store) -> None:
     """Expected outcomes of many accounts come back, each once."""
     operation, _ = store.planned(SECURITY)
     expected = [*pending(range(60)), *pending(range(60), PRIMARY)]
-    store.operations.expect_outcomes(operation, iter(expected))
+    store.operations.store_outcomes(operation, iter(expected))
     found = list(store.operations.outcomes(operation.sync_id))
     assert len(found) == len(expected)
     assert {outcome.key: outcome for outcome in found} == {outcome.key: outcome for outcome in expected}
@@ -200,20 +201,29 @@ def test_outcomes(store: Store) -> None:
 def test_outcomes_of(store: Store) -> None:
     """One account's outcomes are found by contact type, and no other account's."""
     operation, _ = store.planned(SECURITY)
-    store.operations.expect_outcomes(operation, [*pending((1, 2, 11)), *pending((1,), PRIMARY)])
+    store.operations.store_outcomes(operation, [*pending((1, 2, 11)), *pending((1,), PRIMARY)])
     found = store.operations.outcomes_of(operation.sync_id, account(1).account_id)
     assert dict(found) == {SECURITY: pending((1,))[0], PRIMARY: pending((1,), PRIMARY)[0]}
 
 
-def test_expected_again(store: Store) -> None:
-    """Expecting outcomes again leaves those alone that are there, and adds those that are not."""
+def test_stored_again(store: Store) -> None:
+    """Storing outcomes again replaces those that are there, and leaves the others alone."""
     operation, _ = store.planned(SECURITY)
-    store.operations.expect_outcomes(operation, pending((1, 2)))
+    store.operations.store_outcomes(operation, pending((1, 2)))
     done = settled(pending((1,))[0])
-    store.operations.settle_outcome(operation, done)
-    store.operations.expect_outcomes(operation, pending((1, 2, 3)))
+    store.operations.store_outcomes(operation, [done, *pending((3,))])
     found = {outcome.key: outcome for outcome in store.operations.outcomes(operation.sync_id)}
     assert found == {outcome.key: outcome for outcome in [done, *pending((2, 3))]}
+
+
+def test_removed(store: Store) -> None:
+    """Removed outcomes are gone, the others stay, and what was not there does not matter."""
+    operation, _ = store.planned(SECURITY)
+    store.operations.store_outcomes(operation, pending(range(60)))
+    store.operations.remove_outcomes(operation, pending(range(30, 99)))
+    assert {outcome.key for outcome in store.operations.outcomes(operation.sync_id)} == {
+        outcome.key for outcome in pending(range(30))
+    }
 
 
 def test_settled(store: Store) -> None:
@@ -229,8 +239,8 @@ def test_operations_are_apart(store: Store) -> None:
     """The outcomes of one operation are not those of another."""
     one, _ = store.planned(SECURITY)
     other, _ = store.planned(SECURITY)
-    store.operations.expect_outcomes(one, pending((1, 2)))
-    store.operations.expect_outcomes(other, pending((3,)))
+    store.operations.store_outcomes(one, pending((1, 2)))
+    store.operations.store_outcomes(other, pending((3,)))
     assert [outcome.account_id for outcome in store.operations.outcomes(other.sync_id)] == [account(3).account_id]
 
 

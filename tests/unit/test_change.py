@@ -88,6 +88,7 @@ def test_user_identity(identity: str) -> None:
         ("Root", f"arn:aws:iam::{MANAGEMENT_ACCOUNT}:root"),
         ("FederatedUser", f"arn:aws:sts::{MANAGEMENT_ACCOUNT}:federated-user/saanvi"),
         ("AWSService", "account.amazonaws.com"),
+        ("IdentityCenterUser", "94482488-3041-7026-18f3-be45837cd0e4"),
         ("WebIdentityUser", "accounts.google.com:contactsync.example:1234"),
     ],
 )

@@ -54,7 +54,11 @@ def subclasses(kind: type[ContactSyncError]) -> list[type[ContactSyncError]]:
     return [kind, *(found for child in kind.__subclasses__() for found in subclasses(child))]
 
 
-CLASSES = sorted(set(subclasses(ContactSyncError)), key=lambda kind: kind.__name__)
+CLASSES = sorted(
+    # The command line has one of its own, about a clone.
+    {kind for kind in subclasses(ContactSyncError) if kind.__module__ == errors.__name__},
+    key=lambda kind: kind.__name__,
+)
 CONCRETE = [kind for kind in CLASSES if kind not in ABSTRACT]
 
 

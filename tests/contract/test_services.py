@@ -1,0 +1,127 @@
+"""The composition root on the sandbox: a whole run without Airflow, and what it leaves behind."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contactsync.contacts import ContactType, changed_fields
+from contactsync.errors import AccountsFailedError, CallerMismatchError, SettingsError
+from contactsync.sandbox.defaults import member_account_id
+from contactsync.sandbox.faults import FaultSettings
+from contactsync.services import Services
+from contactsync.sync.config import Configuration
+from contactsync.sync.operation import OutcomeDetail
+from contactsync.sync.report_table import report_text
+from tests.builders import request
+from tests.contract.conftest import Adapters
+
+ONE, TWO, SUSPENDED = (member_account_id(number) for number in (1, 2, 3))
+
+
+@pytest.fixture(scope="module")
+def services(adapters: Adapters) -> Services:
+    """Store a configuration that propagates everything."""
+    adapters.services.configurations.store(Configuration(), after_version=0, changed_by="tests")
+    return adapters.services
+
+
+def run(services: Services, name: str) -> dict[str, str]:
+    """Run all steps, and return the states that Airflow would have."""
+    states = {}
+    for account_id in services.planner.plan(request(dag_run_id=name), map_limit=1024):
+        operation, _ = services.account_sync.open(name)
+        try:
+            services.account_sync.sync(operation, account_id, 1)
+            states[account_id] = "success"
+        except AccountsFailedError:
+            states[account_id] = "failed"
+    return states
+
+
+def everything(adapters: Adapters, table: str) -> list[dict[str, Any]]:
+    """Return all items of a table."""
+    client: Any = adapters.services._dynamodb
+    return [item for page in client.get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
+
+
+def test_run(adapters: Adapters, services: Services) -> None:
+    """Every active member ends with the management account's contacts, and a second run writes nothing."""
+    states = run(services, "first")
+    assert states == {ONE: "success", TWO: "success"}
+    contacts = services.account_sync.contacts
+    for kind in ContactType:
+        for account_id in (ONE, TWO):
+            assert changed_fields(contacts.read(kind, None), contacts.read(kind, account_id)) == ()
+    writes = len([call for call in adapters.sandbox.call_log.query() if call.operation.startswith(("Put", "Delete"))])
+    run(services, "second")
+    calls = [call for call in adapters.sandbox.call_log.query() if call.service == "account"]
+    assert len([call for call in calls if call.operation.startswith(("Put", "Delete"))]) <= writes
+    assert SUSPENDED not in {call.target_account for call in calls}
+    report = services.reporter.report("second", states)
+    report.check()
+    assert report.tally.details == {OutcomeDetail.UNCHANGED: 8, OutcomeDetail.NOT_ACTIVE: 4}
+
+
+def test_no_values_left(adapters: Adapters, services: Services) -> None:
+    """Contact values are in the table of desired contacts and nowhere else: no item, no report."""
+    fault = adapters.sandbox.conditions.faults.add(FaultSettings(account=TWO, error="ValidationException"))
+    states = run(services, "third")
+    adapters.sandbox.conditions.faults.remove(fault.id)
+    rows: list[Any] = []
+    report = services.reporter.report("third", states, show=rows.append)
+    values = {
+        value
+        for kind in ContactType
+        if (contact := services.account_sync.contacts.read(kind, None))
+        for value in contact.values().values()
+        if len(value) > 2
+    }
+    settings = services.settings
+    state = json.dumps(everything(adapters, settings.state_table)) + report_text(report, rows)
+    assert not [value for value in values if value in state]
+    desired = json.dumps(everything(adapters, settings.desired_contacts_table), ensure_ascii=False)
+    assert all(value in desired for value in values)
+
+
+def test_expiry(adapters: Adapters, services: Services) -> None:
+    """All items of an operation share one expiry, and generations and desired contacts have none."""
+    run(services, "fourth")
+    items = everything(adapters, services.settings.state_table)
+    by_kind: dict[str, set[str]] = {}
+    for item in items:
+        kind, _, sync_id = item["pk"]["S"].partition("#")
+        name = kind if kind == "GENERATION" else sync_id.split("#")[0]
+        by_kind.setdefault(name, set()).add(item.get("expires_at", {"N": "never"})["N"])
+    assert by_kind.pop("GENERATION") == {"never"}
+    assert all(len(expiries) == 1 and "never" not in expiries for expiries in by_kind.values())
+    assert not [i for i in everything(adapters, services.settings.desired_contacts_table) if "expires_at" in i]
+
+
+def test_role(adapters: Adapters, services: Services) -> None:
+    """With a role of the management account the product acts as that account."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in adapters.sandbox.environment().items():
+            patch.setenv(name, value)
+        role = f"arn:aws:iam::{adapters.sandbox.management_account}:role/contactsync"
+        acting = Services(replace(services.settings, management_role=role))
+        assert acting.planner.plan(request(dag_run_id="as a role"), map_limit=9) == (ONE, TWO)
+        assert "assumed-role/contactsync" in adapters.sandbox.call_log.query(service="account")[-1].caller_arn
+        wrong = Services(replace(services.settings, management_role=f"arn:aws:iam::{TWO}:role/contactsync"))
+        with pytest.raises(CallerMismatchError, match=TWO):
+            wrong.planner.plan(request(dag_run_id="as a member"), map_limit=9)
+
+
+def test_secret(adapters: Adapters, services: Services) -> None:
+    """The fingerprint key can come from Secrets Manager; a secret without text is an error that names the variable."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in adapters.sandbox.environment().items():
+            patch.setenv(name, value)
+        client: Any = services._clients.own("secretsmanager")
+        client.create_secret(Name="fingerprints", SecretString="a key")
+        client.create_secret(Name="binary", SecretBinary=b"a key")
+        settings = replace(services.settings, fingerprint_key=None, fingerprint_secret="fingerprints")
+        assert Services(settings).planner.fingerprint_key == b"a key"
+        with pytest.raises(SettingsError, match="FINGERPRINT_SECRET"):
+            _ = Services(replace(settings, fingerprint_secret="binary")).planner

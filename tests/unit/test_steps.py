@@ -1,0 +1,159 @@
+"""What the DAG's tasks call, with Airflow's context as plain values."""
+
+import logging
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from contactsync.errors import AccountsFailedError, OperationFailedError, RunRequestError, ThrottledError
+from contactsync.orchestration import steps
+from contactsync.orchestration.params import contact_sync_params
+from contactsync.orchestration.retry import RETRY_CONFIG_KEY
+from contactsync.sync.bounds import RETRIES_LIMIT
+from contactsync.sync.config import RetryConfig
+from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of
+from tests.fakes import Fault
+
+ONE, TWO = account(1).account_id, account(2).account_id
+
+
+class FakeServices:
+    """The composition root with fakes on all sides."""
+
+    def __init__(self, world: World) -> None:
+        """Take the fakes."""
+        self.settings = SimpleNamespace(management_account=MANAGEMENT_ACCOUNT)
+        self.planner = world.planner
+        self.account_sync = world.account_sync
+        self.reporter = world.reporter
+        self.operations = world.operations
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Let the steps use fakes: two members, one contact type."""
+    world = World.of(2, contact_types=["security"])
+    services = FakeServices(world)
+    monkeypatch.setattr(steps, "_services", lambda: services)
+    steps.account_label.cache_clear()
+    yield world
+    steps.account_label.cache_clear()
+
+
+def context(conf: dict[str, Any] | None = None, try_number: int = 1, states: dict[str, str] | None = None) -> Any:
+    """Return what Airflow gives a task."""
+    params = {name: param.value for name, param in contact_sync_params().items()} | (conf or {})
+    run = SimpleNamespace(run_id=RUN, conf=conf, triggering_user_name="admin", run_type=SimpleNamespace(value="manual"))
+    ti = SimpleNamespace(
+        try_number=try_number,
+        max_tries=RETRIES_LIMIT,
+        task=SimpleNamespace(retries=RETRIES_LIMIT),
+        dag_id="contact_sync",
+        xcom_pull=lambda task_ids: [ONE, TWO] if task_ids == "plan" else None,
+        get_task_states=lambda **_: {RUN: states or {}},
+    )
+    return {"dag_run": run, "params": params, "ti": ti}
+
+
+def report(**states: str) -> None:
+    """Run the step `report` with Airflow's states of the mapped tasks."""
+    steps.report(context(states=states), plan_task="plan", sync_task="sync_account")
+
+
+def test_plan(world: World) -> None:
+    """The step returns the ids to map over, as a plain list that fits an XCom."""
+    assert steps.plan(context()) == [ONE, TWO]
+    assert world.operation().initiating_user == "airflow:admin"
+
+
+def test_plan_of_a_change(world: World) -> None:
+    """A run for a change is initiated by the one who changed the contact."""
+    steps.plan(context({"change": change_of("security")}))
+    assert world.operation().initiating_user == change_of("security")["initiating_user"]
+
+
+def test_plan_refused(world: World) -> None:
+    """Unknown conf keys, which Airflow lets through, are refused before anything is stored."""
+    with pytest.raises(RunRequestError, match="acounts"):
+        steps.plan(context({"acounts": [ONE]}))
+    assert world.state.empty
+
+
+def test_sync_account(world: World) -> None:
+    """The step settles its account and leaves the pinned retry configuration for the policy."""
+    steps.plan(context())
+    given = context(try_number=3)
+    steps.sync_account(ONE, given)
+    assert given[RETRY_CONFIG_KEY] == RetryConfig()
+    (outcome,) = [found for found in world.outcomes().values() if found.account_id == ONE]
+    assert [attempt.try_number for attempt in outcome.attempts] == [3]
+
+
+def test_retry_configuration_is_left_on_failure(world: World) -> None:
+    """The policy finds the configuration also when the step fails."""
+    steps.plan(context())
+    world.contacts.faults.append(Fault(ThrottledError("GetAlternateContact", "TooManyRequestsException", ONE)))
+    given = context()
+    with pytest.raises(AccountsFailedError):
+        steps.sync_account(ONE, given)
+    assert given[RETRY_CONFIG_KEY] == RetryConfig()
+
+
+def test_report(world: World) -> None:
+    """The report maps Airflow's numbered tasks to accounts, in the order of the plan's list, and raises."""
+    steps.plan(context())
+    for account_id in (ONE, TWO):
+        steps.sync_account(account_id, context())
+    with pytest.raises(OperationFailedError):
+        report(sync_account_0="success", sync_account_1="failed")
+    assert [o.account_id for o in world.outcomes().values() if o.error_code == "NoOutcome"] == [TWO]
+
+
+def test_report_well(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """A run that went well ends with the table in the log."""
+    steps.plan(context())
+    for account_id in (ONE, TWO):
+        steps.sync_account(account_id, context())
+    with caplog.at_level(logging.INFO):
+        report(sync_account_0="success", sync_account_1="success")
+    assert "2 success" in caplog.text
+    assert "member-1" in caplog.text
+    assert world.operation().status == "completed"
+
+
+def test_log_is_silent(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """No contact value is logged by any step."""
+    with caplog.at_level(logging.DEBUG):
+        steps.plan(context())
+        for account_id in (ONE, TWO):
+            steps.sync_account(account_id, context())
+        report()
+    values = [value for contact in world.contacts.stored.values() for value in contact.values().values()]
+    assert caplog.text
+    assert not [value for value in values if len(value) > 2 and value in caplog.text]
+
+
+def test_label(world: World) -> None:
+    """A mapped task's label is the account's name and id."""
+    steps.plan(context())
+    assert world.outcomes()
+    assert steps.account_label(ONE, RUN) == f"member-1 ({ONE})"
+
+
+@pytest.mark.usefixtures("world")
+def test_label_without_name() -> None:
+    """Without a stored name the id alone is the label."""
+    assert steps.account_label(ONE, "unknown run") == ONE
+
+
+def test_label_unreadable(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that cannot be read keeps no task from running."""
+
+    def unreadable(*_: object) -> None:
+        raise ThrottledError("Query", "ThrottlingException")
+
+    services = SimpleNamespace(operations=SimpleNamespace(outcomes_of=unreadable), world=world)
+    monkeypatch.setattr(steps, "_services", lambda: services)
+    assert steps.account_label(ONE, RUN) == ONE
