@@ -51,7 +51,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         management_role=_optional(environ, "MANAGEMENT_ROLE_ARN"),
         config_key=_optional(environ, "CONFIG_KEY") or Settings.config_key,
         **_fingerprint_source(environ),
-        retention_days=int(_number(environ, "RETENTION_DAYS", Settings.retention_days, least=90)),
+        retention_days=int(_number(environ, "RETENTION_DAYS", Settings.retention_days, least=90, most=3650)),
         connect_timeout=_number(environ, "CONNECT_TIMEOUT", Settings.connect_timeout, least=0.1),
         read_timeout=_number(environ, "READ_TIMEOUT", Settings.read_timeout, least=0.1),
         verify_reads=int(_number(environ, "VERIFY_READS", Settings.verify_reads, least=1)),
@@ -81,7 +81,7 @@ def _optional(environ: Mapping[str, str], name: str) -> str | None:
     return environ.get(_PREFIX + name, "").strip() or None
 
 
-def _number(environ: Mapping[str, str], name: str, default: float, *, least: float) -> float:
+def _number(environ: Mapping[str, str], name: str, default: float, *, least: float, most: float = 3600) -> float:
     text = _optional(environ, name)
     if text is None:
         return default
@@ -89,6 +89,6 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, least: flo
         value = float(text)
     except ValueError:
         raise SettingsError(variable=_PREFIX + name, problem="is not a number") from None
-    if not value >= least or value == float("inf"):
-        raise SettingsError(variable=_PREFIX + name, problem=f"must be a number of at least {least:g}")
+    if not least <= value <= most:
+        raise SettingsError(variable=_PREFIX + name, problem=f"must be a number from {least:g} to {most:g}")
     return value

@@ -218,7 +218,7 @@ class FakeOperations:
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all or, when the operation was planned later already, nothing; overtaken desired contacts stay out."""
         earlier = self._state.operations.get(operation.sync_id)
-        if earlier and earlier.plan_try > operation.plan_try:
+        if earlier and earlier.timestamp > operation.timestamp:
             raise StateConflictError(item=f"Sync operation {operation.sync_id}", tries=1)
         newer = list(desired)
         if len({contact.contact_type for contact in newer}) != len(newer):

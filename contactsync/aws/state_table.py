@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 BATCH: Final = 25
 """The most items that BatchWriteItem takes."""
 
-NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR plan_try <= :plan_try"
+NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR operation_time <= :planned"
 NO_NEWER_DESIRED: Final = "attribute_not_exists(contact_type) OR generation < :generation"
 
 
@@ -102,7 +102,7 @@ class DynamoDbOperations:
 
     def _put_operation(self, operation: SyncOperation, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
         item = {**operation_item(operation, self._expiry(operation)), "token": token}
-        return _put(self._table, item, NOT_PLANNED_LATER, {":plan_try": operation.plan_try})
+        return _put(self._table, item, NOT_PLANNED_LATER, {":planned": operation.timestamp})
 
     def _put_desired(self, contact: DesiredContact, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
         item = {**desired_item(contact), "token": token}

@@ -19,6 +19,9 @@ from contactsync.errors import OperationMissingError
 if TYPE_CHECKING:
     from contactsync.cli.local_system import LocalSystem
 
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as shells give it."""
+
 LOG_TAIL: Final = 3000
 """How many characters of a log are shown when a run failed before it had a report."""
 
@@ -49,19 +52,20 @@ def demo(
     runs = Path.cwd() / ".run"
     runs.mkdir(exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="demo-", dir=runs))
+    fine = False
     try:
         fine = _run(console, home, accounts=accounts, contact=contact, scenario=scenario, once=once, port=airflow_port)
     except KeyboardInterrupt:
         console.print("Stopped.")
-        shutil.rmtree(home, ignore_errors=True)
-        sys.exit(130)
-    except BaseException:
-        console.print(f"The logs of this run are in {home.relative_to(Path.cwd())}.")
-        raise
+        fine = True
+        sys.exit(INTERRUPTED)
+    finally:
+        if fine:
+            shutil.rmtree(home, ignore_errors=True)
+        else:
+            console.print(f"The logs of this run are in {home.relative_to(Path.cwd())}.")
     if not fine:
-        console.print(f"The logs of this run are in {home.relative_to(Path.cwd())}.")
         sys.exit(1)
-    shutil.rmtree(home, ignore_errors=True)
 
 
 def _run(
@@ -76,16 +80,20 @@ def _run(
 ) -> bool:
     from contactsync.cli.demo_change import change_contact, demo_configuration, demo_scenario
     from contactsync.cli.demo_progress import follow_run
-    from contactsync.cli.local_system import local_system
+    from contactsync.cli.local_system import local_system, sandbox_errors
 
-    chosen = demo_scenario(scenario, accounts=accounts, contact=contact)
-    with local_system(
-        home,
-        chosen,
-        configuration=demo_configuration(chosen),
-        airflow_port=_free(port),
-        tell=lambda text: console.print(f"· {text}"),
-    ) as system:
+    with sandbox_errors():
+        chosen = demo_scenario(scenario, accounts=accounts, contact=contact)
+    with (
+        sandbox_errors(),
+        local_system(
+            home,
+            chosen,
+            configuration=demo_configuration(chosen),
+            airflow_port=_free(port),
+            tell=lambda text: console.print(f"· {text}"),
+        ) as system,
+    ):
         console.print(
             f"· Airflow: {system.airflow.base_url}  user {system.airflow.username}  password {system.airflow.password}"
         )

@@ -10,9 +10,11 @@ from typing import Final
 import typer
 
 from contactsync.errors import ContactSyncError
-from contactsync.sandbox.airflow import LocalAirflow
-from contactsync.sandbox.scenario import Scenario
-from contactsync.sandbox.server import Sandbox
+from contactsync.sandbox.airflow import LocalAirflow, LocalAirflowError
+from contactsync.sandbox.airflow_api import AirflowApiError
+from contactsync.sandbox.scenario import Scenario, ScenarioError
+from contactsync.sandbox.server import PortTakenError, Sandbox
+from contactsync.sandbox.templates import TemplateError
 from contactsync.services import Services
 from contactsync.sync.config import Configuration
 
@@ -32,6 +34,27 @@ class ProjectMissingError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         return f"{self.folder} is missing: run this in a clone of contactsync, after `make setup`."
+
+
+@dataclass(eq=False)
+class LocalSystemError(ContactSyncError):
+    """Say why the sandbox or Airflow could not do its part."""
+
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return self.reason
+
+
+@contextmanager
+def sandbox_errors() -> Iterator[None]:
+    """Turn the sandbox's errors, which know nothing of ours, into one of ours."""
+    try:
+        yield
+    except (AirflowApiError, LocalAirflowError, PortTakenError, ScenarioError, TemplateError) as error:
+        raise LocalSystemError(str(error)) from None
 
 
 @dataclass(frozen=True)

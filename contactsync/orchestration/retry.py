@@ -17,8 +17,8 @@ RETRY_CONFIG_KEY = "contactsync_retry_config"
 class ContactSyncRetryPolicy(RetryPolicy):
     """End the task at once for what trying again cannot mend; else follow the pinned `retry_config`.
 
-    `retries` is the task's own, the bound of every configuration. A failure before the configuration was read, and one
-    that is no ContactSyncError, waits for the task's plain retry delay.
+    `retries` is the task's own, the bound of every configuration. A failure before the configuration was read
+    waits for the task's plain retry delay.
     """
 
     def __init__(self, retries: int) -> None:

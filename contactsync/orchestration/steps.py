@@ -38,7 +38,6 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
         dag_run_id=dag_run.run_id,
         triggered_by=f"airflow:{dag_run.triggering_user_name or dag_run.run_type.value}",
         management_account=services.settings.management_account,
-        plan_try=context["ti"].try_number,
     )
     account_ids = services.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
     log.info("%s accounts may be touched", len(account_ids))

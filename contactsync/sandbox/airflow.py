@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from contactsync.sandbox.airflow_api import AirflowApi, AirflowApiError
 from contactsync.sandbox.airflow_settings import USERNAME, AirflowPlace, airflow_environment, user_password
-from contactsync.sandbox.sessions import SessionWatcher, end_sessions, send, session_members
+from contactsync.sandbox.sessions import SessionWatcher, end_sessions, send, session_members, uninterrupted
 
 COMPONENTS: Mapping[str, Sequence[str]] = {
     "api-server": ("api-server",),
@@ -190,7 +190,6 @@ class LocalAirflow:
 
     def _migrate(self) -> None:
         migration = self._popen("migration", ("db", "migrate"))
-        self._components[migration.name] = migration
         try:
             code = migration.process.wait(timeout=self._start_seconds)
         except subprocess.TimeoutExpired:
@@ -200,12 +199,12 @@ class LocalAirflow:
         self._drop("migration")
 
     def _launch(self, name: str) -> None:
-        self._components[name] = self._popen(name, COMPONENTS[name])
+        self._popen(name, COMPONENTS[name])
 
     def _popen(self, name: str, arguments: Sequence[str]) -> _Component:
         log = self._running_place.component_logs / f"{name}.log"
         started = datetime.now(UTC)
-        with log.open("ab") as output:
+        with log.open("ab") as output, uninterrupted():
             process = subprocess.Popen(  # noqa: S603 our own interpreter and fixed arguments
                 [sys.executable, "-m", "airflow", *arguments],
                 env=self._environment,
@@ -215,9 +214,10 @@ class LocalAirflow:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        if self._watcher is not None:
-            self._watcher.watch(process.pid)
-        return _Component(name, process, started, log)
+            if self._watcher is not None:
+                self._watcher.watch(process.pid)
+            self._components[name] = component = _Component(name, process, started, log)
+        return component
 
     def _drop(self, name: str) -> None:
         component = self._components.pop(name)

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import IO, Self
 _POLL = 0.05
 _WATCHER_POLL = 0.5
 _KILL_SECONDS = 30.0
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 _STAT_STATE, _STAT_SESSION, _STAT_START = 0, 3, 19  # fields 3, 6 and 22 of proc_pid_stat(5), counted after the name
 
 
@@ -64,6 +66,26 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C and requests to end until the block is done: a process started in it is surely noted down.
+
+    Signals are handled in the main thread only, so elsewhere there is nothing to put off.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: arrived.append(n)) for number in _INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if arrived:
+            signal.raise_signal(arrived[0])
 
 
 class SessionWatcher:
@@ -134,8 +156,9 @@ def _stat(pid: int) -> list[str] | None:
 def _watch(parent: int) -> None:
     sessions: dict[int, str] = {}
     rest = b""
-    while os.getppid() == parent:
-        if not select.select([0], [], [], _WATCHER_POLL)[0]:
+    # What the parent wrote before it ended is read all the same.
+    while (ready := select.select([0], [], [], _WATCHER_POLL)[0]) or os.getppid() == parent:
+        if not ready:
             continue
         chunk = os.read(0, 4096)
         if not chunk:

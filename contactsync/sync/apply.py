@@ -61,7 +61,9 @@ class AccountTask:
     account_id: str
     try_number: int
     started: datetime
-    excluded: bool
+    excluded: bool = False
+    refusal: ContactSyncError | None = None
+    """Why nothing may be read or written."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,7 @@ class AccountSync:
         any failed; the outcome of a type that AWS forbids is skipped, and raises too, so that it can be cleared. What a
         try since `first_try`, the first one since the task was cleared, found to be final is not tried again.
         """
-        started = self.clock.now()
-        task = AccountTask(operation, account_id, try_number, started, self._is_excluded(operation, account_id))
+        task = self._task(operation, account_id, try_number)
         expected = self.operations.outcomes_of(operation.sync_id, account_id)
         outcomes, errors = [], []
         for contact_type, plan in operation.plans.items():
@@ -109,8 +110,17 @@ class AccountSync:
             raise AccountsFailedError(account_id=account_id, errors=errors)
         return outcomes
 
+    def _task(self, operation: SyncOperation, account_id: str, try_number: int) -> AccountTask:
+        """Begin a try; an unreadable configuration becomes the refusal of every write, and so of every outcome."""
+        started = self.clock.now()
+        try:
+            excluded = self._is_excluded(operation, account_id)
+        except ContactSyncError as error:
+            return AccountTask(operation, account_id, try_number, started, refusal=error)
+        return AccountTask(operation, account_id, try_number, started, excluded=excluded)
+
     def _is_excluded(self, operation: SyncOperation, account_id: str) -> bool:
-        """Ask the pinned and the current configuration; an unreadable one raises, so that nothing is written."""
+        """Ask the pinned and the current configuration."""
         pinned = self.configurations.version(operation.config_version).settings
         current = self.configurations.latest().settings
         return account_id in pinned.excluded_accounts or account_id in current.excluded_accounts
@@ -143,6 +153,8 @@ class AccountSync:
 
     def _find(self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]) -> Finding:
         contact_type = outcome.contact_type
+        if task.refusal:
+            raise task.refusal
         if task.excluded:
             return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.EXCLUDED)
         if not plan.approved:
@@ -168,7 +180,11 @@ class AccountSync:
         fields = changed_fields(desired.contact, observed)
         if not fields:
             return Finding(OutcomeStatus.SUCCESS, OutcomeDetail.UNCHANGED, generation=desired.generation)
-        self._write(account_id, desired)
+        try:
+            self._write(account_id, desired)
+        except ServiceUnavailableError:
+            written += fields  # the call may have been carried out; the next look tells
+            raise
         written += fields
         self._verify(account_id, desired)
         return Finding(OutcomeStatus.SUCCESS, _written_detail(desired), fields, desired.generation)

@@ -62,6 +62,8 @@ def changes_in(payload: object, management_account: str) -> Iterator[ContactChan
     Yields a change or a refusal for each event, so that one bad record hides no other. Never raises, whatever the JSON.
     """
     records = payload.get("Records") if isinstance(payload, Mapping) else None
+    if records == []:
+        yield _refusal(RefusalReason.MALFORMED, "Records is empty")
     for item in records if isinstance(records, list) else [payload]:
         try:
             yield parse_change(_unwrapped(item) if isinstance(records, list) else item, management_account)

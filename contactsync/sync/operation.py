@@ -10,6 +10,9 @@ from contactsync.contacts import ContactType
 
 SYNC_ID_NAMESPACE: Final = uuid.UUID("0f5a1f0e-6a2c-5a0b-9f43-6f0f6f0c7a11")
 
+PLAN_ITSELF: Final = 0
+"""The try number of outcomes that the plan settles; tasks count from 1."""
+
 
 def sync_id_of(dag_run_id: str) -> str:
     """Return the operation's id (UUIDv5 of the DAG run id), so that a repeated step works on the same operation."""
@@ -96,7 +99,7 @@ class AccountOutcome:
 
     def settled(self, attempt: Attempt, **changes: Any) -> "AccountOutcome":  # noqa: ANN401 -- fields of this class
         """Return this outcome after one more attempt, which replaces an earlier record of the same try."""
-        earlier = tuple(a for a in self.attempts if a.try_number != attempt.try_number)
+        earlier = tuple(a for a in self.attempts if a.try_number not in {PLAN_ITSELF, attempt.try_number})
         outcome = AccountOutcome(self.account_id, self.account_name, self.contact_type)
         return replace(
             outcome,
@@ -135,8 +138,6 @@ class SyncOperation:
     plans: dict[ContactType, TypePlan]
     config_version: int
     status: OperationStatus
-    plan_try: int = 1
-    """The try of the task `plan` that stored it; tries keep counting when the task is cleared."""
     dry_run: bool = False
     reason: str | None = None
     event_id: str | None = None

@@ -19,6 +19,7 @@ from contactsync.errors import (
 from contactsync.sync.config import Configuration, DeletionPolicy, StoredConfiguration
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import (
+    PLAN_ITSELF,
     AccountOutcome,
     Attempt,
     OperationStatus,
@@ -127,7 +128,6 @@ class Planner:
             plans=plans,
             config_version=configuration.version,
             status=OperationStatus.IN_PROGRESS,
-            plan_try=request.plan_try,
             dry_run=request.dry_run,
             reason=request.reason,
             event_id=request.change.event_id if request.change else None,
@@ -152,7 +152,7 @@ class Planner:
             for account in scope.targets:
                 yield AccountOutcome(account.account_id, account.name, contact_type)
             for detail, accounts in settled.items():
-                attempt = Attempt(0, operation.timestamp, operation.timestamp, OutcomeStatus.SKIPPED, detail)
+                attempt = Attempt(PLAN_ITSELF, operation.timestamp, operation.timestamp, OutcomeStatus.SKIPPED, detail)
                 for account in accounts:
                     yield AccountOutcome(account.account_id, account.name, contact_type).settled(attempt)
 

@@ -45,8 +45,6 @@ class RunRequest(BaseModel):
     dag_run_id: Annotated[str, Field(min_length=1)]
     triggered_by: str
     """Who started the run when no change did."""
-    plan_try: Annotated[int, Field(ge=1)] = 1
-    """The try of the task `plan`."""
 
     @property
     def initiating_user(self) -> str:
@@ -74,7 +72,6 @@ def parse_request(
     dag_run_id: str,
     triggered_by: str,
     management_account: str,
-    plan_try: int = 1,
 ) -> RunRequest:
     """Read a run's conf and params; raise RunRequestError with every problem.
 
@@ -83,9 +80,7 @@ def parse_request(
     problems = [f"{key}: unknown key; valid keys are {', '.join(PARAMETERS)}" for key in conf if key not in PARAMETERS]
     values = {key: params[key] for key in PARAMETERS if params.get(key) is not None}
     try:
-        request = RunRequest.model_validate(
-            {**values, "dag_run_id": dag_run_id, "triggered_by": triggered_by, "plan_try": plan_try}
-        )
+        request = RunRequest.model_validate({**values, "dag_run_id": dag_run_id, "triggered_by": triggered_by})
     except ValidationError as error:
         problems += [_sentence(problem) for problem in error.errors(include_url=False, include_input=False)]
         raise RunRequestError(problems=problems) from None

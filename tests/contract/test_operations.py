@@ -37,14 +37,15 @@ class Store:
     desired: DesiredContacts
 
     def planned(
-        self, *contact_types: ContactType, run: str | None = None, plan_try: int = 1
+        self, *contact_types: ContactType, run: str | None = None, minute: int = 0
     ) -> tuple[SyncOperation, list[DesiredContact]]:
         """Make an operation with fresh generations, and its desired contacts."""
         plans = {
             kind: TypePlan(self.operations.raise_generation(kind), absent=False, approved=True)
             for kind in contact_types
         }
-        operation = builders.operation(run=run or str(uuid.uuid4()), plans=plans, plan_try=plan_try)
+        operation = builders.operation(run=run or str(uuid.uuid4()), plans=plans)
+        operation = replace(operation, timestamp=operation.timestamp + timedelta(minutes=minute))
         return operation, [
             DesiredContact(kind, plan.generation or 0, operation.sync_id, contact_of(kind))
             for kind, plan in plans.items()
@@ -148,10 +149,10 @@ def test_repeated(store: Store) -> None:
 
 
 def test_older_plan_of_the_same_run(store: Store) -> None:
-    """A plan that a later try of the same task has overtaken is refused and changes nothing."""
-    operation, desired = store.planned(SECURITY, plan_try=3)
+    """A plan that a later one of the same run has overtaken is refused and changes nothing."""
+    operation, desired = store.planned(SECURITY, minute=3)
     store.operations.store_plan(operation, desired)
-    older, older_desired = store.planned(SECURITY, run=operation.dag_run_id, plan_try=2)
+    older, older_desired = store.planned(SECURITY, run=operation.dag_run_id, minute=2)
     with pytest.raises(StateConflictError):
         store.operations.store_plan(older, older_desired)
     assert store.operations.get(operation.sync_id) == operation

@@ -32,7 +32,7 @@ def accepted(conf: dict[str, Any]) -> RunRequest:
 def test_names() -> None:
     """The params are the keys of a run's conf, and those of the request."""
     assert set(PARAMS) == set(PARAMETERS)
-    assert set(RunRequest.model_fields) == {*PARAMETERS, "dag_run_id", "triggered_by", "plan_try"}
+    assert set(RunRequest.model_fields) == {*PARAMETERS, "dag_run_id", "triggered_by"}
 
 
 def test_contact_types() -> None:
@@ -62,7 +62,6 @@ def test_form() -> None:
     for param in PARAMS.values():
         assert param.description
         assert param.schema["title"]
-        assert param.schema["section"]
 
 
 @pytest.mark.parametrize("name", NAMES)

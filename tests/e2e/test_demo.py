@@ -1,0 +1,111 @@
+"""`make run`, as a newcomer runs it: it works, says what it does, and leaves nothing behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+COMMAND = (str(Path(sys.executable).parent / "contactsync"), "demo")
+
+
+@contextmanager
+def demo(place: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start the demo in its own place; its output goes to a file there."""
+    with (place / "output").open("w") as output:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=place,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def output_of(place: Path) -> str:
+    """Return what the demo has printed so far."""
+    return (place / "output").read_text()
+
+
+def wait_for(place: Path, text: str, process: "subprocess.Popen[str]", seconds: float = 120) -> None:
+    """Wait until the demo has printed a text."""
+    deadline = time.monotonic() + seconds
+    while text not in output_of(place):
+        assert process.poll() is None, output_of(place)
+        assert time.monotonic() < deadline, output_of(place)
+        time.sleep(0.1)
+
+
+def left_behind(place: Path) -> list[str]:
+    """Return the command lines of processes that work in this place."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(place).encode() in (directory / "environ").read_bytes():
+                found.append((directory / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+def test_once(tmp_path: Path) -> None:
+    """It changes the contact, prints every account and ends with exit code 0, although its port is taken."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        arguments = ("--once", "--accounts", "4", "--contact", "primary", "--airflow-port", str(port))
+        with demo(tmp_path, *arguments) as process:
+            assert process.wait(timeout=240) == 0, output_of(tmp_path)
+    text = output_of(tmp_path)
+    assert f"http://127.0.0.1:{port} " not in text
+    assert "4 success, 0 failed, 0 skipped" in text
+    assert "password" in text
+    assert left_behind(tmp_path) == []
+    assert list((tmp_path / ".run").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_start(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C, or a request to end, while Airflow starts ends everything within seconds."""
+    with demo(tmp_path) as process:
+        wait_for(tmp_path, "Starting Airflow", process)
+        started = time.monotonic()
+        while not left_behind(tmp_path):
+            assert time.monotonic() < started + 30
+        os.kill(process.pid, number)
+        assert process.wait(timeout=30) == 130, output_of(tmp_path)
+    assert "Traceback" not in output_of(tmp_path)
+    assert left_behind(tmp_path) == []
+
+
+def test_failed_run(tmp_path: Path) -> None:
+    """When the run fails the exit code is 1, and the output says why."""
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text("organization: {accounts: 2, trusted_access: false}\n")
+    with demo(tmp_path, "--once", "--scenario", str(scenario)) as process:
+        assert process.wait(timeout=240) == 1, output_of(tmp_path)
+    assert "aws organizations enable-aws-service-access" in output_of(tmp_path)
+    assert left_behind(tmp_path) == []
+
+
+def test_bad_scenario(tmp_path: Path) -> None:
+    """A scenario that cannot be used is told in one sentence."""
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text("organisation: {accounts: 2}\n")
+    with demo(tmp_path, "--once", "--scenario", str(scenario)) as process:
+        assert process.wait(timeout=60) == 1
+    assert "organisation" in output_of(tmp_path)
+    assert "Traceback" not in output_of(tmp_path)

@@ -1,0 +1,49 @@
+"""Documents that can go stale."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from contactsync.sandbox.scenario import parse_scenario
+from contactsync.settings import read_settings
+from contactsync.sync.config import Configuration
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_documented_scenario_is_valid() -> None:
+    """The scenario in docs/sandbox.md can be run as it stands."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "sandbox.md").read_text(), re.DOTALL)
+    assert parse_scenario(yaml.safe_load(text)).organization.accounts == 40
+
+
+def test_every_setting_is_documented() -> None:
+    """docs/settings.md names every variable that the code reads, and no other."""
+    documented = set(re.findall(r"`(CONTACTSYNC_[A-Z_]+)`", (DOCS / "settings.md").read_text()))
+    read: set[str] = set()
+
+    class Recording(dict[str, str]):
+        """Remembers which names were asked for."""
+
+        def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+            read.add(name)
+            return super().get(name, default)
+
+    read_settings(
+        Recording(
+            CONTACTSYNC_MANAGEMENT_ACCOUNT_ID="111122223333",
+            CONTACTSYNC_CONFIG_TABLE="c",
+            CONTACTSYNC_STATE_TABLE="s",
+            CONTACTSYNC_DESIRED_CONTACTS_TABLE="d",
+            CONTACTSYNC_FINGERPRINT_KEY="k",
+        )
+    )
+    lambda_only = {"CONTACTSYNC_MWAA_ENVIRONMENT", "CONTACTSYNC_MWAA_REGION"}
+    assert documented == read | lambda_only
+
+
+def test_every_configuration_key_is_documented() -> None:
+    """docs/settings.md has a row for every key of the configuration."""
+    text = (DOCS / "settings.md").read_text()
+    assert all(f"`{name}" in text for name in Configuration.model_fields)
