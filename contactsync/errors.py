@@ -278,6 +278,12 @@ class RequestInvalidError(AwsCallError):
         return f"{self.operation}{whom} was refused as invalid{where}. {self.hint}"
 
 
+class ResourceMissingError(AwsCallError):
+    """AWS does not have the table or the secret that the settings name."""
+
+    hint = "It does not exist: check the CONTACTSYNC_* settings, the region and the stacks of infra/."
+
+
 class UnexpectedAwsError(AwsCallError):
     """AWS answered with a code that contactsync does not know; it is tried again, never guessed at."""
 
@@ -317,7 +323,7 @@ class DesiredContactMissingError(ContactSyncError):
 
 @dataclass(eq=False)
 class OperationMissingError(ContactSyncError):
-    """Say that a run has no sync operation because its `plan` did not finish."""
+    """Say that a run has no sync operation, or half of one, because its `plan` did not finish."""
 
     dag_run_id: str
 
@@ -325,8 +331,8 @@ class OperationMissingError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         return (
-            f"Run {self.dag_run_id} has no sync operation: its task `plan` did not finish. See that task's log, then "
-            "clear it."
+            f"Run {self.dag_run_id} has no finished plan, so there is nothing to report. See the log of its task "
+            "`plan`, then clear that task."
         )
 
 
@@ -343,6 +349,20 @@ class StateConflictError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         return f"{self.item} changed {self.tries} times while it was being written; the task tries again."
+
+
+@dataclass(eq=False)
+class OvertakenError(ContactSyncError):
+    """Say that a later try has recorded its result already, so that this one's is dropped."""
+
+    item: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"{self.item} was recorded by a later try meanwhile; this one's result is dropped. Nothing is to be done."
+        )
 
 
 @dataclass(eq=False)

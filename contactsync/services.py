@@ -17,6 +17,7 @@ from contactsync.aws.secret import secret_string
 from contactsync.aws.state_table import DynamoDbOperations
 from contactsync.settings import Settings, read_settings
 from contactsync.sync.apply import AccountSync
+from contactsync.sync.patience import PatientContacts
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
 
@@ -58,6 +59,8 @@ class Services:
             clock=self.clock,
             management_account=self.settings.management_account,
             fingerprint_key=self._fingerprint_key,
+            source_reads=self.settings.source_reads,
+            source_wait=self.settings.source_wait,
         )
 
     @cached_property
@@ -110,8 +113,13 @@ class Services:
         )
 
     @cached_property
-    def _contacts(self) -> AccountManagementContacts:
-        return AccountManagementContacts(self._clients.management("account", single_attempt=True))
+    def _contacts(self) -> PatientContacts:
+        return PatientContacts(
+            AccountManagementContacts(self._clients.management("account", single_attempt=True)),
+            self.clock,
+            tries=self.settings.throttle_tries,
+            longest_wait=self.settings.throttle_wait,
+        )
 
     @cached_property
     def _dynamodb(self) -> "DynamoDBClient":

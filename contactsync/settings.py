@@ -34,6 +34,14 @@ class Settings:
     """How many times a written contact is read back before the task gives up and is tried again."""
     verify_wait: float = 0.5
     """The wait before the second of these reads; it doubles."""
+    source_reads: int = 3
+    """How many times the source is read at most while it contradicts the recorded change, or seems absent."""
+    source_wait: float = 1.0
+    """The wait before the second of these reads; it doubles."""
+    throttle_tries: int = 6
+    """How many times a throttled call is made before it counts as a failure of the account's task."""
+    throttle_wait: float = 8.0
+    """The longest wait between these; each is random."""
     conflict_tries: int = 5
     """How many times an item that others keep changing is read again before a step gives up."""
 
@@ -56,6 +64,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         read_timeout=_number(environ, "READ_TIMEOUT", Settings.read_timeout, least=0.1),
         verify_reads=int(_number(environ, "VERIFY_READS", Settings.verify_reads, least=1)),
         verify_wait=_number(environ, "VERIFY_WAIT", Settings.verify_wait, least=0),
+        source_reads=int(_number(environ, "SOURCE_READS", Settings.source_reads, least=1)),
+        source_wait=_number(environ, "SOURCE_WAIT", Settings.source_wait, least=0),
+        throttle_tries=int(_number(environ, "THROTTLE_TRIES", Settings.throttle_tries, least=1)),
+        throttle_wait=_number(environ, "THROTTLE_WAIT", Settings.throttle_wait, least=0),
         conflict_tries=int(_number(environ, "CONFLICT_TRIES", Settings.conflict_tries, least=1)),
     )
 

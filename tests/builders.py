@@ -114,6 +114,7 @@ def operation(*contact_types: ContactType, run: str = RUN, **parts: Any) -> Sync
         "sync_id": sync_id_of(run),
         "dag_run_id": run,
         "timestamp": START,
+        "planned": START,
         "initiating_user": "airflow:admin",
         "source_account": MANAGEMENT_ACCOUNT,
         "plans": plans,
@@ -158,6 +159,8 @@ class World:
             clock=self.clock,
             management_account=MANAGEMENT_ACCOUNT,
             fingerprint_key=KEY,
+            source_reads=3,
+            source_wait=1.0,
         )
 
     @property

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from contactsync.accounts import Account
 from contactsync.contacts import Contact, ContactType
-from contactsync.errors import ConfigurationMissingError, StateConflictError, UnexpectedAwsError
+from contactsync.errors import ConfigurationMissingError, OvertakenError, UnexpectedAwsError
 from contactsync.sync.config import Configuration, StoredConfiguration
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import AccountOutcome, SyncOperation
@@ -218,8 +218,8 @@ class FakeOperations:
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all or, when the operation was planned later already, nothing; overtaken desired contacts stay out."""
         earlier = self._state.operations.get(operation.sync_id)
-        if earlier and earlier.timestamp > operation.timestamp:
-            raise StateConflictError(item=f"Sync operation {operation.sync_id}", tries=1)
+        if earlier and earlier.planned > operation.planned:
+            raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
         newer = list(desired)
         if len({contact.contact_type for contact in newer}) != len(newer):
             raise UnexpectedAwsError(operation="TransactWriteItems", aws_code="ValidationException")
@@ -233,7 +233,7 @@ class FakeOperations:
         """Return an operation."""
         return self._state.operations.get(sync_id)
 
-    def finish(self, operation: SyncOperation) -> None:
+    def update(self, operation: SyncOperation) -> None:
         """Store status, counts and end, and nothing else."""
         stored = self._state.operations.get(operation.sync_id)
         if stored is None:
@@ -245,6 +245,9 @@ class FakeOperations:
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Store outcomes."""
         for outcome in outcomes:
+            stored = self._state.operations.get(operation.sync_id)
+            if stored and stored.planned > operation.planned:
+                raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
             self._state.outcomes[operation.sync_id, *outcome.key] = outcome
 
     def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
@@ -253,7 +256,14 @@ class FakeOperations:
             self._state.outcomes.pop((operation.sync_id, *outcome.key), None)
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
-        """Replace one outcome."""
+        """Replace one outcome, unless a try that started later has settled it."""
+        stored = self._state.outcomes.get((operation.sync_id, *outcome.key))
+        if (
+            stored
+            and stored.attempts
+            and (not outcome.attempts or stored.attempts[-1].started > outcome.attempts[-1].started)
+        ):
+            raise OvertakenError(item=f"The outcome of account {outcome.account_id}")
         self._state.outcomes[operation.sync_id, *outcome.key] = outcome
 
     def outcomes_of(self, sync_id: str, account_id: str) -> Mapping[ContactType, AccountOutcome]:

@@ -161,6 +161,7 @@ def operations(draw: st.DrawFn) -> SyncOperation:
         sync_id=sync_id_of(run),
         dag_run_id=run,
         timestamp=draw(moments),
+        planned=draw(moments),
         initiating_user=draw(run_ids),
         source_account=draw(account_ids),
         plans={kind: plans[kind] for kind in ContactType if kind in plans},

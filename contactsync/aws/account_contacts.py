@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from contactsync.aws.error_codes import NOT_FOUND, code_of, translate, translated
+from contactsync.aws.error_codes import NOT_FOUND, code_of, translated
 from contactsync.contacts import AlternateContact, Contact, ContactType, PrimaryContact
+from contactsync.errors import UnexpectedAwsError
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
@@ -20,32 +21,28 @@ class AccountManagementContacts:
 
     def read(self, contact_type: ContactType, account_id: str | None) -> Contact | None:
         """Return the contact; ResourceNotFoundException is AWS's normal answer for an absent one (FACTS 1.2)."""
-        try:
-            if contact_type is ContactType.PRIMARY:
-                answer: Any = self._call("get_contact_information", account_id)
-                return PrimaryContact.observed(answer["ContactInformation"])
-            answer = self._call("get_alternate_contact", account_id, AlternateContactType=contact_type.upper())
-            return AlternateContact.observed(answer["AlternateContact"])
-        except _AbsentError:
-            return None
+        if contact_type is ContactType.PRIMARY:
+            answer = self._call("get_contact_information", account_id, may_be_absent=True)
+            return PrimaryContact.observed(answer["ContactInformation"]) if answer else None
+        kind = contact_type.upper()
+        answer = self._call("get_alternate_contact", account_id, may_be_absent=True, AlternateContactType=kind)
+        return AlternateContact.observed(answer["AlternateContact"]) if answer else None
 
     def write(self, contact_type: ContactType, account_id: str, contact: Contact) -> None:
         """Replace the contact; optional fields that it does not have are removed in the account."""
         if contact_type is ContactType.PRIMARY:
             self._call("put_contact_information", account_id, ContactInformation=contact.values())
         else:
-            self._call(
-                "put_alternate_contact", account_id, AlternateContactType=contact_type.upper(), **contact.values()
-            )
+            kind = contact_type.upper()
+            parameters: Any = contact.values()
+            self._call("put_alternate_contact", account_id, AlternateContactType=kind, **parameters)
 
     def delete(self, contact_type: ContactType, account_id: str) -> None:
         """Delete an alternate contact; AWS answers the second delete with ResourceNotFoundException (FACTS 1.2)."""
-        try:
-            self._call("delete_alternate_contact", account_id, AlternateContactType=contact_type.upper())
-        except _AbsentError:
-            return
+        kind = contact_type.upper()
+        self._call("delete_alternate_contact", account_id, may_be_absent=True, AlternateContactType=kind)
 
-    def _call(self, method: str, account_id: str | None, **parameters: Any) -> Any:  # noqa: ANN401 -- one shape per operation
+    def _call(self, method: str, account_id: str | None, *, may_be_absent: bool = False, **parameters: Any) -> Any:  # noqa: ANN401 -- one shape per operation
         """Call for a member account, or for the caller's own: then AccountId must be absent (FACTS 1.4)."""
         operation = self._client.meta.method_to_api_mapping[method]
         target = {"AccountId": account_id} if account_id else {}
@@ -53,10 +50,8 @@ class AccountManagementContacts:
             try:
                 return getattr(self._client, method)(**target, **parameters)
             except ClientError as error:
-                if code_of(error) == NOT_FOUND:
-                    raise _AbsentError from None
-                raise translate(error, operation, account_id) from None
-
-
-class _AbsentError(Exception):
-    """The account has no such contact."""
+                if code_of(error) != NOT_FOUND:
+                    raise
+                if may_be_absent:
+                    return None
+                raise UnexpectedAwsError(operation=operation, aws_code=NOT_FOUND, account_id=account_id) from None

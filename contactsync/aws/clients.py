@@ -1,7 +1,9 @@
 """boto3 clients with this product's timeouts and retries; endpoints and credentials come from the environment."""
 
+import logging
+import os
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, cached_property, partial
 from typing import Any, Final
 
 import boto3
@@ -25,10 +27,13 @@ class Clients:
         self._read_timeout = read_timeout
         self._management_role = management_role
         self._session = _boto3_session(_botocore_session())
+        _keep_requests_out_of_logs()
 
     def own(self, service: str) -> Any:  # noqa: ANN401 -- callers annotate the service's own client type
         """Return a client with the environment's credentials, and botocore's standard retries."""
-        return self._session.client(service, config=self._config(attempts=4))
+        # MWAA sets AWS_REGION; boto3 reads AWS_DEFAULT_REGION only.
+        region = self._session.region_name or os.environ.get("AWS_REGION")
+        return self._session.client(service, region_name=region, config=self._config(attempts=4))
 
     def management(self, service: str, *, single_attempt: bool = False) -> Any:  # noqa: ANN401 -- as above
         """Return a client that acts in the management account, in us-east-1.
@@ -36,9 +41,12 @@ class Clients:
         With `single_attempt` a call is made once: its failures belong to the task's retries (DESIGN 3.6).
         """
         config = self._config(attempts=1 if single_attempt else 4)
+        return self._management_session.client(service, region_name=GLOBAL_REGION, config=config)
+
+    @cached_property
+    def _management_session(self) -> Any:  # noqa: ANN401 -- as above
         role = self._management_role
-        session = _session_of(role) if role else self._session
-        return session.client(service, region_name=GLOBAL_REGION, config=config)
+        return _session_of(role, self._config(attempts=4)) if role else self._session
 
     def _config(self, *, attempts: int) -> Config:
         return Config(
@@ -60,6 +68,13 @@ def read_models(services: Iterable[str]) -> None:
         )
 
 
+def _keep_requests_out_of_logs() -> None:
+    """Keep botocore from logging requests and answers, which hold contact values, at whatever level Airflow logs."""
+    for name in ("botocore", "boto3", "urllib3"):
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.INFO))
+
+
 @cache
 def _loader() -> Loader:
     """Return the reader of service models; it remembers what it read, and forked processes inherit that."""
@@ -76,11 +91,11 @@ def _boto3_session(session: Any) -> Any:  # noqa: ANN401 -- as Clients.own
     return boto3.Session(botocore_session=session)
 
 
-def _session_of(role: str) -> Any:  # noqa: ANN401 -- as Clients.own
+def _session_of(role: str, config: Config) -> Any:  # noqa: ANN401 -- as Clients.own
     """Return a session that acts as a role, with credentials that renew themselves: STS gives them for an hour."""
     source = _botocore_session()
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=source.create_client,
+        client_creator=partial(source.create_client, config=config),
         source_credentials=source.get_credentials(),
         role_arn=role,
         extra_args={"RoleSessionName": SESSION_NAME},

@@ -1,10 +1,9 @@
 """The configuration table: one item per version, the greatest version is the one in force."""
 
-from typing import TYPE_CHECKING, Any
+import secrets
+from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
-
-from contactsync.aws.error_codes import code_of, translated
+from contactsync.aws.error_codes import translated
 from contactsync.aws.items import from_item, query, to_item
 from contactsync.errors import ConfigurationConflictError, ConfigurationMissingError
 from contactsync.sync.config import Configuration, StoredConfiguration, parse_configuration
@@ -12,6 +11,8 @@ from contactsync.sync.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_NOT_SETTINGS: Final = frozenset({"config_key", "version", "changed_at", "changed_by", "token"})
 
 
 class DynamoDbConfigurations:
@@ -49,18 +50,16 @@ class DynamoDbConfigurations:
 
     def version(self, number: int) -> StoredConfiguration:
         """Return one version, read consistently: the plan may have stored its number a moment ago."""
-        with translated("GetItem"):
-            answer = self._client.get_item(
-                TableName=self._table,
-                Key=to_item({"config_key": self._config_key, "version": number}),
-                ConsistentRead=True,
-            )
-        if "Item" not in answer:
+        item = self._read(number)
+        if not item:
             raise ConfigurationMissingError(table=self._table, config_key=self._config_key, version=number)
-        return self._stored(from_item(answer["Item"]))
+        return self._stored(item)
 
     def store(self, settings: Configuration, *, after_version: int, changed_by: str) -> StoredConfiguration:
-        """Store the next version; raise ConfigurationConflictError when `after_version` is not the latest any more."""
+        """Store the next version; raise ConfigurationConflictError when `after_version` is not the latest any more.
+
+        0 stands for no version at all.
+        """
         stored = StoredConfiguration(version=after_version + 1, settings=settings)
         item = {
             **settings.model_dump(mode="json"),
@@ -68,21 +67,45 @@ class DynamoDbConfigurations:
             "version": stored.version,
             "changed_at": self._clock.now(),
             "changed_by": changed_by,
+            "token": secrets.token_hex(16),
         }
-        with translated("PutItem"):
+        with translated("TransactWriteItems"):
             try:
-                self._client.put_item(
-                    TableName=self._table, Item=to_item(item), ConditionExpression="attribute_not_exists(version)"
-                )
-            except ClientError as error:
-                if code_of(error) == "ConditionalCheckFailedException":
-                    raise ConfigurationConflictError(
-                        config_key=self._config_key, expected_version=after_version
-                    ) from None
-                raise
+                self._client.transact_write_items(TransactItems=self._writes(item, after_version))
+            except self._client.exceptions.TransactionCanceledException:
+                # The SDK may have repeated a write that had arrived.
+                if self._read(stored.version).get("token") != item["token"]:
+                    conflict = ConfigurationConflictError(config_key=self._config_key, expected_version=after_version)
+                    raise conflict from None
         return stored
+
+    def _writes(self, item: dict[str, Any], after_version: int) -> Any:  # noqa: ANN401 -- a deep boto3 shape
+        put = {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_item(item),
+                "ConditionExpression": "attribute_not_exists(version)",
+            }
+        }
+        latest = {
+            "ConditionCheck": {
+                "TableName": self._table,
+                "Key": to_item({"config_key": self._config_key, "version": after_version}),
+                "ConditionExpression": "attribute_exists(version)",
+            }
+        }
+        return [put, latest] if after_version else [put]
+
+    def _read(self, number: int) -> dict[str, Any]:
+        with translated("GetItem"):
+            answer = self._client.get_item(
+                TableName=self._table,
+                Key=to_item({"config_key": self._config_key, "version": number}),
+                ConsistentRead=True,
+            )
+        return from_item(answer.get("Item", {}))
 
     def _stored(self, item: dict[str, Any]) -> StoredConfiguration:
         version = item["version"]
-        settings = {k: v for k, v in item.items() if k not in {"config_key", "version", "changed_at", "changed_by"}}
+        settings = {k: v for k, v in item.items() if k not in _NOT_SETTINGS}
         return StoredConfiguration(version=version, settings=parse_configuration(settings, version=version))

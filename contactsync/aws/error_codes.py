@@ -10,6 +10,7 @@ from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
     RequestInvalidError,
+    ResourceMissingError,
     ServiceUnavailableError,
     ThrottledError,
     UnexpectedAwsError,
@@ -33,8 +34,10 @@ ERRORS: Final[dict[str, type[AwsCallError]]] = {
     "ServiceUnavailable": ServiceUnavailableError,
     "ServiceUnavailableException": ServiceUnavailableError,
     "ValidationException": RequestInvalidError,
+    "ResourceNotFoundException": ResourceMissingError,
 }
 
+ASSUME_ROLE: Final = "AssumeRole"
 NOT_FOUND: Final = "ResourceNotFoundException"
 SERVER_FAULT: Final = 500
 
@@ -59,6 +62,8 @@ def translated(operation: str, account_id: str | None = None) -> Iterator[None]:
 def translate(error: ClientError, operation: str, account_id: str | None = None) -> AwsCallError:
     """Return contactsync's error for AWS's; a server's fault (5xx) without a known code counts as unavailable."""
     code = code_of(error)
+    if error.operation_name == ASSUME_ROLE != operation:  # botocore assumes the role inside of another call
+        operation, account_id = ASSUME_ROLE, None
     kind = ERRORS.get(code)
     if kind is None:
         kind = ServiceUnavailableError if _status_of(error) >= SERVER_FAULT else UnexpectedAwsError

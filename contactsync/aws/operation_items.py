@@ -54,6 +54,7 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "source_account": operation.source_account,
         "plans": {contact_type: _plan_map(plan) for contact_type, plan in operation.plans.items()},
         "config_version": operation.config_version,
+        "planned": operation.planned,
         "dry_run": operation.dry_run,
         "reason": operation.reason,
         "event_id": operation.event_id,
@@ -85,6 +86,7 @@ def operation_from(item: dict[str, Any]) -> SyncOperation:
         plans={t: _plan_from(item["plans"][t]) for t in ContactType if t in item["plans"]},
         config_version=item["config_version"],
         status=OperationStatus(item["operation_status"]),
+        planned=to_moment(item["planned"]),
         dry_run=item["dry_run"],
         reason=item.get("reason"),
         event_id=item.get("event_id"),
@@ -115,6 +117,7 @@ def outcome_item(sync_id: str, outcome: AccountOutcome, expires_at: int) -> dict
         "retry_count": outcome.retry_count,
         "attempts": [_attempt_map(attempt) for attempt in outcome.attempts],
         "outcome_time": outcome.timestamp,
+        "try_started": outcome.attempts[-1].started if outcome.attempts else None,
         "expires_at": expires_at,
     }
 

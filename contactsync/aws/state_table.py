@@ -25,7 +25,7 @@ from contactsync.aws.operation_items import (
     outcome_partition,
 )
 from contactsync.contacts import ContactType
-from contactsync.errors import StateConflictError
+from contactsync.errors import OvertakenError, StateConflictError
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
 from contactsync.sync.ports import Clock
@@ -33,10 +33,12 @@ from contactsync.sync.ports import Clock
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+NO_LATER_TRY: Final = "attribute_not_exists(try_started) OR try_started <= :started"
+
 BATCH: Final = 25
 """The most items that BatchWriteItem takes."""
 
-NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR operation_time <= :planned"
+NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR planned <= :planned"
 NO_NEWER_DESIRED: Final = "attribute_not_exists(contact_type) OR generation < :generation"
 
 
@@ -96,13 +98,16 @@ class DynamoDbOperations:
             except self._client.exceptions.TransactionCanceledException as error:
                 if self._is_ours(operation.sync_id, token):
                     return True
-                _drop_overtaken(desired, error)
+                own, *others = _failed_conditions(error, len(writes))
+                if own:
+                    raise OvertakenError(item=f"The plan of run {operation.dag_run_id}") from None
+                desired[:] = [contact for contact, overtaken in zip(desired, others, strict=True) if not overtaken]
                 return False
         return True
 
     def _put_operation(self, operation: SyncOperation, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
         item = {**operation_item(operation, self._expiry(operation)), "token": token}
-        return _put(self._table, item, NOT_PLANNED_LATER, {":planned": operation.timestamp})
+        return _put(self._table, item, NOT_PLANNED_LATER, {":planned": operation.planned})
 
     def _put_desired(self, contact: DesiredContact, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
         item = {**desired_item(contact), "token": token}
@@ -118,34 +123,41 @@ class DynamoDbOperations:
         item = self._read(operation_key(sync_id))
         return operation_from(item) if item else None
 
-    def finish(self, operation: SyncOperation) -> None:
-        """Store how the operation ended; repeating it, as a cleared report does, stores the newer end."""
+    def update(self, operation: SyncOperation) -> None:
+        """Store how far the operation has come; repeating it, as a cleared report does, stores the newer end."""
         values = {
             ":status": operation.status,
             ":counts": operation.counts,
             ":finished": operation.finished,
         }
+        expression = "SET operation_status = :status, counts = :counts"
+        expression += ", finished = :finished" if operation.finished else " REMOVE finished"
         with translated("UpdateItem"):
             self._client.update_item(
                 TableName=self._table,
                 Key=to_item(operation_key(operation.sync_id)),
-                UpdateExpression="SET operation_status = :status, counts = :counts, finished = :finished",
+                UpdateExpression=expression,
                 ConditionExpression="attribute_exists(pk)",
                 ExpressionAttributeValues=to_item(values),
             )
 
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Store outcomes in batches."""
-        self._write_all({"PutRequest": {"Item": self._outcome_item(operation, outcome)}} for outcome in outcomes)
+        """Store outcomes in batches, as long as no other process has planned the run anew."""
+        self._write_all(
+            operation, ({"PutRequest": {"Item": self._outcome_item(operation, outcome)}} for outcome in outcomes)
+        )
 
     def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Remove outcomes in batches."""
         keys = (outcome_key(operation.sync_id, outcome.account_id, outcome.contact_type) for outcome in outcomes)
-        self._write_all({"DeleteRequest": {"Key": to_item(key)}} for key in keys)
+        self._write_all(operation, ({"DeleteRequest": {"Key": to_item(key)}} for key in keys))
 
-    def _write_all(self, requests: Iterable[Any]) -> None:
+    def _write_all(self, operation: SyncOperation, requests: Iterable[Any]) -> None:
         remaining = iter(requests)
         while batch := list(islice(remaining, BATCH)):
+            stored = self.get(operation.sync_id)
+            if stored and stored.planned > operation.planned:
+                raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
             self._write_batch(batch)
 
     def _write_batch(self, batch: list[Any]) -> None:
@@ -170,9 +182,18 @@ class DynamoDbOperations:
             raise StateConflictError(item=f"Table {self._table}", tries=self._tries) from None
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
-        """Replace one outcome."""
+        """Replace one outcome, on the condition that no try which started later has settled it."""
+        item = self._outcome_item(operation, outcome)
         with translated("PutItem"):
-            self._client.put_item(TableName=self._table, Item=self._outcome_item(operation, outcome))
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression=NO_LATER_TRY,
+                    ExpressionAttributeValues={":started": item.get("try_started", {"S": ""})},
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                raise OvertakenError(item=f"The outcome of account {outcome.account_id}") from None
 
     def _outcome_item(self, operation: SyncOperation, outcome: AccountOutcome) -> dict[str, Any]:
         return to_item(outcome_item(operation.sync_id, outcome, self._expiry(operation)))
@@ -243,8 +264,8 @@ def _put(table: str, item: dict[str, Any], condition: str, values: dict[str, Any
     }
 
 
-def _drop_overtaken(desired: list[DesiredContact], error: ClientError) -> None:
-    """Remove the desired contacts whose condition failed: a later plan has stored a newer one."""
-    reasons = error.response.get("CancellationReasons", [])[1:]
-    overtaken = [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
-    desired[:] = [c for c, late in zip(desired, overtaken, strict=True) if not late]
+def _failed_conditions(error: ClientError, writes: int) -> list[bool]:
+    """Tell of each write of a cancelled transaction whether its own condition failed; AWS may leave the reasons out."""
+    reasons: list[Any] = error.response.get("CancellationReasons", [])
+    failed = [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
+    return failed if len(failed) == writes else [False] * writes

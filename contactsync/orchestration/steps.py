@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from contactsync.services import Services
     from contactsync.sync.operation import AccountOutcome
 
@@ -58,20 +60,24 @@ def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as a
 
 def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: ANN401 -- as above
     """Build, store and print the report; raise when as many outcomes failed as the configuration's threshold."""
-    from contactsync.sync.report_table import report_text
+    from contactsync.sync.report_table import report_parts
 
     rows: list[AccountOutcome] = []
-    states = _task_states(context, plan_task=plan_task, sync_task=sync_task)
-    result = _services().reporter.report(context["dag_run"].run_id, states, show=rows.append)
-    log.info("Report\n%s", report_text(result, rows))
+    ti, run_id = context["ti"], context["dag_run"].run_id
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[plan_task, sync_task], run_ids=[run_id]).get(run_id, {})
+    result = _services().reporter.report(
+        run_id,
+        _account_states(states, ti.xcom_pull(task_ids=plan_task) or [], sync_task),
+        planned=states.get(plan_task) == "success",
+        show=rows.append,
+    )
+    for part in report_parts(result, rows):
+        log.info("%s", part)
     result.check()
 
 
-def _task_states(context: Any, *, plan_task: str, sync_task: str) -> dict[str, str]:  # noqa: ANN401 -- as above
+def _account_states(states: "Mapping[str, str]", account_ids: "Sequence[str]", sync_task: str) -> dict[str, str]:
     """Return Airflow's state of each account's task; mapped tasks are numbered in the order of plan's list."""
-    ti, run_id = context["ti"], context["dag_run"].run_id
-    account_ids = ti.xcom_pull(task_ids=plan_task) or []
-    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[sync_task], run_ids=[run_id]).get(run_id, {})
     return {
         account_id: states[f"{sync_task}_{index}"]
         for index, account_id in enumerate(account_ids)

@@ -1,15 +1,15 @@
 """One account's part of a sync operation: compare, write only a difference, verify, record."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
-from contactsync.contacts import Contact, ContactType, changed_fields, changed_fingerprints, field_fingerprints
+from contactsync.contacts import ContactType, changed_fields, changed_fingerprints, field_fingerprints
 from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
+    AwsCallError,
     ContactSyncError,
     DesiredContactMissingError,
     FinalInEarlierTryError,
@@ -17,6 +17,7 @@ from contactsync.errors import (
     RequestInvalidError,
     ServiceUnavailableError,
     ThrottledError,
+    UnexpectedAwsError,
     WriteNotSeenError,
 )
 from contactsync.sync.config import RetryConfig
@@ -32,11 +33,11 @@ from contactsync.sync.operation import (
 )
 from contactsync.sync.ports import AccountContacts, Clock, Configurations, DesiredContacts, Operations
 
-_FAILURES: dict[type[ContactSyncError], tuple[OutcomeStatus, OutcomeDetail]] = {
-    AccessDeniedError: (OutcomeStatus.SKIPPED, OutcomeDetail.PERMISSION_DENIED),
-    ThrottledError: (OutcomeStatus.FAILED, OutcomeDetail.THROTTLED),
-    ServiceUnavailableError: (OutcomeStatus.FAILED, OutcomeDetail.UNAVAILABLE),
-    RequestInvalidError: (OutcomeStatus.FAILED, OutcomeDetail.INVALID),
+_FAILURES: dict[type[ContactSyncError], OutcomeDetail] = {
+    AccessDeniedError: OutcomeDetail.PERMISSION_DENIED,
+    ThrottledError: OutcomeDetail.THROTTLED,
+    ServiceUnavailableError: OutcomeDetail.UNAVAILABLE,
+    RequestInvalidError: OutcomeDetail.INVALID,
 }
 
 _FINAL = frozenset({OutcomeDetail.PERMISSION_DENIED, OutcomeDetail.INVALID})
@@ -75,7 +76,7 @@ class AccountSync:
     desired: DesiredContacts
     operations: Operations
     clock: Clock
-    fingerprint_key: bytes
+    fingerprint_key: bytes = field(repr=False)
     verify_reads: int
     verify_wait: float
 
@@ -132,8 +133,7 @@ class AccountSync:
         try:
             found, error = self._find(task, plan, outcome, written), None
         except ContactSyncError as caught:
-            status, detail = _FAILURES.get(type(caught), (OutcomeStatus.FAILED, OutcomeDetail.ERROR))
-            found, error = Finding(status, detail), caught
+            found, error = Finding(*_verdict(caught), tuple(written)), caught
         attempt = Attempt(
             try_number=task.try_number,
             started=task.started,
@@ -182,7 +182,7 @@ class AccountSync:
             return Finding(OutcomeStatus.SUCCESS, OutcomeDetail.UNCHANGED, generation=desired.generation)
         try:
             self._write(account_id, desired)
-        except ServiceUnavailableError:
+        except (ServiceUnavailableError, UnexpectedAwsError):
             written += fields  # the call may have been carried out; the next look tells
             raise
         written += fields
@@ -198,24 +198,22 @@ class AccountSync:
     def _verify(self, account_id: str, desired: DesiredContact) -> None:
         """Read back until the written contact shows: AWS's reads are eventually consistent."""
 
-        def read() -> Contact | None:
-            return self.contacts.read(desired.contact_type, account_id)
+        def is_seen() -> bool:
+            try:
+                return not changed_fields(desired.contact, self.contacts.read(desired.contact_type, account_id))
+            except AwsCallError:  # the write was accepted; that it cannot be seen now is no failure of it
+                return False
 
-        if not self._until_equal(read, desired.contact):
-            raise WriteNotSeenError(account_id=account_id, contact_type=desired.contact_type)
-
-    def _until_equal(self, read: Callable[[], Contact | None], wanted: Contact | None) -> bool:
         looks = Retrying(
-            retry=retry_if_result(lambda contact: bool(changed_fields(wanted, contact))),
+            retry=retry_if_result(lambda seen: not seen),
             stop=stop_after_attempt(self.verify_reads),
             wait=wait_exponential(multiplier=self.verify_wait),
             sleep=self.clock.sleep,
         )
         try:
-            looks(read)
+            looks(is_seen)
         except RetryError:
-            return False
-        return True
+            raise WriteNotSeenError(account_id=account_id, contact_type=desired.contact_type) from None
 
 
 def _final_error(outcome: AccountOutcome, first_try: int) -> FinalInEarlierTryError | None:
@@ -223,6 +221,15 @@ def _final_error(outcome: AccountOutcome, first_try: int) -> FinalInEarlierTryEr
     if last is None or last.try_number < first_try or last.detail not in _FINAL:
         return None
     return FinalInEarlierTryError(outcome.account_id, outcome.contact_type, last.error_code or "")
+
+
+def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
+    """Return what an error means for the account; one of our own tables or of the role is not the account's."""
+    about_account = isinstance(error, AwsCallError) and error.account_id is not None
+    detail = _FAILURES.get(type(error)) if about_account else None
+    if detail is OutcomeDetail.PERMISSION_DENIED:
+        return OutcomeStatus.SKIPPED, detail
+    return OutcomeStatus.FAILED, detail or OutcomeDetail.ERROR
 
 
 def _written_detail(desired: DesiredContact) -> OutcomeDetail:

@@ -138,6 +138,8 @@ class SyncOperation:
     plans: dict[ContactType, TypePlan]
     config_version: int
     status: OperationStatus
+    planned: datetime
+    """When it was planned last; `timestamp` is when it was planned first."""
     dry_run: bool = False
     reason: str | None = None
     event_id: str | None = None

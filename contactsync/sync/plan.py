@@ -5,7 +5,9 @@ and operation and desired contacts stored together.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from contactsync.accounts import Account, Scope, select
 from contactsync.contacts import Contact, ContactType, check_valid, field_fingerprints
@@ -43,7 +45,9 @@ class Planner:
     operations: Operations
     clock: Clock
     management_account: str
-    fingerprint_key: bytes
+    fingerprint_key: bytes = field(repr=False)
+    source_reads: int
+    source_wait: float
 
     def plan(self, request: RunRequest, *, map_limit: int) -> tuple[str, ...]:
         """Store the operation and return the ids of the accounts that may be touched, in the organization's order.
@@ -59,6 +63,7 @@ class Planner:
         operation, desired = self._read_source(request, configuration, contact_types)
         self.operations.store_plan(operation, desired)
         self._expect_outcomes(scope, operation)
+        self.operations.update(replace(operation, status=OperationStatus.IN_PROGRESS))
         return tuple(account.account_id for account in scope.targets)
 
     def _check(self) -> StoredConfiguration:
@@ -87,16 +92,28 @@ class Planner:
         plans: dict[ContactType, TypePlan] = {}
         desired: list[DesiredContact] = []
         for contact_type in contact_types:
-            # The generation is raised before the source is read: a later plan then surely reads the newer contact.
+            # The generation is raised before the source is read, so that the greatest one goes with the latest read.
             generation = None if request.dry_run else self.operations.raise_generation(contact_type)
-            contact = self._source(contact_type)
+            contact = self._source(contact_type, absent=bool(request.change and request.change.action == "delete"))
             plans[contact_type] = self._type_plan(generation, contact, configuration.settings.deletion.policy)
             if generation is not None and plans[contact_type].approved:
                 desired.append(DesiredContact(contact_type, generation, sync_id, contact))
         return self._operation(request, configuration, sync_id, plans), desired
 
-    def _source(self, contact_type: ContactType) -> Contact | None:
-        contact = self.contacts.read(contact_type, None)
+    def _source(self, contact_type: ContactType, *, absent: bool) -> Contact | None:
+        """Read the source, again and for a bounded time while it is not, or still is, there against expectation.
+
+        Reads are eventually consistent (FACTS 2.1), and a contact that only seems to be absent must not be deleted
+        everywhere. What the last read says counts: a put may have been followed by a delete.
+        """
+        looks = Retrying(
+            retry=retry_if_result(lambda found: (found is None) is not absent),
+            stop=stop_after_attempt(self.source_reads),
+            wait=wait_exponential(multiplier=self.source_wait),
+            sleep=self.clock.sleep,
+            retry_error_callback=_last_result,
+        )
+        contact: Contact | None = looks(self.contacts.read, contact_type, None)
         if contact is not None:
             check_valid(contact_type, contact)
         elif contact_type is ContactType.PRIMARY:
@@ -118,16 +135,18 @@ class Planner:
         sync_id: str,
         plans: dict[ContactType, TypePlan],
     ) -> SyncOperation:
+        now, earlier = self.clock.now(), self.operations.get(sync_id)
         ignored = request.change.contact_type if request.change and not plans else None
         return SyncOperation(
             sync_id=sync_id,
             dag_run_id=request.dag_run_id,
-            timestamp=self.clock.now(),
+            timestamp=earlier.timestamp if earlier else now,
             initiating_user=request.initiating_user,
             source_account=self.management_account,
             plans=plans,
             config_version=configuration.version,
-            status=OperationStatus.IN_PROGRESS,
+            status=OperationStatus.PENDING,
+            planned=now,
             dry_run=request.dry_run,
             reason=request.reason,
             event_id=request.change.event_id if request.change else None,
@@ -155,6 +174,10 @@ class Planner:
                 attempt = Attempt(PLAN_ITSELF, operation.timestamp, operation.timestamp, OutcomeStatus.SKIPPED, detail)
                 for account in accounts:
                     yield AccountOutcome(account.account_id, account.name, contact_type).settled(attempt)
+
+
+def _last_result(state: RetryCallState) -> Contact | None:
+    return state.outcome.result() if state.outcome else None
 
 
 def _replaces(expected: AccountOutcome, stored: AccountOutcome | None) -> bool:

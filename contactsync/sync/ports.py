@@ -76,24 +76,24 @@ class Operations(Protocol):
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store the operation and the desired contacts in one transaction.
 
-        Raises StateConflictError when a later try of the plan has stored the operation. A desired contact whose stored
+        Raises OvertakenError when the run was planned anew meanwhile. A desired contact whose stored
         generation is greater already is left as it is; repeating is harmless.
         """
 
     def get(self, sync_id: str) -> SyncOperation | None:
         """Return an operation, read consistently."""
 
-    def finish(self, operation: SyncOperation) -> None:
-        """Store status, counts and the time of the end."""
+    def update(self, operation: SyncOperation) -> None:
+        """Store status, counts and the time of the end, of an operation that is there."""
 
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Store many outcomes, replacing those that are there."""
+        """Store many outcomes, replacing those that are there; OvertakenError when the run was planned anew."""
 
     def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Remove outcomes; those that are not there do not matter."""
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
-        """Replace one outcome."""
+        """Replace one outcome; OvertakenError when a try that started later has settled it."""
 
     def outcomes_of(self, sync_id: str, account_id: str) -> Mapping[ContactType, AccountOutcome]:
         """Return the outcomes of one account, read consistently."""

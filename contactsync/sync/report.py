@@ -76,22 +76,27 @@ class Reporter:
         dag_run_id: str,
         task_states: Mapping[str, str],
         *,
+        planned: bool,
         show: Callable[[AccountOutcome], None] = lambda _: None,
     ) -> Report:
         """Settle what no task settled, count, store status and counts, and return the report.
 
+        `planned` tells whether the run's plan has succeeded: without it nothing is known, and the operation is failed.
         `task_states` maps account ids to Airflow's states of their tasks. `show` is called with every outcome, so that
         a caller can print them without holding them all.
         """
         operation = self.operations.get(sync_id_of(dag_run_id))
         if operation is None:
             raise OperationMissingError(dag_run_id=dag_run_id)
+        if not planned or operation.status is OperationStatus.PENDING:
+            self.operations.update(replace(operation, status=OperationStatus.FAILED, finished=self.clock.now()))
+            raise OperationMissingError(dag_run_id=dag_run_id)
         tally = Tally()
         for outcome in self._judged(operation, task_states):
             tally.add(outcome)
             show(outcome)
         report = self._concluded(operation, tally)
-        self.operations.finish(report.operation)
+        self.operations.update(report.operation)
         return report
 
     def _judged(self, operation: SyncOperation, task_states: Mapping[str, str]) -> Iterator[AccountOutcome]:

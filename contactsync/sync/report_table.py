@@ -1,7 +1,7 @@
 """The report as text: numbers first, then every account with its outcome, failed ones on top."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich import box
 from rich.console import Console
@@ -12,28 +12,29 @@ from contactsync.sync.operation import AccountOutcome, OutcomeStatus
 from contactsync.sync.report import Report, is_failure
 
 WIDTH = 140
+ROWS_PER_PART = 200
+"""CloudWatch Logs takes 256 KiB a record, so a long table becomes several."""
 
 
-def report_text(report: Report, outcomes: Iterable[AccountOutcome], *, color: bool = False) -> str:
+def report_text(report: Report, outcomes: Iterable[AccountOutcome]) -> str:
     """Return the report as lines of at most 140 characters, without contact values."""
+    return "\n".join(report_parts(report, outcomes))
+
+
+def report_parts(report: Report, outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
+    """Yield the report in parts that fit a log record each: the numbers, then tables of up to 200 rows."""
+    yield "\n".join(filter(None, [headline(report), report.operation.note]))
+    rows = sorted(outcomes, key=lambda o: (not is_failure(o), o.account_name, o.account_id, o.contact_type))
+    for start in range(0, len(rows), ROWS_PER_PART):
+        yield _text(_table(rows[start : start + ROWS_PER_PART]))
+
+
+def _text(table: Table) -> str:
     target = io.StringIO()
     # Account names may hold brackets and colons, which rich would take for its markup.
-    console = Console(
-        file=target,
-        width=WIDTH,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    console.print(headline(report))
-    if report.operation.note:
-        console.print(report.operation.note)
-    rows = sorted(outcomes, key=lambda o: (not is_failure(o), o.account_name, o.account_id, o.contact_type))
-    if rows:
-        console.print(_table(rows))
-    return target.getvalue().rstrip()
+    console = Console(file=target, width=WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
+    console.print(table)
+    return "\n" + target.getvalue().rstrip()
 
 
 def headline(report: Report) -> str:

@@ -78,6 +78,11 @@ def parse_request(
     Airflow validates params but lets unknown conf keys through, so they are refused here.
     """
     problems = [f"{key}: unknown key; valid keys are {', '.join(PARAMETERS)}" for key in conf if key not in PARAMETERS]
+    problems += [
+        f"{key}: the run's conf and its params differ"
+        for key in PARAMETERS
+        if key in conf and conf[key] != params.get(key)
+    ]
     values = {key: params[key] for key in PARAMETERS if params.get(key) is not None}
     try:
         request = RunRequest.model_validate({**values, "dag_run_id": dag_run_id, "triggered_by": triggered_by})

@@ -44,7 +44,7 @@ def adapters() -> Iterator[Adapters]:
         Sandbox(Scenario.model_validate(SCENARIO), templates=ROOT / "infra") as sandbox,
         pytest.MonkeyPatch.context() as patch,
     ):
-        environment = product_environment(sandbox)
+        environment = {**product_environment(sandbox), "CONTACTSYNC_THROTTLE_TRIES": "1"}
         for name, value in environment.items():
             patch.setenv(name, value)
         services = Services.from_environment(environment)

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from contactsync.contacts import Contact, ContactType
-from contactsync.errors import AwsCallError, StateConflictError
+from contactsync.errors import AwsCallError, OvertakenError
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import (
     AccountOutcome,
@@ -45,7 +45,7 @@ class Store:
             for kind in contact_types
         }
         operation = builders.operation(run=run or str(uuid.uuid4()), plans=plans)
-        operation = replace(operation, timestamp=operation.timestamp + timedelta(minutes=minute))
+        operation = replace(operation, planned=operation.planned + timedelta(minutes=minute))
         return operation, [
             DesiredContact(kind, plan.generation or 0, operation.sync_id, contact_of(kind))
             for kind, plan in plans.items()
@@ -153,7 +153,7 @@ def test_older_plan_of_the_same_run(store: Store) -> None:
     operation, desired = store.planned(SECURITY, minute=3)
     store.operations.store_plan(operation, desired)
     older, older_desired = store.planned(SECURITY, run=operation.dag_run_id, minute=2)
-    with pytest.raises(StateConflictError):
+    with pytest.raises(OvertakenError):
         store.operations.store_plan(older, older_desired)
     assert store.operations.get(operation.sync_id) == operation
     assert values(store.desired.latest(SECURITY)) == values(desired[0])
@@ -177,7 +177,7 @@ def test_finished(store: Store) -> None:
     for status, seconds in ((OperationStatus.FAILED, 5), (OperationStatus.COMPLETED, 9)):
         end = START + timedelta(seconds=seconds)
         ended = replace(operation, status=status, counts={"success": seconds}, finished=end)
-        store.operations.finish(replace(ended, reason="another reason"))
+        store.operations.update(replace(ended, reason="another reason"))
         assert store.operations.get(operation.sync_id) == ended
 
 
@@ -185,7 +185,7 @@ def test_finish_unknown(store: Store) -> None:
     """An operation that nobody stored cannot be finished into existence."""
     operation = builders.operation(run=str(uuid.uuid4()))
     with pytest.raises(AwsCallError):
-        store.operations.finish(operation)
+        store.operations.update(operation)
     assert store.operations.get(operation.sync_id) is None
 
 
@@ -255,7 +255,7 @@ def test_recent(adapters: Adapters) -> None:
         if number == 3:
             break
     newest = replace(operation, timestamp=moment)
-    store.operations.finish(replace(newest, status=OperationStatus.FAILED, finished=moment))
+    store.operations.update(replace(newest, status=OperationStatus.FAILED, finished=moment))
     listed = adapters.services.operations.recent(limit=3)
     assert [found.timestamp for found in listed] == sorted((found.timestamp for found in listed), reverse=True)
     assert listed[0].sync_id == newest.sync_id

@@ -59,7 +59,7 @@ def test_run(adapters: Adapters, services: Services) -> None:
     calls = [call for call in adapters.sandbox.call_log.query() if call.service == "account"]
     assert len([call for call in calls if call.operation.startswith(("Put", "Delete"))]) <= writes
     assert SUSPENDED not in {call.target_account for call in calls}
-    report = services.reporter.report("second", states)
+    report = services.reporter.report("second", states, planned=True)
     report.check()
     assert report.tally.details == {OutcomeDetail.UNCHANGED: 8, OutcomeDetail.NOT_ACTIVE: 4}
 
@@ -70,7 +70,7 @@ def test_no_values_left(adapters: Adapters, services: Services) -> None:
     states = run(services, "third")
     adapters.sandbox.conditions.faults.remove(fault.id)
     rows: list[Any] = []
-    report = services.reporter.report("third", states, show=rows.append)
+    report = services.reporter.report("third", states, show=rows.append, planned=True)
     values = {
         value
         for kind in ContactType

@@ -59,7 +59,10 @@ def test_any_json(payload: Any) -> None:
     check(found_in(payload))
 
 
-@given(st.lists(json_values | json_values.map(json.dumps), max_size=4), st.sampled_from(["body", "Sns", "other"]))
+@given(
+    st.lists(json_values | json_values.map(json.dumps), min_size=1, max_size=4),
+    st.sampled_from(["body", "Sns", "other"]),
+)
 def test_any_records(bodies: list[Any], key: str) -> None:
     """Reading records with any body raises nothing, and each record gives one answer."""
     records = [{key: {"Message": body} if key == "Sns" else body} for body in bodies]

@@ -65,7 +65,7 @@ class Case:
                 self.task_states[account_id] = "success"
             except AccountsFailedError:
                 self.task_states[account_id] = "failed"
-        return self.world.reporter.report(RUN, self.task_states)
+        return self.world.reporter.report(RUN, self.task_states, planned=True)
 
 
 @st.composite
@@ -240,7 +240,7 @@ def test_report(case: Case, data: st.DataObject) -> None:
             states[account_id] = "success"
         except AccountsFailedError:
             states[account_id] = "failed"
-    report = case.world.reporter.report(RUN, states)
+    report = case.world.reporter.report(RUN, states, planned=True)
     outcomes = case.world.outcomes()
     assert set(outcomes) == {(account_id, kind) for account_id in case.members for kind in case.configured}
     assert report.total == len(outcomes)

@@ -198,14 +198,16 @@ def test_excluded_by_pinned() -> None:
     ],
 )
 def test_unreadable_configuration(which: str, error: ContactSyncError) -> None:
-    """While either configuration cannot be read, nothing is written or even read."""
+    """While either configuration cannot be read, nothing is written or even read, and the outcome says why."""
     world = planned("security")
     found, _ = world.account_sync.open(RUN)
     setattr(world.configurations, which, error)
-    with pytest.raises(type(error)):
+    with pytest.raises(AccountsFailedError) as raised:
         world.account_sync.sync(found, ONE, 1)
+    assert list(raised.value.errors) == [error]
+    assert raised.value.retryable == error.retryable
     assert world.contacts.calls == []
-    assert stored(world).status is OutcomeStatus.PENDING
+    assert (stored(world).status, stored(world).error_code) == (OutcomeStatus.FAILED, error.code)
 
 
 def test_superseded() -> None:

@@ -46,7 +46,7 @@ def test_all_well() -> None:
     """A run in which everything went well is completed, and its numbers are stored."""
     world = ran()
     world.clock.sleep(90)
-    report = world.reporter.report(RUN, states())
+    report = world.reporter.report(RUN, states(), planned=True)
     report.check()
     assert report.tally.counts == {"success": 3}
     assert report.tally.details == {"updated": 3}
@@ -65,7 +65,7 @@ def test_no_outcome() -> None:
     world = World.of(2, contact_types=["security"])
     world.plan()
     world.sync(IDS[0])
-    report = world.reporter.report(RUN, {IDS[0]: "success", IDS[1]: "failed"})
+    report = world.reporter.report(RUN, {IDS[0]: "success", IDS[1]: "failed"}, planned=True)
     outcome = world.outcomes()[IDS[1], SECURITY]
     assert (outcome.status, outcome.detail, outcome.error_code) == (
         OutcomeStatus.FAILED,
@@ -81,7 +81,7 @@ def test_no_outcome() -> None:
 def test_airflow_says_failed(state: str) -> None:
     """A task that Airflow calls failed is failed, whatever an earlier try wrote."""
     world = ran()
-    report = world.reporter.report(RUN, states(a2=state))
+    report = world.reporter.report(RUN, states(a2=state), planned=True)
     assert report.tally.counts == {"success": 2, "failed": 1}
     assert world.outcomes()[IDS[1], SECURITY].detail is OutcomeDetail.NO_OUTCOME
     assert world.operation().status is OperationStatus.FAILED
@@ -90,20 +90,20 @@ def test_airflow_says_failed(state: str) -> None:
 @pytest.mark.parametrize("state", ["success", "skipped", "removed", "running"])
 def test_airflow_says_otherwise(state: str) -> None:
     """Other states of the task change nothing about its outcome."""
-    assert ran().reporter.report(RUN, states(a2=state)).tally.counts == {"success": 3}
+    assert ran().reporter.report(RUN, states(a2=state), planned=True).tally.counts == {"success": 3}
 
 
 def test_explained() -> None:
     """A failed task whose outcome says why keeps its own outcome."""
     world = ran(Fault(THROTTLED, "write", IDS[0]))
-    world.reporter.report(RUN, states(a1="failed"))
+    world.reporter.report(RUN, states(a1="failed"), planned=True)
     assert world.outcomes()[IDS[0], SECURITY].detail is OutcomeDetail.THROTTLED
 
 
 def test_permission_counts() -> None:
     """A refused permission is a skipped outcome that counts against the threshold all the same."""
     world = ran(Fault(DENIED, "read", IDS[0]))
-    report = world.reporter.report(RUN, states(a1="failed"))
+    report = world.reporter.report(RUN, states(a1="failed"), planned=True)
     assert report.tally.counts == {"success": 2, "skipped": 1}
     assert report.tally.failures == 1
     assert report.operation.status is OperationStatus.FAILED
@@ -115,7 +115,7 @@ def test_permission_counts() -> None:
 def test_threshold(threshold: int, status: OperationStatus) -> None:
     """The operation is failed exactly when as many outcomes failed as the threshold says, and then the check raises."""
     world = ran(Fault(DENIED, "read", IDS[0]), Fault(THROTTLED, "write", IDS[1]), threshold=threshold)
-    report = world.reporter.report(RUN, states(a1="failed", a2="failed"))
+    report = world.reporter.report(RUN, states(a1="failed", a2="failed"), planned=True)
     assert world.operation().status is status
     if status is OperationStatus.FAILED:
         with pytest.raises(OperationFailedError, match=f"2 of 3 .*threshold is {threshold}"):
@@ -128,15 +128,15 @@ def test_threshold_is_pinned() -> None:
     """The threshold is that of the configuration that the run was planned with."""
     world = ran(Fault(THROTTLED, "write", IDS[0]))
     world.configurations.store(configuration(notification_settings={"failure_threshold": 9}))
-    assert world.reporter.report(RUN, states(a1="failed")).threshold == 1
+    assert world.reporter.report(RUN, states(a1="failed"), planned=True).threshold == 1
 
 
 def test_cleared() -> None:
     """After failed accounts were cleared the report is computed anew, and the run turns green."""
     world = ran(Fault(THROTTLED, "write", IDS[0], times=1))
-    world.reporter.report(RUN, states(a1="failed"))
+    world.reporter.report(RUN, states(a1="failed"), planned=True)
     world.sync(IDS[0], try_number=2)
-    report = world.reporter.report(RUN, states())
+    report = world.reporter.report(RUN, states(), planned=True)
     report.check()
     assert world.operation().counts == {"success": 3}
 
@@ -144,24 +144,24 @@ def test_cleared() -> None:
 def test_cleared_after_blame() -> None:
     """An account that was blamed without an outcome turns green as well when its task ran."""
     world = ran()
-    world.reporter.report(RUN, states(a2="failed"))
+    world.reporter.report(RUN, states(a2="failed"), planned=True)
     world.sync(IDS[1], try_number=2)
-    world.reporter.report(RUN, states()).check()
+    world.reporter.report(RUN, states(), planned=True).check()
     assert world.outcomes()[IDS[1], SECURITY].status is OutcomeStatus.SUCCESS
 
 
 def test_reported_twice() -> None:
     """A report that runs twice gives the same numbers."""
     world = ran(Fault(THROTTLED, "write", IDS[0]))
-    first = world.reporter.report(RUN, states(a1="failed", a2="failed"))
-    assert world.reporter.report(RUN, states(a1="failed", a2="failed")).tally == first.tally
+    first = world.reporter.report(RUN, states(a1="failed", a2="failed"), planned=True)
+    assert world.reporter.report(RUN, states(a1="failed", a2="failed"), planned=True).tally == first.tally
 
 
 def test_no_accounts() -> None:
     """A run without accounts is completed."""
     world = World.of(0)
     world.plan()
-    report = world.reporter.report(RUN, {})
+    report = world.reporter.report(RUN, {}, planned=True)
     report.check()
     assert report.total == 0
     assert world.operation().status is OperationStatus.COMPLETED
@@ -170,7 +170,7 @@ def test_no_accounts() -> None:
 def test_unplanned() -> None:
     """A report of a run whose plan failed says so."""
     with pytest.raises(OperationMissingError, match="plan"):
-        World.of(1).reporter.report("unknown run", {})
+        World.of(1).reporter.report("unknown run", {}, planned=True)
 
 
 def test_unreadable_configuration() -> None:
@@ -178,7 +178,7 @@ def test_unreadable_configuration() -> None:
     world = ran()
     world.configurations.version_error = ConfigurationInvalidError(["contact_types: empty"])
     with pytest.raises(ConfigurationInvalidError):
-        world.reporter.report(RUN, states())
+        world.reporter.report(RUN, states(), planned=True)
     assert world.operation().status is OperationStatus.IN_PROGRESS
 
 
@@ -186,14 +186,14 @@ def test_shown() -> None:
     """Every outcome is shown as it is counted."""
     world = ran()
     shown: list[AccountOutcome] = []
-    world.reporter.report(RUN, states(a3="failed"), show=shown.append)
+    world.reporter.report(RUN, states(a3="failed"), show=shown.append, planned=True)
     assert {outcome.key: outcome for outcome in shown} == world.outcomes()
 
 
 def test_text() -> None:
     """The table holds the numbers, every account, and failed ones on top."""
     world = ran(Fault(THROTTLED, "write", IDS[2]))
-    report = world.reporter.report(RUN, states(a3="failed"))
+    report = world.reporter.report(RUN, states(a3="failed"), planned=True)
     lines = report_text(report, world.outcomes().values()).splitlines()
     assert "2 success, 1 failed" in lines[0]
     rows = [line for line in lines if "member-" in line]
@@ -209,13 +209,13 @@ def test_odd_names(name: str) -> None:
     world.organization.members[1] = account(1, name=name)
     world.plan()
     world.sync(IDS[0])
-    report = world.reporter.report(RUN, {})
+    report = world.reporter.report(RUN, {}, planned=True)
     assert name in report_text(report, world.outcomes().values())
 
 
 def test_stored_report() -> None:
     """A report of what is stored has the numbers of the one that stored it."""
     world = ran(Fault(THROTTLED, "write", IDS[2]))
-    report = world.reporter.report(RUN, states(a3="failed"))
+    report = world.reporter.report(RUN, states(a3="failed"), planned=True)
     again = stored_report(world.operation(), world.outcomes().values(), report.threshold)
     assert again == report
