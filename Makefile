@@ -40,13 +40,16 @@ check: $(SETUP) ## Format, lint, types, layers, templates, fast tests, generated
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint infra/*.yaml
 	$(BIN)/python -m pytest tests/unit tests/property tests/integration -q
+	@mkdir -p .run
+	@$(BIN)/python -m typer contactsync.cli.app utils docs --name contactsync --title "Command reference" --output .run/commands.md >/dev/null
+	diff docs/commands.md .run/commands.md  # run `make docs` when they differ
 
 format: $(SETUP) ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 docs: $(SETUP) ## Write the generated pages under docs/
-	$(BIN)/python -m contactsync.cli.reference docs/commands.md
+	$(BIN)/python -m typer contactsync.cli.app utils docs --name contactsync --title "Command reference" --output docs/commands.md
 
 lock: ## Pin all dependencies anew, with hashes
 	$(PYTHON) -m venv .venv/lock
