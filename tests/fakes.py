@@ -245,15 +245,19 @@ class FakeOperations:
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Store outcomes."""
         for outcome in outcomes:
-            stored = self._state.operations.get(operation.sync_id)
-            if stored and stored.planned > operation.planned:
-                raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
+            self._check_latest_plan(operation)
             self._state.outcomes[operation.sync_id, *outcome.key] = outcome
 
     def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Remove outcomes."""
+        self._check_latest_plan(operation)
         for outcome in outcomes:
             self._state.outcomes.pop((operation.sync_id, *outcome.key), None)
+
+    def _check_latest_plan(self, operation: SyncOperation) -> None:
+        stored = self._state.operations.get(operation.sync_id)
+        if stored and stored.planned > operation.planned:
+            raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
         """Replace one outcome, unless a try that started later has settled it."""

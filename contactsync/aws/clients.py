@@ -9,8 +9,11 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import ProfileNotFound
 from botocore.loaders import Loader, create_loader
 from botocore.session import get_session
+
+from contactsync.errors import SettingsError
 
 SESSION_NAME: Final = "contactsync"
 
@@ -26,13 +29,18 @@ class Clients:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._management_role = management_role
-        self._session = _boto3_session(_botocore_session())
+        try:
+            self._session = _boto3_session(_botocore_session())
+        except ProfileNotFound:
+            raise SettingsError(variable="AWS_PROFILE", problem="names a profile that does not exist") from None
         _keep_requests_out_of_logs()
 
     def own(self, service: str) -> Any:  # noqa: ANN401 -- callers annotate the service's own client type
         """Return a client with the environment's credentials, and botocore's standard retries."""
         # MWAA sets AWS_REGION; boto3 reads AWS_DEFAULT_REGION only.
         region = self._session.region_name or os.environ.get("AWS_REGION")
+        if not region:
+            raise SettingsError(variable="AWS_REGION", problem="is not set, and no AWS profile names a region")
         return self._session.client(service, region_name=region, config=self._config(attempts=4))
 
     def management(self, service: str, *, single_attempt: bool = False) -> Any:  # noqa: ANN401 -- as above

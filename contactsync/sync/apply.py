@@ -101,7 +101,7 @@ class AccountSync:
         outcomes, errors = [], []
         for contact_type, plan in operation.plans.items():
             outcome = expected.get(contact_type) or AccountOutcome(account_id, "", contact_type)
-            error: ContactSyncError | None = _final_error(outcome, first_try)
+            error: ContactSyncError | None = _final_error(operation, outcome, first_try)
             if error is None:
                 outcome, error = self._settle(task, plan, outcome)
                 self.operations.settle_outcome(operation, outcome)
@@ -216,9 +216,9 @@ class AccountSync:
             raise WriteNotSeenError(account_id=account_id, contact_type=desired.contact_type) from None
 
 
-def _final_error(outcome: AccountOutcome, first_try: int) -> FinalInEarlierTryError | None:
+def _final_error(operation: SyncOperation, outcome: AccountOutcome, first_try: int) -> FinalInEarlierTryError | None:
     last = outcome.attempts[-1] if outcome.attempts else None
-    if last is None or last.try_number < first_try or last.detail not in _FINAL:
+    if last is None or last.try_number < first_try or last.started < operation.planned or last.detail not in _FINAL:
         return None
     return FinalInEarlierTryError(outcome.account_id, outcome.contact_type, last.error_code or "")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from contactsync.errors import OperationFailedError, OperationMissingError
+from contactsync.errors import OperationFailedError, OperationMissingError, OvertakenError
 from contactsync.sync.operation import (
     AccountOutcome,
     OperationStatus,
@@ -103,9 +103,15 @@ class Reporter:
         blamed = self._blamed(operation, task_states)
         for outcome in self.operations.outcomes(operation.sync_id):
             judged = judge(outcome, blamed=outcome.account_id in blamed, now=self.clock.now())
-            if judged is not outcome:
-                self.operations.settle_outcome(operation, judged)
-            yield judged
+            yield outcome if judged is outcome else self._settled(operation, judged)
+
+    def _settled(self, operation: SyncOperation, judged: AccountOutcome) -> AccountOutcome:
+        """Store a judgement, and return it; or what a task has recorded meanwhile, which is better."""
+        try:
+            self.operations.settle_outcome(operation, judged)
+        except OvertakenError:
+            return self.operations.outcomes_of(operation.sync_id, judged.account_id)[judged.contact_type]
+        return judged
 
     def _blamed(self, operation: SyncOperation, task_states: Mapping[str, str]) -> set[str]:
         """Return accounts whose task Airflow calls failed although none of their outcomes says why."""

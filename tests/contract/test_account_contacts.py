@@ -7,6 +7,7 @@ import pytest
 from contactsync.contacts import Contact, ContactType, changed_fields, check_valid
 from contactsync.errors import (
     AccessDeniedError,
+    AccountsFailedError,
     AwsCallError,
     RequestInvalidError,
     ServiceUnavailableError,
@@ -15,8 +16,10 @@ from contactsync.errors import (
 )
 from contactsync.sandbox.defaults import member_account_id
 from contactsync.sandbox.faults import FaultSettings
+from contactsync.sync.config import Configuration
+from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
 from contactsync.sync.ports import AccountContacts
-from tests.builders import alternate, contact_of, primary
+from tests.builders import alternate, contact_of, primary, request
 from tests.contract.conftest import Adapters
 from tests.fakes import FakeAccountContacts
 
@@ -130,3 +133,43 @@ def test_invalid_names_fields(adapters: Adapters) -> None:
     assert [field.lower() for field in caught.value.fields] == ["phonenumber"]
     assert "call me" not in f"{caught.value!r} {caught.value}"
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("contact_type", [SECURITY, ContactType.PRIMARY])
+def test_not_found_on_a_put(adapters: Adapters, contact_type: ContactType) -> None:
+    """AWS does not document ResourceNotFoundException for a put, so it is unexpected, and never taken for absent."""
+    faults = adapters.sandbox.conditions.faults
+    operation = "PutContactInformation" if contact_type is ContactType.PRIMARY else "PutAlternateContact"
+    added = faults.add(FaultSettings(operation=operation, account=MEMBER, error="ResourceNotFoundException"))
+    try:
+        with pytest.raises(UnexpectedAwsError) as caught:
+            adapters.services.account_sync.contacts.write(contact_type, MEMBER, contact_of(contact_type))
+    finally:
+        faults.remove(added.id)
+    assert (caught.value.account_id, caught.value.operation) == (MEMBER, operation)
+    assert caught.value.retryable
+    assert caught.value.__suppress_context__
+
+
+def test_not_found_on_a_put_is_recorded(adapters: Adapters) -> None:
+    """The account's outcome says what the put was answered with."""
+    services = adapters.services
+    services.configurations.store(Configuration(contact_types=(SECURITY,)), after_version=0, changed_by="tests")
+    services.account_sync.contacts.write(SECURITY, MEMBER, alternate())
+    run = "a put that finds nothing"
+    services.planner.plan(request(dag_run_id=run, accounts=[MEMBER]), map_limit=9)
+    operation, _ = services.account_sync.open(run)
+    faults = adapters.sandbox.conditions.faults
+    added = faults.add(FaultSettings(operation="PutAlternateContact", error="ResourceNotFoundException"))
+    try:
+        with pytest.raises(AccountsFailedError) as caught:
+            services.account_sync.sync(operation, MEMBER, 1)
+    finally:
+        faults.remove(added.id)
+    assert caught.value.retryable
+    outcome = services.operations.outcomes_of(operation.sync_id, MEMBER)[SECURITY]
+    assert (outcome.status, outcome.detail, outcome.error_code) == (
+        OutcomeStatus.FAILED,
+        OutcomeDetail.ERROR,
+        "ResourceNotFoundException",
+    )

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from contactsync.aws.config_table import DynamoDbConfigurations
-from contactsync.errors import ConfigurationConflictError, ConfigurationInvalidError, ConfigurationMissingError
+from contactsync.errors import (
+    ConfigurationConflictError,
+    ConfigurationInvalidError,
+    ConfigurationMissingError,
+    ResourceMissingError,
+    ServiceUnavailableError,
+)
+from contactsync.sandbox.faults import FaultSettings
 from contactsync.sync.config import Configuration
 from tests.builders import configuration
 from tests.contract.conftest import Adapters
@@ -95,3 +102,70 @@ def test_keys_are_apart(adapters: Adapters) -> None:
     assert one.latest().settings == FULL
     with pytest.raises(ConfigurationMissingError):
         other.latest()
+
+
+def versions(port: DynamoDbConfigurations) -> list[int]:
+    """Return the numbers of all versions in the table under the port's key."""
+    answer = port._client.query(
+        TableName=port._table,
+        KeyConditionExpression="config_key = :key",
+        ExpressionAttributeValues={":key": {"S": port._config_key}},
+    )
+    return [int(item["version"]["N"]) for item in answer["Items"]]
+
+
+@pytest.mark.parametrize(("number", "after"), [(1, 77), (1, 2), (1, 0), (2, 1), (2, 0), (0, 1), (1, -1)])
+def test_not_the_latest(adapters: Adapters, number: int, after: int) -> None:
+    """A change of a version that is not the latest, or was never stored, is refused, and nothing is stored."""
+    port = stored(adapter(adapters), *[FULL] * number)
+    with pytest.raises(ConfigurationConflictError) as caught:
+        port.store(Configuration(), after_version=after, changed_by="tests")
+    assert caught.value.expected_version == after
+    assert versions(port) == list(range(1, number + 1))
+
+
+@pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.parametrize("error", ["InternalServerError", "ConnectionDropped"])
+def test_answer_lost(adapters: Adapters, after: int, error: str) -> None:
+    """A version whose answer was lost, and that the SDK stored again, is stored once and counts as a success."""
+    port = stored(adapter(adapters), *[FULL] * after)
+    faults, log = adapters.sandbox.conditions.faults, adapters.sandbox.call_log
+    calls = len(log.query(operation="TransactWriteItems"))
+    settings = FaultSettings(
+        service="dynamodb", operation="TransactWriteItems", error=error, status=500, count=1, stage="after"
+    )
+    added = faults.add(settings)
+    try:
+        found = port.store(Configuration(), after_version=after, changed_by="tests")
+    finally:
+        faults.remove(added.id)
+    assert len(log.query(operation="TransactWriteItems")) == calls + 2
+    assert found.version == after + 1
+    assert versions(port) == list(range(1, after + 2))
+    assert port.latest() == found
+
+
+def test_never_stored(adapters: Adapters) -> None:
+    """A version that DynamoDB never stores is an error of its own, not a conflict."""
+    port = stored(adapter(adapters), FULL)
+    faults = adapters.sandbox.conditions.faults
+    added = faults.add(FaultSettings(service="dynamodb", operation="TransactWriteItems", error="InternalServerError"))
+    try:
+        with pytest.raises(ServiceUnavailableError):
+            port.store(Configuration(), after_version=1, changed_by="tests")
+    finally:
+        faults.remove(added.id)
+    assert versions(port) == [1]
+
+
+def test_no_table(adapters: Adapters) -> None:
+    """A table that does not exist is a wrong setting, and not tried again."""
+    made = adapters.services.configurations
+    port = DynamoDbConfigurations(made._client, "no-such-table", "default", made._clock)
+    with pytest.raises(ResourceMissingError) as caught:
+        port.latest()
+    assert not caught.value.retryable
+    with pytest.raises(ResourceMissingError):
+        port.version(1)
+    with pytest.raises(ResourceMissingError):
+        port.store(FULL, after_version=0, changed_by="tests")

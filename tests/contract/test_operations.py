@@ -21,6 +21,7 @@ from contactsync.sync.operation import (
     TypePlan,
 )
 from contactsync.sync.ports import DesiredContacts, Operations
+from contactsync.sync.report import judge
 from tests import builders
 from tests.builders import account, contact_of
 from tests.contract.conftest import Adapters
@@ -262,3 +263,118 @@ def test_recent(adapters: Adapters) -> None:
     failed = adapters.services.operations.recent(limit=5, status=OperationStatus.FAILED)
     assert newest.sync_id in {found.sync_id for found in failed}
     assert {found.status for found in failed} == {OperationStatus.FAILED}
+
+
+def tried(number: int, minute: int, outcome: AccountOutcome | None = None) -> AccountOutcome:
+    """Return an account's outcome after a try that started at a minute."""
+    started = START + timedelta(minutes=minute)
+    attempt = Attempt(
+        number, started, started + timedelta(seconds=2), OutcomeStatus.SUCCESS, OutcomeDetail.UPDATED, None, ("Name",)
+    )
+    return (outcome or pending((4,))[0]).settled(attempt, changed_fields=("Name",), generation=number)
+
+
+def stored_outcome(store: Store, operation: SyncOperation) -> AccountOutcome:
+    """Return what is stored of the account."""
+    return store.operations.outcomes_of(operation.sync_id, account(4).account_id)[SECURITY]
+
+
+@pytest.mark.parametrize(
+    "late", [tried(1, 1), tried(3, 1), pending((4,))[0]], ids=["older", "older with a greater number", "never tried"]
+)
+def test_late_try(store: Store, late: AccountOutcome) -> None:
+    """A try that records after one which started later is refused and overwrites nothing."""
+    operation, _ = store.planned(SECURITY)
+    newer = tried(2, 5)
+    store.operations.settle_outcome(operation, newer)
+    with pytest.raises(OvertakenError, match=account(4).account_id) as caught:
+        store.operations.settle_outcome(operation, late)
+    assert not caught.value.retryable
+    assert stored_outcome(store, operation) == newer
+
+
+def test_late_try_of_another_type(store: Store) -> None:
+    """A try is overtaken only for the contact type that the later one has settled."""
+    operation, _ = store.planned(SECURITY)
+    store.operations.settle_outcome(operation, tried(2, 5))
+    other = tried(1, 1, pending((4,), PRIMARY)[0])
+    store.operations.settle_outcome(operation, other)
+    assert store.operations.outcomes_of(operation.sync_id, account(4).account_id)[PRIMARY] == other
+
+
+def test_later_try(store: Store) -> None:
+    """A try that started later settles the outcome again, and so does the same one when it repeats itself."""
+    operation, _ = store.planned(SECURITY)
+    first = tried(1, 1)
+    second = tried(2, 5, first)
+    for outcome in (first, first, second, second):
+        store.operations.settle_outcome(operation, outcome)
+        assert stored_outcome(store, operation) == outcome
+
+
+@pytest.mark.parametrize("outcome", [tried(2, 5), pending((4,))[0]], ids=["blamed", "pending"])
+def test_judged(store: Store, outcome: AccountOutcome) -> None:
+    """The report's judgement replaces the last try's outcome, or one that nobody settled."""
+    operation, _ = store.planned(SECURITY)
+    store.operations.settle_outcome(operation, outcome)
+    judged = judge(outcome, blamed=True, now=START + timedelta(hours=1))
+    store.operations.settle_outcome(operation, judged)
+    assert stored_outcome(store, operation) == judged
+    assert judged.detail is OutcomeDetail.NO_OUTCOME
+    again = tried(3, 90, judged)
+    store.operations.settle_outcome(operation, again)
+    assert stored_outcome(store, operation) == again
+
+
+def overtaken(store: Store) -> tuple[SyncOperation, SyncOperation]:
+    """Plan a run twice, and return the overtaken plan and the one in force."""
+    older, _ = store.planned(SECURITY, minute=1)
+    store.operations.store_plan(older, [])
+    newer, _ = store.planned(SECURITY, run=older.dag_run_id, minute=2)
+    store.operations.store_plan(newer, [])
+    store.operations.store_outcomes(newer, [tried(1, 5), *pending((5,))])
+    return older, newer
+
+
+def test_overtaken_plan_stores_no_outcomes(store: Store) -> None:
+    """A plan that was overtaken writes no outcome over those of the plan in force."""
+    older, newer = overtaken(store)
+    with pytest.raises(OvertakenError, match=older.dag_run_id):
+        store.operations.store_outcomes(older, pending((4, 6)))
+    assert list(store.operations.outcomes(newer.sync_id)) == [tried(1, 5), *pending((5,))]
+
+
+def test_overtaken_between_batches(store: Store) -> None:
+    """A plan that is overtaken while it stores its outcomes stops."""
+    older, _ = store.planned(SECURITY, minute=1)
+    store.operations.store_plan(older, [])
+    newer, _ = store.planned(SECURITY, run=older.dag_run_id, minute=2)
+
+    def outcomes() -> Iterable[AccountOutcome]:
+        yield from pending(range(25))
+        store.operations.store_plan(newer, [])
+        yield from pending(range(25, 90))
+
+    with pytest.raises(OvertakenError):
+        store.operations.store_outcomes(older, outcomes())
+    assert {outcome.key for outcome in store.operations.outcomes(older.sync_id)} <= {
+        outcome.key for outcome in pending(range(25))
+    }
+
+
+def test_overtaken_plan_removes_no_outcomes(store: Store) -> None:
+    """A plan that was overtaken removes no outcome of the plan in force."""
+    older, newer = overtaken(store)
+    with pytest.raises(OvertakenError, match=older.dag_run_id):
+        store.operations.remove_outcomes(older, pending((4, 5)))
+    assert list(store.operations.outcomes(newer.sync_id)) == [tried(1, 5), *pending((5,))]
+
+
+def test_planned_again(store: Store) -> None:
+    """The plan in force stores and removes outcomes of its run, whoever stored them."""
+    _, newer = overtaken(store)
+    again = replace(newer, planned=newer.planned + timedelta(minutes=1))
+    store.operations.store_plan(again, [])
+    store.operations.store_outcomes(again, pending((6,)))
+    store.operations.remove_outcomes(again, pending((5,)))
+    assert list(store.operations.outcomes(newer.sync_id)) == [tried(1, 5), *pending((6,))]

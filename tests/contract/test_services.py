@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from contactsync.sync.operation import OutcomeDetail
 from contactsync.sync.report_table import report_text
 from tests.builders import request
 from tests.contract.conftest import Adapters
+from tests.fakes import FakeClock
 
 ONE, TWO, SUSPENDED = (member_account_id(number) for number in (1, 2, 3))
 
@@ -125,3 +127,36 @@ def test_secret(adapters: Adapters, services: Services) -> None:
         assert Services(settings).planner.fingerprint_key == b"a key"
         with pytest.raises(SettingsError, match="FINGERPRINT_SECRET"):
             _ = Services(replace(settings, fingerprint_secret="binary")).planner
+
+
+def test_deleted_run_again(adapters: Adapters, services: Services) -> None:
+    """A run that is planned again with its id keeps its expiry, and its tries, which count from 1 again, settle."""
+    name = "deleted and started again"
+    run(services, name)
+    operation, _ = services.account_sync.open(name)
+    for account_id in (ONE, TWO):
+        services.account_sync.sync(operation, account_id, 5)
+    tomorrow = FakeClock(datetime.now(UTC) + timedelta(days=1))
+    assert replace(services.planner, clock=tomorrow).plan(request(dag_run_id=name), map_limit=9) == (ONE, TWO)
+    again, _ = services.account_sync.open(name)
+    assert (again.timestamp, again.planned) == (operation.timestamp, tomorrow.time)
+    for account_id in (ONE, TWO):
+        for outcome in replace(services.account_sync, clock=tomorrow).sync(again, account_id, 1):
+            assert (outcome.attempts[-1].try_number, outcome.attempts[-1].started) == (1, tomorrow.time)
+    items = everything(adapters, services.settings.state_table)
+    assert len({item["expires_at"]["N"] for item in items if operation.sync_id in item["pk"]["S"]}) == 1
+    services.reporter.report(name, {ONE: "success", TWO: "success"}, planned=True).check()
+
+
+def test_throttled_calls_wait(adapters: Adapters, services: Services) -> None:
+    """Plan and accounts' tasks make a throttled call again, as often as the settings say."""
+    patient = Services(replace(services.settings, throttle_tries=3, throttle_wait=0))
+    faults, log = adapters.sandbox.conditions.faults, adapters.sandbox.call_log
+    for step in (patient.planner, patient.account_sync):
+        added = faults.add(FaultSettings(operation="GetContactInformation", error="TooManyRequestsException", count=2))
+        before = len(log.query(operation="GetContactInformation"))
+        try:
+            assert step.contacts.read(ContactType.PRIMARY, TWO) is not None
+        finally:
+            faults.remove(added.id)
+        assert len(log.query(operation="GetContactInformation")) == before + 3

@@ -258,3 +258,81 @@ def test_invalid_configuration_stops_the_run(world: "World") -> None:
     assert "contact_typs: unknown key; did you mean contact_types?" in log
     calls = world.call_log.query(service="account", since=start)
     assert [call.operation for call in calls] == ["PutAlternateContact"]
+
+
+def test_cleared_plan_recovers(world: "World") -> None:
+    """A run whose plan failed is red; when the cause is mended and the run cleared, it does its work and is green."""
+    world.control("PUT", "trusted-access", {"enabled": False})
+    start, contact = world.mark(), world.new_contact()
+    try:
+        run_id, state = world.change(contact)
+    finally:
+        world.control("PUT", "trusted-access", {"enabled": True})
+    assert state == "failed"
+    assert world.writes_since(start) == []
+    assert "aws organizations enable-aws-service-access" in world.api.log(DAG_ID, run_id, "plan")
+    world.api.clear(DAG_ID, run_id)
+    assert world.finish(run_id) == "success"
+    assert all(world.member_contact(account) == contact for account in world.targets)
+
+
+def test_cleared_run_with_a_failing_plan_is_red(world: "World") -> None:
+    """A finished run that is cleared, and whose plan then fails, does not report its earlier success again."""
+    run_id, state = world.change(world.new_contact())
+    assert state == "success"
+    world.control("PUT", "trusted-access", {"enabled": False})
+    try:
+        world.api.clear(DAG_ID, run_id)
+        assert world.finish(run_id) == "failed"
+    finally:
+        world.control("PUT", "trusted-access", {"enabled": True})
+
+
+FAULTS = {
+    "throttled": [
+        {"operation": "PutAlternateContact", "error": "TooManyRequestsException", "probability": 0.3, "seed": 1}
+    ],
+    "failing": [
+        {"operation": "PutAlternateContact", "error": "InternalServerException", "probability": 0.2, "seed": 2}
+    ],
+    "answers lost": [
+        {
+            "operation": "PutAlternateContact",
+            "error": "ConnectionDropped",
+            "stage": "after",
+            "probability": 0.2,
+            "seed": 3,
+        }
+    ],
+    "reads failing": [
+        {"operation": "GetAlternateContact", "error": "InternalServerException", "probability": 0.1, "seed": 4}
+    ],
+    "tables throttled": [
+        {"service": "dynamodb", "operation": "PutItem", "error": "ThrottlingException", "probability": 0.2, "seed": 5},
+        {"service": "dynamodb", "operation": "GetItem", "error": "ThrottlingException", "probability": 0.1, "seed": 6},
+    ],
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_account_ends_right(faults: "World", name: str) -> None:
+    """Whatever AWS does to the calls of a run, afterwards every target has the contact, and the run is green."""
+    world = faults
+    contact, before = world.new_contact(), world.run_ids()
+    world.put(contact)
+    for fault in FAULTS[name]:
+        world.control("POST", "faults", fault)
+    run_id = world.wait_for_new_run(before)
+    state = world.finish(run_id)
+    world.control("DELETE", "faults")
+    if state == "failed":  # three retries were not enough for some account: the operator clears it
+        world.api.clear(DAG_ID, run_id, only_failed=True)
+        state = world.finish(run_id)
+    assert state == "success"
+    assert all(world.member_contact(account) == contact for account in world.targets)
+    assert {outcome.detail for outcome in world.outcomes(run_id).values()} == {
+        OutcomeDetail.UPDATED,
+        OutcomeDetail.EXCLUDED,
+        OutcomeDetail.NOT_ACTIVE,
+    }

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from contactsync.contacts import AlternateContact, ContactType
+from contactsync.contacts import AlternateContact, Contact, ContactType
 from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
@@ -20,9 +20,10 @@ from contactsync.errors import (
     UnexpectedAwsError,
     WriteNotSeenError,
 )
+from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
 from tests.builders import RUN, World, account, alternate, configuration, contact_of, primary, request
-from tests.fakes import ContactCall, Fault
+from tests.fakes import ContactCall, FakeAccountContacts, FakeDesiredContacts, Fault
 
 SECURITY, PRIMARY, BILLING = ContactType.SECURITY, ContactType.PRIMARY, ContactType.BILLING
 ONE = account(1).account_id
@@ -359,3 +360,148 @@ def test_unexpected_account() -> None:
     world.state.outcomes.clear()
     world.sync(ONE)
     assert replace(stored(world), account_name="").detail is OutcomeDetail.UPDATED
+
+
+class BlindedContacts(FakeAccountContacts):
+    """Contacts whose reads fail from an accepted write on, a number of times."""
+
+    blinding: tuple[Exception, int | None] | None = None
+
+    def write(self, contact_type: ContactType, account_id: str, contact: Contact) -> None:
+        """Write, then let reads fail."""
+        super().write(contact_type, account_id, contact)
+        if self.blinding:
+            error, times = self.blinding
+            self.faults.append(Fault(error, "read", account_id, contact_type, times))
+
+
+def blinded(error: Exception, times: int | None) -> World:
+    """Return a planned world whose account cannot be read after a write."""
+    world = planned("security")
+    world.contacts = BlindedContacts(world.contacts.stored)
+    world.contacts.blinding = (error, times)
+    return world
+
+
+READ_ERRORS = [
+    AccessDeniedError("GetAlternateContact", "AccessDeniedException", ONE),
+    ThrottledError("GetAlternateContact", "TooManyRequestsException", ONE),
+    ServiceUnavailableError("GetAlternateContact", "InternalServerException", ONE),
+    UnexpectedAwsError("GetAlternateContact", "SomethingNewException", ONE),
+    RequestInvalidError("GetAlternateContact", "ValidationException", ONE),
+]
+
+
+@pytest.mark.parametrize("error", READ_ERRORS, ids=lambda error: type(error).__name__)
+def test_cannot_be_verified(error: AwsCallError) -> None:
+    """A write that was accepted but cannot be read back is a write not seen, whatever the read's error says."""
+    world = blinded(error, None)
+    raised = failed(world)
+    assert [type(part) for part in raised.errors] == [WriteNotSeenError]
+    assert raised.retryable
+    outcome = stored(world)
+    assert (outcome.status, outcome.detail, outcome.error_code) == (
+        OutcomeStatus.FAILED,
+        OutcomeDetail.ERROR,
+        "WriteNotSeen",
+    )
+    fields = ("EmailAddress", "Name", "PhoneNumber", "Title")
+    assert outcome.changed_fields == outcome.attempts[-1].written_fields == fields
+    assert methods(world) == ["read", "write", *["read"] * 4]
+
+
+@pytest.mark.parametrize("error", READ_ERRORS, ids=lambda error: type(error).__name__)
+def test_verified_by_next_try(error: AwsCallError) -> None:
+    """The try after it finds the contact, does not write again, and is credited with the update."""
+    world = blinded(error, 4)
+    failed(world, 1)
+    world.sync(ONE, 2)
+    assert [call.method for call in world.contacts.changes()] == ["write"]
+    outcome = stored(world)
+    assert (outcome.status, outcome.detail) == (OutcomeStatus.SUCCESS, OutcomeDetail.UPDATED)
+    assert outcome.changed_fields == ("EmailAddress", "Name", "PhoneNumber", "Title")
+
+
+@pytest.mark.parametrize("error", READ_ERRORS, ids=lambda error: type(error).__name__)
+def test_verified_after_errors(error: AwsCallError) -> None:
+    """A look that fails is followed by another one within the same try."""
+    world = blinded(error, 3)
+    world.sync(ONE)
+    assert stored(world).detail is OutcomeDetail.UPDATED
+    assert world.clock.slept == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("kind", [ServiceUnavailableError, UnexpectedAwsError])
+def test_arrived_without_answer(kind: type[AwsCallError]) -> None:
+    """A put that arrived although AWS answered with an error counts as this operation's update."""
+    world = planned("security")
+    world.contacts.stored[ONE, SECURITY] = alternate(Title="Other")
+    world.contacts.faults.append(Fault(kind("PutAlternateContact", "Some", ONE), "write", times=1, applied=True))
+    failed(world, 1)
+    assert stored(world).attempts[-1].written_fields == ("Title",)
+    world.sync(ONE, 2)
+    assert [call.method for call in world.contacts.changes()] == ["write"]
+    assert (stored(world).status, stored(world).detail) == (OutcomeStatus.SUCCESS, OutcomeDetail.UPDATED)
+    assert stored(world).changed_fields == ("Title",)
+
+
+@pytest.mark.parametrize("kind", [ThrottledError, AccessDeniedError, RequestInvalidError])
+def test_refused_wrote_nothing(kind: type[AwsCallError]) -> None:
+    """A put that AWS refused wrote nothing, and no later try is credited with it."""
+    world = planned("security")
+    world.contacts.faults.append(Fault(kind("PutAlternateContact", "Some", ONE), "write", times=1))
+    failed(world, 1)
+    assert stored(world).attempts[-1].written_fields == ()
+
+
+def test_deletion_without_answer() -> None:
+    """A delete that arrived without an answer is credited as `deleted`."""
+    world = World.of(1, contact_types=["security"], deletion={"policy": "propagate"})
+    del world.contacts.stored[None, SECURITY]
+    world.contacts.stored[ONE, SECURITY] = alternate()
+    world.plan()
+    lost = ServiceUnavailableError("DeleteAlternateContact", "ReadTimeoutError", ONE)
+    world.contacts.faults.append(Fault(lost, "delete", times=1, applied=True))
+    failed(world, 1)
+    world.sync(ONE, 2)
+    assert stored(world).detail is OutcomeDetail.DELETED
+
+
+class DeniedDesiredContacts(FakeDesiredContacts):
+    """Desired contacts that the task's role may not read."""
+
+    def latest(self, contact_type: ContactType) -> DesiredContact | None:
+        """Refuse."""
+        raise AccessDeniedError("GetItem", f"AccessDeniedException-{contact_type}")
+
+
+def test_own_table_denied() -> None:
+    """A table of ours that may not be read is a failure of the run, not a permission that the account refuses."""
+    world = planned("security")
+    denied = replace(world.account_sync, desired=DeniedDesiredContacts(world.state))
+    found, _ = denied.open(RUN)
+    with pytest.raises(AccountsFailedError) as caught:
+        denied.sync(found, ONE, 1)
+    assert not caught.value.retryable
+    assert (stored(world).status, stored(world).detail) == (OutcomeStatus.FAILED, OutcomeDetail.ERROR)
+    assert world.contacts.calls == []
+    world.sync(ONE, 2)
+    assert stored(world).detail is OutcomeDetail.UPDATED
+
+
+@pytest.mark.parametrize("method", ["read", "write"])
+@pytest.mark.parametrize("kind", [AccessDeniedError, RequestInvalidError, ThrottledError, ServiceUnavailableError])
+def test_about_no_account(kind: type[AwsCallError], method: str) -> None:
+    """An error that names no account, as of a role that cannot be assumed, is none of the account's details."""
+    world = planned("security")
+    world.contacts.faults.append(Fault(kind("AssumeRole", "AccessDenied"), method))
+    failed(world)
+    assert (stored(world).status, stored(world).detail) == (OutcomeStatus.FAILED, OutcomeDetail.ERROR)
+
+
+def test_configuration_denied() -> None:
+    """A configuration that may not be read is no account's refused permission either."""
+    world = planned("security")
+    world.configurations.latest_error = AccessDeniedError("Query", "AccessDeniedException")
+    failed(world)
+    assert (stored(world).status, stored(world).detail) == (OutcomeStatus.FAILED, OutcomeDetail.ERROR)

@@ -1,14 +1,17 @@
 """The plan of a run: its order, what it stores, and what it refuses before anything is stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from contactsync.accounts import AccountState
-from contactsync.contacts import ContactType
+from contactsync.contacts import Contact, ContactType
 from contactsync.errors import (
     AccessDeniedError,
+    AccountsFailedError,
     CallerMismatchError,
     ConfigurationInvalidError,
     ConfigurationMissingError,
@@ -16,10 +19,18 @@ from contactsync.errors import (
     RunRequestError,
     SourceContactInvalidError,
     SourceContactMissingError,
+    ThrottledError,
     TrustedAccessOffError,
 )
 from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import OperationStatus, OutcomeDetail, OutcomeStatus, sync_id_of
+from contactsync.sync.operation import (
+    AccountOutcome,
+    OperationStatus,
+    OutcomeDetail,
+    OutcomeStatus,
+    SyncOperation,
+    sync_id_of,
+)
 from tests.builders import (
     MANAGEMENT_ACCOUNT,
     RUN,
@@ -28,10 +39,11 @@ from tests.builders import (
     alternate,
     change_of,
     configuration,
+    contact_of,
     primary_values,
     request,
 )
-from tests.fakes import Fault
+from tests.fakes import START, FakeOperations, Fault
 from tests.recorded import MEMBER_ACCOUNT
 
 SECURITY, PRIMARY = ContactType.SECURITY, ContactType.PRIMARY
@@ -303,3 +315,215 @@ def test_repeated_with_fewer_types() -> None:
     world.configurations.store(configuration(contact_types=["security"]))
     world.plan()
     assert world.operation().contact_types == (SECURITY,)
+
+
+class WatchedOperations(FakeOperations):
+    """Operations that note the operation's status whenever its outcomes are written, and can fail then."""
+
+    seen: list[OperationStatus]
+    error: Exception | None = None
+
+    def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Note the status."""
+        super().store_outcomes(operation, outcomes)
+        self._note(operation)
+
+    def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Note the status, then fail if the test says so."""
+        super().remove_outcomes(operation, outcomes)
+        self._note(operation)
+        if self.error:
+            raise self.error
+
+    def _note(self, operation: SyncOperation) -> None:
+        stored = self.get(operation.sync_id)
+        self.seen = [*getattr(self, "seen", []), stored.status if stored else OperationStatus.FAILED]
+
+
+def test_pending_until_outcomes_are_stored() -> None:
+    """The operation is in progress only when all of its outcomes are there, also when it is planned again."""
+    world = World.of(2)
+    operations = WatchedOperations(world.state)
+    for _ in range(2):
+        replace(world.planner, operations=operations).plan(request(), map_limit=9)
+        assert world.operation().status is OperationStatus.IN_PROGRESS
+    assert set(operations.seen) == {OperationStatus.PENDING}
+
+
+def test_interrupted() -> None:
+    """A plan that ends before all outcomes are stored leaves an operation that is not in progress."""
+    world = World.of(2)
+    world.plan()
+    operations = WatchedOperations(world.state)
+    operations.error = ThrottledError("BatchWriteItem", "ThrottlingException")
+    with pytest.raises(ThrottledError):
+        replace(world.planner, operations=operations).plan(request(), map_limit=9)
+    assert world.operation().status is OperationStatus.PENDING
+
+
+def source(
+    stored: Contact | None, *, stale: int = 0, earlier: Contact | None = None, kind: ContactType = SECURITY
+) -> World:
+    """Return a world that propagates deletions, whose source still answers `earlier` so many times."""
+    world = World.of(1, contact_types=[kind], deletion={"policy": "propagate"})
+    world.contacts.stored[IDS[0], kind] = contact_of(kind, PhoneNumber="+999")
+    if stored is None:
+        del world.contacts.stored[None, kind]
+    else:
+        world.contacts.stored[None, kind] = stored
+    world.contacts._stale[None, kind] = (stale, earlier)
+    return world
+
+
+def reads(world: World) -> int:
+    """Return how many times the source was read."""
+    return len([call for call in world.contacts.calls if call.account_id is None])
+
+
+BY_HAND: dict[str, Any] = {}
+PUT = {"change": change_of("security")}
+DELETE = {"change": change_of("security", event_name="DeleteAlternateContact", action="delete")}
+
+
+@pytest.mark.parametrize("parts", [PUT, BY_HAND], ids=["put", "by hand"])
+@pytest.mark.parametrize("stale", [1, 2])
+def test_seems_absent(parts: dict[str, Any], stale: int) -> None:
+    """A source that only seems to be absent is read again, what then appears is used, and nothing is deleted."""
+    world = source(alternate(), stale=stale)
+    world.plan(request(**parts))
+    assert reads(world) == stale + 1
+    assert world.clock.slept == [1.0, 2.0][:stale]
+    assert not world.operation().plans[SECURITY].absent
+    assert world.state.desired[SECURITY].contact == alternate()
+    world.sync(IDS[0])
+    assert [call.method for call in world.contacts.changes()] == ["write"]
+    assert world.contacts.stored[IDS[0], SECURITY] == alternate()
+
+
+@pytest.mark.parametrize("stale", [1, 2])
+def test_seems_present(stale: int) -> None:
+    """A source that still seems to be there after a delete is read again, and then the deletion is planned."""
+    world = source(None, stale=stale, earlier=alternate())
+    world.plan(request(**DELETE))
+    assert reads(world) == stale + 1
+    assert world.operation().plans[SECURITY].absent
+    assert world.state.desired[SECURITY].contact is None
+
+
+def test_put_then_deleted() -> None:
+    """A source that stays absent after a put was deleted meanwhile: the last read counts."""
+    world = source(None)
+    world.plan(request(**PUT))
+    assert reads(world) == 3
+    assert world.clock.slept == [1.0, 2.0]
+    assert world.operation().plans[SECURITY].absent
+    assert world.state.desired[SECURITY].contact is None
+
+
+def test_deleted_then_put() -> None:
+    """A source that stays there after a delete was put again meanwhile: the last read counts, nothing is deleted."""
+    world = source(alternate(Name="Newer"))
+    world.plan(request(**DELETE))
+    assert reads(world) == 3
+    assert world.state.desired[SECURITY].contact == alternate(Name="Newer")
+    world.sync(IDS[0])
+    assert world.contacts.stored[IDS[0], SECURITY] == alternate(Name="Newer")
+
+
+def test_last_read_counts() -> None:
+    """Of several answers against expectation the last one is used, not the first."""
+    world = source(alternate(Name="Newer"), stale=2, earlier=alternate(Name="Older"))
+    world.plan(request(**DELETE))
+    assert world.state.desired[SECURITY].contact == alternate(Name="Newer")
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_absent_by_hand(dry_run: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """Without a recorded deletion an absent source is confirmed by as many reads as the settings allow."""
+    world = source(None)
+    world.plan(request(dry_run=dry_run))
+    assert reads(world) == 3
+    assert world.operation().plans[SECURITY].absent
+
+
+@pytest.mark.parametrize(
+    ("stored", "parts"), [(alternate(), PUT), (alternate(), BY_HAND), (None, DELETE)], ids=["put", "by hand", "delete"]
+)
+def test_as_expected(stored: Contact | None, parts: dict[str, Any]) -> None:
+    """A source that is as the run expects is read once, without waiting."""
+    world = source(stored)
+    world.plan(request(**parts))
+    assert reads(world) == 1
+    assert world.clock.slept == []
+
+
+def test_source_reads() -> None:
+    """The number of reads and the first wait are the deployment's settings."""
+    world = source(None)
+    replace(world.planner, source_reads=5, source_wait=0.25).plan(request(), map_limit=9)
+    assert reads(world) == 5
+    assert world.clock.slept == [0.25, 0.5, 1.0, 2.0]
+
+
+def test_primary_appears() -> None:
+    """A primary contact that only seems to be absent is no error."""
+    world = source(contact_of(PRIMARY), stale=2, kind=PRIMARY)
+    world.plan()
+    assert world.state.desired[PRIMARY].contact == contact_of(PRIMARY)
+
+
+def test_source_denied_is_not_read_again() -> None:
+    """Only answers are doubted: an error of the source goes out after one call."""
+    world = source(alternate())
+    world.contacts.faults.append(Fault(AccessDeniedError("GetAlternateContact", "AccessDeniedException")))
+    with pytest.raises(AccessDeniedError):
+        world.plan(request(**PUT))
+    assert reads(world) == 1
+
+
+def test_times_of_a_repeated_plan() -> None:
+    """A repeated plan keeps the operation's first time, from which it expires, and notes its own."""
+    world = World.of(1)
+    world.plan()
+    assert (world.operation().timestamp, world.operation().planned) == (START, START)
+    world.clock.sleep(3600)
+    world.plan()
+    assert (world.operation().timestamp, world.operation().planned) == (START, START + timedelta(hours=1))
+
+
+def test_deleted_run_again() -> None:
+    """A run that was deleted in Airflow and started again with its id counts tries from 1, and is settled anew."""
+    world = World.of(2, contact_types=["security"])
+    world.contacts.faults.append(
+        Fault(ThrottledError("PutAlternateContact", "TooManyRequestsException", IDS[0]), "write", IDS[0], times=3)
+    )
+    world.plan()
+    for number in (1, 2, 3):
+        world.clock.sleep(60)
+        with pytest.raises(AccountsFailedError):
+            world.sync(IDS[0], number)
+    world.sync(IDS[1])
+    world.contacts.stored[None, SECURITY] = alternate(Name="Newer")
+    world.clock.sleep(60)
+    world.plan()
+    for account_id in IDS[:2]:
+        world.sync(account_id, 1)
+        assert world.contacts.stored[account_id, SECURITY] == alternate(Name="Newer")
+        assert world.outcomes()[account_id, SECURITY].status is OutcomeStatus.SUCCESS
+        assert world.outcomes()[account_id, SECURITY].attempts[-1].started == world.clock.now()
+    world.reporter.report(RUN, dict.fromkeys(IDS[:2], "success"), planned=True).check()
+
+
+def test_deleted_run_again_after_denial() -> None:
+    """What AWS refused in a run that was deleted is tried again when the run is started again with its id."""
+    world = World.of(1, contact_types=["security"])
+    world.contacts.faults.append(
+        Fault(AccessDeniedError("GetAlternateContact", "AccessDeniedException", IDS[0]), "read", IDS[0], times=1)
+    )
+    world.plan()
+    with pytest.raises(AccountsFailedError):
+        world.sync(IDS[0], 1)
+    world.clock.sleep(60)
+    world.plan()
+    world.sync(IDS[0], 1)
+    assert world.contacts.stored[IDS[0], SECURITY] == alternate()

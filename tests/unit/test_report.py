@@ -1,5 +1,7 @@
 """The report: what is counted, who is blamed, and when the run turns red."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,11 +15,11 @@ from contactsync.errors import (
     OperationMissingError,
     ThrottledError,
 )
-from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
+from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
 from contactsync.sync.report import stored_report
 from contactsync.sync.report_table import report_text
-from tests.builders import RUN, World, account, configuration
-from tests.fakes import Fault
+from tests.builders import RUN, World, account, configuration, request
+from tests.fakes import FakeOperations, Fault
 
 SECURITY = ContactType.SECURITY
 IDS = tuple(account(number).account_id for number in (1, 2, 3))
@@ -219,3 +221,83 @@ def test_stored_report() -> None:
     report = world.reporter.report(RUN, states(a3="failed"), planned=True)
     again = stored_report(world.operation(), world.outcomes().values(), report.threshold)
     assert again == report
+
+
+class InterruptedOperations(FakeOperations):
+    """Operations whose plan ends after it has stored one outcome, as by a killed process."""
+
+    def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Store the first, then fail."""
+        super().store_outcomes(operation, list(outcomes)[:1])
+        raise THROTTLED
+
+
+def refused(world: World, *, planned: bool) -> None:
+    """Report, and check that the operation is failed, that nothing was settled and that nothing is shown."""
+    before, shown = world.outcomes(), list[AccountOutcome]()
+    world.clock.sleep(5)
+    with pytest.raises(OperationMissingError, match=RUN) as caught:
+        world.reporter.report(RUN, dict.fromkeys(IDS, "upstream_failed"), show=shown.append, planned=planned)
+    assert not caught.value.retryable
+    assert (world.operation().status, world.operation().finished) == (OperationStatus.FAILED, world.clock.now())
+    assert world.outcomes() == before
+    assert shown == []
+
+
+def test_plan_failed() -> None:
+    """A run whose plan failed, say when it was cleared, is failed whatever an earlier plan of it had stored."""
+    refused(ran(), planned=False)
+
+
+def test_plan_failed_before_any_task() -> None:
+    """Accounts of a failed plan stay pending: no task was to blame."""
+    world = World.of(3, contact_types=["security"])
+    world.plan()
+    refused(world, planned=False)
+    assert {outcome.status for outcome in world.outcomes().values()} == {OutcomeStatus.PENDING}
+
+
+def test_half_a_plan() -> None:
+    """A plan that ended between its operation and its outcomes is no plan, also if Airflow calls it a success."""
+    world = World.of(3, contact_types=["security"])
+    with pytest.raises(ThrottledError):
+        replace(world.planner, operations=InterruptedOperations(world.state)).plan(request(), map_limit=1024)
+    assert world.operation().status is OperationStatus.PENDING
+    assert len(world.outcomes()) == 1
+    refused(world, planned=True)
+
+
+def test_planned_again_after_failure() -> None:
+    """A plan that was cleared and succeeds makes the run's report a report again."""
+    world = World.of(3, contact_types=["security"])
+    world.plan()
+    refused(world, planned=False)
+    for account_id in world.plan():
+        world.sync(account_id)
+    report = world.reporter.report(RUN, states(), planned=True)
+    report.check()
+    assert world.operation().status is OperationStatus.COMPLETED
+
+
+class RacingOperations(FakeOperations):
+    """Operations of which a task settles one while the report reads them."""
+
+    world: World
+
+    def outcomes(self, sync_id: str) -> Iterator[AccountOutcome]:
+        """Return what was there before the task settled."""
+        found = list(super().outcomes(sync_id))
+        if any(outcome.status is OutcomeStatus.PENDING for outcome in found):
+            self.world.sync(IDS[1])
+        return iter(found)
+
+
+def test_settled_meanwhile() -> None:
+    """A task that settles its account while the report reads is counted, and fails neither report nor run."""
+    world = World.of(2, contact_types=["security"])
+    world.plan()
+    world.sync(IDS[0])
+    operations = RacingOperations(world.state)
+    operations.world = world
+    replace(world.reporter, operations=operations).report(RUN, {}, planned=True).check()
+    assert world.operation().status is OperationStatus.COMPLETED

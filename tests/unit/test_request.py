@@ -97,3 +97,32 @@ def test_types_not_configured() -> None:
     with pytest.raises(RunRequestError, match="billing"):
         request(contact_types=["billing"]).types_among((ContactType.SECURITY,))
     assert request(change=change_of("billing")).types_among((ContactType.SECURITY,)) == ()
+
+
+@pytest.mark.parametrize(
+    ("conf", "params"),
+    [
+        ({"accounts": [MEMBER_ACCOUNT]}, {"accounts": []}),
+        ({"dry_run": True}, {"dry_run": False}),
+        ({"contact_types": ["security"]}, {"contact_types": ["billing"]}),
+        ({"reason": "one"}, {"reason": "another"}),
+        ({"change": change_of("security")}, {}),
+    ],
+)
+def test_conf_and_params_differ(conf: dict[str, Any], params: dict[str, Any]) -> None:
+    """A conf that Airflow did not lay over the params is refused: the run would not do what it was asked to."""
+    with pytest.raises(RunRequestError) as caught:
+        parse_request(
+            conf,
+            {**DEFAULTS, **params},
+            dag_run_id=RUN,
+            triggered_by="airflow:admin",
+            management_account=MANAGEMENT_ACCOUNT,
+        )
+    assert list(caught.value.problems) == [f"{next(iter(conf))}: the run's conf and its params differ"]
+
+
+def test_conf_with_missing_param() -> None:
+    """A conf key for which there is no param at all is refused too."""
+    with pytest.raises(RunRequestError, match=r"dry_run: .* differ"):
+        parse_request({"dry_run": True}, {}, dag_run_id=RUN, triggered_by="a", management_account=MANAGEMENT_ACCOUNT)

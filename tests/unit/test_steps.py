@@ -1,13 +1,20 @@
 """What the DAG's tasks call, with Airflow's context as plain values."""
 
 import logging
+import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from contactsync.errors import AccountsFailedError, OperationFailedError, RunRequestError, ThrottledError
+from contactsync.errors import (
+    AccountsFailedError,
+    OperationFailedError,
+    OperationMissingError,
+    RunRequestError,
+    ThrottledError,
+)
 from contactsync.orchestration import steps
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
@@ -45,6 +52,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def context(conf: dict[str, Any] | None = None, try_number: int = 1, states: dict[str, str] | None = None) -> Any:
     """Return what Airflow gives a task."""
     params = {name: param.value for name, param in contact_sync_params().items()} | (conf or {})
+
+    def task_states(dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, dict[str, str]]:
+        """Answer as Airflow does: for the tasks that were asked for, mapped ones with their number."""
+        assert (dag_id, run_ids) == ("contact_sync", [RUN])
+        wanted = {name: state for name, state in (states or {}).items() if re.sub(r"_[0-9]+$", "", name) in task_ids}
+        return {RUN: wanted} if wanted else {}
+
     run = SimpleNamespace(run_id=RUN, conf=conf, triggering_user_name="admin", run_type=SimpleNamespace(value="manual"))
     ti = SimpleNamespace(
         try_number=try_number,
@@ -52,7 +66,7 @@ def context(conf: dict[str, Any] | None = None, try_number: int = 1, states: dic
         task=SimpleNamespace(retries=RETRIES_LIMIT),
         dag_id="contact_sync",
         xcom_pull=lambda task_ids: [ONE, TWO] if task_ids == "plan" else None,
-        get_task_states=lambda **_: {RUN: states or {}},
+        get_task_states=task_states,
     )
     return {"dag_run": run, "params": params, "ti": ti}
 
@@ -157,3 +171,31 @@ def test_label_unreadable(world: World, monkeypatch: pytest.MonkeyPatch) -> None
     services = SimpleNamespace(operations=SimpleNamespace(outcomes_of=unreadable), world=world)
     monkeypatch.setattr(steps, "_services", lambda: services)
     assert steps.account_label(ONE, RUN) == ONE
+
+
+@pytest.mark.parametrize("state", ["failed", "upstream_failed", "skipped", "running", None])
+def test_report_without_plan(world: World, state: str | None) -> None:
+    """Whatever Airflow says of the plan but success, or when it says nothing, fails the operation and the run."""
+    steps.plan(context())
+    for account_id in (ONE, TWO):
+        steps.sync_account(account_id, context())
+    said = {"plan": state, "sync_account_0": "success", "sync_account_1": "success"}
+    given = context(states={name: text for name, text in said.items() if text})
+    with pytest.raises(OperationMissingError, match="plan"):
+        steps.report(given, plan_task="plan", sync_task="sync_account")
+    assert world.operation().status == "failed"
+
+
+def test_report_in_parts(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The report is logged as one record for the numbers and one for each table."""
+    steps.plan(context())
+    for account_id in (ONE, TWO):
+        steps.sync_account(account_id, context())
+    with caplog.at_level(logging.INFO, logger=steps.log.name):
+        caplog.clear()
+        report(sync_account_0="success", sync_account_1="success")
+    headline, table = (record.getMessage() for record in caplog.records)
+    assert world.operation().sync_id in headline
+    assert ONE not in headline
+    assert ONE in table
+    assert TWO in table
