@@ -42,7 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what is marked `long` unless --long is given."""
+    """Put the end-to-end tests last, and deselect what is marked `long` unless --long is given.
+
+    They share one sandbox until the session ends, and a process runs one sandbox at a time.
+    """
+    items.sort(key=lambda item: "e2e" in item.path.parts)
     if config.getoption("--long"):
         return
     late = [item for item in items if item.get_closest_marker("long")]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as shells give it."""
 
-LOG_TAIL: Final = 3000
-"""How many characters of a log are shown when a run failed before it had a report."""
+LOG_TAIL: Final = 10
+"""How many lines of a log are shown when a run failed before it had a report."""
 
 
 def demo(
@@ -120,7 +120,9 @@ def _show_report(console: Console, system: "LocalSystem", run_id: str) -> None:
         report(run_id)
     except OperationMissingError as error:
         console.print(str(error), markup=False)
-        console.print(system.airflow.api.log(DAG_ID, run_id, "plan")[-LOG_TAIL:], markup=False)
+        lines = system.airflow.api.log(DAG_ID, run_id, "plan").splitlines()
+        causes = [line for line in lines if "Error: " in line or " ERROR " in line] or lines
+        console.print("\n".join(causes[-LOG_TAIL:]), markup=False, soft_wrap=True)
 
 
 def _free(port: int) -> int:
