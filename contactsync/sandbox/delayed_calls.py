@@ -78,7 +78,7 @@ class DelayedCalls:
         try:
             if not self._stopped:
                 call()
-        except Exception:
+        except Exception:  # the edge of a pool thread, which would swallow it without a word
             if not self._stopped:
                 logger.exception("A delayed call of the sandbox failed")
         finally:

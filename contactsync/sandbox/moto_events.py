@@ -38,7 +38,7 @@ _original_create = LambdaFunction.create_from_cloudformation_json.__func__
 def connect(sandbox: Connected) -> None:
     """Let moto call this sandbox."""
     _connected[:] = [sandbox]
-    EventPatternParser._validate_event_pattern = _validate  # noqa: SLF001
+    EventPatternParser._validate_event_pattern = _validate  # noqa: SLF001 - moto has no public way
     Rule.send_to_targets = _send_to_targets
     EventsBackend.put_events = _put_events
     LambdaFunction.invoke = _invoke

@@ -145,7 +145,7 @@ class Sandbox:
             self.loop.start(self.endpoint_url)
             if self.templates is not None:
                 self._deploy(self.templates)
-        except BaseException:
+        except BaseException:  # also Ctrl-C: what was started by then must not stay
             self._end()
             raise
 
