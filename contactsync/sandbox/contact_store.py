@@ -25,22 +25,28 @@ class ContactStore:
         initial: Callable[[str, ContactType], Mapping[str, str] | None],
         *,
         stale_seconds: float = 0.0,
+        stale_account: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start from the initial contacts; `stale_seconds` can be changed at any time."""
+        """Start from the initial contacts; `stale_seconds` and `stale_account` can be changed at any time."""
         self.stale_seconds = stale_seconds
+        self.stale_account = stale_account
         self._initial = initial
         self._clock = clock
         self._lock = threading.Lock()
         self._written: dict[tuple[str, ContactType], _Versions] = {}
 
     def read(self, account: str, contact_type: ContactType) -> Mapping[str, str] | None:
-        """Answer the contact as a read sees it: for `stale_seconds` after a write, the value from before that write."""
+        """Answer the contact as a read sees it: for `stale_seconds` after a write, the value from before that write.
+
+        With a `stale_account`, reads of that account only lag behind.
+        """
         with self._lock:
             versions = self._written.get((account, contact_type))
             if versions is None:
                 return self._initial(account, contact_type)
-            stale = self._clock() - versions.written < self.stale_seconds
+            lags = self.stale_account in (None, account)
+            stale = lags and self._clock() - versions.written < self.stale_seconds
             return versions.before if stale else versions.latest
 
     def latest(self, account: str, contact_type: ContactType) -> Mapping[str, str] | None:

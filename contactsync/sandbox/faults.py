@@ -1,8 +1,9 @@
 """Scripted trouble: errors, lost connections and slow answers for chosen operations and accounts."""
 
+import json
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,6 +23,9 @@ class FaultSettings(BaseModel):
     operation: str | None = Field(default=None, description="such as PutAlternateContact; every operation by default")
     account: str | None = Field(default=None, description="the account acted on; every account by default")
     caller: str | None = Field(default=None, description="the calling account; every account by default")
+    containing: str | None = Field(
+        default=None, min_length=1, description="text in the call's parameters, such as the key of a DynamoDB item"
+    )
     error: str | None = Field(default=None, description="error code, or ConnectionDropped; none for a delay only")
     message: str | None = None
     status: int | None = Field(default=None, ge=400, le=599, description="by default the one AWS has for the code")
@@ -54,7 +58,9 @@ class Fault:
         """Whether it has struck as often as it should."""
         return self.settings.count is not None and self.struck >= self.settings.count
 
-    def strikes(self, service: str, operation: str, account: str, caller: str) -> bool:
+    def strikes(
+        self, service: str, operation: str, account: str, caller: str, parameters: Mapping[str, object]
+    ) -> bool:
         """Tell whether this call is hit, and count it when it is."""
         settings = self.settings
         wanted = (
@@ -63,6 +69,7 @@ class Fault:
             and settings.operation in (None, ANY, operation)
             and settings.account in (None, ANY, account)
             and settings.caller in (None, ANY, caller)
+            and (settings.containing is None or settings.containing in json.dumps(parameters, default=str))
         )
         hit = wanted and self._chances.random() < settings.probability
         self.struck += hit
@@ -110,8 +117,11 @@ class Faults:
         with self._lock:
             self._faults.clear()
 
-    def strike(self, service: str, operation: str, account: str, caller: str) -> FaultSettings | None:
+    def strike(
+        self, service: str, operation: str, account: str, caller: str, parameters: Mapping[str, object] | None = None
+    ) -> FaultSettings | None:
         """Return the fault that hits this call, if one does."""
+        call = (service, operation, account, caller, parameters or {})
         with self._lock:
-            hit = next((fault for fault in self._faults if fault.strikes(service, operation, account, caller)), None)
+            hit = next((fault for fault in self._faults if fault.strikes(*call)), None)
         return hit.settings if hit else None

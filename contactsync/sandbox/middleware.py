@@ -111,7 +111,7 @@ class Middleware:
         if not self._conditions.quotas.take(call.service, call.operation, caller.account):
             return error_response(request, call.service, call.operation, _RATE_EXCEEDED, status=None)
         account = call.target_account or caller.account
-        fault = self._conditions.faults.strike(call.service, call.operation, account, caller.account)
+        fault = self._conditions.faults.strike(call.service, call.operation, account, caller.account, call.parameters)
         if fault is None:
             return self._carry_out(request, call, caller)
         if fault.stage == "after":

@@ -18,6 +18,7 @@ from moto.organizations.exceptions import (
     AccountNotFoundException,
     AWSOrganizationsNotInUseException,
     ConstraintViolationException,
+    DuplicateOrganizationalUnitException,
     InvalidInputException,
     OrganizationsClientError,
 )
@@ -150,6 +151,23 @@ class SandboxOrganizationsBackend(OrganizationsBackend):  # type: ignore[misc] #
             raise AccountNotFoundException
         return account
 
+    def list_parents(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - moto's signature
+        """Name the parent of an account or unit, or say with AWS's error for this call that there is no such child."""
+        child_id = kwargs["ChildId"]
+        if child_id not in self.accounts.by_id and all(child_id != unit.id for unit in self.ou):
+            raise OrganizationsClientError("ChildNotFoundException", "You specified a child that doesn't exist.")
+        parents: dict[str, Any] = super().list_parents(**kwargs)
+        return parents
+
+    def update_organizational_unit(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+        """Rename a unit; its name is to be unique among its siblings, where moto looks everywhere."""
+        unit = self.get_organizational_unit_by_id(kwargs["OrganizationalUnitId"])
+        if any(s.name == kwargs["Name"] and s.parent_id == unit.parent_id and s is not unit for s in self.ou):
+            raise DuplicateOrganizationalUnitException
+        unit.name = kwargs["Name"]
+        description: dict[str, Any] = unit.describe()
+        return description
+
     def _get_resource_for_tagging(self, resource_id: str) -> Any:  # noqa: ANN401 - of many classes
         return self.accounts.by_id.get(resource_id) or super()._get_resource_for_tagging(resource_id)
 
@@ -207,6 +225,20 @@ class SandboxOrganizationsResponse(OrganizationsResponse):  # type: ignore[misc]
         """List the accounts right under a root or unit."""
         return self._page("Accounts", self._children("ACCOUNT"))
 
+    def list_organizational_units_for_parent(self) -> str:
+        """List the units right under a root or unit."""
+        units = self._children("ORGANIZATIONAL_UNIT")
+        return self._page(
+            "OrganizationalUnits", units, lambda unit: {"Id": unit.id, "Arn": unit.arn, "Name": unit.name}
+        )
+
+    def list_tags_for_resource(self) -> str:
+        """List the tags of an account, a root, a unit or a policy."""
+        resource = self.organizations_backend._get_resource_for_tagging(self._get_param("ResourceId"))  # noqa: SLF001 - moto has no other way in
+        return self._page(
+            "Tags", list(resource.tags.items()), lambda tag: dict(zip(("Key", "Value"), tag, strict=True))
+        )
+
     def list_children(self) -> str:
         """List the accounts or the units right under a root or unit."""
         child_type = self._get_param("ChildType")
@@ -247,7 +279,8 @@ class SandboxOrganizationsResponse(OrganizationsResponse):  # type: ignore[misc]
             )
 
     def _page(self, key: str, items: Sequence[Any], describe: Any = lambda item: item.describe()) -> str:  # noqa: ANN401
-        listing = "/".join([self._get_action(), self._get_param("ParentId") or ""])
+        about = self._get_param("ParentId") or self._get_param("ResourceId") or ""
+        listing = f"{self._get_action()}/{about}"
         limit = self._get_param("MaxResults", _PAGE)
         if not isinstance(limit, int) or not 1 <= limit <= _PAGE:
             raise InvalidInputException("You provided a value for MaxResults that is not between 1 and 20.")

@@ -37,7 +37,8 @@ class OrganizationState:
         self._backend = backend
         self._numbers = _numbers(scenario.organization)
         self._overrides = {member.account_id: member for member in scenario.organization.members}
-        self.contacts = ContactStore(self._initial_contact, stale_seconds=scenario.stale_reads.seconds)
+        stale = scenario.stale_reads
+        self.contacts = ContactStore(self._initial_contact, stale_seconds=stale.seconds, stale_account=stale.account)
 
     @property
     def management_account(self) -> str:

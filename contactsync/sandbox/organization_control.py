@@ -7,7 +7,7 @@ from typing import Any, Protocol, get_args
 from contactsync.sandbox.control import Control, ControlError, Query, Reply
 from contactsync.sandbox.loop import Loop
 from contactsync.sandbox.organization import OrganizationState, UnknownAccountError
-from contactsync.sandbox.scenario import AccountState, Scenario
+from contactsync.sandbox.scenario import AccountState, Scenario, StaleReads
 from contactsync.sandbox.templates import Stack
 
 
@@ -34,6 +34,7 @@ def offer_organization(control: Control, sandbox: Running) -> None:
     control.route("GET", "/organization", routes.organization)
     control.route("PUT", "/accounts/{id}/state", routes.change_state)
     control.route("PUT", "/trusted-access", routes.change_trusted_access)
+    control.route("PUT", "/stale-reads", routes.change_stale_reads)
 
 
 class _OrganizationRoutes:
@@ -84,6 +85,11 @@ class _OrganizationRoutes:
             raise ControlError(400, 'The body is {"enabled": true} or {"enabled": false}.')
         self._sandbox.organization.trusted_access = enabled
         return 200, {"enabled": self._sandbox.organization.trusted_access}
+
+    def change_stale_reads(self, _: Mapping[str, str], __: Query, body: object) -> Reply:
+        wanted, contacts = StaleReads.model_validate(body), self._sandbox.organization.contacts
+        contacts.stale_seconds, contacts.stale_account = wanted.seconds, wanted.account
+        return 200, wanted.model_dump()
 
 
 def _summary(scenario: Scenario) -> dict[str, Any]:

@@ -161,6 +161,7 @@ class StaleReads(_Section):
     """How long reads of contacts answer the value from before the latest write."""
 
     seconds: float = Field(default=0.0, ge=0, le=86_400)
+    account: AccountId | None = Field(default=None, description="the only one whose reads lag; all do by default")
 
 
 class Scenario(_Section):

@@ -149,6 +149,20 @@ def test_reads_can_lag_behind_writes(clients: Clients, member: str) -> None:
     assert code_and_status(account.get_alternate_contact, **contact) == ABSENT
 
 
+def test_reads_of_one_account_can_lag(clients: Clients, member: str) -> None:
+    """With a `stale_account` only its reads are stale."""
+    account, contact = clients.account(), {"AccountId": member, "AlternateContactType": "BILLING"}
+    store = clients.organization.contacts
+    store.stale_seconds, store.stale_account = 600, clients.organization.management_account
+    try:
+        account.put_alternate_contact(**contact, **CONTACT)
+        assert account.get_alternate_contact(**contact)["AlternateContact"]["Name"] == CONTACT["Name"]
+        store.stale_account = member
+        assert account.get_alternate_contact(**contact)["AlternateContact"]["Name"] != CONTACT["Name"]
+    finally:
+        store.stale_seconds, store.stale_account = 0, None
+
+
 def test_concurrent_deletes_succeed_once(clients: Clients, member: str) -> None:
     """Of many deletes at the same time exactly one finds the contact."""
     account, contact = clients.account(), {"AccountId": member, "AlternateContactType": "SECURITY"}

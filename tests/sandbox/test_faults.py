@@ -47,6 +47,15 @@ def test_matching() -> None:
     assert faults.strike("sqs", "SendMessage", MEMBER, MEMBER) is not None
 
 
+def test_containing() -> None:
+    """A fault can be for calls whose parameters contain a text, such as the key of one item."""
+    faults = Faults([FaultSettings(service="dynamodb", containing=f"{MEMBER}#security", error="E")])
+    key = {"Key": {"sk": {"S": f"{MEMBER}#security"}}}
+    assert faults.strike("dynamodb", "GetItem", MANAGEMENT, MANAGEMENT, {"Key": {"sk": {"S": MEMBER}}}) is None
+    assert faults.strike("dynamodb", "GetItem", MANAGEMENT, MANAGEMENT) is None
+    assert faults.strike("dynamodb", "GetItem", MANAGEMENT, MANAGEMENT, key) is not None
+
+
 def test_count() -> None:
     """A fault with a count strikes so often, and then the next one in line does."""
     faults = Faults([FaultSettings(error="First", count=2), FaultSettings(error="Second", count=1)])

@@ -144,8 +144,9 @@ def test_units_can_be_walked(organizations: Any) -> None:
     """Units and their accounts are found from the root, as a person would look for them."""
     parent = organizations.list_roots()["Roots"][0]["Id"]
     for name in ("Workloads", "Development"):
-        units = organizations.list_organizational_units_for_parent(ParentId=parent)["OrganizationalUnits"]
-        parent = next(unit["Id"] for unit in units if unit["Name"] == name)
+        pages = organizations.get_paginator("list_organizational_units_for_parent").paginate(ParentId=parent)
+        units = {unit["Name"]: unit["Id"] for page in pages for unit in page["OrganizationalUnits"]}
+        parent = units[name]
     pages = organizations.get_paginator("list_accounts_for_parent").paginate(ParentId=parent)
     assert LAB in [account["Id"] for page in pages for account in page["Accounts"]]
     children = organizations.get_paginator("list_children").paginate(ParentId=parent, ChildType="ACCOUNT")
@@ -154,9 +155,61 @@ def test_units_can_be_walked(organizations: Any) -> None:
 
 def test_account_has_its_tags(organizations: Any) -> None:
     """Tags are those of the scenario, or those that a landing zone would set."""
-    assert organizations.list_tags_for_resource(ResourceId=LAB)["Tags"] == [{"Key": "team", "Value": "lab"}]
-    generated = organizations.list_tags_for_resource(ResourceId=PLAIN)["Tags"]
-    assert {tag["Key"] for tag in generated} == {"team", "environment", "cost-center"}
+    assert tags_of(organizations, LAB) == {"team": "lab"}
+    assert tags_of(organizations, PLAIN).keys() == {"team", "environment", "cost-center"}
+
+
+def tags_of(organizations: Any, resource: str) -> dict[str, str]:
+    """Read all tags with boto3's paginator."""
+    pages = organizations.get_paginator("list_tags_for_resource").paginate(ResourceId=resource)
+    return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+
+
+def test_other_listings_have_pages_too(organizations: Any) -> None:
+    """Units and tags come in pages as well, of which the first may be empty."""
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    single = {"PaginationConfig": {"PageSize": 1}}
+    units = list(organizations.get_paginator("list_organizational_units_for_parent").paginate(ParentId=root, **single))
+    assert units[0]["OrganizationalUnits"] == []
+    assert {len(page["OrganizationalUnits"]) for page in units[1:]} == {1}
+    assert len(units) > 2
+    assert organizations.list_tags_for_resource(ResourceId=PLAIN)["Tags"] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "code"),
+    [
+        ("describe_account", {"AccountId": "999900001111"}, "AccountNotFoundException"),
+        ("list_parents", {"ChildId": "999900001111"}, "ChildNotFoundException"),
+        ("list_tags_for_resource", {"ResourceId": "999900001111"}, "TargetNotFoundException"),
+        ("list_accounts_for_parent", {"ParentId": "ou-abcd-12345678"}, "ParentNotFoundException"),
+        ("list_organizational_units_for_parent", {"ParentId": "ou-abcd-12345678"}, "ParentNotFoundException"),
+        (
+            "describe_organizational_unit",
+            {"OrganizationalUnitId": "ou-abcd-12345678"},
+            "OrganizationalUnitNotFoundException",
+        ),
+    ],
+)
+def test_unknown_things_have_their_errors(organizations: Any, call: str, arguments: dict[str, str], code: str) -> None:
+    """What is not in the organization is answered with the code that AWS documents for the call."""
+    assert error_of(getattr(organizations, call), **arguments) == code
+
+
+def test_unit_is_renamed(organizations: Any) -> None:
+    """A unit takes a name that only a unit elsewhere has, and none of a sibling."""
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    made = [
+        organizations.create_organizational_unit(ParentId=root, Name=name)["OrganizationalUnit"]["Id"]
+        for name in ("Before", "Beside")
+    ]
+    organizations.update_organizational_unit(OrganizationalUnitId=made[0], Name="Development")
+    unit = organizations.describe_organizational_unit(OrganizationalUnitId=made[0])["OrganizationalUnit"]
+    assert unit["Name"] == "Development"
+    rename = {"OrganizationalUnitId": made[1], "Name": "Development"}
+    assert error_of(organizations.update_organizational_unit, **rename) == "DuplicateOrganizationalUnitException"
+    for unit_id in made:
+        organizations.delete_organizational_unit(OrganizationalUnitId=unit_id)
 
 
 def test_delegated_administrator_may_list_accounts(sandbox: Sandbox, organizations: Any) -> None:

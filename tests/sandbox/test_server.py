@@ -238,6 +238,10 @@ def test_organization_control(sandbox: Sandbox) -> None:
     with pytest.raises(account.exceptions.AccessDeniedException):
         account.get_contact_information(AccountId=member)
     control(sandbox, "PUT", "/trusted-access", {"enabled": True})
+    control(sandbox, "PUT", "/stale-reads", {"seconds": 600, "account": member})
+    contacts = sandbox.organization.contacts
+    assert (contacts.stale_seconds, contacts.stale_account) == (600, member)
+    control(sandbox, "PUT", "/stale-reads", {"seconds": 0})
     name = account.get_contact_information(AccountId=member)["ContactInformation"]["FullName"]
     assert name not in json.dumps(described)
 
@@ -256,6 +260,7 @@ def test_organization_control(sandbox: Sandbox) -> None:
         ("PUT", "/accounts/111122223333/state", {"state": "GONE"}, 400),
         ("PUT", "/accounts/111122223333/state", {"state": ["GONE"]}, 400),
         ("PUT", "/trusted-access", {"enabled": "yes"}, 400),
+        ("PUT", "/stale-reads", {"seconds": 1, "account": "1"}, 400),
         ("PUT", "/latency", {"default": -1}, 400),
         ("PUT", "/latency", None, 400),
     ],
