@@ -1,18 +1,22 @@
 """The configuration table: one item per version, the greatest version is the one in force."""
 
 import secrets
+from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, to_item
+from contactsync.aws.items import from_item, query, to_item, to_moment
 from contactsync.errors import ConfigurationConflictError, ConfigurationMissingError
-from contactsync.sync.config import Configuration, StoredConfiguration, parse_configuration
+from contactsync.sync.config import Configuration, StoredConfiguration
+from contactsync.sync.configuration_versions import StoredVersion
 from contactsync.sync.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_NOT_SETTINGS: Final = frozenset({"config_key", "version", "changed_at", "changed_by", "token"})
+NOT_SETTINGS: Final = frozenset({"config_key", "version", "changed_at", "changed_by", "reason", "token"})
+"""Attributes that stand beside the configuration's keys; no key may ever have such a name."""
 
 
 class DynamoDbConfigurations:
@@ -27,13 +31,32 @@ class DynamoDbConfigurations:
 
     def latest(self) -> StoredConfiguration:
         """Return the version in force, read consistently."""
-        return self._stored(self._latest_item())
+        return _configuration(self.newest())
+
+    def version(self, number: int) -> StoredConfiguration:
+        """Return one version, read consistently: the plan may have stored its number a moment ago."""
+        return _configuration(self.stored(number))
 
     def latest_version(self) -> int:
         """Return the number of the version in force, even of one that is invalid and is to be replaced."""
-        return int(self._latest_item()["version"])
+        return self.newest().number
 
-    def _latest_item(self) -> dict[str, Any]:
+    def newest(self) -> StoredVersion:
+        """Return the version in force as it is stored, valid or not."""
+        version = next(self.history(limit=1), None)
+        if version is None:
+            raise ConfigurationMissingError(table=self._table, config_key=self._config_key)
+        return version
+
+    def stored(self, number: int) -> StoredVersion:
+        """Return one version as it is stored, valid or not."""
+        item = self._read(number)
+        if not item:
+            raise ConfigurationMissingError(table=self._table, config_key=self._config_key, version=number)
+        return _version(item)
+
+    def history(self, *, limit: int | None = None) -> Iterator[StoredVersion]:
+        """Yield the newest versions first, read consistently and page by page; all of them without a limit."""
         items = query(
             self._client,
             TableName=self._table,
@@ -41,21 +64,13 @@ class DynamoDbConfigurations:
             ExpressionAttributeValues=to_item({":key": self._config_key}),
             ScanIndexForward=False,
             ConsistentRead=True,
-            PaginationConfig={"MaxItems": 1},
+            limit=limit,
         )
-        item = next(items, None)
-        if item is None:
-            raise ConfigurationMissingError(table=self._table, config_key=self._config_key)
-        return item
+        return map(_version, items)
 
-    def version(self, number: int) -> StoredConfiguration:
-        """Return one version, read consistently: the plan may have stored its number a moment ago."""
-        item = self._read(number)
-        if not item:
-            raise ConfigurationMissingError(table=self._table, config_key=self._config_key, version=number)
-        return self._stored(item)
-
-    def store(self, settings: Configuration, *, after_version: int, changed_by: str) -> StoredConfiguration:
+    def store(
+        self, settings: Configuration, *, after_version: int, changed_by: str, reason: str | None = None
+    ) -> StoredConfiguration:
         """Store the next version; raise ConfigurationConflictError when `after_version` is not the latest any more.
 
         0 stands for no version at all.
@@ -67,6 +82,7 @@ class DynamoDbConfigurations:
             "version": stored.version,
             "changed_at": self._clock.now(),
             "changed_by": changed_by,
+            "reason": reason,
             "token": secrets.token_hex(16),
         }
         with translated("TransactWriteItems"):
@@ -105,7 +121,23 @@ class DynamoDbConfigurations:
             )
         return from_item(answer.get("Item", {}))
 
-    def _stored(self, item: dict[str, Any]) -> StoredConfiguration:
-        version = item["version"]
-        settings = {k: v for k, v in item.items() if k not in _NOT_SETTINGS}
-        return StoredConfiguration(version=version, settings=parse_configuration(settings, version=version))
+
+def _configuration(version: StoredVersion) -> StoredConfiguration:
+    return StoredConfiguration(version=version.number, settings=version.settings)
+
+
+def _version(item: dict[str, Any]) -> StoredVersion:
+    return StoredVersion(
+        number=item["version"],
+        data={name: value for name, value in item.items() if name not in NOT_SETTINGS},
+        changed_at=_moment(item.get("changed_at")),
+        changed_by=item.get("changed_by"),
+        reason=item.get("reason"),
+    )
+
+
+def _moment(text: Any) -> datetime | None:  # noqa: ANN401 -- whatever somebody's hand put there
+    try:
+        return to_moment(text)
+    except (TypeError, ValueError):
+        return None

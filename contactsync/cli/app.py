@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from contactsync.cli import config, demo, reports, sandbox
+from contactsync.cli import config, demo, export, operations, reports, sandbox
 from contactsync.errors import ContactSyncError
 
 app = typer.Typer(
@@ -15,8 +15,11 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(config.app, name="config")
+app.add_typer(operations.app, name="operations")
+app.add_typer(operations.accounts_app, name="accounts")
 app.add_typer(sandbox.app, name="sandbox")
 app.command("report")(reports.report)
+app.command("export")(export.export)
 app.command("demo")(demo.demo)
 
 

@@ -122,6 +122,10 @@ def product_environment(sandbox: Sandbox) -> dict[str, str]:
         "CONTACTSYNC_STATE_TABLE": outputs["StateTableName"],
         "CONTACTSYNC_DESIRED_CONTACTS_TABLE": outputs["DesiredContactsTableName"],
         "CONTACTSYNC_FINGERPRINT_KEY": _FINGERPRINT_KEY,
+        # A lost answer is noticed, and a killed task's call waited out, sooner than across a network.
+        "CONTACTSYNC_CONNECT_TIMEOUT": "2",
+        "CONTACTSYNC_READ_TIMEOUT": "8",
+        "CONTACTSYNC_MARK_WAIT": "12",
     }
 
 

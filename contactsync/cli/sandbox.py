@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import requests
 import typer
-from rich.console import Console
-from rich.table import Column, Table
+
+from contactsync.cli.listing import show_table
 
 if TYPE_CHECKING:
     from contactsync.sandbox.scenario import Scenario
@@ -22,7 +22,6 @@ DEFAULT_PORT = 4599
 _TIMEOUT = 30
 _TEMPLATES = Path("infra")
 _CLIENT_ERROR = 400
-_FILE_WIDTH = 240  # of tables that do not go to a terminal
 
 app = typer.Typer(name="sandbox", no_args_is_help=True, help="Run and steer a simulated AWS organization.")
 faults_app = typer.Typer(name="faults", no_args_is_help=True, help="Script errors, lost connections and slow answers.")
@@ -301,13 +300,7 @@ def _show(content: object, columns: tuple[str, ...], rows: list[Any], *, as_json
     if as_json:
         typer.echo(json.dumps(content, indent=2))
         return
-    table = Table(*(Column(column.replace("_", " "), overflow="fold") for column in columns))
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    console = Console()
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
-    console.print(table)
+    show_table(columns, rows)
 
 
 def _event_row(event: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contactsync.aws.config_table import DynamoDbConfigurations
+from contactsync.aws.config_table import NOT_SETTINGS, DynamoDbConfigurations
 from contactsync.errors import (
     ConfigurationConflictError,
     ConfigurationInvalidError,
@@ -102,6 +102,61 @@ def test_keys_are_apart(adapters: Adapters) -> None:
     assert one.latest().settings == FULL
     with pytest.raises(ConfigurationMissingError):
         other.latest()
+
+
+def test_history(adapters: Adapters) -> None:
+    """The history has every version newest first, with when it was stored, by whom and why."""
+    port = stored(adapter(adapters), Configuration())
+    port.store(FULL, after_version=1, changed_by="arn:aws:iam::111122223333:user/wanda", reason="ticket 7")
+    newest, first = port.history()
+    assert (newest.number, newest.settings, newest.changed_by, newest.reason) == (
+        2,
+        FULL,
+        "arn:aws:iam::111122223333:user/wanda",
+        "ticket 7",
+    )
+    assert (first.number, first.settings, first.changed_by, first.reason) == (1, Configuration(), "tests", None)
+    assert first.changed_at <= newest.changed_at
+    assert list(port.history(limit=1)) == [newest] == [port.newest()] == [port.stored(2)]
+
+
+def test_history_pages(adapters: Adapters, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The history goes on over pages, and reads no more of them than it needs."""
+    port = stored(adapter(adapters), *[Configuration()] * 7)
+    monkeypatch.setattr("contactsync.aws.items.LARGEST_PAGE", 2)
+    calls = len(adapters.sandbox.call_log.query(operation="Query"))
+    assert [version.number for version in port.history(limit=5)] == [7, 6, 5, 4, 3]
+    assert len(adapters.sandbox.call_log.query(operation="Query")) == calls + 3
+
+
+def test_older_release(adapters: Adapters) -> None:
+    """A version that an older release stored, with fewer keys and no reason, loads with today's defaults."""
+    port = adapter(adapters)
+    item = {
+        "config_key": {"S": port._config_key},
+        "version": {"N": "1"},
+        "contact_types": {"L": [{"S": "security"}]},
+        "retry_config": {"M": {"max_attempts": {"N": "5"}}},
+        "changed_at": {"S": "2026-01-14T08:40:12.000000Z"},
+        "changed_by": {"S": "wanda"},
+        "token": {"S": "00"},
+    }
+    port._client.put_item(TableName=port._table, Item=item)
+    assert port.latest().settings == configuration(contact_types=["security"], retry_config={"max_attempts": 5})
+    (version,) = port.history()
+    assert (version.changed_by, version.reason) == ("wanda", None)
+
+
+def test_reserved_names() -> None:
+    """No key of the configuration has the name of an attribute that stands beside it."""
+    assert not NOT_SETTINGS & Configuration.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", sorted(NOT_SETTINGS))
+def test_reserved_names_are_no_keys(name: str) -> None:
+    """A configuration cannot smuggle in a value for such an attribute."""
+    with pytest.raises(ConfigurationInvalidError, match=name):
+        configuration(**{name: "x"})
 
 
 def versions(port: DynamoDbConfigurations) -> list[int]:

@@ -1,0 +1,120 @@
+"""What auditors and operators ask of the stored operations: each question is one query or one read, never a scan."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from contactsync.aws.error_codes import translated
+from contactsync.aws.items import from_item, query, to_item, to_text
+from contactsync.aws.operation_items import ALL_OPERATIONS, operation_from, outcome_from
+from contactsync.contacts import ContactType
+from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+RESOLUTION: Final = timedelta(microseconds=1)
+"""Of the stored times."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """From `since` on and before `until`; None means without a bound."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether no time lies in it."""
+        return self.since is not None and self.until is not None and self.since >= self.until
+
+
+ALWAYS: Final = Period()
+
+
+@dataclass(frozen=True)
+class PastOutcome:
+    """An account outcome together with the operation that it belongs to."""
+
+    sync_id: str
+    outcome: AccountOutcome
+
+
+@dataclass(frozen=True)
+class DesiredVersion:
+    """Which operation's contact the accounts are to carry; no value of that contact."""
+
+    contact_type: ContactType
+    generation: int
+    sync_id: str
+
+
+class DynamoDbOperationQueries:
+    """Listings from the indexes, which may lag behind the table by a moment, newest first."""
+
+    def __init__(self, client: "DynamoDBClient", *, state_table: str, desired_contacts_table: str) -> None:
+        """Take the tables' names."""
+        self._client = client
+        self._table = state_table
+        self._desired_table = desired_contacts_table
+
+    def recent(
+        self, *, limit: int | None = None, status: OperationStatus | None = None, period: Period = ALWAYS
+    ) -> Iterator[SyncOperation]:
+        """Yield operations page by page, of all or of one status; `timestamp` tells whether one is in the period."""
+        index, key, value = (
+            ("operations_by_status", "operation_status", str(status))
+            if status
+            else ("operations_by_time", "operations", ALL_OPERATIONS)
+        )
+        return map(operation_from, self._newest(index, key, value, "operation_time", period, limit))
+
+    def account_history(
+        self, account_id: str, *, limit: int | None = None, period: Period = ALWAYS
+    ) -> Iterator[PastOutcome]:
+        """Yield the settled outcomes of one account page by page, of all operations and contact types."""
+        items = self._newest("outcomes_by_account", "account_id", account_id, "outcome_time", period, limit)
+        return (PastOutcome(item["sync_id"], outcome_from(item)) for item in items)
+
+    def desired(self, contact_type: ContactType) -> DesiredVersion | None:
+        """Return the latest desired contact's generation and operation, read consistently; its values stay there."""
+        with translated("GetItem"):
+            answer = self._client.get_item(
+                TableName=self._desired_table,
+                Key=to_item({"contact_type": contact_type}),
+                ProjectionExpression="generation, sync_id",
+                ConsistentRead=True,
+            )
+        item = from_item(answer.get("Item", {}))
+        return DesiredVersion(contact_type, item["generation"], item["sync_id"]) if item else None
+
+    def _newest(
+        self, index: str, key: str, value: str, time_key: str, period: Period, limit: int | None
+    ) -> Iterator[dict[str, Any]]:
+        if period.empty:
+            return iter(())
+        during, values = _during(time_key, period)
+        return query(
+            self._client,
+            TableName=self._table,
+            IndexName=index,
+            KeyConditionExpression=f"{key} = :value{during}",
+            ExpressionAttributeValues=to_item({":value": value, **values}),
+            ScanIndexForward=False,
+            limit=limit,
+        )
+
+
+def _during(time_key: str, period: Period) -> tuple[str, dict[str, str]]:
+    """Return a key condition, of which DynamoDB takes one per key, and its values."""
+    since, until = period.since, period.until
+    values = {":since": since and to_text(since), ":until": until and to_text(until - RESOLUTION)}
+    conditions = {
+        (True, True): f" AND {time_key} BETWEEN :since AND :until",
+        (True, False): f" AND {time_key} >= :since",
+        (False, True): f" AND {time_key} <= :until",
+        (False, False): "",
+    }
+    return conditions[since is not None, until is not None], {name: text for name, text in values.items() if text}

@@ -1,0 +1,81 @@
+"""Versions of the configuration: who changed what, how two of them differ, and how one is changed field by field."""
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+from contactsync.errors import ConfigurationInvalidError
+from contactsync.sync.config import Configuration, parse_configuration
+
+
+class Missing(Enum):
+    """What stands where a version has no such field."""
+
+    MISSING = "(missing)"
+
+
+MISSING: Final = Missing.MISSING
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """A version as it is stored: it may come from an older release, or be invalid through somebody's hand."""
+
+    number: int
+    data: Mapping[str, Any] = field(repr=False)
+    changed_at: datetime | None
+    changed_by: str | None
+    reason: str | None
+
+    @property
+    def settings(self) -> Configuration:
+        """The validated settings; raises ConfigurationInvalidError with every problem."""
+        return parse_configuration(self.data, version=self.number)
+
+    @property
+    def effective(self) -> Mapping[str, Any]:
+        """The settings as plain data, defaults included; those of an invalid version as they are stored."""
+        try:
+            return self.settings.model_dump(mode="json")
+        except ConfigurationInvalidError:
+            return self.data
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field that two versions have with different values."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[Difference]:
+    """Yield the fields that differ, each under its dotted path, in the order of the schema."""
+    for key in [*before, *(key for key in after if key not in before)]:
+        one, other, path = before.get(key, MISSING), after.get(key, MISSING), f"{prefix}{key}"
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from differences(one, other, f"{path}.")
+        elif one != other or isinstance(one, bool) is not isinstance(other, bool):
+            yield Difference(path, one, other)
+
+
+def changed(data: Mapping[str, Any], assignments: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the data with values set at dotted paths; whether that is valid is for `parse_configuration` to tell.
+
+    Raises ConfigurationInvalidError for a path that leads through something that holds no keys.
+    """
+    result = copy.deepcopy(dict(data))
+    for path, value in assignments:
+        *sections, key = path.split(".")
+        place = result
+        for depth, section in enumerate(sections, start=1):
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                where = ".".join(sections[:depth])
+                raise ConfigurationInvalidError(problems=[f"{where}: holds no keys; set it as a whole"])
+        place[key] = value
+    return result

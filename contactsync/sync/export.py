@@ -1,0 +1,177 @@
+"""Sync operations for auditors: JSON after the State Schema of source document 000, and CSV with a row per outcome.
+
+Both are streamed. `outcomes` gives an operation's outcomes anew at each call, so that none of them has to be kept.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from contactsync.contacts import ContactType
+from contactsync.sync.operation import AccountOutcome, SyncOperation, TypePlan
+from contactsync.sync.rows import csv_lines, json_text
+
+OutcomesOf = Callable[[str], Iterable[AccountOutcome]]
+"""From a sync id to the outcomes of that operation."""
+
+CSV_COLUMNS: Final = (
+    "sync_id",
+    "operation_timestamp",
+    "initiating_user",
+    "source_account",
+    "contact_type",
+    "operation_status",
+    "dag_run_id",
+    "config_version",
+    "dry_run",
+    "reason",
+    "decision",
+    "halt",
+    "account_id",
+    "account_name",
+    "status",
+    "detail",
+    "timestamp",
+    "generation",
+    "changed_fields",
+    "error_code",
+    "error",
+    "retry_count",
+    "first_attempt",
+    "paused_since",
+)
+
+
+def operations_json(operations: Iterable[SyncOperation], outcomes: OutcomesOf) -> Iterator[str]:
+    """Yield the parts of a JSON array with one object per operation and contact type, a line per account.
+
+    An operation that was about no contact type gives one object, whose `contact_type` is null.
+    """
+    yield "["
+    separator = "\n"
+    for operation in operations:
+        for part in _objects(operation, outcomes):
+            yield separator
+            yield from part
+            separator = ",\n"
+    yield "\n]\n"
+
+
+def operations_csv(operations: Iterable[SyncOperation], outcomes: OutcomesOf) -> Iterator[str]:
+    """Yield CSV lines: a header, then every outcome beside what matters of its operation."""
+    rows = (_row(operation, outcome) for operation in operations for outcome in outcomes(operation.sync_id))
+    return csv_lines(CSV_COLUMNS, rows)
+
+
+def _objects(operation: SyncOperation, outcomes: OutcomesOf) -> Iterator[Iterator[str]]:
+    summaries: defaultdict[ContactType, _Summary] = defaultdict(_Summary)
+    for outcome in outcomes(operation.sync_id):
+        summaries[outcome.contact_type].count(outcome)
+    # A plan that is repeated may drop a contact type of which some accounts are settled already.
+    contact_types = [t for t in ContactType if t in operation.plans or t in summaries]
+    for contact_type in contact_types or (None,):
+        yield _object(operation, contact_type, summaries[contact_type] if contact_type else _Summary(), outcomes)
+
+
+def _object(
+    operation: SyncOperation, contact_type: ContactType | None, summary: "_Summary", outcomes: OutcomesOf
+) -> Iterator[str]:
+    def of_type() -> Iterator[AccountOutcome]:
+        return (outcome for outcome in outcomes(operation.sync_id) if outcome.contact_type is contact_type)
+
+    plan = operation.plans.get(contact_type) if contact_type else None
+    facts = {**operation_facts(operation), "contact_type": contact_type, **(plan_facts(plan) if plan else {})}
+    yield f"{json_text({**facts, **summary.facts()})[:-1]},\n"
+    yield '"target_accounts": ['
+    yield from _joined(json_text(outcome.account_id) for outcome in of_type())
+    yield '],\n"results": {'
+    yield from _joined(f"\n{json_text(outcome.account_id)}: {json_text(result_of(outcome))}" for outcome in of_type())
+    yield "}}"
+
+
+@dataclass
+class _Summary:
+    """What a first pass over the outcomes finds out; its size does not grow with their number."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    fields: set[str] = field(default_factory=set)
+
+    def count(self, outcome: AccountOutcome) -> None:
+        self.counts[outcome.status] += 1
+        self.fields.update(outcome.changed_fields)
+
+    def facts(self) -> dict[str, Any]:
+        return {"changed_fields": sorted(self.fields), "counts": dict(self.counts)}
+
+
+def operation_facts(operation: SyncOperation) -> dict[str, Any]:
+    """Return what holds for all contact types of an operation: document 000's keys, then ours."""
+    return {
+        "sync_id": operation.sync_id,
+        "timestamp": operation.timestamp,
+        "initiating_user": operation.initiating_user,
+        "source_account": operation.source_account,
+        "status": operation.status,
+        "dag_run_id": operation.dag_run_id,
+        "event_id": operation.event_id,
+        "reason": operation.reason,
+        "dry_run": operation.dry_run,
+        "config_version": operation.config_version,
+        "planned": operation.planned,
+        "finished": operation.finished,
+        "note": operation.note,
+        "halt": vars(operation.halt) if operation.halt else None,
+        "follow_up": operation.follow_up,
+        "followed_by": operation.followed_by,
+    }
+
+
+def plan_facts(plan: TypePlan) -> dict[str, Any]:
+    """Return what was intended for one contact type; the fingerprints stay out."""
+    return {
+        "generation": plan.generation,
+        "absent": plan.absent,
+        "approved": plan.approved,
+        "needs_approval": plan.needs_approval,
+        "decision": vars(plan.decision) if plan.decision else None,
+    }
+
+
+def result_of(outcome: AccountOutcome) -> dict[str, Any]:
+    """Return an outcome as an entry of `results`: document 000's keys, then ours."""
+    return {
+        "status": outcome.status,
+        "timestamp": outcome.timestamp,
+        "error": outcome.error_message or outcome.error_code,
+        "retry_count": outcome.retry_count,
+        "error_code": outcome.error_code,
+        "account_name": outcome.account_name,
+        "detail": outcome.detail,
+        "changed_fields": outcome.changed_fields,
+        "generation": outcome.generation,
+        "paused_since": outcome.paused_since,
+        "attempts": [vars(attempt) for attempt in outcome.attempts],
+    }
+
+
+def _row(operation: SyncOperation, outcome: AccountOutcome) -> dict[str, Any]:
+    plan = operation.plans.get(outcome.contact_type)
+    return {
+        **operation_facts(operation),
+        **result_of(outcome),
+        "operation_timestamp": operation.timestamp,
+        "operation_status": operation.status,
+        "contact_type": outcome.contact_type,
+        "decision": plan.decision.verdict if plan and plan.decision else None,
+        "halt": operation.halt.code if operation.halt else None,
+        "account_id": outcome.account_id,
+        "first_attempt": outcome.attempts[0].started if outcome.attempts else None,
+    }
+
+
+def _joined(parts: Iterable[str]) -> Iterator[str]:
+    separator = ""
+    for part in parts:
+        yield separator + part
+        separator = ", "
