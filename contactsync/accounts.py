@@ -1,8 +1,9 @@
-"""Accounts of an organization, and which of them a run may touch."""
+"""Accounts of an organization, and what a scope may ask of one: its state, its organizational units, its tags."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class AccountState(StrEnum):
@@ -31,25 +32,33 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Scope:
-    """The accounts that a run concerns, in the order of the organization's listing.
+class OrganizationalUnit:
+    """An organizational unit, or the root; its name is unique among its siblings only."""
 
-    `targets` may be touched; `excluded` and `not_active` are only reported. The management account is in none of them.
-    """
-
-    targets: tuple[Account, ...] = field(default=())
-    excluded: tuple[Account, ...] = field(default=())
-    not_active: tuple[Account, ...] = field(default=())
+    unit_id: str
+    name: str
 
 
-def select(
-    accounts: Iterable[Account], *, management_account: str, excluded: Collection[str], wanted: Collection[str]
-) -> Scope:
-    """Sort the organization's accounts; an empty `wanted` means all. Excluded wins over every other property."""
-    concerned = [a for a in accounts if a.account_id != management_account and (not wanted or a.account_id in wanted)]
-    allowed = [a for a in concerned if a.account_id not in excluded]
-    return Scope(
-        targets=tuple(a for a in allowed if a.state is AccountState.ACTIVE),
-        excluded=tuple(a for a in concerned if a.account_id in excluded),
-        not_active=tuple(a for a in allowed if a.state is not AccountState.ACTIVE),
-    )
+UnitPath = tuple[OrganizationalUnit, ...]
+"""A unit with everything above it, the root first."""
+
+
+def path_of(units: UnitPath) -> str:
+    """Return the names below the root, joined by slashes; empty for the root itself."""
+    return "/".join(unit.name for unit in units[1:])
+
+
+@lru_cache(maxsize=4096)  # a plan asks the same of every account in a unit, rule by rule
+def unit_names(units: UnitPath) -> frozenset[str]:
+    """Return every name by which a rule may mean one of these units: ids, and paths below the root."""
+    ids = {unit.unit_id for unit in units}
+    paths = {path_of(units[:depth]) for depth in range(2, len(units) + 1)}
+    return frozenset(ids | paths)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where an account is and how it is tagged, as far as that is known; None stands for not asked yet."""
+
+    units: UnitPath | None = None
+    tags: Mapping[str, str] | None = None

@@ -141,6 +141,23 @@ class RunRequestError(ContactSyncError):
 
 
 @dataclass(eq=False)
+class ScopeEmptyError(ContactSyncError):
+    """Say that a run which somebody started concerns no account at all."""
+
+    contact_types: Sequence[str]
+    version: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"No member account is in the scope of this run ({', '.join(self.contact_types)}). Compare its `accounts` "
+            f"and `organizational_units` with `scope` of the configuration (version {self.version}); docs/scope.md "
+            "tells how they work together. Nothing was written."
+        )
+
+
+@dataclass(eq=False)
 class CallerMismatchError(ContactSyncError):
     """Say that the credentials belong to another account than the management account."""
 
@@ -226,6 +243,8 @@ class AwsCallError(ContactSyncError):
     operation: str
     aws_code: str
     account_id: str | None = None
+    answered: bool = True
+    """Whether the call is over; one that was sent and not answered may still be carried out."""
 
     hint: ClassVar[str] = "See docs/operations.md."
 
@@ -247,6 +266,16 @@ class AccessDeniedError(AwsCallError):
     hint = (
         "Check the role's policy, service control policies that apply to the account, and that trusted access for "
         "account.amazonaws.com is on; then clear this task."
+    )
+
+
+class CredentialsMissingError(AccessDeniedError):
+    """There are no AWS credentials to sign the call with, so it was not made."""
+
+    hint = (
+        "No AWS credentials were found, or they cannot be used. Sign in (`aws sso login`, set AWS_PROFILE), or set "
+        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; on MWAA check the environment's execution "
+        "role. `aws sts get-caller-identity` must answer."
     )
 
 
@@ -282,6 +311,22 @@ class ResourceMissingError(AwsCallError):
     """AWS does not have the table or the secret that the settings name."""
 
     hint = "It does not exist: check the CONTACTSYNC_* settings, the region and the stacks of infra/."
+
+
+class NotInOrganizationError(AwsCallError):
+    """AWS Organizations does not know the account or organizational unit: it left, or was removed, meanwhile."""
+
+    transient = True
+    hint = "It is not in the organization, or was moved or removed while it was looked at; the task looks again."
+
+
+class OrganizationMissingError(AwsCallError):
+    """The caller's account is not in any organization."""
+
+    hint = (
+        "The account of the credentials belongs to no organization: check CONTACTSYNC_MANAGEMENT_ACCOUNT_ID and the "
+        "role that is assumed."
+    )
 
 
 class UnexpectedAwsError(AwsCallError):
@@ -336,6 +381,31 @@ class OperationMissingError(ContactSyncError):
         )
 
 
+class OperationUnknownError(OperationMissingError):
+    """Say that neither a run nor a sync operation has the name that somebody asked for."""
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"No sync operation belongs to {self.dag_run_id}: its task `plan` has not run, or the operation expired. "
+            "`contactsync operations list` shows those that are there."
+        )
+
+
+@dataclass(eq=False)
+class FileNotWrittenError(ContactSyncError):
+    """Say that a file cannot be written, and why the system says so."""
+
+    path: str
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"{self.path} was not written: {self.reason}."
+
+
 @dataclass(eq=False)
 class StateConflictError(ContactSyncError):
     """Say that others kept changing an item between reading and writing it."""
@@ -380,6 +450,80 @@ class OperationFailedError(ContactSyncError):
             f"{self.failed} of {self.total} account outcomes failed (the threshold is {self.threshold}). The table "
             "above names each with its error; mend the cause, then clear the run with only failed tasks selected."
         )
+
+
+@dataclass(eq=False)
+class PausedError(ContactSyncError):
+    """Say that a task waits, outside of its worker, for its turn; no try is used up."""
+
+    cause: str
+    """What it waits for: an AWS code, or `Backlog` when the limiter's queue is too long."""
+    resume_in: float
+    """Seconds."""
+
+    transient = True
+
+    @property
+    def code(self) -> str:
+        """What it waits for."""
+        return self.cause
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"Calls pause ({self.cause}); the task goes on by itself in about {self.resume_in:.0f} s."
+
+
+@dataclass(eq=False)
+class HaltedError(ContactSyncError):
+    """Say that the whole operation stopped for a cause that concerns every account."""
+
+    cause: str
+    sentence: str
+
+    @property
+    def code(self) -> str:
+        """The cause's code."""
+        return self.cause
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"The operation is halted: {self.sentence} Then clear the run with only failed tasks selected."
+
+
+@dataclass(eq=False)
+class OutageError(ContactSyncError):
+    """Say that a call has failed for everyone for longer than calls may pause."""
+
+    operation: str
+    cause: str
+    seconds: float
+
+    @property
+    def code(self) -> str:
+        """AWS's own error code."""
+        return self.cause
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"{self.operation} has been failing ({self.cause}) for more than {self.seconds:.0f} s, the configuration's "
+            "breaker.max_pause. See the AWS Health Dashboard and wait for the service."
+        )
+
+
+@dataclass(eq=False)
+class HousekeepingError(ContactSyncError):
+    """Name the operations that could not be closed, each with its problem; the next pass tries them again."""
+
+    problems: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"{len(self.problems)} sync operations could not be closed: {'; '.join(self.problems)}"
 
 
 @dataclass(eq=False)

@@ -9,15 +9,25 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from contactsync.aws.account_contacts import AccountManagementContacts
+from contactsync.aws.breaker_table import DynamoDbBreakers
+from contactsync.aws.caller import AwsCaller
 from contactsync.aws.clients import Clients
 from contactsync.aws.config_table import DynamoDbConfigurations
 from contactsync.aws.desired_contacts_table import DynamoDbDesiredContacts
+from contactsync.aws.limiter_table import DynamoDbPacer
+from contactsync.aws.operation_queries import DynamoDbOperationQueries
 from contactsync.aws.organization import AwsOrganization
+from contactsync.aws.records_table import DynamoDbRecords
 from contactsync.aws.secret import secret_string
 from contactsync.aws.state_table import DynamoDbOperations
 from contactsync.settings import Settings, read_settings
+from contactsync.sync.access import AccessCheck
 from contactsync.sync.apply import AccountSync
-from contactsync.sync.patience import PatientContacts
+from contactsync.sync.approval import Approvals
+from contactsync.sync.converge import Converger
+from contactsync.sync.exclusions import Exclusions
+from contactsync.sync.gate import Gatekeeper
+from contactsync.sync.housekeeping import Housekeeper
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
 
@@ -36,6 +46,10 @@ class SystemClock:
         """Wait."""
         time.sleep(seconds)
 
+    def monotonic(self) -> float:
+        """Return the seconds of a clock that nobody sets."""
+        return time.monotonic()
+
 
 @dataclass(frozen=True)
 class Services:
@@ -52,10 +66,12 @@ class Services:
     def planner(self) -> Planner:
         """The step `plan`."""
         return Planner(
-            organization=AwsOrganization(self._clients.management("organizations"), self._clients.management("sts")),
+            organization=self.organization,
             contacts=self._contacts,
             configurations=self.configurations,
             operations=self.operations,
+            access=self.access_check,
+            gatekeeper=self.gatekeeper,
             clock=self.clock,
             management_account=self.settings.management_account,
             fingerprint_key=self._fingerprint_key,
@@ -68,11 +84,27 @@ class Services:
         """The step `sync_account`."""
         return AccountSync(
             contacts=self._contacts,
+            converger=self._converger,
             configurations=self.configurations,
-            desired=DynamoDbDesiredContacts(self._dynamodb, self.settings.desired_contacts_table),
             operations=self.operations,
+            organization=self.organization,
+            exclusions=self.exclusions,
+            access=self.access_check,
+            gatekeeper=self.gatekeeper,
             clock=self.clock,
             fingerprint_key=self._fingerprint_key,
+        )
+
+    @cached_property
+    def _converger(self) -> Converger:
+        return Converger(
+            contacts=self._contacts,
+            desired=self.desired_contacts,
+            records=self.records,
+            clock=self.clock,
+            fingerprint_key=self._fingerprint_key,
+            mark_wait=self.settings.mark_wait,
+            looks=self.settings.conflict_tries,
             verify_reads=self.settings.verify_reads,
             verify_wait=self.settings.verify_wait,
         )
@@ -80,7 +112,94 @@ class Services:
     @cached_property
     def reporter(self) -> Reporter:
         """The step `report`."""
-        return Reporter(configurations=self.configurations, operations=self.operations, clock=self.clock)
+        return Reporter(
+            contacts=self._contacts,
+            configurations=self.configurations,
+            desired=self.desired_contacts,
+            operations=self.operations,
+            records=self.records,
+            gatekeeper=self.gatekeeper,
+            clock=self.clock,
+            fingerprint_key=self._fingerprint_key,
+            follow_ups=self.settings.follow_ups,
+        )
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """The step `approve_deletions`."""
+        return Approvals(
+            contacts=self._contacts,
+            configurations=self.configurations,
+            operations=self.operations,
+            gatekeeper=self.gatekeeper,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def housekeeper(self) -> Housekeeper:
+        """The step `close_abandoned` of housekeeping."""
+        return Housekeeper(
+            configurations=self.configurations,
+            operations=self.operations,
+            reporter=self.reporter,
+            clock=self.clock,
+            abandoned_after=self.settings.abandoned_after,
+        )
+
+    @cached_property
+    def organization(self) -> AwsOrganization:
+        """The organization as its management account sees it."""
+        return AwsOrganization(self._clients.management("organizations"), self._clients.management("sts"))
+
+    @cached_property
+    def desired_contacts(self) -> DynamoDbDesiredContacts:
+        """The desired contacts: the only adapter that hands out stored contact values."""
+        return DynamoDbDesiredContacts(self._dynamodb, self.settings.desired_contacts_table)
+
+    @cached_property
+    def records(self) -> DynamoDbRecords:
+        """The account records."""
+        return DynamoDbRecords(
+            self._dynamodb, self.settings.state_table, conflict_tries=self.settings.conflict_tries, clock=self.clock
+        )
+
+    @cached_property
+    def exclusions(self) -> Exclusions:
+        """What is asked immediately before every write."""
+        return Exclusions(configurations=self.configurations, organization=self.organization)
+
+    @cached_property
+    def gatekeeper(self) -> Gatekeeper:
+        """What every call of Account Management passes."""
+        return Gatekeeper(
+            pacer=DynamoDbPacer(
+                self._dynamodb,
+                self.settings.state_table,
+                caller_account=self.settings.management_account,
+                conflict_tries=self.settings.conflict_tries,
+                clock=self.clock,
+            ),
+            breakers=self.breakers,
+            clock=self.clock,
+            throttle_tries=self.settings.throttle_tries,
+            throttle_wait=self.settings.throttle_wait,
+        )
+
+    @cached_property
+    def breakers(self) -> DynamoDbBreakers:
+        """The circuit breakers."""
+        return DynamoDbBreakers(
+            self._dynamodb,
+            self.settings.state_table,
+            caller_account=self.settings.management_account,
+            conflict_tries=self.settings.conflict_tries,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def access_check(self) -> AccessCheck:
+        """Whether contactsync may call at all."""
+        return AccessCheck(self.organization, self.breakers, self.clock, self.settings.management_account)
 
     @cached_property
     def configurations(self) -> DynamoDbConfigurations:
@@ -100,6 +219,20 @@ class Services:
         )
 
     @cached_property
+    def operation_queries(self) -> DynamoDbOperationQueries:
+        """The listings of operations and outcomes."""
+        return DynamoDbOperationQueries(
+            self._dynamodb,
+            state_table=self.settings.state_table,
+            desired_contacts_table=self.settings.desired_contacts_table,
+        )
+
+    @cached_property
+    def caller(self) -> AwsCaller:
+        """Whoever runs this, for the configuration's history."""
+        return AwsCaller(self._clients.own("sts"))
+
+    @cached_property
     def clock(self) -> SystemClock:
         """The machine's clock."""
         return SystemClock()
@@ -113,13 +246,8 @@ class Services:
         )
 
     @cached_property
-    def _contacts(self) -> PatientContacts:
-        return PatientContacts(
-            AccountManagementContacts(self._clients.management("account", single_attempt=True)),
-            self.clock,
-            tries=self.settings.throttle_tries,
-            longest_wait=self.settings.throttle_wait,
-        )
+    def _contacts(self) -> AccountManagementContacts:
+        return AccountManagementContacts(self._clients.management("account", single_attempt=True))
 
     @cached_property
     def _dynamodb(self) -> "DynamoDBClient":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from contactsync.errors import SettingsError
+from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
 
 _ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _PREFIX: Final = "CONTACTSYNC_"
@@ -39,15 +40,31 @@ class Settings:
     source_wait: float = 1.0
     """The wait before the second of these reads; it doubles."""
     throttle_tries: int = 6
-    """How many times a throttled call is made before it counts as a failure of the account's task."""
+    """How many times a throttled call is made before its task pauses."""
     throttle_wait: float = 8.0
     """The longest wait between these; each is random."""
+    mark_wait: float = 25.0
+    """How long another task's announced write is waited out; longer than both timeouts of a call together."""
+    follow_ups: int = 3
+    """How many follow-up runs may follow each other when the source keeps changing."""
     conflict_tries: int = 5
     """How many times an item that others keep changing is read again before a step gives up."""
+    abandoned_after: float = 7 * 86_400.0
+    """From this age on housekeeping warns of a run that is still active."""
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read CONTACTSYNC_* variables; raise SettingsError for the first that is missing or wrong."""
+    settings = _read(environ)
+    if settings.mark_wait <= settings.connect_timeout + settings.read_timeout:
+        raise SettingsError(
+            variable=f"{_PREFIX}MARK_WAIT",
+            problem=f"must be longer than {_PREFIX}CONNECT_TIMEOUT and READ_TIMEOUT together",
+        )
+    return settings
+
+
+def _read(environ: Mapping[str, str]) -> Settings:
     account = _required(environ, "MANAGEMENT_ACCOUNT_ID")
     if not _ACCOUNT_ID.fullmatch(account):
         raise SettingsError(variable=f"{_PREFIX}MANAGEMENT_ACCOUNT_ID", problem="is not an account id of 12 digits")
@@ -68,7 +85,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         source_wait=_number(environ, "SOURCE_WAIT", Settings.source_wait, least=0),
         throttle_tries=int(_number(environ, "THROTTLE_TRIES", Settings.throttle_tries, least=1)),
         throttle_wait=_number(environ, "THROTTLE_WAIT", Settings.throttle_wait, least=0),
+        mark_wait=_number(environ, "MARK_WAIT", Settings.mark_wait, least=1),
+        follow_ups=int(_number(environ, "FOLLOW_UPS", Settings.follow_ups, least=0, most=FOLLOW_UPS_LIMIT)),
         conflict_tries=int(_number(environ, "CONFLICT_TRIES", Settings.conflict_tries, least=1)),
+        abandoned_after=_number(environ, "ABANDONED_AFTER", Settings.abandoned_after, least=60, most=90 * 86_400),
     )
 
 

@@ -5,8 +5,14 @@ from typing import Any, Final
 
 from contactsync.accounts import Account, AccountState
 from contactsync.contacts import AlternateContact, Contact, ContactType, PrimaryContact
+from contactsync.sync.access import AccessCheck
 from contactsync.sync.apply import AccountSync
+from contactsync.sync.approval import Approvals
 from contactsync.sync.config import Configuration, parse_configuration
+from contactsync.sync.converge import Converger
+from contactsync.sync.exclusions import Exclusions
+from contactsync.sync.gate import Gatekeeper
+from contactsync.sync.housekeeping import Housekeeper
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation, TypePlan, sync_id_of
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
@@ -19,8 +25,10 @@ from tests.fakes import (
     FakeDesiredContacts,
     FakeOperations,
     FakeOrganization,
+    FakeRecords,
     FakeState,
 )
+from tests.gate_fakes import FakeBreakers, FakeLimiters, FakePacer, gatekeeper
 
 MANAGEMENT_ACCOUNT: Final = "111122223333"
 KEY: Final = b"a key of the tests"
@@ -133,6 +141,8 @@ class World:
     configurations: FakeConfigurations = field(default_factory=FakeConfigurations)
     state: FakeState = field(default_factory=FakeState)
     clock: FakeClock = field(default_factory=FakeClock)
+    breakers: FakeBreakers = field(default_factory=FakeBreakers)
+    limiters: FakeLimiters = field(default_factory=FakeLimiters)
 
     @classmethod
     def of(cls, count: int = 3, **settings: Any) -> "World":
@@ -156,6 +166,8 @@ class World:
             contacts=self.contacts,
             configurations=self.configurations,
             operations=self.operations,
+            access=self.access_check,
+            gatekeeper=self.gatekeeper,
             clock=self.clock,
             management_account=MANAGEMENT_ACCOUNT,
             fingerprint_key=KEY,
@@ -164,32 +176,101 @@ class World:
         )
 
     @property
+    def exclusions(self) -> Exclusions:
+        """What is asked immediately before every write."""
+        return Exclusions(configurations=self.configurations, organization=self.organization)
+
+    @property
     def account_sync(self) -> AccountSync:
         """The step `sync_account`."""
         return AccountSync(
             contacts=self.contacts,
+            converger=self.converger,
             configurations=self.configurations,
-            desired=FakeDesiredContacts(self.state),
             operations=self.operations,
+            organization=self.organization,
+            exclusions=self.exclusions,
+            access=self.access_check,
+            gatekeeper=self.gatekeeper,
             clock=self.clock,
             fingerprint_key=KEY,
+        )
+
+    @property
+    def converger(self) -> Converger:
+        """What brings one contact of one account to the desired one."""
+        return Converger(
+            contacts=self.contacts,
+            desired=FakeDesiredContacts(self.state),
+            records=self.records,
+            clock=self.clock,
+            fingerprint_key=KEY,
+            mark_wait=25.0,
+            looks=5,
             verify_reads=4,
             verify_wait=0.5,
         )
 
     @property
+    def gatekeeper(self) -> Gatekeeper:
+        """What every call passes."""
+        return gatekeeper(self.clock, FakePacer(self.clock, self.limiters), self.breakers)
+
+    @property
+    def access_check(self) -> AccessCheck:
+        """The check of what concerns every account."""
+        return AccessCheck(self.organization, self.breakers, self.clock, MANAGEMENT_ACCOUNT)
+
+    @property
+    def records(self) -> FakeRecords:
+        """The account records."""
+        return FakeRecords(self.state)
+
+    @property
     def reporter(self) -> Reporter:
         """The step `report`."""
-        return Reporter(configurations=self.configurations, operations=self.operations, clock=self.clock)
+        return Reporter(
+            contacts=self.contacts,
+            configurations=self.configurations,
+            desired=FakeDesiredContacts(self.state),
+            operations=self.operations,
+            records=self.records,
+            gatekeeper=self.gatekeeper,
+            clock=self.clock,
+            fingerprint_key=KEY,
+            follow_ups=3,
+        )
+
+    @property
+    def approvals(self) -> Approvals:
+        """The step `approve_deletions`."""
+        return Approvals(
+            contacts=self.contacts,
+            configurations=self.configurations,
+            operations=self.operations,
+            gatekeeper=self.gatekeeper,
+            clock=self.clock,
+        )
+
+    @property
+    def housekeeper(self) -> Housekeeper:
+        """The step of housekeeping."""
+        return Housekeeper(
+            configurations=self.configurations,
+            operations=self.operations,
+            reporter=self.reporter,
+            clock=self.clock,
+            abandoned_after=7 * 86_400.0,
+        )
 
     def plan(self, run_request: RunRequest | None = None, *, map_limit: int = 1024) -> tuple[str, ...]:
         """Plan a run."""
         return self.planner.plan(run_request or request(), map_limit=map_limit)
 
-    def sync(self, account_id: str, try_number: int = 1, run: str = RUN) -> list[AccountOutcome]:
+    def sync(self, account_id: str, try_number: int = 1, run: str = RUN, *, first_try: int = 1) -> list[AccountOutcome]:
         """Settle one account of the run as its task does."""
-        found, _ = self.account_sync.open(run)
-        return self.account_sync.sync(found, account_id, try_number)
+        found, settings = self.account_sync.open(run)
+        return self.account_sync.sync(found, settings, account_id, try_number, first_try=first_try)
 
     def outcomes(self, run: str = RUN) -> dict[tuple[str, ContactType], AccountOutcome]:
         """Return the run's stored outcomes."""

@@ -1,15 +1,23 @@
 """Fakes of every port in contactsync/sync/ports.py: in memory, with the conditions of the real adapters."""
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from contactsync.accounts import Account
+from contactsync.accounts import Account, AccountState, OrganizationalUnit, UnitPath, path_of
 from contactsync.contacts import Contact, ContactType
-from contactsync.errors import ConfigurationMissingError, OvertakenError, UnexpectedAwsError
+from contactsync.errors import (
+    ConfigurationMissingError,
+    NotInOrganizationError,
+    OvertakenError,
+    UnexpectedAwsError,
+)
 from contactsync.sync.config import Configuration, StoredConfiguration
 from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import AccountOutcome, SyncOperation
+from contactsync.sync.operation import AccountOutcome, Halt, OperationStatus, SyncOperation
+from contactsync.sync.record import AccountRecord
 
 START = datetime(2026, 1, 14, 9, 0, tzinfo=UTC)
 
@@ -26,6 +34,10 @@ class FakeClock:
         """Return the time."""
         return self.time
 
+    def monotonic(self) -> float:
+        """Return the seconds since the start."""
+        return (self.time - START).total_seconds()
+
     def sleep(self, seconds: float) -> None:
         """Pass time at once, and remember how much."""
         self.slept.append(seconds)
@@ -40,6 +52,15 @@ class FakeOrganization:
     caller: str
     trusted: bool = True
     error: Exception | None = None
+    places: dict[str, str] = field(default_factory=dict)
+    """The path of names of each account's unit; those that are not named are right under the root."""
+    empty_units: list[str] = field(default_factory=list)
+    """Paths of units without accounts."""
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """The questions about one account or unit, as (method, id)."""
+    scope_error: Exception | None = None
+    """What those questions answer."""
 
     def caller_account(self) -> str:
         """Return the caller that the test chose."""
@@ -54,6 +75,71 @@ class FakeOrganization:
         yield from self.members[:1] if self.error else self.members
         if self.error:
             raise self.error
+
+    def state(self, account_id: str) -> AccountState | None:
+        """Return the state that the test chose."""
+        self._ask("state", account_id)
+        return next((member.state for member in self.members if member.account_id == account_id), None)
+
+    def units(self) -> Iterator[UnitPath]:
+        """Yield the paths of all units, parents first."""
+        self._ask("units", "")
+        yield from self._all_units()
+
+    def _all_units(self) -> list[UnitPath]:
+        paths = {unit_path(path) for path in ("", *self.places.values(), *self.empty_units)}
+        above = {path[:depth] for path in paths for depth in range(1, len(path) + 1)}
+        return sorted(above, key=lambda path: (len(path), path_of(path)))
+
+    def accounts_in(self, unit_id: str) -> Iterator[str]:
+        """Yield the members right under a unit."""
+        self._ask("accounts_in", unit_id)
+        yield from (m.account_id for m in self.members if self._path(m.account_id)[-1].unit_id == unit_id)
+
+    def units_of(self, account_id: str) -> UnitPath:
+        """Return the account's place."""
+        self._ask("units_of", account_id)
+        self._check_member("ListParents", account_id)
+        return self._path(account_id)
+
+    def has_unit(self, name: str) -> bool:
+        """Look for an id or a path."""
+        self._ask("has_unit", name)
+        return any(name in {path[-1].unit_id, path_of(path)} for path in self._all_units())
+
+    def tags_of(self, account_id: str) -> Mapping[str, str]:
+        """Return the tags that the test chose."""
+        self._ask("tags_of", account_id)
+        self._check_member("ListTagsForResource", account_id)
+        return self.tags.get(account_id, {})
+
+    def questions(self, method: str) -> list[str]:
+        """Return what one method was asked about, in order."""
+        return [about for asked, about in self.asked if asked == method]
+
+    def _path(self, account_id: str) -> UnitPath:
+        return unit_path(self.places.get(account_id, ""))
+
+    def _ask(self, method: str, about: str) -> None:
+        self.asked.append((method, about))
+        if self.scope_error:
+            raise self.scope_error
+
+    def _check_member(self, operation: str, account_id: str) -> None:
+        if all(member.account_id != account_id for member in self.members):
+            raise NotInOrganizationError(operation, "ChildNotFoundException", account_id)
+
+
+def unit_path(path: str) -> UnitPath:
+    """Return the units of a path of names, the root first; ids are made from the path."""
+    names = path.split("/") if path else []
+    return (
+        OrganizationalUnit("r-fake", ""),
+        *(
+            OrganizationalUnit(f"ou-fake-{zlib.crc32('/'.join(names[: depth + 1]).encode()):08x}", name)
+            for depth, name in enumerate(names)
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -184,11 +270,36 @@ class FakeState:
     operations: dict[str, SyncOperation] = field(default_factory=dict)
     outcomes: dict[tuple[str, str, ContactType], AccountOutcome] = field(default_factory=dict)
     desired: dict[ContactType, DesiredContact] = field(default_factory=dict)
+    records: dict[tuple[str, ContactType], AccountRecord] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
         """Whether nothing at all was stored."""
         return not (self.generations or self.operations or self.outcomes or self.desired)
+
+
+class FakeRecords:
+    """Account records under optimistic locking."""
+
+    def __init__(self, state: FakeState) -> None:
+        """Share a state."""
+        self._state = state
+
+    def get(self, account_id: str, contact_type: ContactType) -> AccountRecord:
+        """Return the record, or one of version 0."""
+        return self._state.records.get((account_id, contact_type)) or AccountRecord(account_id, contact_type)
+
+    def replace(self, record: AccountRecord, **changes: Any) -> AccountRecord | None:
+        """Store the next version when this one is the latest."""
+        if self.get(record.account_id, record.contact_type).version != record.version:
+            return None
+        stored = replace(record, **changes, version=record.version + 1)
+        self._state.records[record.account_id, record.contact_type] = stored
+        return stored
+
+    def many(self, keys: Iterable[tuple[str, ContactType]]) -> Iterator[AccountRecord]:
+        """Yield those that are stored."""
+        yield from (self._state.records[key] for key in keys if key in self._state.records)
 
 
 class FakeDesiredContacts:
@@ -220,10 +331,18 @@ class FakeOperations:
         earlier = self._state.operations.get(operation.sync_id)
         if earlier and earlier.planned > operation.planned:
             raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
+        self._desire(desired)
+        self._state.operations[operation.sync_id] = operation
+
+    def decide(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
+        """Store decisions, note and what is desired by them, and nothing else."""
+        self._change(operation, plans=operation.plans, note=operation.note)
+        self._desire(desired)
+
+    def _desire(self, desired: Iterable[DesiredContact]) -> None:
         newer = list(desired)
         if len({contact.contact_type for contact in newer}) != len(newer):
             raise UnexpectedAwsError(operation="TransactWriteItems", aws_code="ValidationException")
-        self._state.operations[operation.sync_id] = operation
         for contact in newer:
             stored = self._state.desired.get(contact.contact_type)
             if stored is None or stored.generation < contact.generation:
@@ -234,13 +353,52 @@ class FakeOperations:
         return self._state.operations.get(sync_id)
 
     def update(self, operation: SyncOperation) -> None:
-        """Store status, counts and end, and nothing else."""
-        stored = self._state.operations.get(operation.sync_id)
-        if stored is None:
-            raise UnexpectedAwsError(operation="UpdateItem", aws_code="ConditionalCheckFailedException")
-        self._state.operations[operation.sync_id] = replace(
-            stored, status=operation.status, counts=operation.counts, finished=operation.finished
+        """Store status, counts, end and follow-up, and nothing else."""
+        self._change(
+            operation,
+            status=operation.status,
+            counts=operation.counts,
+            finished=operation.finished,
+            followed_by=operation.followed_by or self._stored(operation).followed_by,
         )
+
+    def unfinished(self) -> Iterator[SyncOperation]:
+        """Yield operations without an end."""
+        unfinished = (OperationStatus.PENDING, OperationStatus.IN_PROGRESS)
+        yield from [found for found in self._state.operations.values() if found.status in unfinished]
+
+    def close(self, operation: SyncOperation) -> bool:
+        """Store the end, unless there is one, or another plan."""
+        stored = self._state.operations.get(operation.sync_id)
+        if stored is None or stored.planned != operation.planned or stored not in self.unfinished() or stored.finished:
+            return False
+        self._change(
+            operation,
+            status=operation.status,
+            counts=operation.counts,
+            finished=operation.finished,
+            note=operation.note,
+        )
+        return True
+
+    def halt(self, operation: SyncOperation, halt: Halt) -> None:
+        """Store why the operation stopped."""
+        self._change(operation, halt=halt)
+
+    def lift_halt(self, operation: SyncOperation) -> None:
+        """Remove the halt, unless a later one, or a later plan, is stored."""
+        stored = self._state.operations.get(operation.sync_id)
+        if stored and (stored.planned, stored.halt) == (operation.planned, operation.halt):
+            self._change(operation, halt=None)
+
+    def _change(self, operation: SyncOperation, **changes: Any) -> None:
+        self._state.operations[operation.sync_id] = replace(self._stored(operation), **changes)
+
+    def _stored(self, operation: SyncOperation) -> SyncOperation:
+        stored = self._state.operations.get(operation.sync_id)
+        if stored is None or stored.planned != operation.planned:
+            raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
+        return stored
 
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Store outcomes."""

@@ -18,11 +18,14 @@ from contactsync.contacts import (
 from contactsync.sync.operation import (
     AccountOutcome,
     Attempt,
+    Decision,
+    Halt,
     OperationStatus,
     OutcomeDetail,
     OutcomeStatus,
     SyncOperation,
     TypePlan,
+    Verdict,
     sync_id_of,
 )
 from tests.builders import MANAGEMENT_ACCOUNT
@@ -111,11 +114,11 @@ def observed_contacts(contact_type: ContactType) -> st.SearchStrategy[Contact]:
     return values.map(kind.observed)
 
 
-def accounts(max_size: int = 12) -> st.SearchStrategy[list[Account]]:
-    """Give the management account and members in any state, in any order."""
+def accounts(max_size: int = 12, *, min_size: int = 0) -> st.SearchStrategy[list[Account]]:
+    """Give the management account and so many members in any state, in any order."""
     member = st.builds(Account, account_ids, st.text(max_size=20), st.sampled_from(AccountState))
     management = Account(MANAGEMENT_ACCOUNT, "management", AccountState.ACTIVE)
-    found = st.lists(member, max_size=max_size, unique_by=lambda account: account.account_id)
+    found = st.lists(member, min_size=min_size, max_size=max_size, unique_by=lambda account: account.account_id)
     return found.map(lambda listed: [management, *listed]).flatmap(st.permutations).map(list)
 
 
@@ -141,13 +144,18 @@ outcomes = st.builds(
     st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=50),
     st.lists(attempts, max_size=3).map(tuple),
     st.none() | moments,
+    st.none() | moments,
 )
+decisions = st.builds(Decision, st.sampled_from(Verdict), st.sampled_from(["", "admin"]), moments)
+halts = st.builds(Halt, st.just("TrustedAccessOff"), texts(50), moments)
 type_plans = st.builds(
     TypePlan,
     st.none() | st.integers(1, 10**9),
     st.booleans(),
     st.booleans(),
     st.dictionaries(st.sampled_from(["Name", "Title"]), st.text("0123456789abcdef", min_size=64, max_size=64)),
+    st.booleans(),
+    st.none() | decisions,
 )
 run_ids = st.text(string.ascii_letters + string.digits + "-_:+.", min_size=1, max_size=60)
 
@@ -173,4 +181,7 @@ def operations(draw: st.DrawFn) -> SyncOperation:
         note=draw(st.none() | texts(40)),
         counts=draw(st.dictionaries(st.sampled_from([str(s) for s in OutcomeStatus]), st.integers(0, 10**5))),
         finished=draw(st.none() | moments),
+        halt=draw(st.none() | halts),
+        follow_up=draw(st.integers(0, 3)),
+        followed_by=draw(st.none() | run_ids),
     )

@@ -4,11 +4,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
 
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
+    CredentialsMissingError,
+    NotInOrganizationError,
+    OrganizationMissingError,
     RequestInvalidError,
     ResourceMissingError,
     ServiceUnavailableError,
@@ -34,10 +48,20 @@ ERRORS: Final[dict[str, type[AwsCallError]]] = {
     "ServiceUnavailable": ServiceUnavailableError,
     "ServiceUnavailableException": ServiceUnavailableError,
     "ValidationException": RequestInvalidError,
+    "InvalidInputException": RequestInvalidError,
     "ResourceNotFoundException": ResourceMissingError,
+    "AccountNotFoundException": NotInOrganizationError,
+    "ChildNotFoundException": NotInOrganizationError,
+    "OrganizationalUnitNotFoundException": NotInOrganizationError,
+    "ParentNotFoundException": NotInOrganizationError,
+    "TargetNotFoundException": NotInOrganizationError,
+    "AWSOrganizationsNotInUseException": OrganizationMissingError,
 }
 
+NO_CREDENTIALS: Final = (NoCredentialsError, PartialCredentialsError, SSOError, TokenRetrievalError)
 ASSUME_ROLE: Final = "AssumeRole"
+NEVER_SENT: Final = (ConnectTimeoutError, EndpointConnectionError)
+"""Failures of the connection itself: no call is on its way after them."""
 NOT_FOUND: Final = "ResourceNotFoundException"
 SERVER_FAULT: Final = 500
 
@@ -49,13 +73,16 @@ def translated(operation: str, account_id: str | None = None) -> Iterator[None]:
         yield
     except ClientError as error:
         raise translate(error, operation, account_id) from None
-    except NoCredentialsError:
-        raise AccessDeniedError(operation=operation, aws_code="NoCredentials", account_id=account_id) from None
+    except NO_CREDENTIALS:
+        raise CredentialsMissingError(operation=operation, aws_code="NoCredentials") from None
     except ParamValidationError:
         raise RequestInvalidError(operation=operation, aws_code="ParamValidation", account_id=account_id) from None
     except (HTTPClientError, BotoCoreError) as error:
         raise ServiceUnavailableError(
-            operation=operation, aws_code=type(error).__name__, account_id=account_id
+            operation=operation,
+            aws_code=type(error).__name__,
+            account_id=account_id,
+            answered=isinstance(error, NEVER_SENT),
         ) from None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -11,6 +11,10 @@ from contactsync.aws.error_codes import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PaginatorConfigTypeDef
+
+LARGEST_PAGE: Final = 1000
+"""Items that are asked for at once where the caller names a limit; without one, a page is 1 MB."""
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -58,8 +62,9 @@ def to_moment(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
-def query(client: "DynamoDBClient", **parameters: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -- boto3's own keywords
-    """Yield the plain items of every page of a query."""
+def query(client: "DynamoDBClient", *, limit: int | None = None, **parameters: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -- boto3's own keywords
+    """Yield the plain items of every page of a query, or the first `limit`, reading hardly more than those."""
+    paging: PaginatorConfigTypeDef = {"MaxItems": limit, "PageSize": min(limit, LARGEST_PAGE)} if limit else {}
     with translated("Query"):
-        for page in client.get_paginator("query").paginate(**parameters):
+        for page in client.get_paginator("query").paginate(**parameters, PaginationConfig=paging):
             yield from map(from_item, page["Items"])

@@ -8,11 +8,14 @@ from contactsync.contacts import ContactType
 from contactsync.sync.operation import (
     AccountOutcome,
     Attempt,
+    Decision,
+    Halt,
     OperationStatus,
     OutcomeDetail,
     OutcomeStatus,
     SyncOperation,
     TypePlan,
+    Verdict,
 )
 
 PARTITIONS: Final = 10
@@ -52,7 +55,7 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "dag_run_id": operation.dag_run_id,
         "initiating_user": operation.initiating_user,
         "source_account": operation.source_account,
-        "plans": {contact_type: _plan_map(plan) for contact_type, plan in operation.plans.items()},
+        "plans": plans_map(operation),
         "config_version": operation.config_version,
         "planned": operation.planned,
         "dry_run": operation.dry_run,
@@ -61,8 +64,16 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "note": operation.note,
         "counts": operation.counts,
         "finished": operation.finished,
+        "halt": halt_map(operation.halt) if operation.halt else None,
+        "follow_up": operation.follow_up,
+        "followed_by": operation.followed_by,
         "expires_at": expires_at,
     }
+
+
+def plans_map(operation: SyncOperation) -> dict[str, Any]:
+    """Return the part of an operation's item that says what it intends, by contact type."""
+    return {contact_type: _plan_map(plan) for contact_type, plan in operation.plans.items()}
 
 
 def _plan_map(plan: TypePlan) -> dict[str, Any]:
@@ -71,7 +82,18 @@ def _plan_map(plan: TypePlan) -> dict[str, Any]:
         "absent": plan.absent,
         "approved": plan.approved,
         "fingerprints": plan.fingerprints,
+        "needs_approval": plan.needs_approval,
+        "decision": _decision_map(plan.decision) if plan.decision else None,
     }
+
+
+def _decision_map(decision: Decision) -> dict[str, Any]:
+    return {"verdict": decision.verdict, "by": decision.by, "at": decision.at}
+
+
+def halt_map(halt: Halt) -> dict[str, Any]:
+    """Return the part of an operation's item that says why it stopped."""
+    return {"code": halt.code, "message": halt.message, "at": halt.at}
 
 
 def operation_from(item: dict[str, Any]) -> SyncOperation:
@@ -93,11 +115,29 @@ def operation_from(item: dict[str, Any]) -> SyncOperation:
         note=item.get("note"),
         counts=item["counts"],
         finished=_moment_or_none(item.get("finished")),
+        halt=_halt_from(item["halt"]) if item.get("halt") else None,
+        follow_up=item.get("follow_up", 0),
+        followed_by=item.get("followed_by"),
     )
 
 
 def _plan_from(item: dict[str, Any]) -> TypePlan:
-    return TypePlan(item.get("generation"), item["absent"], item["approved"], item["fingerprints"])
+    return TypePlan(
+        generation=item.get("generation"),
+        absent=item["absent"],
+        approved=item["approved"],
+        fingerprints=item["fingerprints"],
+        needs_approval=item.get("needs_approval", False),
+        decision=_decision_from(item["decision"]) if item.get("decision") else None,
+    )
+
+
+def _decision_from(item: dict[str, Any]) -> Decision:
+    return Decision(Verdict(item["verdict"]), item["by"], to_moment(item["at"]))
+
+
+def _halt_from(item: dict[str, Any]) -> Halt:
+    return Halt(item["code"], item["message"], to_moment(item["at"]))
 
 
 def outcome_item(sync_id: str, outcome: AccountOutcome, expires_at: int) -> dict[str, Any]:
@@ -117,6 +157,7 @@ def outcome_item(sync_id: str, outcome: AccountOutcome, expires_at: int) -> dict
         "retry_count": outcome.retry_count,
         "attempts": [_attempt_map(attempt) for attempt in outcome.attempts],
         "outcome_time": outcome.timestamp,
+        "paused_since": outcome.paused_since,
         "try_started": outcome.attempts[-1].started if outcome.attempts else None,
         "expires_at": expires_at,
     }
@@ -148,6 +189,7 @@ def outcome_from(item: dict[str, Any]) -> AccountOutcome:
         error_message=item.get("error_message"),
         attempts=tuple(_attempt_from(attempt) for attempt in item["attempts"]),
         timestamp=_moment_or_none(item.get("outcome_time")),
+        paused_since=_moment_or_none(item.get("paused_since")),
     )
 
 

@@ -1,7 +1,8 @@
 """The state table: sync operations, their outcomes and the generation counters."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
@@ -13,9 +14,9 @@ from contactsync.aws.desired_contacts_table import desired_item
 from contactsync.aws.error_codes import translated
 from contactsync.aws.items import from_item, query, to_item
 from contactsync.aws.operation_items import (
-    ALL_OPERATIONS,
     PARTITIONS,
     generation_key,
+    halt_map,
     operation_from,
     operation_item,
     operation_key,
@@ -23,11 +24,12 @@ from contactsync.aws.operation_items import (
     outcome_item,
     outcome_key,
     outcome_partition,
+    plans_map,
 )
 from contactsync.contacts import ContactType
 from contactsync.errors import OvertakenError, StateConflictError
 from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
+from contactsync.sync.operation import AccountOutcome, Halt, OperationStatus, SyncOperation
 from contactsync.sync.ports import Clock
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ NO_LATER_TRY: Final = "attribute_not_exists(try_started) OR try_started <= :star
 BATCH: Final = 25
 """The most items that BatchWriteItem takes."""
 
+OF_THIS_PLAN: Final = "planned = :planned"
+NOT_FINISHED: Final = "attribute_not_exists(finished) AND operation_status IN (:pending, :in_progress)"
 NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR planned <= :planned"
 NO_NEWER_DESIRED: Final = "attribute_not_exists(contact_type) OR generation < :generation"
 
@@ -77,6 +81,18 @@ class DynamoDbOperations:
 
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all in one transaction, without the desired contacts that a later plan has overtaken."""
+        self._store(operation, self._put_operation, desired)
+
+    def decide(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
+        """Store decisions and note of this plan in one transaction with the deletions that are desired by them."""
+        self._store(operation, self._put_decisions, desired)
+
+    def _store(
+        self,
+        operation: SyncOperation,
+        write: Callable[[SyncOperation, str], Any],
+        desired: Iterable[DesiredContact],
+    ) -> None:
         token = secrets.token_hex(16)
         remaining = list(desired)
         attempts = Retrying(
@@ -86,12 +102,18 @@ class DynamoDbOperations:
             sleep=self._clock.sleep,
         )
         try:
-            attempts(self._try_storing, operation, remaining, token)
+            attempts(self._try_storing, operation, write(operation, token), remaining, token)
         except RetryError:
             raise StateConflictError(item=f"Sync operation {operation.sync_id}", tries=self._tries) from None
 
-    def _try_storing(self, operation: SyncOperation, desired: list[DesiredContact], token: str) -> bool:
-        writes = [self._put_operation(operation, token), *(self._put_desired(contact, token) for contact in desired)]
+    def _try_storing(
+        self,
+        operation: SyncOperation,
+        write: Any,  # noqa: ANN401 -- a deep boto3 shape
+        desired: list[DesiredContact],
+        token: str,
+    ) -> bool:
+        writes = [write, *(self._put_desired(contact, token) for contact in desired)]
         with translated("TransactWriteItems"):
             try:
                 self._client.transact_write_items(TransactItems=writes)
@@ -108,6 +130,26 @@ class DynamoDbOperations:
     def _put_operation(self, operation: SyncOperation, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
         item = {**operation_item(operation, self._expiry(operation)), "token": token}
         return _put(self._table, item, NOT_PLANNED_LATER, {":planned": operation.planned})
+
+    def _put_decisions(self, operation: SyncOperation, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
+        """Change nothing else, because others store status and halt meanwhile."""
+        note = ", note = :note" if operation.note else " REMOVE note"
+        values = {
+            ":plans": plans_map(operation),
+            ":note": operation.note,
+            ":token": token,
+            ":planned": operation.planned,
+        }
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item(operation_key(operation.sync_id)),
+                "UpdateExpression": f"SET plans = :plans, #token = :token{note}",
+                "ConditionExpression": OF_THIS_PLAN,
+                "ExpressionAttributeNames": {"#token": "token"},
+                "ExpressionAttributeValues": to_item(values),
+            }
+        }
 
     def _put_desired(self, contact: DesiredContact, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
         item = {**desired_item(contact), "token": token}
@@ -129,17 +171,60 @@ class DynamoDbOperations:
             ":status": operation.status,
             ":counts": operation.counts,
             ":finished": operation.finished,
+            ":followed_by": operation.followed_by,
         }
         expression = "SET operation_status = :status, counts = :counts"
+        expression += ", followed_by = :followed_by" if operation.followed_by else ""
         expression += ", finished = :finished" if operation.finished else " REMOVE finished"
+        self._change(operation, expression, values)
+
+    def close(self, operation: SyncOperation) -> bool:
+        """Store the end on the condition that nobody else did; whoever reports or plans meanwhile is right."""
+        values = {
+            ":status": operation.status,
+            ":counts": operation.counts,
+            ":finished": operation.finished,
+            ":note": operation.note,
+            ":pending": OperationStatus.PENDING,
+            ":in_progress": OperationStatus.IN_PROGRESS,
+        }
+        expression = "SET operation_status = :status, counts = :counts, finished = :finished, note = :note"
+        try:
+            self._change(operation, expression, values, NOT_FINISHED)
+        except OvertakenError:
+            return False
+        return True
+
+    def halt(self, operation: SyncOperation, halt: Halt) -> None:
+        """Store why the operation stopped; the latest reason replaces an earlier one."""
+        self._change(operation, "SET halt = :halt", {":halt": halt_map(halt)})
+
+    def lift_halt(self, operation: SyncOperation) -> None:
+        """Remove the halt that was seen; a later one stays."""
+        if operation.halt is None:
+            return
+        with suppress(OvertakenError):
+            self._change(operation, "REMOVE halt", {":halt": halt_map(operation.halt)}, "halt = :halt")
+
+    def _change(
+        self,
+        operation: SyncOperation,
+        expression: str,
+        values: dict[str, Any],
+        condition: str = "attribute_exists(pk)",
+    ) -> None:
+        """Change parts of an operation; raise OvertakenError when the run was planned anew meanwhile."""
         with translated("UpdateItem"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=to_item(operation_key(operation.sync_id)),
-                UpdateExpression=expression,
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeValues=to_item(values),
-            )
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=to_item(operation_key(operation.sync_id)),
+                    UpdateExpression=expression,
+                    ConditionExpression=f"{OF_THIS_PLAN} AND ({condition})",
+                    ExpressionAttributeValues=to_item({**values, ":planned": operation.planned}),
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                raise OvertakenError(item=f"The plan of run {operation.dag_run_id}") from None
 
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Store outcomes in batches, as long as no other process has planned the run anew."""
@@ -226,23 +311,17 @@ class DynamoDbOperations:
         )
         return map(outcome_from, items)
 
-    def recent(self, *, limit: int, status: OperationStatus | None = None) -> list[SyncOperation]:
-        """Return the newest operations first, of all or of one status; an index, so it may lag by a moment."""
-        index, key, value = (
-            ("operations_by_status", "operation_status", str(status))
-            if status
-            else ("operations_by_time", "operations", ALL_OPERATIONS)
-        )
-        items = query(
-            self._client,
-            TableName=self._table,
-            IndexName=index,
-            KeyConditionExpression=f"{key} = :value",
-            ExpressionAttributeValues=to_item({":value": value}),
-            ScanIndexForward=False,
-            PaginationConfig={"MaxItems": limit},
-        )
-        return [operation_from(item) for item in items]
+    def unfinished(self) -> Iterator[SyncOperation]:
+        """Return what the index by status knows of operations without an end, from all pages."""
+        for status in (OperationStatus.PENDING, OperationStatus.IN_PROGRESS):
+            items = query(
+                self._client,
+                TableName=self._table,
+                IndexName="operations_by_status",
+                KeyConditionExpression="operation_status = :status",
+                ExpressionAttributeValues=to_item({":status": status}),
+            )
+            yield from map(operation_from, items)
 
     def _read(self, key: dict[str, str]) -> dict[str, Any] | None:
         with translated("GetItem"):

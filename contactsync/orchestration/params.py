@@ -8,6 +8,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
+
 CONTACT_TYPES = ("primary", "billing", "operations", "security")
 
 _TEXT = {"type": "string", "maxLength": 512}
@@ -49,7 +51,18 @@ def contact_sync_params() -> dict[str, Param]:
             items={"type": "string", "pattern": "^[0-9]{12}$"},
             uniqueItems=True,
             title="Accounts",
-            description="Ids (12 digits) of member accounts, one per line. Empty: all that are not excluded.",
+            description="Ids (12 digits) of member accounts, one per line. Empty: all that the configuration admits.",
+        ),
+        "organizational_units": Param(
+            [],
+            type=["array", "null"],
+            items={"type": "string", "minLength": 1, "maxLength": 1024},
+            uniqueItems=True,
+            title="Organizational units",
+            description=(
+                "Ids (ou-...) or paths of names (Workloads/Production), one per line: the accounts in them and below, "
+                "in addition to the accounts above. Empty: no more than those."
+            ),
         ),
         "dry_run": Param(
             False,  # noqa: FBT003 -- Param's default comes first, whatever its type
@@ -69,6 +82,15 @@ def contact_sync_params() -> dict[str, Param]:
             **CHANGE_SCHEMA,
             title="Contact change",
             description="Filled in by the trigger Lambda. Leave it empty when you start a run by hand.",
+            section="Set by the trigger",
+        ),
+        "follow_up": Param(
+            0,
+            type="integer",
+            minimum=0,
+            maximum=FOLLOW_UPS_LIMIT,
+            title="Follow-up",
+            description="Counted by reports that start a run because the contact changed again. Leave it at 0.",
             section="Set by the trigger",
         ),
     }

@@ -5,18 +5,30 @@ may be loaded then.
 """
 
 import logging
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from contactsync.services import Services
+    from contactsync.sync.approval import ApprovalRequest
     from contactsync.sync.operation import AccountOutcome
 
 log = logging.getLogger(__name__)
+
+SHORTEST_PAUSE: Final = timedelta(seconds=5)
+"""Airflow takes a task for killed that is queued again before the scheduler has seen its process end."""
+
+QUESTION_KEY: Final = "contactsync_question"
+"""Where the approval keeps what the question on the screen says."""
+
+ANSWER_KEY: Final = "contactsync_answer"
+"""Where the approval keeps an answer, in Airflow's store of the task, until it is recorded."""
 
 
 @cache
@@ -41,7 +53,8 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
         triggered_by=f"airflow:{dag_run.triggering_user_name or dag_run.run_type.value}",
         management_account=services.settings.management_account,
     )
-    account_ids = services.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
+    with _rescheduled():
+        account_ids = services.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
     log.info("%s accounts may be touched", len(account_ids))
     return list(account_ids)
 
@@ -49,17 +62,89 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
 def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as above
     """Bring one account to the desired contacts."""
     account_sync = _services().account_sync
-    operation, context[RETRY_CONFIG_KEY] = account_sync.open(context["dag_run"].run_id)
+    operation, settings = account_sync.open(context["dag_run"].run_id)
+    context[RETRY_CONFIG_KEY] = settings.retry_config
     ti = context["ti"]
-    # Tries keep counting when a task is cleared (FACTS 5.16); max_tries grows with them.
-    first_try = ti.max_tries - ti.task.retries + 1
-    for outcome in account_sync.sync(operation, account_id, ti.try_number, first_try=first_try):
+    with _rescheduled():
+        outcomes = account_sync.sync(operation, settings, account_id, ti.try_number, first_try=_first_try(ti))
+    for outcome in outcomes:
         fields = ", ".join(outcome.changed_fields)
         log.info("%s: %s, %s %s", outcome.contact_type, outcome.status, outcome.detail, fields)
 
 
+def _first_try(ti: Any) -> int:  # noqa: ANN401 -- Airflow's task instance, or a test's
+    """Return the number of the first try since the task was cleared: max_tries grows with them (FACTS 5.16)."""
+    return int(ti.max_tries - ti.task.retries + 1)
+
+
+@contextmanager
+def _rescheduled() -> "Iterator[None]":
+    """Give the worker back while calls pause: the same try goes on later, and no retry is used up."""
+    from airflow.sdk.exceptions import AirflowRescheduleException
+
+    from contactsync.errors import PausedError
+
+    try:
+        yield
+    except PausedError as pause:
+        log.info("%s", pause)
+        pause_for = max(timedelta(seconds=pause.resume_in), SHORTEST_PAUSE)
+        raise AirflowRescheduleException(_services().clock.now() + pause_for) from pause  # type: ignore[no-untyped-call]
+
+
+def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 -- as above
+    """Return what a person has to approve before the run deletes anything; None when nobody is to be asked.
+
+    Airflow keeps the first question of a run, whatever the task asks after a clear (3.3.1); so its extent is kept too.
+    """
+    from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+    store = context["task_state_store"]
+    shown = store.get(QUESTION_KEY)
+    request = _services().approvals.ask(context["dag_run"].run_id, shown=shown)
+    log.info(request.subject if request else "Nobody is asked")
+    if request and shown is None:
+        store.set(QUESTION_KEY, request.extent, retention=NEVER_EXPIRE)
+    return request
+
+
+def record_answer(context: Any, *, approved: bool, timed_out: bool, by: str, at: datetime) -> None:  # noqa: ANN401 -- as above
+    """Record who decided what about the run's deletions.
+
+    The answer is kept in Airflow first: should recording fail, the next try must not ask the same person again.
+    """
+    verdict = "timed_out" if timed_out else "approved" if approved else "rejected"
+    by = f"airflow:{by}" if by else ""
+    answer = {"first_try": _first_try(context["ti"]), "verdict": verdict, "by": by, "at": at.isoformat()}
+    context["task_state_store"].set(ANSWER_KEY, answer)
+    _record(context, answer)
+
+
+def record_kept_answer(context: Any) -> bool:  # noqa: ANN401 -- as above
+    """Record what an earlier try could not, and return whether there was such an answer; a clear makes it void."""
+    answer = context["task_state_store"].get(ANSWER_KEY)
+    if not answer or answer["first_try"] != _first_try(context["ti"]):
+        return False
+    _record(context, answer)
+    return True
+
+
+def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- as above
+    from contactsync.sync.operation import Verdict
+
+    with _rescheduled():
+        operation = _services().approvals.decide(
+            context["dag_run"].run_id,
+            Verdict(answer["verdict"]),
+            by=answer["by"],
+            at=datetime.fromisoformat(answer["at"]),
+        )
+    log.info("%s", operation.note)
+
+
 def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: ANN401 -- as above
     """Build, store and print the report; raise when as many outcomes failed as the configuration's threshold."""
+    from contactsync.orchestration.runs import start_run
     from contactsync.sync.report_table import report_parts
 
     rows: list[AccountOutcome] = []
@@ -73,7 +158,19 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
     )
     for part in report_parts(result, rows):
         log.info("%s", part)
+    if result.follow_up:
+        started = start_run(ti.dag_id, result.follow_up.run_id, result.follow_up.conf)
+        log.info("Run %s %s", result.follow_up.run_id, "follows up" if started else "has followed up already")
     result.check()
+
+
+def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- as above
+    """Close the sync operations whose run can no longer report."""
+    from contactsync.orchestration.runs import state_of_run
+
+    ti = context["ti"]
+    for operation in _services().housekeeper.close_abandoned(lambda run_id: state_of_run(ti, sync_dag, run_id)):
+        log.info("Run %s, sync operation %s: %s", operation.dag_run_id, operation.sync_id, operation.note)
 
 
 def _account_states(states: "Mapping[str, str]", account_ids: "Sequence[str]", sync_task: str) -> dict[str, str]:

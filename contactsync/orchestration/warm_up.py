@@ -15,6 +15,7 @@ MODULES: Final = (
     "airflow.dag_processing.dagbag",
     "airflow.dag_processing.importers.python_importer",
     "airflow.providers.standard.decorators.python",
+    "airflow.providers.standard.operators.hitl",
     "airflow.sdk.definitions.decorators",
     "airflow.sdk.execution_time.context",
     "airflow.sdk.execution_time.task_runner",

@@ -1,37 +1,45 @@
 """One account's part of a sync operation: compare, write only a difference, verify, record."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential
-
-from contactsync.contacts import ContactType, changed_fields, changed_fingerprints, field_fingerprints
+from contactsync.accounts import AccountState
+from contactsync.contacts import ContactType, changed_fingerprints, field_fingerprints
 from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
     AwsCallError,
+    CallerMismatchError,
     ContactSyncError,
-    DesiredContactMissingError,
     FinalInEarlierTryError,
+    HaltedError,
+    NotInOrganizationError,
     OperationMissingError,
+    OutageError,
+    PausedError,
     RequestInvalidError,
     ServiceUnavailableError,
     ThrottledError,
-    UnexpectedAwsError,
-    WriteNotSeenError,
+    TrustedAccessOffError,
 )
-from contactsync.sync.config import RetryConfig
-from contactsync.sync.desired import DesiredContact
+from contactsync.sync.access import AccessCheck
+from contactsync.sync.calls import read_of
+from contactsync.sync.config import Configuration
+from contactsync.sync.converge import Converger, Finding, ForbiddenMeanwhileError, Target
+from contactsync.sync.exclusions import Exclusions
+from contactsync.sync.gate import Gate, Gatekeeper
 from contactsync.sync.operation import (
+    PLAN_ITSELF,
     AccountOutcome,
     Attempt,
+    Halt,
     OutcomeDetail,
     OutcomeStatus,
     SyncOperation,
     TypePlan,
     sync_id_of,
 )
-from contactsync.sync.ports import AccountContacts, Clock, Configurations, DesiredContacts, Operations
+from contactsync.sync.ports import AccountContacts, Clock, Configurations, Operations, Organization
 
 _FAILURES: dict[type[ContactSyncError], OutcomeDetail] = {
     AccessDeniedError: OutcomeDetail.PERMISSION_DENIED,
@@ -43,15 +51,8 @@ _FAILURES: dict[type[ContactSyncError], OutcomeDetail] = {
 _FINAL = frozenset({OutcomeDetail.PERMISSION_DENIED, OutcomeDetail.INVALID})
 """What trying again cannot mend."""
 
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found and done for one contact type of one account."""
-
-    status: OutcomeStatus
-    detail: OutcomeDetail
-    changed_fields: tuple[str, ...] = ()
-    generation: int | None = None
+_EXCLUDED = Finding(OutcomeStatus.SKIPPED, OutcomeDetail.EXCLUDED)
+_NOT_ACTIVE = Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,13 @@ class AccountTask:
     """One try of one account: what its steps share."""
 
     operation: SyncOperation
+    settings: Configuration
+    """The pinned configuration's."""
     account_id: str
     try_number: int
+    first_try: int
     started: datetime
-    excluded: bool = False
-    refusal: ContactSyncError | None = None
-    """Why nothing may be read or written."""
+    gate: Gate
 
 
 @dataclass(frozen=True)
@@ -72,159 +74,269 @@ class AccountSync:
     """Brings accounts to the desired contacts; holds the ports that this needs."""
 
     contacts: AccountContacts
+    converger: Converger
     configurations: Configurations
-    desired: DesiredContacts
     operations: Operations
+    organization: Organization
+    exclusions: Exclusions
+    access: AccessCheck
+    gatekeeper: Gatekeeper
     clock: Clock
     fingerprint_key: bytes = field(repr=False)
-    verify_reads: int
-    verify_wait: float
 
-    def open(self, dag_run_id: str) -> tuple[SyncOperation, RetryConfig]:
-        """Return the run's operation, and how its pinned configuration wants failures retried."""
+    def open(self, dag_run_id: str) -> tuple[SyncOperation, Configuration]:
+        """Return the run's operation and the configuration that it was planned with."""
         operation = self.operations.get(sync_id_of(dag_run_id))
         if operation is None:
             raise OperationMissingError(dag_run_id=dag_run_id)
-        return operation, self.configurations.version(operation.config_version).settings.retry_config
+        return operation, self.configurations.version(operation.config_version).settings
 
     def sync(
-        self, operation: SyncOperation, account_id: str, try_number: int, *, first_try: int = 1
+        self,
+        operation: SyncOperation,
+        settings: Configuration,
+        account_id: str,
+        try_number: int,
+        *,
+        first_try: int = 1,
     ) -> list[AccountOutcome]:
         """Settle every contact type of one account and return the outcomes, which hold no contact value.
 
-        One type's failure does not keep the others from being settled. Raises AccountsFailedError after recording when
-        any failed; the outcome of a type that AWS forbids is skipped, and raises too, so that it can be cleared. What a
-        try since `first_try`, the first one since the task was cleared, found to be final is not tried again.
+        One type's failure does not keep the others from being settled. Raises PausedError when calls pause: the same
+        try goes on later. Raises AccountsFailedError after recording when any failed; the outcome of a type that AWS
+        forbids is skipped, and raises too, so that it can be cleared. What a try since `first_try`, the first one since
+        the task was cleared, found to be final is not tried again.
         """
-        task = self._task(operation, account_id, try_number)
+        gate = self.gatekeeper.gate(settings)
+        task = AccountTask(operation, settings, account_id, try_number, first_try, self.clock.now(), gate)
         expected = self.operations.outcomes_of(operation.sync_id, account_id)
+        halted = self._heed_halt(task, list(expected.values()))
         outcomes, errors = [], []
-        for contact_type, plan in operation.plans.items():
-            outcome = expected.get(contact_type) or AccountOutcome(account_id, "", contact_type)
-            error: ContactSyncError | None = _final_error(operation, outcome, first_try)
-            if error is None:
-                outcome, error = self._settle(task, plan, outcome)
-                self.operations.settle_outcome(operation, outcome)
-            outcomes.append(outcome)
-            errors += [error] if error else []
-        if errors:
-            raise AccountsFailedError(account_id=account_id, errors=errors)
+        try:
+            for contact_type, plan in operation.plans.items():
+                if contact_type not in expected:  # out of this type's scope
+                    continue
+                outcome, error = self._settle(task, plan, expected[contact_type], halted)
+                halted = halted or (error if isinstance(error, HaltedError) else None)
+                outcomes.append(outcome)
+                errors += [error] if error else []
+        finally:
+            gate.finish()
+        if halted:
+            outcomes = [self._halted_too(task, outcome, halted) for outcome in outcomes]
+        _raise_for(account_id, errors)
         return outcomes
 
-    def _task(self, operation: SyncOperation, account_id: str, try_number: int) -> AccountTask:
-        """Begin a try; an unreadable configuration becomes the refusal of every write, and so of every outcome."""
-        started = self.clock.now()
+    def _heed_halt(self, task: AccountTask, outcomes: list[AccountOutcome]) -> HaltedError | None:
+        """Return why nothing may be done; the first try since the task was cleared looks whether that is mended."""
+        halt = task.operation.halt
+        if halt is None:
+            return None
+        patience = timedelta(seconds=task.settings.breaker.check_interval)
+        if not _is_cleared(task, outcomes) or task.started - halt.at < patience:
+            return HaltedError(halt.code, halt.message)
         try:
-            excluded = self._is_excluded(operation, account_id)
-        except ContactSyncError as error:
-            return AccountTask(operation, account_id, try_number, started, refusal=error)
-        return AccountTask(operation, account_id, try_number, started, excluded=excluded)
+            self.access.confirm()
+        except (AccessDeniedError, CallerMismatchError, TrustedAccessOffError) as cause:
+            return self._halt(task, cause)
+        task.gate.reset()
+        self.operations.lift_halt(task.operation)
+        return None
 
-    def _is_excluded(self, operation: SyncOperation, account_id: str) -> bool:
-        """Ask the pinned and the current configuration."""
-        pinned = self.configurations.version(operation.config_version).settings
-        current = self.configurations.latest().settings
-        return account_id in pinned.excluded_accounts or account_id in current.excluded_accounts
+    def _halt(self, task: AccountTask, cause: ContactSyncError) -> HaltedError:
+        halt = Halt(cause.code, str(cause), self.clock.now())
+        self.operations.halt(task.operation, halt)
+        return HaltedError(halt.code, halt.message)
 
     def _settle(
-        self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome
+        self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, halted: HaltedError | None
     ) -> tuple[AccountOutcome, ContactSyncError | None]:
-        written: list[str] = []
+        final = _final_error(task, outcome)
+        if final or _is_settled(task, outcome, since=task.first_try if halted else task.try_number):
+            return outcome, final
+        written = _written_before(task, outcome)
+        error: ContactSyncError | None = halted
         try:
-            found, error = self._find(task, plan, outcome, written), None
+            found = _halted(written) if halted else self._find(task, plan, outcome, written)
+        except PausedError as paused:
+            if not self._has_paused_too_long(task, outcome, paused):
+                return self._paused(task, outcome, paused, written), paused
+            error = ThrottledError(operation="Account Management", aws_code=paused.cause, account_id=task.account_id)
+            found = Finding(*_verdict(error), tuple(written))
         except ContactSyncError as caught:
             found, error = Finding(*_verdict(caught), tuple(written)), caught
-        attempt = Attempt(
-            try_number=task.try_number,
-            started=task.started,
-            ended=self.clock.now(),
-            status=found.status,
-            detail=found.detail,
-            error_code=error.code if error else None,
-            written_fields=tuple(written),
-        )
         settled = outcome.settled(
-            attempt,
+            _attempt(task, self.clock.now(), found.status, found.detail, error, written),
             changed_fields=found.changed_fields,
             generation=found.generation,
             error_message=str(error) if error else None,
         )
+        self.operations.settle_outcome(task.operation, settled)
         return settled, error
 
+    def _halted_too(self, task: AccountTask, outcome: AccountOutcome, halted: HaltedError) -> AccountOutcome:
+        """Settle a type that paused before a later one of the account was halted: its task does not go on."""
+        if outcome.status is not OutcomeStatus.PENDING:
+            return outcome
+        return self._settle(task, task.operation.plans[outcome.contact_type], outcome, halted)[0]
+
+    def _has_paused_too_long(self, task: AccountTask, outcome: AccountOutcome, paused: PausedError) -> bool:
+        """Tell whether an account was throttled for as long as calls may pause; a long queue alone always moves on."""
+        since, limit = outcome.paused_since, timedelta(seconds=task.settings.breaker.max_pause)
+        throttled = isinstance(paused.__cause__, ThrottledError)
+        return throttled and since is not None and self.clock.now() - since > limit
+
+    def _paused(
+        self, task: AccountTask, outcome: AccountOutcome, paused: PausedError, written: list[str]
+    ) -> AccountOutcome:
+        """Store that the account waits, so that it is visible, and what this try may have written already."""
+        waiting = replace(
+            outcome,
+            status=OutcomeStatus.PENDING,
+            detail=OutcomeDetail.PAUSED,
+            error_code=paused.code,
+            error_message=None,
+            paused_since=outcome.paused_since or task.started,
+        )
+        if written:
+            attempt = _attempt(task, self.clock.now(), waiting.status, OutcomeDetail.PAUSED, paused, written)
+            waiting = replace(waiting, attempts=(*_attempts_before(task, outcome), attempt))
+        if waiting != outcome:
+            self.operations.settle_outcome(task.operation, waiting)
+        return waiting
+
     def _find(self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]) -> Finding:
-        contact_type = outcome.contact_type
-        if task.refusal:
-            raise task.refusal
-        if task.excluded:
-            return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.EXCLUDED)
         if not plan.approved:
             return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_APPROVED)
+        try:
+            return self._compare_or_bring(task, plan, outcome, written)
+        except ForbiddenMeanwhileError:
+            return _EXCLUDED
+        except NotInOrganizationError:
+            return _NOT_ACTIVE
+        except AccessDeniedError as denied:
+            return self._denied(task, denied)
+        except OutageError as outage:
+            raise self._halt(task, outage) from None
+
+    def _compare_or_bring(
+        self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]
+    ) -> Finding:
+        if self._is_excluded(task, outcome.contact_type):
+            raise ForbiddenMeanwhileError
         if task.operation.dry_run:
-            return self._compare_only(task, plan, contact_type)
-        desired = self.desired.latest(contact_type)
-        if desired is None:
-            raise DesiredContactMissingError(contact_type=contact_type)
-        found = _credited(self._bring(task.account_id, desired, written), desired, outcome)
-        if plan.generation is not None and desired.generation > plan.generation:
+            return self._compare_only(task, plan, outcome.contact_type)
+        found = _credited(self._bring(task, outcome.contact_type, written), outcome, written)
+        if plan.generation is not None and found.generation is not None and found.generation > plan.generation:
             return replace(found, status=OutcomeStatus.SKIPPED, detail=OutcomeDetail.SUPERSEDED)
         return found
 
+    def _is_excluded(self, task: AccountTask, contact_type: ContactType) -> bool:
+        return self.exclusions.excludes(task.operation, task.settings, task.account_id, contact_type)
+
     def _compare_only(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> Finding:
-        observed = field_fingerprints(self.contacts.read(contact_type, task.account_id), self.fingerprint_key)
-        fields = changed_fingerprints(plan.fingerprints, observed)
+        observed = task.gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, task.account_id))
+        fields = changed_fingerprints(plan.fingerprints, field_fingerprints(observed, self.fingerprint_key))
         return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.DRY_RUN, fields)
 
-    def _bring(self, account_id: str, desired: DesiredContact, written: list[str]) -> Finding:
-        """Write the desired contact when the account has another one, and see it there; `written` gets the fields."""
-        observed = self.contacts.read(desired.contact_type, account_id)
-        fields = changed_fields(desired.contact, observed)
-        if not fields:
-            return Finding(OutcomeStatus.SUCCESS, OutcomeDetail.UNCHANGED, generation=desired.generation)
-        try:
-            self._write(account_id, desired)
-        except (ServiceUnavailableError, UnexpectedAwsError):
-            written += fields  # the call may have been carried out; the next look tells
-            raise
-        written += fields
-        self._verify(account_id, desired)
-        return Finding(OutcomeStatus.SUCCESS, _written_detail(desired), fields, desired.generation)
+    def _bring(self, task: AccountTask, contact_type: ContactType, written: list[str]) -> Finding:
+        def allow() -> None:
+            if self._is_excluded(task, contact_type):
+                raise ForbiddenMeanwhileError
 
-    def _write(self, account_id: str, desired: DesiredContact) -> None:
-        if desired.contact is None:
-            self.contacts.delete(desired.contact_type, account_id)
-        else:
-            self.contacts.write(desired.contact_type, account_id, desired.contact)
-
-    def _verify(self, account_id: str, desired: DesiredContact) -> None:
-        """Read back until the written contact shows: AWS's reads are eventually consistent."""
-
-        def is_seen() -> bool:
-            try:
-                return not changed_fields(desired.contact, self.contacts.read(desired.contact_type, account_id))
-            except AwsCallError:  # the write was accepted; that it cannot be seen now is no failure of it
-                return False
-
-        looks = Retrying(
-            retry=retry_if_result(lambda seen: not seen),
-            stop=stop_after_attempt(self.verify_reads),
-            wait=wait_exponential(multiplier=self.verify_wait),
-            sleep=self.clock.sleep,
+        return self.converger.bring(
+            Target(task.account_id, contact_type, task.operation.sync_id, task.gate, allow, written)
         )
+
+    def _denied(self, task: AccountTask, denied: AccessDeniedError) -> Finding:
+        """Tell one account's missing permission from a cause that concerns all, and from an account that is closed."""
+        concerns_aws = denied.account_id is not None or denied.operation == "AssumeRole"
+        if not concerns_aws:  # one of our own tables: no account is to blame
+            raise denied
         try:
-            looks(is_seen)
-        except RetryError:
-            raise WriteNotSeenError(account_id=account_id, contact_type=desired.contact_type) from None
+            self.access.confirm_recent(task.settings.breaker.check_interval)
+        except (AccessDeniedError, CallerMismatchError, TrustedAccessOffError) as cause:
+            raise self._halt(task, cause) from None
+        if self.organization.state(task.account_id) is not AccountState.ACTIVE:
+            return _NOT_ACTIVE
+        raise denied
 
 
-def _final_error(operation: SyncOperation, outcome: AccountOutcome, first_try: int) -> FinalInEarlierTryError | None:
+def _raise_for(account_id: str, errors: list[ContactSyncError]) -> None:
+    """Raise what a task ends with: a halt before a pause, a pause before failures, which it takes along."""
+    for kind in (HaltedError, PausedError):
+        if found := next((error for error in errors if isinstance(error, kind)), None):
+            raise found
+    if errors:
+        raise AccountsFailedError(account_id=account_id, errors=errors)
+
+
+def _attempt(
+    task: AccountTask,
+    ended: datetime,
+    status: OutcomeStatus,
+    detail: OutcomeDetail,
+    error: ContactSyncError | None,
+    written: list[str],
+) -> Attempt:
+    return Attempt(
+        try_number=task.try_number,
+        started=task.started,
+        ended=ended,
+        status=status,
+        detail=detail,
+        error_code=error.code if error else None,
+        written_fields=tuple(dict.fromkeys(written)),
+    )
+
+
+def _attempts_before(task: AccountTask, outcome: AccountOutcome) -> tuple[Attempt, ...]:
+    return tuple(a for a in outcome.attempts if a.try_number not in {PLAN_ITSELF, task.try_number})
+
+
+def _written_before(task: AccountTask, outcome: AccountOutcome) -> list[str]:
+    """Return what this try wrote before it paused."""
+    return [name for a in outcome.attempts if a.try_number == task.try_number for name in a.written_fields]
+
+
+def _is_settled(task: AccountTask, outcome: AccountOutcome, *, since: int) -> bool:
+    """Tell whether the plan has ruled this type of the account out, or a try from `since` on had settled it well.
+
+    This try may have done so before it paused; and no halt undoes what an earlier one did.
+    """
+    if outcome.status not in {OutcomeStatus.SKIPPED, OutcomeStatus.SUCCESS} or not outcome.attempts:
+        return False
+    last = outcome.attempts[-1]
+    return (last.try_number == PLAN_ITSELF or last.try_number >= since) and last.started >= task.operation.planned
+
+
+def _is_cleared(task: AccountTask, outcomes: list[AccountOutcome]) -> bool:
+    """Tell whether this is the first try since the task was cleared, which says that an operator mended something."""
+    unsettled = (o for o in outcomes if not _is_settled(task, o, since=task.first_try))
+    return task.first_try > 1 and any(_last_try(outcome) < task.first_try for outcome in unsettled)
+
+
+def _last_try(outcome: AccountOutcome) -> int:
+    return outcome.attempts[-1].try_number if outcome.attempts else PLAN_ITSELF
+
+
+def _final_error(task: AccountTask, outcome: AccountOutcome) -> FinalInEarlierTryError | None:
     last = outcome.attempts[-1] if outcome.attempts else None
-    if last is None or last.try_number < first_try or last.started < operation.planned or last.detail not in _FINAL:
+    if last is None or last.try_number < task.first_try or last.started < task.operation.planned:
+        return None
+    if last.detail not in _FINAL:
         return None
     return FinalInEarlierTryError(outcome.account_id, outcome.contact_type, last.error_code or "")
 
 
+def _halted(written: list[str]) -> Finding:
+    return Finding(OutcomeStatus.FAILED, OutcomeDetail.HALTED, tuple(written))
+
+
 def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
     """Return what an error means for the account; one of our own tables or of the role is not the account's."""
+    if isinstance(error, HaltedError):
+        return OutcomeStatus.FAILED, OutcomeDetail.HALTED
     about_account = isinstance(error, AwsCallError) and error.account_id is not None
     detail = _FAILURES.get(type(error)) if about_account else None
     if detail is OutcomeDetail.PERMISSION_DENIED:
@@ -232,13 +344,11 @@ def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
     return OutcomeStatus.FAILED, detail or OutcomeDetail.ERROR
 
 
-def _written_detail(desired: DesiredContact) -> OutcomeDetail:
-    return OutcomeDetail.UPDATED if desired.contact else OutcomeDetail.DELETED
-
-
-def _credited(found: Finding, desired: DesiredContact, outcome: AccountOutcome) -> Finding:
-    """Return what the operation did: an earlier try may have written what this one found unchanged."""
-    fields = {name for attempt in outcome.attempts for name in attempt.written_fields}
-    if found.detail is not OutcomeDetail.UNCHANGED or not fields:
+def _credited(found: Finding, outcome: AccountOutcome, written: list[str]) -> Finding:
+    """Return what the operation did: an earlier try, or an earlier look, may have written what was found unchanged."""
+    earlier = {name for attempt in outcome.attempts for name in attempt.written_fields}
+    fields = {*found.changed_fields, *written, *earlier}
+    if not fields:
         return found
-    return replace(found, detail=_written_detail(desired), changed_fields=tuple(sorted(fields)))
+    detail = found.written_detail if found.detail is OutcomeDetail.UNCHANGED else found.detail
+    return replace(found, detail=detail, changed_fields=tuple(sorted(fields)))

@@ -1,17 +1,19 @@
 """The configuration of contact synchronization: its schema, its defaults and what is wrong with a given one."""
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
 from contactsync.sync.bounds import RETRIES_LIMIT
-
-AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+from contactsync.sync.breaker import BreakerConfig
+from contactsync.sync.configuration_problems import problems_of
+from contactsync.sync.rates import RatesConfig
+from contactsync.sync.scope import ScopeConfig
+from contactsync.sync.section import AccountId, Section
 
 
 def _distinct(contact_types: tuple[ContactType, ...]) -> tuple[ContactType, ...]:
@@ -29,11 +31,7 @@ class DeletionPolicy(StrEnum):
     IGNORE = "ignore"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class RetryConfig(_Section):
+class RetryConfig(Section):
     """How often and how soon a failed account is tried again; delays in seconds, doubling from `base_delay`."""
 
     max_attempts: Annotated[int, Field(ge=0, le=RETRIES_LIMIT, strict=True)] = 3
@@ -62,7 +60,7 @@ NoticeScenario = Literal[
 ]
 
 
-class NotificationRules(_Section):
+class NotificationRules(Section):
     """Which notice scenario has which priority."""
 
     high_priority: tuple[NoticeScenario, ...] = ("complete_failure", "permission_errors", "system_errors")
@@ -70,7 +68,7 @@ class NotificationRules(_Section):
     low_priority: tuple[NoticeScenario, ...] = ("success_completion",)
 
 
-class UserNotificationsConfig(_Section):
+class UserNotificationsConfig(Section):
     """Where AWS User Notifications delivers."""
 
     notification_hub_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
@@ -78,7 +76,7 @@ class UserNotificationsConfig(_Section):
     notification_rules: NotificationRules = NotificationRules()
 
 
-class NotificationSettings(_Section):
+class NotificationSettings(Section):
     """Who is told about what, and from how many failed outcomes on an operation counts as failed."""
 
     user_notifications_config: UserNotificationsConfig = UserNotificationsConfig()
@@ -86,25 +84,30 @@ class NotificationSettings(_Section):
     notify_on_failure: bool = True
     notify_on_success: bool = False
     notify_on_partial_failure: bool = True
-    failure_threshold: Annotated[int, Field(ge=1, strict=True)] = 1
+    failure_threshold: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 1
 
 
-class DeletionConfig(_Section):
+class DeletionConfig(Section):
     """How deletions are treated; only the three alternate contacts can be deleted."""
 
     policy: DeletionPolicy = DeletionPolicy.APPROVE
+    approval_timeout: Annotated[float, Field(ge=1, le=30 * 86_400, allow_inf_nan=False)] = 86_400
+    """How long a run waits for the approval of its deletions, in seconds; then they are rejected."""
 
 
-class Configuration(_Section):
+class Configuration(Section):
     """The settings that operators change while the product runs (names: source document 000)."""
 
     contact_types: Annotated[tuple[ContactType, ...], Field(min_length=1), AfterValidator(_distinct)] = tuple(
         ContactType
     )
     excluded_accounts: tuple[AccountId, ...] = ()
+    scope: ScopeConfig = ScopeConfig()
     retry_config: RetryConfig = RetryConfig()
     notification_settings: NotificationSettings = NotificationSettings()
     deletion: DeletionConfig = DeletionConfig()
+    rates: RatesConfig = RatesConfig()
+    breaker: BreakerConfig = BreakerConfig()
 
 
 class StoredConfiguration(BaseModel):
@@ -123,35 +126,4 @@ def parse_configuration(data: object, *, version: int | None = None) -> Configur
     try:
         return Configuration.model_validate(data)
     except ValidationError as error:
-        raise ConfigurationInvalidError(problems=list(_problems(error)), version=version) from None
-
-
-def _problems(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors(include_url=False, include_input=False):
-        path = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            yield f"{path}: unknown key{_suggestion(problem['loc'])}"
-        else:
-            yield f"{path or 'configuration'}: {_lower_first(problem['msg'].removeprefix('Value error, '))}"
-
-
-def _suggestion(location: tuple[int | str, ...]) -> str:
-    valid = sorted(_section_at(location[:-1]).model_fields)
-    nearest = difflib.get_close_matches(str(location[-1]), valid, n=1, cutoff=0.5)
-    return f"; did you mean {nearest[0]}?" if nearest else f"; valid keys are {', '.join(valid)}"
-
-
-def _section_at(path: tuple[int | str, ...]) -> type[BaseModel]:
-    section: type[BaseModel] = Configuration
-    for part in path:
-        section = _model_in(section.model_fields[str(part)].annotation)
-    return section
-
-
-def _model_in(annotation: Any) -> type[BaseModel]:  # noqa: ANN401 -- any annotation may stand at a field
-    candidates = (annotation, *get_args(annotation))
-    return next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+        raise ConfigurationInvalidError(problems=list(problems_of(error, Configuration)), version=version) from None

@@ -54,6 +54,9 @@ class OutcomeDetail(StrEnum):
     INVALID = "invalid"
     ERROR = "error"
     NO_OUTCOME = "no_outcome"
+    PAUSED = "paused"
+    HALTED = "halted"
+    UNSETTLED = "unsettled"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class AccountOutcome:
     error_message: str | None = None
     attempts: tuple[Attempt, ...] = ()
     timestamp: datetime | None = None
+    paused_since: datetime | None = None
+    """Since when its task has been waiting without a try being used up; None when it is not."""
 
     @property
     def key(self) -> tuple[str, ContactType]:
@@ -94,8 +99,8 @@ class AccountOutcome:
 
     @property
     def retry_count(self) -> int:
-        """How many tries came after the first."""
-        return max(len(self.attempts) - 1, 0)
+        """How many tries came after the first, those included whose process was killed before it could record."""
+        return max(self.attempts[-1].try_number - 1, 0) if self.attempts else 0
 
     def settled(self, attempt: Attempt, **changes: Any) -> "AccountOutcome":  # noqa: ANN401 -- fields of this class
         """Return this outcome after one more attempt, which replaces an earlier record of the same try."""
@@ -112,6 +117,34 @@ class AccountOutcome:
         )
 
 
+class Verdict(StrEnum):
+    """What became of a deletion that needed approval."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed_out"
+    WITHDRAWN = "withdrawn"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decided about a deletion, and when; `by` is empty when nobody answered in time."""
+
+    verdict: Verdict
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Why an operation stopped for all accounts: one cause, and the sentence that says how to mend it."""
+
+    code: str
+    message: str
+    at: datetime
+
+
 @dataclass(frozen=True)
 class TypePlan:
     """What an operation intends for one contact type."""
@@ -123,7 +156,11 @@ class TypePlan:
     approved: bool
     """Whether that deletion may be carried out; True for everything that is not a deletion."""
     fingerprints: dict[str, str] = field(default_factory=dict)
-    """HMACs of the desired fields, for comparing without values in a dry run."""
+    """HMACs of the desired fields, for comparing without values."""
+    needs_approval: bool = False
+    """Whether a person has to approve this deletion first."""
+    decision: Decision | None = None
+    """What was decided, once it was."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +184,11 @@ class SyncOperation:
     """A sentence for the report when there is nothing to do."""
     counts: dict[str, int] = field(default_factory=dict)
     finished: datetime | None = None
+    halt: Halt | None = None
+    follow_up: int = 0
+    """Which follow-up in a row this operation is; 0 for those that a change or a person started."""
+    followed_by: str | None = None
+    """The run id of the follow-up that the report started, because the source was another one by then."""
 
     @property
     def contact_types(self) -> tuple[ContactType, ...]:

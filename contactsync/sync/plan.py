@@ -4,22 +4,23 @@ The order is DESIGN 3.3: whatever can be refused is refused first; only then is 
 and operation and desired contacts stored together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
-from contactsync.accounts import Account, Scope, select
+from contactsync.accounts import Account, AccountState
 from contactsync.contacts import Contact, ContactType, check_valid, field_fingerprints
 from contactsync.errors import (
-    CallerMismatchError,
     MappingLimitError,
-    RunRequestError,
+    ScopeEmptyError,
     SourceContactMissingError,
-    TrustedAccessOffError,
 )
-from contactsync.sync.config import Configuration, DeletionPolicy, StoredConfiguration
+from contactsync.sync.access import AccessCheck
+from contactsync.sync.calls import read_of
+from contactsync.sync.config import DeletionPolicy, StoredConfiguration
 from contactsync.sync.desired import DesiredContact
+from contactsync.sync.gate import Gate, Gatekeeper
 from contactsync.sync.operation import (
     PLAN_ITSELF,
     AccountOutcome,
@@ -33,6 +34,8 @@ from contactsync.sync.operation import (
 )
 from contactsync.sync.ports import AccountContacts, Clock, Configurations, Operations, Organization
 from contactsync.sync.request import RunRequest
+from contactsync.sync.scope import Admission
+from contactsync.sync.selection import Scope, Selection
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Planner:
     contacts: AccountContacts
     configurations: Configurations
     operations: Operations
+    access: AccessCheck
+    gatekeeper: Gatekeeper
     clock: Clock
     management_account: str
     fingerprint_key: bytes = field(repr=False)
@@ -55,35 +60,29 @@ class Planner:
         Repeating it for the same run works on the same operation. Raises before anything is stored when the caller, the
         configuration, the request or the mapping limit is wrong.
         """
-        configuration = self._check()
+        self.access.confirm()
+        configuration = self.configurations.latest()
         contact_types = request.types_among(configuration.settings.contact_types)
-        scope = self._scope(request, configuration.settings) if contact_types else Scope()
+        scope = self._scope(request, configuration, contact_types)
         if len(scope.targets) > map_limit:
             raise MappingLimitError(accounts=len(scope.targets), limit=map_limit)
-        operation, desired = self._read_source(request, configuration, contact_types)
+        concerned = tuple(t for t in contact_types if any(scope.concerned(t)))
+        operation, desired = self._read_source(request, configuration, concerned)
         self.operations.store_plan(operation, desired)
         self._expect_outcomes(scope, operation)
         self.operations.update(replace(operation, status=OperationStatus.IN_PROGRESS))
         return tuple(account.account_id for account in scope.targets)
 
-    def _check(self) -> StoredConfiguration:
-        caller = self.organization.caller_account()
-        if caller != self.management_account:
-            raise CallerMismatchError(expected_account=self.management_account, actual_account=caller)
-        configuration = self.configurations.latest()
-        if not self.organization.trusted_access():
-            raise TrustedAccessOffError
-        return configuration
-
-    def _scope(self, request: RunRequest, settings: Configuration) -> Scope:
-        accounts = list(self.organization.accounts())
-        _check_requested(request, accounts, self.management_account)
-        return select(
-            accounts,
-            management_account=self.management_account,
-            excluded=frozenset(settings.excluded_accounts),
-            wanted=frozenset(request.accounts),
-        )
+    def _scope(
+        self, request: RunRequest, configuration: StoredConfiguration, contact_types: tuple[ContactType, ...]
+    ) -> Scope:
+        if not contact_types:
+            return Scope()
+        selection = Selection(self.organization, self.management_account)
+        scope = selection.select(configuration, contact_types, request.requested)
+        if request.by_hand and not scope.members:
+            raise ScopeEmptyError(contact_types=contact_types, version=configuration.version)
+        return scope
 
     def _read_source(
         self, request: RunRequest, configuration: StoredConfiguration, contact_types: tuple[ContactType, ...]
@@ -91,16 +90,19 @@ class Planner:
         sync_id = sync_id_of(request.dag_run_id)
         plans: dict[ContactType, TypePlan] = {}
         desired: list[DesiredContact] = []
-        for contact_type in contact_types:
-            # The generation is raised before the source is read, so that the greatest one goes with the latest read.
-            generation = None if request.dry_run else self.operations.raise_generation(contact_type)
-            contact = self._source(contact_type, absent=bool(request.change and request.change.action == "delete"))
-            plans[contact_type] = self._type_plan(generation, contact, configuration.settings.deletion.policy)
-            if generation is not None and plans[contact_type].approved:
-                desired.append(DesiredContact(contact_type, generation, sync_id, contact))
+        with self.gatekeeper.gate(configuration.settings) as gate:
+            gate.reset()
+            for contact_type in contact_types:
+                # Raised before the source is read, so that the greatest generation goes with the latest read.
+                generation = None if request.dry_run else self.operations.raise_generation(contact_type)
+                deleted = bool(request.change and request.change.action == "delete")
+                contact = self._source(contact_type, gate, absent=deleted)
+                plans[contact_type] = self._type_plan(generation, contact, configuration.settings.deletion.policy)
+                if generation is not None and plans[contact_type].approved:
+                    desired.append(DesiredContact(contact_type, generation, sync_id, contact))
         return self._operation(request, configuration, sync_id, plans), desired
 
-    def _source(self, contact_type: ContactType, *, absent: bool) -> Contact | None:
+    def _source(self, contact_type: ContactType, gate: Gate, *, absent: bool) -> Contact | None:
         """Read the source, again and for a bounded time while it is not, or still is, there against expectation.
 
         Reads are eventually consistent (FACTS 2.1), and a contact that only seems to be absent must not be deleted
@@ -113,7 +115,9 @@ class Planner:
             sleep=self.clock.sleep,
             retry_error_callback=_last_result,
         )
-        contact: Contact | None = looks(self.contacts.read, contact_type, None)
+        contact: Contact | None = looks(
+            gate.call, read_of(contact_type), lambda: self.contacts.read(contact_type, None)
+        )
         if contact is not None:
             check_valid(contact_type, contact)
         elif contact_type is ContactType.PRIMARY:
@@ -126,6 +130,8 @@ class Planner:
             absent=contact is None,
             approved=contact is not None or policy is DeletionPolicy.PROPAGATE,
             fingerprints=field_fingerprints(contact, self.fingerprint_key),
+            # Without a generation it is a dry run.
+            needs_approval=contact is None and policy is DeletionPolicy.APPROVE and generation is not None,
         )
 
     def _operation(
@@ -136,7 +142,6 @@ class Planner:
         plans: dict[ContactType, TypePlan],
     ) -> SyncOperation:
         now, earlier = self.clock.now(), self.operations.get(sync_id)
-        ignored = request.change.contact_type if request.change and not plans else None
         return SyncOperation(
             sync_id=sync_id,
             dag_run_id=request.dag_run_id,
@@ -150,7 +155,8 @@ class Planner:
             dry_run=request.dry_run,
             reason=request.reason,
             event_id=request.change.event_id if request.change else None,
-            note=f"The configuration does not synchronize the {ignored} contact." if ignored else None,
+            follow_up=request.follow_up,
+            note=_note(request, configuration.settings.contact_types, plans),
         )
 
     def _expect_outcomes(self, scope: Scope, operation: SyncOperation) -> None:
@@ -158,38 +164,49 @@ class Planner:
         stored = {outcome.key: outcome for outcome in self.operations.outcomes(operation.sync_id)}
         expected = {outcome.key: outcome for outcome in self._expected(scope, operation)}
         self.operations.store_outcomes(
-            operation, [outcome for key, outcome in expected.items() if _replaces(outcome, stored.get(key))]
+            operation, [new for key, outcome in expected.items() if (new := _replacing(outcome, stored.get(key)))]
         )
         self.operations.remove_outcomes(
             operation, [o for key, o in stored.items() if key not in expected and o.status is not OutcomeStatus.SUCCESS]
         )
 
     def _expected(self, scope: Scope, operation: SyncOperation) -> Iterator[AccountOutcome]:
-        """Yield an outcome for every account and contact type: settled already where nothing may be touched."""
-        settled = {OutcomeDetail.EXCLUDED: scope.excluded, OutcomeDetail.NOT_ACTIVE: scope.not_active}
+        """Yield an outcome for every account and contact type in scope: settled already where nothing may be touched.
+
+        Accounts that no include or request names have none.
+        """
         for contact_type in operation.contact_types:
-            for account in scope.targets:
-                yield AccountOutcome(account.account_id, account.name, contact_type)
-            for detail, accounts in settled.items():
-                attempt = Attempt(PLAN_ITSELF, operation.timestamp, operation.timestamp, OutcomeStatus.SKIPPED, detail)
-                for account in accounts:
-                    yield AccountOutcome(account.account_id, account.name, contact_type).settled(attempt)
+            for account, admission in scope.concerned(contact_type):
+                outcome = AccountOutcome(account.account_id, account.name, contact_type)
+                detail = _untouchable(account, admission)
+                yield outcome.settled(_by_plan(operation, detail)) if detail else outcome
 
 
 def _last_result(state: RetryCallState) -> Contact | None:
     return state.outcome.result() if state.outcome else None
 
 
-def _replaces(expected: AccountOutcome, stored: AccountOutcome | None) -> bool:
-    """Tell whether a plan's outcome replaces a stored one: never what was achieved, and no history for nothing."""
+def _replacing(expected: AccountOutcome, stored: AccountOutcome | None) -> AccountOutcome | None:
+    """Return what a repeated plan stores in place of an outcome, with its history; None to leave that to a task."""
     if stored is None:
-        return True
-    settled_by_plan = expected.status is not OutcomeStatus.PENDING
-    return settled_by_plan and stored.status is not OutcomeStatus.SUCCESS
+        return expected
+    return None if expected.status is OutcomeStatus.PENDING else stored.settled(expected.attempts[-1])
 
 
-def _check_requested(request: RunRequest, accounts: list[Account], management_account: str) -> None:
-    members = {account.account_id for account in accounts} - {management_account}
-    unknown = [account_id for account_id in request.accounts if account_id not in members]
-    if unknown:
-        raise RunRequestError(problems=[f"accounts: not member accounts of the organization: {', '.join(unknown)}"])
+def _untouchable(account: Account, admission: Admission) -> OutcomeDetail | None:
+    """Return why an account may not be touched; excluded wins over every other reason."""
+    if admission is Admission.EXCLUDED:
+        return OutcomeDetail.EXCLUDED
+    return None if account.state is AccountState.ACTIVE else OutcomeDetail.NOT_ACTIVE
+
+
+def _by_plan(operation: SyncOperation, detail: OutcomeDetail) -> Attempt:
+    return Attempt(PLAN_ITSELF, operation.planned, operation.planned, OutcomeStatus.SKIPPED, detail)
+
+
+def _note(request: RunRequest, configured: tuple[ContactType, ...], planned: Collection[ContactType]) -> str | None:
+    """Say for which contact types there is nothing to do, and why."""
+    if request.change and request.change.contact_type not in configured:
+        return f"The configuration does not synchronize the {request.change.contact_type} contact."
+    idle = [contact_type for contact_type in request.types_among(configured) if contact_type not in planned]
+    return f"No account is in the scope of these contacts: {', '.join(idle)}." if idle else None

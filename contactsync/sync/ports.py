@@ -1,14 +1,18 @@
 """What contact synchronization needs from the outside, and nothing more."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from contactsync.accounts import Account
+from contactsync.accounts import Account, AccountState, UnitPath
 from contactsync.contacts import Contact, ContactType
+from contactsync.sync.breaker import BreakerState, Tally, Transition, Window
+from contactsync.sync.calls import ApiOperation
 from contactsync.sync.config import StoredConfiguration
 from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import AccountOutcome, SyncOperation
+from contactsync.sync.operation import AccountOutcome, Halt, SyncOperation
+from contactsync.sync.rates import RatesConfig
+from contactsync.sync.record import AccountRecord
 
 
 class Clock(Protocol):
@@ -19,6 +23,9 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow, for measuring how long something took."""
 
 
 class Organization(Protocol):
@@ -32,6 +39,24 @@ class Organization(Protocol):
 
     def accounts(self) -> Iterator[Account]:
         """List every account, the management account included, over all pages."""
+
+    def state(self, account_id: str) -> AccountState | None:
+        """Return the state of one account; None when it is not in the organization."""
+
+    def units(self) -> Iterator[UnitPath]:
+        """List the root and every organizational unit, each with what is above it, parents first."""
+
+    def accounts_in(self, unit_id: str) -> Iterator[str]:
+        """List the ids of the accounts right under the root or a unit, not those further down."""
+
+    def units_of(self, account_id: str) -> UnitPath:
+        """Return where one account is, the root first; raise NotInOrganizationError when it is not there."""
+
+    def has_unit(self, name: str) -> bool:
+        """Tell whether a unit has this id, or this path of names below the root."""
+
+    def tags_of(self, account_id: str) -> Mapping[str, str]:
+        """Return the tags of one account; raise NotInOrganizationError when it is not in the organization."""
 
 
 class AccountContacts(Protocol):
@@ -67,6 +92,19 @@ class DesiredContacts(Protocol):
         """Return what the member accounts are to carry, or None when no operation has stored it yet."""
 
 
+class Records(Protocol):
+    """Account records under optimistic locking."""
+
+    def get(self, account_id: str, contact_type: ContactType) -> AccountRecord:
+        """Return a record, read consistently; one of version 0 when nothing is stored."""
+
+    def replace(self, record: AccountRecord, **changes: Any) -> AccountRecord | None:  # noqa: ANN401 -- fields of AccountRecord
+        """Store the record with changes as its next version and return it; None when another version is there."""
+
+    def many(self, keys: Iterable[tuple[str, ContactType]]) -> Iterator[AccountRecord]:
+        """Return the records of many accounts that are stored, in any order, read consistently."""
+
+
 class Operations(Protocol):
     """Sync operations with their outcomes, and the generation counters that order them."""
 
@@ -80,11 +118,33 @@ class Operations(Protocol):
         generation is greater already is left as it is; repeating is harmless.
         """
 
+    def decide(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
+        """Store the decisions and the note of an operation, and the desired contacts, in one transaction.
+
+        Raises OvertakenError when the run was planned anew meanwhile. A desired contact whose stored
+        generation is greater already is left as it is; repeating is harmless.
+        """
+
     def get(self, sync_id: str) -> SyncOperation | None:
         """Return an operation, read consistently."""
 
+    def unfinished(self) -> Iterator[SyncOperation]:
+        """Return the operations without an end; what has changed a moment ago may be missing or out of date."""
+
+    def close(self, operation: SyncOperation) -> bool:
+        """Store status, counts, note and end, and return whether that was done.
+
+        Not done when somebody has stored an end or planned the run anew since `operation` was read.
+        """
+
     def update(self, operation: SyncOperation) -> None:
-        """Store status, counts and the time of the end, of an operation that is there."""
+        """Store status, counts, `followed_by` and the time of the end, of an operation that is there."""
+
+    def halt(self, operation: SyncOperation, halt: Halt) -> None:
+        """Store why the operation stopped, on the condition that no later plan has replaced it."""
+
+    def lift_halt(self, operation: SyncOperation) -> None:
+        """Remove the halt that `operation` carries, unless another one has been stored meanwhile."""
 
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Store many outcomes, replacing those that are there; OvertakenError when the run was planned anew."""
@@ -100,3 +160,41 @@ class Operations(Protocol):
 
     def outcomes(self, sync_id: str) -> Iterator[AccountOutcome]:
         """Return every outcome of an operation page by page, read consistently."""
+
+
+class Pacer(Protocol):
+    """Gives out the turns of calls, to all workers of one caller account together."""
+
+    def reserve(self, api: ApiOperation, rates: RatesConfig) -> float:
+        """Reserve the next turn and return the seconds until then.
+
+        Raises PausedError, and reserves nothing, when that would be longer than `rates.max_wait`.
+        """
+
+
+class Breakers(Protocol):
+    """The circuit breakers of one caller account, one for each API operation, shared by all workers."""
+
+    def get(self, api: ApiOperation) -> BreakerState:
+        """Return a breaker, read consistently; a closed one of version 0 when nothing is stored."""
+
+    def change(self, api: ApiOperation, step: Callable[[BreakerState], BreakerState]) -> BreakerState:
+        """Store what `step` makes of the stored state, and return it.
+
+        `step` is called again when somebody else was faster, and nothing is written when it returns what it was given.
+        """
+
+    def count(self, api: ApiOperation, window: Window, tally: Tally) -> None:
+        """Add to the calls of a window."""
+
+    def tally(self, api: ApiOperation, window: Window) -> Tally:
+        """Return the calls of a window and of the one before it, in the same episode, read consistently."""
+
+    def transitions(self, since: datetime) -> list[Transition]:
+        """Return what is known of the changes of phase from `since` on, oldest first."""
+
+    def access_checked(self) -> datetime | None:
+        """Return when any worker has last found that it may call, or None."""
+
+    def store_access_check(self, moment: datetime) -> None:
+        """Store that a worker found so."""

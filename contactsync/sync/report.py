@@ -1,12 +1,26 @@
 """The report of a sync operation: computed from the stored outcomes, compared with what Airflow says of its tasks."""
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, Final
 
-from contactsync.errors import OperationFailedError, OperationMissingError, OvertakenError
+from contactsync.contacts import ContactType, field_fingerprints
+from contactsync.errors import (
+    ContactSyncError,
+    HaltedError,
+    OperationFailedError,
+    OperationMissingError,
+    OvertakenError,
+)
+from contactsync.sync.calls import read_of
+from contactsync.sync.config import Configuration
+from contactsync.sync.gate import Gate, Gatekeeper
 from contactsync.sync.operation import (
+    SYNC_ID_NAMESPACE,
     AccountOutcome,
     OperationStatus,
     OutcomeDetail,
@@ -14,7 +28,10 @@ from contactsync.sync.operation import (
     SyncOperation,
     sync_id_of,
 )
-from contactsync.sync.ports import Clock, Configurations, Operations
+from contactsync.sync.ports import AccountContacts, Clock, Configurations, DesiredContacts, Operations, Records
+
+BATCH: Final = 100
+"""How many outcomes are judged at a time."""
 
 FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
 
@@ -35,12 +52,23 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class FollowUp:
+    """The run that brings the accounts to a source which is no longer what the operation found."""
+
+    run_id: str
+    conf: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Report:
     """What an operation did, in numbers; its rows are the operation's outcomes."""
 
     operation: SyncOperation
     tally: Tally
     threshold: int
+    follow_up: FollowUp | None = None
+    remarks: tuple[str, ...] = ()
+    """Sentences beyond the operation's own, such as what the circuit breaker did."""
 
     @property
     def total(self) -> int:
@@ -53,7 +81,9 @@ class Report:
         return (self.operation.finished or self.operation.timestamp) - self.operation.timestamp
 
     def check(self) -> None:
-        """Raise OperationFailedError when as many outcomes failed as the configuration's threshold."""
+        """Raise HaltedError, or OperationFailedError when as many outcomes failed as the configuration's threshold."""
+        if self.operation.halt:
+            raise HaltedError(self.operation.halt.code, self.operation.halt.message)
         if self.operation.status is OperationStatus.FAILED:
             raise OperationFailedError(failed=self.tally.failures, threshold=self.threshold, total=self.total)
 
@@ -67,9 +97,16 @@ def is_failure(outcome: AccountOutcome) -> bool:
 class Reporter:
     """Builds and stores reports; holds the ports that this needs."""
 
+    contacts: AccountContacts
     configurations: Configurations
+    desired: DesiredContacts
     operations: Operations
+    records: Records
+    gatekeeper: Gatekeeper
     clock: Clock
+    fingerprint_key: bytes = field(repr=False)
+    follow_ups: int
+    """How many follow-up runs may follow each other."""
 
     def report(
         self,
@@ -79,7 +116,9 @@ class Reporter:
         planned: bool,
         show: Callable[[AccountOutcome], None] = lambda _: None,
     ) -> Report:
-        """Settle what no task settled, count, store status and counts, and return the report.
+        """Settle what no task settled, count, look at the source once more, store it all, and return the report.
+
+        The caller starts `Report.follow_up`, when there is one; its run id is the same however often this is repeated.
 
         `planned` tells whether the run's plan has succeeded: without it nothing is known, and the operation is failed.
         `task_states` maps account ids to Airflow's states of their tasks. `show` is called with every outcome, so that
@@ -92,18 +131,39 @@ class Reporter:
             self.operations.update(replace(operation, status=OperationStatus.FAILED, finished=self.clock.now()))
             raise OperationMissingError(dag_run_id=dag_run_id)
         tally = Tally()
-        for outcome in self._judged(operation, task_states):
+        for outcome in self.judged(operation, task_states):
             tally.add(outcome)
             show(outcome)
-        report = self._concluded(operation, tally)
+        settings = self.configurations.version(operation.config_version).settings
+        report = self._concluded(operation, settings, tally)
         self.operations.update(report.operation)
         return report
 
-    def _judged(self, operation: SyncOperation, task_states: Mapping[str, str]) -> Iterator[AccountOutcome]:
+    def judged(self, operation: SyncOperation, task_states: Mapping[str, str]) -> Iterator[AccountOutcome]:
+        """Yield every outcome, after settling those that no task settled or that a task's end contradicts."""
         blamed = self._blamed(operation, task_states)
-        for outcome in self.operations.outcomes(operation.sync_id):
-            judged = judge(outcome, blamed=outcome.account_id in blamed, now=self.clock.now())
-            yield outcome if judged is outcome else self._settled(operation, judged)
+        outcomes = self.operations.outcomes(operation.sync_id)
+        while batch := list(islice(outcomes, BATCH)):
+            marked = self._left_behind(operation, batch)
+            for outcome in batch:
+                judged = judge(
+                    outcome,
+                    blamed=outcome.account_id in blamed,
+                    marked=outcome.key in marked,
+                    now=self.clock.now(),
+                )
+                yield outcome if judged is outcome else self._settled(operation, judged)
+
+    def _left_behind(
+        self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]
+    ) -> set[tuple[str, ContactType]]:
+        """Return what carries a mark of this operation, whose tasks have all ended: a write that nobody settled."""
+        records = self.records.many(outcome.key for outcome in outcomes if not is_failure(outcome))
+        return {
+            (record.account_id, record.contact_type)
+            for record in records
+            if record.mark and record.mark.sync_id == operation.sync_id
+        }
 
     def _settled(self, operation: SyncOperation, judged: AccountOutcome) -> AccountOutcome:
         """Store a judgement, and return it; or what a task has recorded meanwhile, which is better."""
@@ -125,16 +185,79 @@ class Reporter:
         }
         return failed - explained
 
-    def _concluded(self, operation: SyncOperation, tally: Tally) -> Report:
-        settings = self.configurations.version(operation.config_version).settings
+    def _concluded(self, operation: SyncOperation, settings: Configuration, tally: Tally) -> Report:
         threshold = settings.notification_settings.failure_threshold
+        follow_up, remark = self._look_again(operation, settings)
+        failed = operation.halt is not None or tally.failures >= threshold
         finished = replace(
             operation,
-            status=OperationStatus.FAILED if tally.failures >= threshold else OperationStatus.COMPLETED,
+            status=OperationStatus.FAILED if failed else OperationStatus.COMPLETED,
             counts=dict(tally.counts),
             finished=self.clock.now(),
+            followed_by=follow_up.run_id if follow_up else operation.followed_by,
         )
-        return Report(finished, tally, threshold)
+        remarks = [*remarks_of(finished), *filter(None, [remark]), *self._transitions(operation)]
+        return Report(finished, tally, threshold, follow_up, tuple(remarks))
+
+    def _look_again(self, operation: SyncOperation, settings: Configuration) -> tuple[FollowUp | None, str | None]:
+        """Read the source once more: the first read may have been an old one, or an event may have been lost."""
+        if operation.dry_run or operation.halt:
+            return None, None
+        gate = self.gatekeeper.gate(settings)
+        try:
+            moved = [t for t in operation.contact_types if self._has_moved(operation, t, gate)]
+        except ContactSyncError as error:  # whatever it is, the report is stored
+            return None, f"The source could not be read once more ({error.code}); start a run by hand to be sure."
+        finally:
+            gate.finish()
+        if not moved:
+            return None, None
+        names = ", ".join(moved)
+        if operation.follow_up >= self.follow_ups:
+            return (
+                None,
+                f"The {names} contact changed again, after {operation.follow_up} follow-up runs; start one by hand.",
+            )
+        return _follow_up(operation, moved), None
+
+    def _has_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
+        """Tell whether the source is neither what the accounts are to carry nor a deletion that nobody approved."""
+        source = gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, None))
+        found, plan = field_fingerprints(source, self.fingerprint_key), operation.plans[contact_type]
+        latest = self.desired.latest(contact_type)
+        if latest and found == field_fingerprints(latest.contact, self.fingerprint_key):
+            return False
+        # What this operation found counts as long as no later one has stored another contact.
+        is_overtaken = latest is not None and latest.generation > (plan.generation or 0)
+        return is_overtaken or found != plan.fingerprints
+
+    def _transitions(self, operation: SyncOperation) -> Iterator[str]:
+        for step in self.gatekeeper.breakers.transitions(operation.timestamp):
+            yield f"{step.time:%H:%M:%S} UTC: calls of {step.operation}: {step.before} -> {step.after} ({step.cause})"
+
+
+def _follow_up(operation: SyncOperation, moved: list[ContactType]) -> FollowUp:
+    generation = max(plan.generation or 0 for plan in operation.plans.values())
+    return FollowUp(
+        run_id=str(uuid.uuid5(SYNC_ID_NAMESPACE, f"{operation.sync_id}#{generation}")),
+        conf={
+            "contact_types": [str(contact_type) for contact_type in moved],
+            "reason": f"The source was another one when sync operation {operation.sync_id} ended",
+            "follow_up": operation.follow_up + 1,
+        },
+    )
+
+
+def remarks_of(operation: SyncOperation) -> Iterator[str]:
+    """Yield what a reader of the report should know of the operation beside its numbers, as sentences."""
+    if operation.note:
+        yield operation.note
+    if operation.halt:
+        yield f"HALTED at {operation.halt.at:%Y-%m-%d %H:%M:%S} UTC: {operation.halt.message}"
+    if operation.follow_up:
+        yield f"This is follow-up number {operation.follow_up}: the source changed while an earlier operation ran."
+    if operation.followed_by:
+        yield f"The source is not what it was when this run began; run {operation.followed_by} follows up."
 
 
 def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], threshold: int) -> Report:
@@ -142,22 +265,29 @@ def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], 
     tally = Tally()
     for outcome in outcomes:
         tally.add(outcome)
-    return Report(operation, tally, threshold)
+    return Report(operation, tally, threshold, remarks=tuple(remarks_of(operation)))
 
 
-def judge(outcome: AccountOutcome, *, blamed: bool, now: datetime) -> AccountOutcome:
-    """Return the outcome as the report counts it: one that no task settled, or whose task failed later, is failed."""
+def judge(outcome: AccountOutcome, *, blamed: bool, marked: bool = False, now: datetime) -> AccountOutcome:
+    """Return the outcome as the report counts it.
+
+    One that no task settled, whose task failed later, or whose account carries a mark left behind, is failed.
+    """
+    detail = OutcomeDetail.NO_OUTCOME
     if outcome.status is OutcomeStatus.PENDING:
         sentence = "No task settled this account: it was not started, or its process ended before it could record."
     elif blamed:
         sentence = "Airflow calls the task failed although an earlier try had settled this account."
+    elif marked and not is_failure(outcome):
+        detail = OutcomeDetail.UNSETTLED
+        sentence = "A write to this account was announced and never settled, so it is not known what it holds."
     else:
         return outcome
     return replace(
         outcome,
         status=OutcomeStatus.FAILED,
-        detail=OutcomeDetail.NO_OUTCOME,
-        error_code="NoOutcome",
+        detail=detail,
+        error_code="NoOutcome" if detail is OutcomeDetail.NO_OUTCOME else "Unsettled",
         error_message=f"{sentence} See the task's log, then clear it.",
         timestamp=now,
     )

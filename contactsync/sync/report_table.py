@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contactsync.sync.operation import AccountOutcome, OutcomeStatus
+from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
 from contactsync.sync.report import Report, is_failure
 
 WIDTH = 140
@@ -23,10 +23,16 @@ def report_text(report: Report, outcomes: Iterable[AccountOutcome]) -> str:
 
 def report_parts(report: Report, outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
     """Yield the report in parts that fit a log record each: the numbers, then tables of up to 200 rows."""
-    yield "\n".join(filter(None, [headline(report), report.operation.note]))
+    yield "\n".join([headline(report), *report.remarks])
     rows = sorted(outcomes, key=lambda o: (not is_failure(o), o.account_name, o.account_id, o.contact_type))
+    denied = [row for row in rows if row.detail is OutcomeDetail.PERMISSION_DENIED]
+    yield from _tables(denied, title="AWS denies the permission for these accounts")
+    yield from _tables([row for row in rows if row.detail is not OutcomeDetail.PERMISSION_DENIED])
+
+
+def _tables(rows: list[AccountOutcome], title: str | None = None) -> Iterator[str]:
     for start in range(0, len(rows), ROWS_PER_PART):
-        yield _text(_table(rows[start : start + ROWS_PER_PART]))
+        yield _text(_table(rows[start : start + ROWS_PER_PART], title))
 
 
 def _text(table: Table) -> str:
@@ -49,8 +55,8 @@ def headline(report: Report) -> str:
     )
 
 
-def _table(rows: list[AccountOutcome]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
+def _table(rows: list[AccountOutcome], title: str | None) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     for column in ("account", "id", "contact", "outcome", "detail", "fields", "retries", "error"):
         table.add_column(column, overflow="fold")
     for row in rows:

@@ -7,9 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from contactsync.contacts import ContactType
 from contactsync.errors import RunRequestError
-from contactsync.sync.config import AccountId
+from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
+from contactsync.sync.scope import ScopeFilter, UnitName
+from contactsync.sync.section import AccountId
 
-PARAMETERS: Final = ("change", "contact_types", "accounts", "dry_run", "reason")
+PARAMETERS: Final = ("change", "contact_types", "accounts", "organizational_units", "dry_run", "reason", "follow_up")
 """The keys of a run's conf; the DAG's params have the same names (orchestration/params.py)."""
 
 ShortText = Annotated[str, StringConstraints(max_length=512)]
@@ -32,15 +34,21 @@ class RequestedChange(BaseModel):
 
 
 class RunRequest(BaseModel):
-    """What one run is to do; empty `contact_types` and `accounts` mean all that the configuration allows."""
+    """What one run is to do; empty `contact_types` mean all that are configured.
+
+    Empty `accounts` and `organizational_units` mean all accounts that the configuration allows; both given, either.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     change: RequestedChange | None = None
     contact_types: tuple[ContactType, ...] = ()
     accounts: tuple[AccountId, ...] = ()
+    organizational_units: tuple[UnitName, ...] = ()
     dry_run: bool = False
     reason: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    follow_up: Annotated[int, Field(ge=0, le=FOLLOW_UPS_LIMIT, strict=True)] = 0
+    """Which follow-up in a row the run is; the report of the run before it started it, and no person."""
 
     dag_run_id: Annotated[str, Field(min_length=1)]
     triggered_by: str
@@ -51,13 +59,25 @@ class RunRequest(BaseModel):
         """The ARN of who changed the contact, or who started the run by hand."""
         return self.change.initiating_user if self.change else self.triggered_by
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person started the run, and not a change or the report of another run."""
+        return self.change is None and not self.follow_up
+
+    @property
+    def requested(self) -> ScopeFilter:
+        """The accounts that the run is asked to keep to; an empty filter means all."""
+        return ScopeFilter(accounts=self.accounts, organizational_units=self.organizational_units)
+
     def types_among(self, configured: tuple[ContactType, ...]) -> tuple[ContactType, ...]:
-        """Return the contact types to synchronize; a change of one that is not configured gives none.
+        """Return the contact types to synchronize; a change or a follow-up of one that is not configured gives none.
 
         Raises RunRequestError when a person names one that the configuration does not have.
         """
         if self.change:
             return tuple(t for t in configured if t is self.change.contact_type)
+        if self.follow_up:
+            return tuple(t for t in configured if t in self.contact_types)
         unknown = sorted(set(self.contact_types) - set(configured))
         if unknown:
             problem = f"contact_types: {', '.join(unknown)} not among the configuration's {', '.join(configured)}"
@@ -91,8 +111,8 @@ def parse_request(
         raise RunRequestError(problems=problems) from None
     if request.change and request.change.source_account != management_account:
         problems.append("change.source_account: not the management account of this deployment")
-    if request.change and (request.contact_types or request.accounts):
-        problems.append("change: a run for a change takes neither contact_types nor accounts")
+    if request.change and (request.contact_types or not request.requested.empty):
+        problems.append("change: a run for a change takes neither contact_types nor accounts nor organizational_units")
     if problems:
         raise RunRequestError(problems=problems)
     return request

@@ -1,8 +1,10 @@
 """The adapters on a sandbox, for the suites that run against fake and adapter alike."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,8 @@ from contactsync.cli.local_system import product_environment
 from contactsync.sandbox.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
+from tests.contract.store import Store
+from tests.fakes import FakeDesiredContacts, FakeOperations, FakeState
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = {
@@ -40,8 +44,15 @@ class Adapters:
 @pytest.fixture(scope="module")
 def adapters() -> Iterator[Adapters]:
     """Run a sandbox with the project's templates, and make the adapters that the composition root makes."""
+    with adapters_on(SCENARIO) as made:
+        yield made
+
+
+@contextmanager
+def adapters_on(scenario: dict[str, Any]) -> Iterator[Adapters]:
+    """Do that for any scenario."""
     with (
-        Sandbox(Scenario.model_validate(SCENARIO), templates=ROOT / "infra") as sandbox,
+        Sandbox(Scenario.model_validate(scenario), templates=ROOT / "infra") as sandbox,
         pytest.MonkeyPatch.context() as patch,
     ):
         environment = {**product_environment(sandbox), "CONTACTSYNC_THROTTLE_TRIES": "1"}
@@ -49,7 +60,15 @@ def adapters() -> Iterator[Adapters]:
             patch.setenv(name, value)
         services = Services.from_environment(environment)
         # Endpoint and credentials are read when a client is made, so all are made here.
-        planner, account_sync = services.planner, services.account_sync
-        assert isinstance(planner.organization, AwsOrganization)
-        assert isinstance(account_sync.desired, DynamoDbDesiredContacts)
-        yield Adapters(sandbox, services, account_sync.desired, planner.organization)
+        _ = services.planner, services.account_sync, services.reporter
+        yield Adapters(sandbox, services, services.desired_contacts, services.organization)
+
+
+@pytest.fixture(params=["fake", "sandbox"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """Give the fakes, then the adapters."""
+    if request.param == "fake":
+        state = FakeState()
+        return Store(FakeOperations(state), FakeDesiredContacts(state))
+    adapters: Adapters = request.getfixturevalue("adapters")
+    return Store(adapters.services.operations, adapters.desired)

@@ -158,12 +158,12 @@ def test_not_found_on_a_put_is_recorded(adapters: Adapters) -> None:
     services.account_sync.contacts.write(SECURITY, MEMBER, alternate())
     run = "a put that finds nothing"
     services.planner.plan(request(dag_run_id=run, accounts=[MEMBER]), map_limit=9)
-    operation, _ = services.account_sync.open(run)
+    operation, settings = services.account_sync.open(run)
     faults = adapters.sandbox.conditions.faults
     added = faults.add(FaultSettings(operation="PutAlternateContact", error="ResourceNotFoundException"))
     try:
         with pytest.raises(AccountsFailedError) as caught:
-            services.account_sync.sync(operation, MEMBER, 1)
+            services.account_sync.sync(operation, settings, MEMBER, 1)
     finally:
         faults.remove(added.id)
     assert caught.value.retryable

@@ -2,65 +2,29 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from itertools import count
 
 import pytest
 
 from contactsync.contacts import Contact, ContactType
-from contactsync.errors import AwsCallError, OvertakenError
+from contactsync.errors import OvertakenError
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import (
     AccountOutcome,
     Attempt,
-    OperationStatus,
     OutcomeDetail,
     OutcomeStatus,
     SyncOperation,
     TypePlan,
 )
-from contactsync.sync.ports import DesiredContacts, Operations
 from contactsync.sync.report import judge
 from tests import builders
-from tests.builders import account, contact_of
-from tests.contract.conftest import Adapters
-from tests.fakes import START, FakeDesiredContacts, FakeOperations, FakeState
+from tests.builders import account
+from tests.contract.store import Store
+from tests.fakes import START
 
 SECURITY, PRIMARY = ContactType.SECURITY, ContactType.PRIMARY
-
-
-@dataclass
-class Store:
-    """Both ports on one store."""
-
-    operations: Operations
-    desired: DesiredContacts
-
-    def planned(
-        self, *contact_types: ContactType, run: str | None = None, minute: int = 0
-    ) -> tuple[SyncOperation, list[DesiredContact]]:
-        """Make an operation with fresh generations, and its desired contacts."""
-        plans = {
-            kind: TypePlan(self.operations.raise_generation(kind), absent=False, approved=True)
-            for kind in contact_types
-        }
-        operation = builders.operation(run=run or str(uuid.uuid4()), plans=plans)
-        operation = replace(operation, planned=operation.planned + timedelta(minutes=minute))
-        return operation, [
-            DesiredContact(kind, plan.generation or 0, operation.sync_id, contact_of(kind))
-            for kind, plan in plans.items()
-        ]
-
-
-@pytest.fixture(params=["fake", "sandbox"])
-def store(request: pytest.FixtureRequest) -> Store:
-    """Give the fakes, then the adapters."""
-    if request.param == "fake":
-        state = FakeState()
-        return Store(FakeOperations(state), FakeDesiredContacts(state))
-    adapters: Adapters = request.getfixturevalue("adapters")
-    return Store(adapters.services.operations, adapters.desired)
 
 
 def values(desired: DesiredContact | None) -> tuple[int, str, dict[str, str] | None] | None:
@@ -171,25 +135,6 @@ def test_dry_run(store: Store) -> None:
     assert values(store.desired.latest(SECURITY)) == before
 
 
-def test_finished(store: Store) -> None:
-    """Finishing stores status, counts and end, nothing else, and can be repeated."""
-    operation, desired = store.planned(SECURITY)
-    store.operations.store_plan(operation, desired)
-    for status, seconds in ((OperationStatus.FAILED, 5), (OperationStatus.COMPLETED, 9)):
-        end = START + timedelta(seconds=seconds)
-        ended = replace(operation, status=status, counts={"success": seconds}, finished=end)
-        store.operations.update(replace(ended, reason="another reason"))
-        assert store.operations.get(operation.sync_id) == ended
-
-
-def test_finish_unknown(store: Store) -> None:
-    """An operation that nobody stored cannot be finished into existence."""
-    operation = builders.operation(run=str(uuid.uuid4()))
-    with pytest.raises(AwsCallError):
-        store.operations.update(operation)
-    assert store.operations.get(operation.sync_id) is None
-
-
 def test_outcomes(store: Store) -> None:
     """Expected outcomes of many accounts come back, each once."""
     operation, _ = store.planned(SECURITY)
@@ -244,25 +189,6 @@ def test_operations_are_apart(store: Store) -> None:
     store.operations.store_outcomes(one, pending((1, 2)))
     store.operations.store_outcomes(other, pending((3,)))
     assert [outcome.account_id for outcome in store.operations.outcomes(other.sync_id)] == [account(3).account_id]
-
-
-def test_recent(adapters: Adapters) -> None:
-    """The adapter lists operations newest first, all or of one status."""
-    store = Store(adapters.services.operations, adapters.desired)
-    for number in count(1):
-        operation, _ = store.planned(SECURITY)
-        moment = START + timedelta(days=number)
-        store.operations.store_plan(replace(operation, timestamp=moment), [])
-        if number == 3:
-            break
-    newest = replace(operation, timestamp=moment)
-    store.operations.update(replace(newest, status=OperationStatus.FAILED, finished=moment))
-    listed = adapters.services.operations.recent(limit=3)
-    assert [found.timestamp for found in listed] == sorted((found.timestamp for found in listed), reverse=True)
-    assert listed[0].sync_id == newest.sync_id
-    failed = adapters.services.operations.recent(limit=5, status=OperationStatus.FAILED)
-    assert newest.sync_id in {found.sync_id for found in failed}
-    assert {found.status for found in failed} == {OperationStatus.FAILED}
 
 
 def tried(number: int, minute: int, outcome: AccountOutcome | None = None) -> AccountOutcome:

@@ -12,6 +12,7 @@ from contactsync.errors import AccountsFailedError, CallerMismatchError, Setting
 from contactsync.sandbox.defaults import member_account_id
 from contactsync.sandbox.faults import FaultSettings
 from contactsync.services import Services
+from contactsync.sync.calls import read_of
 from contactsync.sync.config import Configuration
 from contactsync.sync.operation import OutcomeDetail
 from contactsync.sync.report_table import report_text
@@ -149,14 +150,14 @@ def test_deleted_run_again(adapters: Adapters, services: Services) -> None:
 
 
 def test_throttled_calls_wait(adapters: Adapters, services: Services) -> None:
-    """Plan and accounts' tasks make a throttled call again, as often as the settings say."""
+    """The gate makes a throttled call again, as often as the settings say."""
     patient = Services(replace(services.settings, throttle_tries=3, throttle_wait=0))
     faults, log = adapters.sandbox.conditions.faults, adapters.sandbox.call_log
-    for step in (patient.planner, patient.account_sync):
-        added = faults.add(FaultSettings(operation="GetContactInformation", error="TooManyRequestsException", count=2))
-        before = len(log.query(operation="GetContactInformation"))
-        try:
-            assert step.contacts.read(ContactType.PRIMARY, TWO) is not None
-        finally:
-            faults.remove(added.id)
-        assert len(log.query(operation="GetContactInformation")) == before + 3
+    added = faults.add(FaultSettings(operation="GetContactInformation", error="TooManyRequestsException", count=2))
+    before = len(log.query(operation="GetContactInformation"))
+    gate, contacts = patient.gatekeeper.gate(Configuration()), patient.planner.contacts
+    try:
+        assert gate.call(read_of(ContactType.PRIMARY), lambda: contacts.read(ContactType.PRIMARY, TWO)) is not None
+    finally:
+        faults.remove(added.id)
+    assert len(log.query(operation="GetContactInformation")) == before + 3

@@ -35,6 +35,32 @@ def test_operation(operation: SyncOperation) -> None:
     assert again.contact_types == operation.contact_types
 
 
+LATER_OPERATION_KEYS = ("halt", "follow_up", "followed_by")
+LATER_PLAN_KEYS = ("needs_approval", "decision")
+
+
+@given(operations())
+def test_old_operation(operation: SyncOperation) -> None:
+    """An operation that was stored before a key existed is read with that key's default."""
+    item = from_item(to_item(operation_item(operation, 7)))
+    old = {name: value for name, value in item.items() if name not in LATER_OPERATION_KEYS}
+    old["plans"] = {
+        kind: {name: value for name, value in plan.items() if name not in LATER_PLAN_KEYS}
+        for kind, plan in item["plans"].items()
+    }
+    again = operation_from(old)
+    assert (again.halt, again.follow_up, again.followed_by) == (None, 0, None)
+    assert not any(plan.needs_approval or plan.decision for plan in again.plans.values())
+
+
+@given(outcomes)
+def test_old_outcome(outcome: AccountOutcome) -> None:
+    """An outcome that was stored before pauses existed is read as one that does not wait."""
+    item = from_item(to_item(outcome_item("an id", outcome, 7)))
+    item.pop("paused_since", None)
+    assert outcome_from(item).paused_since is None
+
+
 @given(contact_types, st.data(), st.integers(1, 10**12))
 def test_desired(contact_type: ContactType, data: st.DataObject, generation: int) -> None:
     """A desired contact comes back with every value, and a deletion as a deletion."""

@@ -22,7 +22,7 @@ def tally(counted: list[AccountOutcome]) -> Tally:
 def test_order(case: tuple[list[AccountOutcome], list[AccountOutcome]]) -> None:
     """Outcomes in any order give the same summary, and each is counted once.
 
-    Feature: aws-contact-sync, Property 8: the report shows the status for each target account.
+    Feature: aws-contact-sync, Property 8: Status Reporting Completeness
     """
     found, shuffled = case
     assert tally(found) == tally(shuffled)

@@ -1,51 +1,35 @@
-"""Which accounts a run may touch."""
+"""Accounts, and the names of the organizational units that they are in."""
 
-import pytest
+from contactsync.accounts import OrganizationalUnit, path_of, unit_names
+from tests.builders import account
 
-from contactsync.accounts import AccountState, select
-from tests.builders import MANAGEMENT_ACCOUNT, account, members
-
-
-def test_all_by_default() -> None:
-    """Without further wishes every active member is a target, in the order of the listing."""
-    accounts = list(reversed(members(3)))
-    scope = select(accounts, management_account=MANAGEMENT_ACCOUNT, excluded=(), wanted=())
-    assert scope.targets == (account(3), account(2), account(1))
-    assert scope.excluded == scope.not_active == ()
-
-
-@pytest.mark.parametrize("wanted", [(), (MANAGEMENT_ACCOUNT,)])
-@pytest.mark.parametrize("excluded", [(), (MANAGEMENT_ACCOUNT,)])
-def test_management_account(wanted: tuple[str, ...], excluded: tuple[str, ...]) -> None:
-    """The management account is in no part of the scope, whatever is asked for."""
-    scope = select(members(2), management_account=MANAGEMENT_ACCOUNT, excluded=excluded, wanted=wanted)
-    touched = [a.account_id for part in (scope.targets, scope.excluded, scope.not_active) for a in part]
-    assert MANAGEMENT_ACCOUNT not in touched
-
-
-@pytest.mark.parametrize("state", [state for state in AccountState if state is not AccountState.ACTIVE])
-def test_not_active(state: AccountState) -> None:
-    """Only ACTIVE accounts are targets; a state that AWS added later is not active."""
-    scope = select([account(1, state)], management_account=MANAGEMENT_ACCOUNT, excluded=(), wanted=())
-    assert scope.targets == ()
-    assert scope.not_active == (account(1, state),)
-
-
-def test_excluded_wins() -> None:
-    """An account that is excluded and suspended is reported as excluded, once."""
-    suspended = account(1, AccountState.SUSPENDED)
-    scope = select([suspended], management_account=MANAGEMENT_ACCOUNT, excluded={suspended.account_id}, wanted=())
-    assert (scope.targets, scope.excluded, scope.not_active) == ((), (suspended,), ())
-
-
-def test_wanted() -> None:
-    """Asking for some accounts leaves the others out entirely, and asking for an excluded one does not include it."""
-    one, two, three = (account(number).account_id for number in (1, 2, 3))
-    scope = select(members(4), management_account=MANAGEMENT_ACCOUNT, excluded={one, three}, wanted={one, two})
-    assert [a.account_id for a in scope.targets] == [two]
-    assert [a.account_id for a in scope.excluded] == [one]
+ROOT = OrganizationalUnit("r-abcd", "Root")
+WORKLOADS = OrganizationalUnit("ou-abcd-11111111", "Workloads")
+PRODUCTION = OrganizationalUnit("ou-abcd-22222222", "Production")
 
 
 def test_label() -> None:
     """People see name and id."""
     assert account(1, name="payments").label == "payments (200000000001)"
+
+
+def test_path() -> None:
+    """A path is made of the names below the root; the root's own is empty, whatever it is called."""
+    assert path_of((ROOT, WORKLOADS, PRODUCTION)) == "Workloads/Production"
+    assert path_of((ROOT,)) == ""
+
+
+def test_unit_names() -> None:
+    """A rule may name any unit above an account, by id or by path, but not by the last name alone."""
+    assert unit_names((ROOT, WORKLOADS, PRODUCTION)) == {
+        "r-abcd",
+        "ou-abcd-11111111",
+        "Workloads",
+        "ou-abcd-22222222",
+        "Workloads/Production",
+    }
+
+
+def test_right_under_the_root() -> None:
+    """An account that is in no unit can be named by the root's id only."""
+    assert unit_names((ROOT,)) == {"r-abcd"}

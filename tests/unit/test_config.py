@@ -7,7 +7,7 @@ import pytest
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
 from contactsync.sync.bounds import RETRIES_LIMIT
-from contactsync.sync.config import DeletionPolicy, RetryConfig, parse_configuration
+from contactsync.sync.config import Configuration, DeletionPolicy, RetryConfig, parse_configuration
 from tests.builders import configuration
 
 DOCUMENT_000 = {
@@ -32,6 +32,12 @@ DOCUMENT_000 = {
     },
 }
 RULES = "notification_settings.user_notifications_config.notification_rules"
+
+TYPES = "'primary', 'billing', 'operations' or 'security'"
+SCENARIOS = (
+    "'complete_failure', 'permission_errors', 'system_errors', 'partial_failure', 'configuration_errors' or "
+    "'success_completion'"
+)
 
 
 def nested(path: str, value: object) -> dict[str, Any]:
@@ -128,6 +134,74 @@ def test_refused(path: str, value: object) -> None:
 def test_nearest_key(path: str, expected: str) -> None:
     """An unknown key is refused with the nearest valid one, in nested sections too."""
     assert problems(nested(path, 1)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (nested("scope.exclude.acounts", []), "scope.exclude.acounts: unknown key; did you mean accounts?"),
+        (nested("rates.clockskew", 1), "rates.clockskew: unknown key; did you mean clock_skew?"),
+        (nested("breaker.treshold", 1), "breaker.treshold: unknown key; did you mean threshold?"),
+        (
+            nested("scope.contact_types.billing.exclude.acounts", []),
+            "scope.contact_types.billing.exclude.acounts: unknown key; did you mean accounts?",
+        ),
+        (
+            nested("scope.contact_types.biling", {}),
+            "scope.contact_types.biling: unknown key; did you mean billing?",
+        ),
+        (
+            nested("scope.contact_types.BILLING", {}),
+            "scope.contact_types.BILLING: unknown key; did you mean billing?",
+        ),
+        (
+            nested("scope.contact_types.zzz", {}),
+            "scope.contact_types.zzz: unknown key; valid keys are billing, operations, primary, security",
+        ),
+        (
+            nested("rates.operations.PutAlternateContac", {"rate": 1, "burst": 1}),
+            "rates.operations.PutAlternateContac: unknown key; did you mean PutAlternateContact?",
+        ),
+        (
+            nested("rates.operations.PutAlternateContact", {"rate": 1, "burst": 1, "brust": 2}),
+            "rates.operations.PutAlternateContact.brust: unknown key; did you mean burst?",
+        ),
+        (
+            {"contact_types": ["SECURITY"]},
+            f"contact_types.0: input should be {TYPES}; did you mean 'security'?",
+        ),
+        (
+            nested("deletion.policy", "propagated"),
+            "deletion.policy: input should be 'approve', 'propagate' or 'ignore'; did you mean 'propagate'?",
+        ),
+        (
+            nested("rates.preset", "chine"),
+            "rates.preset: input should be 'commercial' or 'china'; did you mean 'china'?",
+        ),
+        (
+            nested(f"{RULES}.high_priority", ["complete_failures"]),
+            f"{RULES}.high_priority.0: input should be {SCENARIOS}; did you mean 'complete_failure'?",
+        ),
+        (
+            nested("scope.include.tags", {"": []}),
+            "scope.include.tags.: the key: string should have at least 1 character",
+        ),
+        (nested("scope.include.accounts", "1"), "scope.include.accounts: must be a list"),
+        (nested("retry_config", []), "retry_config: must be an object"),
+        (nested("breaker.window", 1e-300), "breaker.window: is too small a number; the least is 1e-09"),
+        ({"[key]": 1}, f"[key]: unknown key; valid keys are {', '.join(sorted(Configuration.model_fields))}"),
+        ({"\x1b[31m": 1}, f"'\\x1b[31m': unknown key; valid keys are {', '.join(sorted(Configuration.model_fields))}"),
+    ],
+)
+def test_nearest(data: dict[str, Any], expected: str) -> None:
+    """In every section, map and list the problem names the field, and the nearest valid key or value."""
+    assert problems(data) == [expected]
+
+
+def test_long_key() -> None:
+    """A key of any length is named in a few words."""
+    (problem,) = problems({"x" * 100_000: 1})
+    assert len(problem) < 300
 
 
 def test_no_near_key() -> None:

@@ -3,14 +3,25 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
 
 from contactsync.aws.error_codes import translate, translated
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
+    CredentialsMissingError,
+    NotInOrganizationError,
+    OrganizationMissingError,
+    RequestInvalidError,
     ResourceMissingError,
     ServiceUnavailableError,
+    ThrottledError,
     UnexpectedAwsError,
 )
 from tests.builders import account
@@ -49,6 +60,28 @@ def test_call_itself() -> None:
     assert (error.operation, error.account_id) == ("GetAlternateContact", ONE)
 
 
+@pytest.mark.parametrize(
+    ("code", "kind", "retryable"),
+    [
+        ("AccountNotFoundException", NotInOrganizationError, True),
+        ("ChildNotFoundException", NotInOrganizationError, True),
+        ("OrganizationalUnitNotFoundException", NotInOrganizationError, True),
+        ("ParentNotFoundException", NotInOrganizationError, True),
+        ("TargetNotFoundException", NotInOrganizationError, True),
+        ("AWSOrganizationsNotInUseException", OrganizationMissingError, False),
+        ("InvalidInputException", RequestInvalidError, False),
+        ("ServiceException", ServiceUnavailableError, True),
+        ("TooManyRequestsException", ThrottledError, True),
+    ],
+)
+def test_organizations(code: str, kind: type[AwsCallError], retryable: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """The codes of AWS Organizations tell what left the organization from what will never work."""
+    error = translate(client_error(code, "ListParents"), "ListParents", ONE)
+    assert type(error) is kind
+    assert error.retryable is retryable
+    assert ONE in str(error)
+
+
 @pytest.mark.parametrize(("status", "kind"), [(400, UnexpectedAwsError), (500, ServiceUnavailableError)])
 def test_unknown_code(status: int, kind: type[AwsCallError]) -> None:
     """An unknown code of a client's fault is unexpected, of a server's fault unavailable."""
@@ -62,3 +95,20 @@ def test_message_is_dropped() -> None:
     assert "wanda" not in f"{caught.value!r} {caught.value}"
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoCredentialsError(),
+        PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
+        UnauthorizedSSOTokenError(),
+        TokenRetrievalError(provider="sso", error_msg="expired"),
+    ],
+)
+def test_no_credentials(error: Exception) -> None:
+    """Without credentials the message says how to get them, and trying again does not help."""
+    with pytest.raises(CredentialsMissingError, match="aws sso login") as caught, translated("Query"):
+        raise error
+    assert not caught.value.retryable
+    assert isinstance(caught.value, AccessDeniedError)

@@ -27,11 +27,17 @@ PARTS: dict[str, Any] = {
     "accounts": 2000,
     "limit": 1024,
     "contact_type": "security",
+    "contact_types": ("security",),
     "fields": ("PhoneNumber",),
     "operation": "PutAlternateContact",
     "aws_code": "AccessDeniedException",
     "first_code": "AccessDeniedException",
     "account_id": ACCOUNT,
+    "answered": False,
+    "cause": "InternalServerException",
+    "resume_in": 12.0,
+    "sentence": "Account Management failed.",
+    "seconds": 1800.0,
     "dag_run_id": "manual__2026",
     "item": "Sync operation x",
     "tries": 5,
@@ -41,6 +47,7 @@ PARTS: dict[str, Any] = {
     "errors": [errors.WriteNotSeenError(ACCOUNT, "security")],
     "status": 404,
     "answer": "RestApiClientException",
+    "path": "export.csv",
 }
 ABSTRACT = {ContactSyncError, ConfigurationError, AwsCallError}
 

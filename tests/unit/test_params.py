@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from contactsync.contacts import ContactType
 from contactsync.orchestration.params import CHANGE_SCHEMA, CONTACT_TYPES, contact_sync_params
+from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
 from contactsync.sync.change import ContactChange, parse_change
 from contactsync.sync.request import PARAMETERS, RequestedChange, RunRequest, parse_request
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, change_of
@@ -87,8 +88,10 @@ def test_any_change(name: str, key: str, text: str) -> None:
         optional={
             "contact_types": st.lists(contact_types.map(str), unique=True),
             "accounts": st.lists(account_ids, unique=True, max_size=5),
+            "organizational_units": st.lists(st.text(min_size=1, max_size=1024), unique=True, max_size=3),
             "dry_run": st.booleans(),
             "reason": st.none() | st.text(max_size=1000),
+            "follow_up": st.integers(0, FOLLOW_UPS_LIMIT),
         },
     )
 )
@@ -98,7 +101,9 @@ def test_one_schema(conf: dict[str, Any]) -> None:
     request = accepted(conf)
     assert [str(kind) for kind in request.contact_types] == conf.get("contact_types", [])
     assert list(request.accounts) == conf.get("accounts", [])
+    assert list(request.organizational_units) == conf.get("organizational_units", [])
     assert request.reason == conf.get("reason")
+    assert request.follow_up == conf.get("follow_up", 0)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +113,12 @@ def test_one_schema(conf: dict[str, Any]) -> None:
         ("contact_types", "security"),
         ("accounts", ["1234"]),
         ("accounts", ["12345678901x"]),
+        ("organizational_units", [""]),
+        ("organizational_units", "Workloads"),
+        ("organizational_units", ["x" * 1025]),
+        ("follow_up", -1),
+        ("follow_up", FOLLOW_UPS_LIMIT + 1),
+        ("follow_up", "1"),
         ("dry_run", "perhaps"),
         ("dry_run", None),
         ("reason", "x" * 1001),

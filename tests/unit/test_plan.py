@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from contactsync.accounts import AccountState
-from contactsync.contacts import Contact, ContactType
+from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
@@ -17,6 +16,7 @@ from contactsync.errors import (
     ConfigurationMissingError,
     MappingLimitError,
     RunRequestError,
+    ServiceUnavailableError,
     SourceContactInvalidError,
     SourceContactMissingError,
     ThrottledError,
@@ -26,7 +26,6 @@ from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import (
     AccountOutcome,
     OperationStatus,
-    OutcomeDetail,
     OutcomeStatus,
     SyncOperation,
     sync_id_of,
@@ -39,7 +38,6 @@ from tests.builders import (
     alternate,
     change_of,
     configuration,
-    contact_of,
     primary_values,
     request,
 )
@@ -123,52 +121,6 @@ def test_refused_first(
     assert world.contacts.calls == []
 
 
-def test_map_limit_counts_targets() -> None:
-    """The mapping limit concerns the accounts that are mapped, and is reached exactly."""
-    world = World.of(5, excluded_accounts=[account(4).account_id])
-    world.organization.members[-1] = account(5, AccountState.SUSPENDED)
-    assert len(world.plan(map_limit=3)) == 3
-
-
-def test_unknown_accounts_are_named() -> None:
-    """Accounts that are not of the organization are named, and the others are not."""
-    with pytest.raises(RunRequestError, match=MEMBER_ACCOUNT) as caught:
-        World.of(3).plan(request(accounts=[IDS[0], MEMBER_ACCOUNT]))
-    assert IDS[0] not in str(caught.value)
-
-
-def test_requested_accounts() -> None:
-    """A run for some accounts maps those and reports no others."""
-    world = World.of(3)
-    assert world.plan(request(accounts=[IDS[2], IDS[0]])) == (IDS[0], IDS[2])
-    assert {account_id for account_id, _ in world.outcomes()} == {IDS[0], IDS[2]}
-
-
-def test_excluded_and_not_active() -> None:
-    """Accounts that may not be touched are not mapped; their outcomes are settled by the plan."""
-    world = World.of(3, excluded_accounts=[IDS[0]], contact_types=["security"])
-    world.organization.members[2] = account(2, AccountState.SUSPENDED)
-    assert world.plan() == (IDS[2],)
-    outcomes = world.outcomes()
-    assert outcomes[IDS[0], SECURITY].detail is OutcomeDetail.EXCLUDED
-    assert outcomes[IDS[1], SECURITY].detail is OutcomeDetail.NOT_ACTIVE
-    assert outcomes[IDS[0], SECURITY].status is outcomes[IDS[1], SECURITY].status is OutcomeStatus.SKIPPED
-    assert outcomes[IDS[0], SECURITY].retry_count == 0
-    assert outcomes[IDS[0], SECURITY].account_name == "member-1"
-
-
-def test_requested_but_excluded() -> None:
-    """Naming an excluded account in a run does not include it."""
-    world = World.of(2, excluded_accounts=[IDS[0]])
-    assert world.plan(request(accounts=[IDS[0]])) == ()
-    assert {outcome.detail for outcome in world.outcomes().values()} == {OutcomeDetail.EXCLUDED}
-
-
-def test_excluded_management_account() -> None:
-    """Excluding the management account changes nothing: it is never a target anyway."""
-    assert World.of(1, excluded_accounts=[MANAGEMENT_ACCOUNT]).plan() == IDS[:1]
-
-
 def test_change() -> None:
     """A run for a change concerns that contact type alone and reads the source live."""
     world = World.of(1)
@@ -178,16 +130,6 @@ def test_change() -> None:
     assert [(call.method, call.contact_type, call.account_id) for call in world.contacts.calls] == [
         ("read", SECURITY, None)
     ]
-
-
-def test_change_of_other_type() -> None:
-    """A change of a type that is not configured ends without accounts, and the operation says why."""
-    world = World.of(3, contact_types=["primary"])
-    assert world.plan(request(change=change_of("security"))) == ()
-    assert "security" in (world.operation().note or "")
-    assert world.outcomes() == {}
-    assert world.state.generations == world.state.desired == {}
-    assert world.contacts.calls == []
 
 
 def test_repeated() -> None:
@@ -294,29 +236,6 @@ def test_order_of_reading() -> None:
     assert world.state.generations == {SECURITY: 1}
 
 
-@pytest.mark.parametrize("reason", ["excluded", "suspended"])
-def test_repeated_after_exclusion(reason: str) -> None:
-    """An account that a repeated plan no longer maps is reported with the reason, not as one without an outcome."""
-    world = World.of(2, contact_types=["security"])
-    world.plan()
-    if reason == "excluded":
-        world.configurations.store(configuration(contact_types=["security"], excluded_accounts=[IDS[0]]))
-    else:
-        world.organization.members[1] = account(1, AccountState.SUSPENDED)
-    assert world.plan() == IDS[1:2]
-    assert world.outcomes()[IDS[0], SECURITY].status is OutcomeStatus.SKIPPED
-
-
-def test_repeated_with_fewer_types() -> None:
-    """A plan that is repeated after a contact type was taken out of the configuration still stores its operation."""
-    world = World.of(1)
-    world.state.generations[PRIMARY] = 40
-    world.plan()
-    world.configurations.store(configuration(contact_types=["security"]))
-    world.plan()
-    assert world.operation().contact_types == (SECURITY,)
-
-
 class WatchedOperations(FakeOperations):
     """Operations that note the operation's status whenever its outcomes are written, and can fail then."""
 
@@ -361,126 +280,6 @@ def test_interrupted() -> None:
     assert world.operation().status is OperationStatus.PENDING
 
 
-def source(
-    stored: Contact | None, *, stale: int = 0, earlier: Contact | None = None, kind: ContactType = SECURITY
-) -> World:
-    """Return a world that propagates deletions, whose source still answers `earlier` so many times."""
-    world = World.of(1, contact_types=[kind], deletion={"policy": "propagate"})
-    world.contacts.stored[IDS[0], kind] = contact_of(kind, PhoneNumber="+999")
-    if stored is None:
-        del world.contacts.stored[None, kind]
-    else:
-        world.contacts.stored[None, kind] = stored
-    world.contacts._stale[None, kind] = (stale, earlier)
-    return world
-
-
-def reads(world: World) -> int:
-    """Return how many times the source was read."""
-    return len([call for call in world.contacts.calls if call.account_id is None])
-
-
-BY_HAND: dict[str, Any] = {}
-PUT = {"change": change_of("security")}
-DELETE = {"change": change_of("security", event_name="DeleteAlternateContact", action="delete")}
-
-
-@pytest.mark.parametrize("parts", [PUT, BY_HAND], ids=["put", "by hand"])
-@pytest.mark.parametrize("stale", [1, 2])
-def test_seems_absent(parts: dict[str, Any], stale: int) -> None:
-    """A source that only seems to be absent is read again, what then appears is used, and nothing is deleted."""
-    world = source(alternate(), stale=stale)
-    world.plan(request(**parts))
-    assert reads(world) == stale + 1
-    assert world.clock.slept == [1.0, 2.0][:stale]
-    assert not world.operation().plans[SECURITY].absent
-    assert world.state.desired[SECURITY].contact == alternate()
-    world.sync(IDS[0])
-    assert [call.method for call in world.contacts.changes()] == ["write"]
-    assert world.contacts.stored[IDS[0], SECURITY] == alternate()
-
-
-@pytest.mark.parametrize("stale", [1, 2])
-def test_seems_present(stale: int) -> None:
-    """A source that still seems to be there after a delete is read again, and then the deletion is planned."""
-    world = source(None, stale=stale, earlier=alternate())
-    world.plan(request(**DELETE))
-    assert reads(world) == stale + 1
-    assert world.operation().plans[SECURITY].absent
-    assert world.state.desired[SECURITY].contact is None
-
-
-def test_put_then_deleted() -> None:
-    """A source that stays absent after a put was deleted meanwhile: the last read counts."""
-    world = source(None)
-    world.plan(request(**PUT))
-    assert reads(world) == 3
-    assert world.clock.slept == [1.0, 2.0]
-    assert world.operation().plans[SECURITY].absent
-    assert world.state.desired[SECURITY].contact is None
-
-
-def test_deleted_then_put() -> None:
-    """A source that stays there after a delete was put again meanwhile: the last read counts, nothing is deleted."""
-    world = source(alternate(Name="Newer"))
-    world.plan(request(**DELETE))
-    assert reads(world) == 3
-    assert world.state.desired[SECURITY].contact == alternate(Name="Newer")
-    world.sync(IDS[0])
-    assert world.contacts.stored[IDS[0], SECURITY] == alternate(Name="Newer")
-
-
-def test_last_read_counts() -> None:
-    """Of several answers against expectation the last one is used, not the first."""
-    world = source(alternate(Name="Newer"), stale=2, earlier=alternate(Name="Older"))
-    world.plan(request(**DELETE))
-    assert world.state.desired[SECURITY].contact == alternate(Name="Newer")
-
-
-@pytest.mark.parametrize("dry_run", [False, True])
-def test_absent_by_hand(dry_run: bool) -> None:  # noqa: FBT001 -- a column of the table
-    """Without a recorded deletion an absent source is confirmed by as many reads as the settings allow."""
-    world = source(None)
-    world.plan(request(dry_run=dry_run))
-    assert reads(world) == 3
-    assert world.operation().plans[SECURITY].absent
-
-
-@pytest.mark.parametrize(
-    ("stored", "parts"), [(alternate(), PUT), (alternate(), BY_HAND), (None, DELETE)], ids=["put", "by hand", "delete"]
-)
-def test_as_expected(stored: Contact | None, parts: dict[str, Any]) -> None:
-    """A source that is as the run expects is read once, without waiting."""
-    world = source(stored)
-    world.plan(request(**parts))
-    assert reads(world) == 1
-    assert world.clock.slept == []
-
-
-def test_source_reads() -> None:
-    """The number of reads and the first wait are the deployment's settings."""
-    world = source(None)
-    replace(world.planner, source_reads=5, source_wait=0.25).plan(request(), map_limit=9)
-    assert reads(world) == 5
-    assert world.clock.slept == [0.25, 0.5, 1.0, 2.0]
-
-
-def test_primary_appears() -> None:
-    """A primary contact that only seems to be absent is no error."""
-    world = source(contact_of(PRIMARY), stale=2, kind=PRIMARY)
-    world.plan()
-    assert world.state.desired[PRIMARY].contact == contact_of(PRIMARY)
-
-
-def test_source_denied_is_not_read_again() -> None:
-    """Only answers are doubted: an error of the source goes out after one call."""
-    world = source(alternate())
-    world.contacts.faults.append(Fault(AccessDeniedError("GetAlternateContact", "AccessDeniedException")))
-    with pytest.raises(AccessDeniedError):
-        world.plan(request(**PUT))
-    assert reads(world) == 1
-
-
 def test_times_of_a_repeated_plan() -> None:
     """A repeated plan keeps the operation's first time, from which it expires, and notes its own."""
     world = World.of(1)
@@ -493,10 +292,9 @@ def test_times_of_a_repeated_plan() -> None:
 
 def test_deleted_run_again() -> None:
     """A run that was deleted in Airflow and started again with its id counts tries from 1, and is settled anew."""
-    world = World.of(2, contact_types=["security"])
-    world.contacts.faults.append(
-        Fault(ThrottledError("PutAlternateContact", "TooManyRequestsException", IDS[0]), "write", IDS[0], times=3)
-    )
+    world = World.of(2, contact_types=["security"], rates={"enabled": False})
+    error = ServiceUnavailableError("PutAlternateContact", "InternalServerException", IDS[0])
+    world.contacts.faults.append(Fault(error, "write", IDS[0], times=3))
     world.plan()
     for number in (1, 2, 3):
         world.clock.sleep(60)
@@ -527,3 +325,23 @@ def test_deleted_run_again_after_denial() -> None:
     world.plan()
     world.sync(IDS[0], 1)
     assert world.contacts.stored[IDS[0], SECURITY] == alternate()
+
+
+def test_change_of_other_type() -> None:
+    """A change of a type that is not configured ends without accounts, and the operation says why."""
+    world = World.of(3, contact_types=["primary"])
+    assert world.plan(request(change=change_of("security"))) == ()
+    assert "security" in (world.operation().note or "")
+    assert world.outcomes() == {}
+    assert world.state.generations == world.state.desired == {}
+    assert world.contacts.calls == []
+
+
+def test_repeated_with_fewer_types() -> None:
+    """A plan that is repeated after a contact type was taken out of the configuration still stores its operation."""
+    world = World.of(1)
+    world.state.generations[PRIMARY] = 40
+    world.plan()
+    world.configurations.store(configuration(contact_types=["security"]))
+    world.plan()
+    assert world.operation().contact_types == (SECURITY,)

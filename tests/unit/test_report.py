@@ -13,18 +13,18 @@ from contactsync.errors import (
     ConfigurationInvalidError,
     OperationFailedError,
     OperationMissingError,
-    ThrottledError,
+    ServiceUnavailableError,
 )
 from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
 from contactsync.sync.report import stored_report
 from contactsync.sync.report_table import report_text
-from tests.builders import RUN, World, account, configuration, request
-from tests.fakes import FakeOperations, Fault
+from tests.builders import RUN, World, account, change_of, configuration, request
+from tests.fakes import START, FakeOperations, Fault
 
 SECURITY = ContactType.SECURITY
 IDS = tuple(account(number).account_id for number in (1, 2, 3))
 DENIED = AccessDeniedError("GetAlternateContact", "AccessDeniedException", IDS[0])
-THROTTLED = ThrottledError("PutAlternateContact", "TooManyRequestsException", IDS[0])
+UNAVAILABLE = ServiceUnavailableError("PutAlternateContact", "InternalServerException", IDS[0])
 
 
 def ran(*faults: Fault, threshold: int = 1) -> World:
@@ -47,12 +47,13 @@ def states(**failed: str) -> dict[str, str]:
 def test_all_well() -> None:
     """A run in which everything went well is completed, and its numbers are stored."""
     world = ran()
-    world.clock.sleep(90)
+    world.clock.time = START + timedelta(seconds=90)
     report = world.reporter.report(RUN, states(), planned=True)
     report.check()
     assert report.tally.counts == {"success": 3}
     assert report.tally.details == {"updated": 3}
     assert report.total == 3
+    assert (report.follow_up, report.remarks) == (None, ())
     assert report.duration == timedelta(seconds=90)
     stored = world.operation()
     assert (stored.status, stored.counts, stored.finished) == (
@@ -97,9 +98,9 @@ def test_airflow_says_otherwise(state: str) -> None:
 
 def test_explained() -> None:
     """A failed task whose outcome says why keeps its own outcome."""
-    world = ran(Fault(THROTTLED, "write", IDS[0]))
+    world = ran(Fault(UNAVAILABLE, "write", IDS[0]))
     world.reporter.report(RUN, states(a1="failed"), planned=True)
-    assert world.outcomes()[IDS[0], SECURITY].detail is OutcomeDetail.THROTTLED
+    assert world.outcomes()[IDS[0], SECURITY].detail is OutcomeDetail.UNAVAILABLE
 
 
 def test_permission_counts() -> None:
@@ -116,7 +117,7 @@ def test_permission_counts() -> None:
 )
 def test_threshold(threshold: int, status: OperationStatus) -> None:
     """The operation is failed exactly when as many outcomes failed as the threshold says, and then the check raises."""
-    world = ran(Fault(DENIED, "read", IDS[0]), Fault(THROTTLED, "write", IDS[1]), threshold=threshold)
+    world = ran(Fault(DENIED, "read", IDS[0]), Fault(UNAVAILABLE, "write", IDS[1]), threshold=threshold)
     report = world.reporter.report(RUN, states(a1="failed", a2="failed"), planned=True)
     assert world.operation().status is status
     if status is OperationStatus.FAILED:
@@ -128,14 +129,14 @@ def test_threshold(threshold: int, status: OperationStatus) -> None:
 
 def test_threshold_is_pinned() -> None:
     """The threshold is that of the configuration that the run was planned with."""
-    world = ran(Fault(THROTTLED, "write", IDS[0]))
+    world = ran(Fault(UNAVAILABLE, "write", IDS[0]))
     world.configurations.store(configuration(notification_settings={"failure_threshold": 9}))
     assert world.reporter.report(RUN, states(a1="failed"), planned=True).threshold == 1
 
 
 def test_cleared() -> None:
     """After failed accounts were cleared the report is computed anew, and the run turns green."""
-    world = ran(Fault(THROTTLED, "write", IDS[0], times=1))
+    world = ran(Fault(UNAVAILABLE, "write", IDS[0], times=1))
     world.reporter.report(RUN, states(a1="failed"), planned=True)
     world.sync(IDS[0], try_number=2)
     report = world.reporter.report(RUN, states(), planned=True)
@@ -154,15 +155,15 @@ def test_cleared_after_blame() -> None:
 
 def test_reported_twice() -> None:
     """A report that runs twice gives the same numbers."""
-    world = ran(Fault(THROTTLED, "write", IDS[0]))
+    world = ran(Fault(UNAVAILABLE, "write", IDS[0]))
     first = world.reporter.report(RUN, states(a1="failed", a2="failed"), planned=True)
     assert world.reporter.report(RUN, states(a1="failed", a2="failed"), planned=True).tally == first.tally
 
 
 def test_no_accounts() -> None:
-    """A run without accounts is completed."""
+    """A run for a change that concerns no account is completed."""
     world = World.of(0)
-    world.plan()
+    world.plan(request(change=change_of("security")))
     report = world.reporter.report(RUN, {}, planned=True)
     report.check()
     assert report.total == 0
@@ -194,13 +195,13 @@ def test_shown() -> None:
 
 def test_text() -> None:
     """The table holds the numbers, every account, and failed ones on top."""
-    world = ran(Fault(THROTTLED, "write", IDS[2]))
+    world = ran(Fault(UNAVAILABLE, "write", IDS[2]))
     report = world.reporter.report(RUN, states(a3="failed"), planned=True)
     lines = report_text(report, world.outcomes().values()).splitlines()
     assert "2 success, 1 failed" in lines[0]
     rows = [line for line in lines if "member-" in line]
     assert [row.split()[0] for row in rows] == ["member-3", "member-1", "member-2"]
-    assert "TooManyRequestsException" in rows[0]
+    assert "InternalServerException" in rows[0]
     assert max(map(len, lines)) <= 140
 
 
@@ -217,7 +218,7 @@ def test_odd_names(name: str) -> None:
 
 def test_stored_report() -> None:
     """A report of what is stored has the numbers of the one that stored it."""
-    world = ran(Fault(THROTTLED, "write", IDS[2]))
+    world = ran(Fault(UNAVAILABLE, "write", IDS[2]))
     report = world.reporter.report(RUN, states(a3="failed"), planned=True)
     again = stored_report(world.operation(), world.outcomes().values(), report.threshold)
     assert again == report
@@ -229,7 +230,7 @@ class InterruptedOperations(FakeOperations):
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Store the first, then fail."""
         super().store_outcomes(operation, list(outcomes)[:1])
-        raise THROTTLED
+        raise UNAVAILABLE
 
 
 def refused(world: World, *, planned: bool) -> None:
@@ -260,7 +261,7 @@ def test_plan_failed_before_any_task() -> None:
 def test_half_a_plan() -> None:
     """A plan that ended between its operation and its outcomes is no plan, also if Airflow calls it a success."""
     world = World.of(3, contact_types=["security"])
-    with pytest.raises(ThrottledError):
+    with pytest.raises(ServiceUnavailableError):
         replace(world.planner, operations=InterruptedOperations(world.state)).plan(request(), map_limit=1024)
     assert world.operation().status is OperationStatus.PENDING
     assert len(world.outcomes()) == 1

@@ -7,10 +7,19 @@ import pytest
 from contactsync.contacts import ContactType
 from contactsync.errors import RunRequestError
 from contactsync.sync.request import RunRequest, parse_request
+from contactsync.sync.scope import ScopeFilter
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, change_of, request
 from tests.recorded import MEMBER_ACCOUNT
 
-DEFAULTS: dict[str, Any] = {"contact_types": [], "accounts": [], "dry_run": False, "reason": None, "change": None}
+DEFAULTS: dict[str, Any] = {
+    "contact_types": [],
+    "accounts": [],
+    "organizational_units": [],
+    "dry_run": False,
+    "reason": None,
+    "change": None,
+    "follow_up": 0,
+}
 
 
 def parsed(conf: dict[str, Any]) -> RunRequest:
@@ -54,6 +63,8 @@ def test_change() -> None:
         ({"contact_types": "security"}, "contact_types"),
         ({"accounts": ["12345"]}, "accounts"),
         ({"accounts": ["123456789012\n"]}, "accounts"),
+        ({"organizational_units": "Workloads"}, "organizational_units"),
+        ({"organizational_units": [""]}, "organizational_units"),
         ({"dry_run": "perhaps"}, "dry_run"),
         ({"reason": "x" * 1001}, "reason"),
         ({"change": {}}, "change"),
@@ -61,6 +72,7 @@ def test_change() -> None:
         ({"change": change_of("legal")}, "change"),
         ({"change": change_of("security", source_account=MEMBER_ACCOUNT)}, "change"),
         ({"change": change_of("security"), "accounts": [MEMBER_ACCOUNT]}, "change"),
+        ({"change": change_of("security"), "organizational_units": ["Workloads"]}, "change"),
         ({"change": change_of("security"), "contact_types": ["security"]}, "change"),
         ({"dag_run_id": "other"}, "dag_run_id"),
         ({"triggered_by": "somebody"}, "triggered_by"),
@@ -82,6 +94,23 @@ def test_no_value_in_problems() -> None:
     """A problem names the parameter and does not repeat what was given."""
     given = "wanda.quillfeather@quagga.example"
     assert given not in " ".join(problems({"accounts": [given], "change": {"name": given}, "reason": given * 40}))
+
+
+def test_requested() -> None:
+    """The accounts and organizational units of a run are one filter: an account that either names is meant."""
+    found = parsed({"accounts": [MEMBER_ACCOUNT], "organizational_units": ["Workloads/Production", "ou-abcd-12345678"]})
+    assert found.requested == ScopeFilter(
+        accounts=(MEMBER_ACCOUNT,), organizational_units=("Workloads/Production", "ou-abcd-12345678")
+    )
+    assert parsed({}).requested.empty
+
+
+def test_follow_up() -> None:
+    """A follow-up is no person's run, and what the configuration no longer has is no mistake of its."""
+    found = parsed({"contact_types": ["security", "billing"], "follow_up": 2})
+    assert not found.by_hand
+    assert found.types_among((ContactType.SECURITY, ContactType.PRIMARY)) == (ContactType.SECURITY,)
+    assert parsed({}).by_hand
 
 
 def test_types_among() -> None:

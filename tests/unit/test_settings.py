@@ -46,10 +46,12 @@ def test_account_id(value: str) -> None:
     [
         ("RETENTION_DAYS", "retention_days", "400", 400),
         ("CONNECT_TIMEOUT", "connect_timeout", "0.1", 0.1),
-        ("READ_TIMEOUT", "read_timeout", "30", 30),
+        ("READ_TIMEOUT", "read_timeout", "19", 19),
         ("VERIFY_READS", "verify_reads", "1", 1),
         ("VERIFY_WAIT", "verify_wait", "0", 0),
         ("CONFLICT_TRIES", "conflict_tries", "7", 7),
+        ("FOLLOW_UPS", "follow_ups", "0", 0),
+        ("ABANDONED_AFTER", "abandoned_after", "86400", 86_400),
     ],
 )
 def test_numbers(name: str, field: str, text: str, value: float) -> None:
@@ -66,6 +68,8 @@ def test_numbers(name: str, field: str, text: str, value: float) -> None:
         ("VERIFY_READS", ["0", "0.9"]),
         ("VERIFY_WAIT", ["-0.1"]),
         ("CONFLICT_TRIES", ["0"]),
+        ("FOLLOW_UPS", ["-1", "11"]),
+        ("ABANDONED_AFTER", ["59", "7776001"]),
     ],
 )
 def test_number_refused(name: str, texts: list[str]) -> None:

@@ -3,25 +3,35 @@
 import logging
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowRescheduleException
 
+from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccountsFailedError,
     OperationFailedError,
     OperationMissingError,
+    PausedError,
     RunRequestError,
+    ServiceUnavailableError,
     ThrottledError,
 )
-from contactsync.orchestration import steps
+from contactsync.orchestration import runs, steps
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
+from contactsync.sync.apply import AccountSync
 from contactsync.sync.bounds import RETRIES_LIMIT
+from contactsync.sync.calls import ApiOperation
 from contactsync.sync.config import RetryConfig
-from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of
+from contactsync.sync.operation import OutcomeStatus
+from contactsync.sync.request import parse_request
+from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of, contact_of
 from tests.fakes import Fault
+from tests.gate_fakes import EPOCH
 
 ONE, TWO = account(1).account_id, account(2).account_id
 
@@ -32,7 +42,9 @@ class FakeServices:
     def __init__(self, world: World) -> None:
         """Take the fakes."""
         self.settings = SimpleNamespace(management_account=MANAGEMENT_ACCOUNT)
+        self.clock = world.clock
         self.planner = world.planner
+        self.housekeeper = world.housekeeper
         self.account_sync = world.account_sync
         self.reporter = world.reporter
         self.operations = world.operations
@@ -108,11 +120,49 @@ def test_sync_account(world: World) -> None:
 def test_retry_configuration_is_left_on_failure(world: World) -> None:
     """The policy finds the configuration also when the step fails."""
     steps.plan(context())
-    world.contacts.faults.append(Fault(ThrottledError("GetAlternateContact", "TooManyRequestsException", ONE)))
+    world.contacts.faults.append(Fault(ServiceUnavailableError("GetAlternateContact", "InternalServerException", ONE)))
     given = context()
     with pytest.raises(AccountsFailedError):
         steps.sync_account(ONE, given)
     assert given[RETRY_CONFIG_KEY] == RetryConfig()
+
+
+def test_pause(world: World) -> None:
+    """While calls pause the task gives its worker back until they go on: no failure, and no try is settled."""
+    steps.plan(context())
+    busy_until(world, seconds=100)
+    given = context()
+    with pytest.raises(AirflowRescheduleException) as paused:
+        steps.sync_account(ONE, given)
+    assert paused.value.reschedule_date >= world.clock.now() + timedelta(seconds=90)
+    assert given[RETRY_CONFIG_KEY] == RetryConfig()
+    assert {o.status for o in world.outcomes().values() if o.account_id == ONE} == {OutcomeStatus.PENDING}
+
+
+def test_plan_pauses(world: World) -> None:
+    """A plan waits for the source in the same way."""
+    busy_until(world, seconds=100)
+    with pytest.raises(AirflowRescheduleException):
+        steps.plan(context())
+
+
+def busy_until(world: World, *, seconds: float) -> None:
+    """Let other tasks have taken all turns of the next seconds."""
+    arrival = (world.clock.now() - EPOCH + timedelta(seconds=seconds)) // timedelta(microseconds=1)
+    world.limiters.arrivals[ApiOperation.GET_ALTERNATE_CONTACT] = arrival
+
+
+def test_short_pause(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause is never shorter than Airflow's scheduler needs to see that the task's process has ended."""
+
+    def pausing(*_: object, **__: object) -> None:
+        raise PausedError("InternalServerException", resume_in=0.1)
+
+    steps.plan(context())
+    monkeypatch.setattr(AccountSync, "sync", pausing)
+    with pytest.raises(AirflowRescheduleException) as paused:
+        steps.sync_account(ONE, context())
+    assert paused.value.reschedule_date == world.clock.now() + steps.SHORTEST_PAUSE
 
 
 def test_report(world: World) -> None:
@@ -135,6 +185,38 @@ def test_report_well(world: World, caplog: pytest.LogCaptureFixture) -> None:
     assert "2 success" in caplog.text
     assert "member-1" in caplog.text
     assert world.operation().status == "completed"
+
+
+def test_follow_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that changed meanwhile makes the report start one run, with a valid conf, after storing the end."""
+    started: list[tuple[str, str, dict[str, Any]]] = []
+
+    def start(*run: Any) -> bool:
+        assert world.operation().followed_by == run[1]
+        started.append(run)
+        return True
+
+    monkeypatch.setattr(runs, "start_run", start)
+    steps.plan(context())
+    for account_id in (ONE, TWO):
+        steps.sync_account(account_id, context())
+    world.contacts.stored[None, ContactType.SECURITY] = contact_of(ContactType.SECURITY, Name="Somebody Else")
+    report(sync_account_0="success", sync_account_1="success")
+    ((dag_id, run_id, conf),) = started
+    assert (dag_id, run_id) == ("contact_sync", world.operation().followed_by)
+    params = {name: param.value for name, param in contact_sync_params().items()} | conf
+    request = parse_request(conf, params, dag_run_id=run_id, triggered_by="a", management_account=MANAGEMENT_ACCOUNT)
+    assert (request.follow_up, request.contact_types, request.by_hand) == (1, (ContactType.SECURITY,), False)
+
+
+def test_close_abandoned(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Housekeeping asks Airflow for the runs of the DAG it is told, and logs what it closed."""
+    steps.plan(context())
+    ti = SimpleNamespace(get_dr_count=lambda dag_id, run_ids: {("contact_sync", RUN): 0}[dag_id, *run_ids])
+    with caplog.at_level(logging.INFO):
+        steps.close_abandoned({"ti": ti}, sync_dag="contact_sync")
+    assert world.operation().status == "failed"
+    assert f"Run {RUN}, sync operation {world.operation().sync_id}: Closed by housekeeping" in caplog.text
 
 
 def test_log_is_silent(world: World, caplog: pytest.LogCaptureFixture) -> None:

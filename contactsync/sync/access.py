@@ -1,0 +1,35 @@
+"""The one authoritative check of whether contactsync may call at all: who is calling, and is trusted access on."""
+
+from dataclasses import dataclass
+
+from contactsync.errors import CallerMismatchError, TrustedAccessOffError
+from contactsync.sync.ports import Breakers, Clock, Organization
+
+
+@dataclass(frozen=True)
+class AccessCheck:
+    """Tells a cause that concerns every account from one account's own denial."""
+
+    organization: Organization
+    breakers: Breakers
+    clock: Clock
+    management_account: str
+
+    def confirm(self) -> None:
+        """Ask STS and Organizations now; raise CallerMismatchError or TrustedAccessOffError."""
+        caller = self.organization.caller_account()
+        if caller != self.management_account:
+            raise CallerMismatchError(expected_account=self.management_account, actual_account=caller)
+        if not self.organization.trusted_access():
+            raise TrustedAccessOffError
+        self.breakers.store_access_check(self.clock.now())
+
+    def confirm_recent(self, within: float) -> None:
+        """Confirm, unless any worker found all well less than `within` seconds ago.
+
+        A denied account asks this, so that a thousand denied accounts do not mean a thousand checks.
+        """
+        checked = self.breakers.access_checked()
+        # Workers' clocks differ, so the other's time may lie ahead.
+        if checked is None or abs((self.clock.now() - checked).total_seconds()) >= within:
+            self.confirm()

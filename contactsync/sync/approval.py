@@ -1,0 +1,206 @@
+"""Approval of deletions: what a person is asked before contacts are deleted, and what follows from the answer."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from contactsync.contacts import ContactType
+from contactsync.errors import OperationMissingError
+from contactsync.sync.calls import read_of
+from contactsync.sync.desired import DesiredContact
+from contactsync.sync.gate import Gatekeeper
+from contactsync.sync.operation import (
+    PLAN_ITSELF,
+    AccountOutcome,
+    Decision,
+    SyncOperation,
+    TypePlan,
+    Verdict,
+    sync_id_of,
+)
+from contactsync.sync.ports import AccountContacts, Clock, Configurations, Operations
+
+_NOTES: Final = {
+    Verdict.APPROVED: "{by} approved the deletion of the {types} contact.",
+    Verdict.REJECTED: "{by} rejected the deletion of the {types} contact, so it was deleted nowhere.",
+    Verdict.TIMED_OUT: "Nobody approved the deletion of the {types} contact in time, so it was deleted nowhere.",
+    Verdict.NOT_ASKED: (
+        "Nobody was asked about the deletion of the {types} contact, which now touches more than the question says "
+        "that Airflow keeps of this run, so it was deleted nowhere. Start a run by hand to be asked."
+    ),
+    Verdict.WITHDRAWN: "The {types} contact of the management account is there again, so it was deleted nowhere.",
+}
+
+
+_ALL: Final = "all"
+
+_BODY: Final = """\
+The management account {account} no longer has the {types} contact. Sync operation `{sync_id}`, started by `{who}`,
+would delete it in the member accounts too:
+
+| contact type | accounts that may be touched |
+|---|---|
+{rows}
+
+**Approve** deletes it there. **Reject**, or no answer within {time}, deletes nothing. When the contact is there again
+in the management account, an approval deletes nothing either.
+"""
+
+
+@dataclass(frozen=True)
+class ApprovalRequest:
+    """Deletions of one operation that a person has to approve, in Airflow's words: a subject and a body."""
+
+    operation: SyncOperation
+    accounts: Mapping[ContactType, int]
+    """How many accounts each deletion may touch."""
+    at_most: int
+    """How many different accounts that are."""
+    timeout: float
+    """After so many seconds without an answer nothing is deleted."""
+
+    @property
+    def subject(self) -> str:
+        """What is asked, in one line."""
+        return f"Delete the {', '.join(self.accounts)} contact in up to {_counted(self.at_most)}?"
+
+    @property
+    def extent(self) -> dict[str, int]:
+        """What the question tells of the deletions: how many accounts each and all of them may touch, as JSON."""
+        return {**{str(contact_type): number for contact_type, number in self.accounts.items()}, _ALL: self.at_most}
+
+    @property
+    def body(self) -> str:
+        """What is needed to decide, as Markdown; no contact value."""
+        return _BODY.format(
+            account=self.operation.source_account,
+            types=", ".join(self.accounts),
+            sync_id=self.operation.sync_id,
+            who=self.operation.initiating_user,
+            rows="\n".join(f"| {contact_type} | {number} |" for contact_type, number in self.accounts.items()),
+            time=_duration(self.timeout),
+        )
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """Asks for approval and records what was decided; holds the ports that this needs."""
+
+    contacts: AccountContacts
+    configurations: Configurations
+    operations: Operations
+    gatekeeper: Gatekeeper
+    clock: Clock
+
+    def ask(self, dag_run_id: str, *, shown: Mapping[str, int] | None = None) -> ApprovalRequest | None:
+        """Return what a person has to approve, or None when there is nothing, or when nobody can be asked.
+
+        An earlier decision of the same plan is void from now on: whoever clears the approval wants to be asked again.
+        `shown` is the extent of the question that is on the screen already and cannot be changed: a deletion beyond it
+        is not approved by an answer to it.
+        """
+        operation = self._undecided(self._operation(dag_run_id))
+        plans = _awaiting(operation)
+        touched = self._touched(operation, plans) if plans else {}
+        if not touched:
+            return None
+        per_type = Counter(contact_type for types in touched.values() for contact_type in types)
+        settings = self.configurations.version(operation.config_version).settings
+        request = ApprovalRequest(
+            operation,
+            accounts={contact_type: per_type[contact_type] for contact_type in plans},
+            at_most=len(touched),
+            timeout=settings.deletion.approval_timeout,
+        )
+        if shown is not None and any(number > shown.get(name, 0) for name, number in request.extent.items()):
+            self.decide(dag_run_id, Verdict.NOT_ASKED, by="", at=self.clock.now())
+            return None
+        return request
+
+    def decide(self, dag_run_id: str, verdict: Verdict, *, by: str, at: datetime) -> SyncOperation:
+        """Store the verdict on each deletion; an approved one becomes the desired contact, unless a later plan has one.
+
+        A contact that somebody has restored meanwhile is not deleted: the approval of its deletion is withdrawn.
+        Repeating it is harmless. Raises what reading the management account raises; nothing is stored then.
+        """
+        operation = self._operation(dag_run_id)
+        verdicts = dict.fromkeys(_awaiting(operation), verdict)
+        if verdict is Verdict.APPROVED:
+            verdicts = {t: Verdict.WITHDRAWN if there else verdict for t, there in self._restored(operation)}
+        plans = {
+            t: replace(operation.plans[t], approved=found is Verdict.APPROVED, decision=Decision(found, by, at))
+            for t, found in verdicts.items()
+        }
+        decided = replace(operation, plans={**operation.plans, **plans}, note=_note(verdicts, by))
+        self.operations.decide(decided, list(_deletions(decided, plans)))
+        return decided
+
+    def _undecided(self, operation: SyncOperation) -> SyncOperation:
+        decided = {t: plan for t, plan in _awaiting(operation).items() if plan.decision}
+        if not decided:
+            return operation
+        undecided = {t: replace(plan, approved=False, decision=None) for t, plan in decided.items()}
+        operation = replace(operation, plans={**operation.plans, **undecided}, note=None)
+        self.operations.decide(operation, [])
+        return operation
+
+    def _operation(self, dag_run_id: str) -> SyncOperation:
+        operation = self.operations.get(sync_id_of(dag_run_id))
+        if operation is None:
+            raise OperationMissingError(dag_run_id=dag_run_id)
+        return operation
+
+    def _touched(self, operation: SyncOperation, plans: Mapping[ContactType, TypePlan]) -> dict[str, list[ContactType]]:
+        """Return the types to be deleted of each account that the plan has not ruled out."""
+        touched: dict[str, list[ContactType]] = {}
+        for outcome in self.operations.outcomes(operation.sync_id):
+            if outcome.contact_type in plans and not _ruled_out(operation, outcome):
+                touched.setdefault(outcome.account_id, []).append(outcome.contact_type)
+        return touched
+
+    def _restored(self, operation: SyncOperation) -> Iterator[tuple[ContactType, bool]]:
+        """Read the source once more, and tell of each deletion whether the contact is there again."""
+        with self.gatekeeper.gate(self.configurations.version(operation.config_version).settings) as gate:
+            for contact_type in _awaiting(operation):
+                source = gate.call(read_of(contact_type), partial(self.contacts.read, contact_type, None))
+                yield contact_type, source is not None
+
+
+def _awaiting(operation: SyncOperation) -> dict[ContactType, TypePlan]:
+    return {t: plan for t, plan in operation.plans.items() if plan.needs_approval and not operation.dry_run}
+
+
+def _ruled_out(operation: SyncOperation, outcome: AccountOutcome) -> bool:
+    """Tell whether this plan settled the outcome itself, and no earlier one: the account is excluded, or not active."""
+    last = outcome.attempts[-1] if outcome.attempts else None
+    return last is not None and last.try_number == PLAN_ITSELF and last.started >= operation.planned
+
+
+def _deletions(operation: SyncOperation, plans: Mapping[ContactType, TypePlan]) -> Iterator[DesiredContact]:
+    for contact_type, plan in plans.items():
+        if plan.approved and plan.generation is not None:
+            yield DesiredContact(contact_type, plan.generation, operation.sync_id, None)
+
+
+def _note(verdicts: Mapping[ContactType, Verdict], by: str) -> str | None:
+    """Return what the report says of the decisions: one sentence for each verdict."""
+    sentences = []
+    for verdict, sentence in _NOTES.items():
+        types = ", ".join(contact_type for contact_type, found in verdicts.items() if found is verdict)
+        sentences += [sentence.format(by=by, types=types)] if types else []
+    return " ".join(sentences) or None
+
+
+def _counted(accounts: int) -> str:
+    return "1 account" if accounts == 1 else f"{accounts} accounts"
+
+
+def _duration(seconds: float) -> str:
+    """Return a time span as people say it: in the greatest unit of which there are at least two."""
+    for name, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:g} {name}"
+    return f"{seconds:g} seconds"

@@ -1,0 +1,254 @@
+"""How one contact of one account comes to the newest desired contact, whoever else is working on it (DESIGN 3.2).
+
+Before a write the account's record is marked, on the condition of its version; settling the record clears the mark, on
+the same condition. So of two tasks one gives way, and a call that may still be on its way is waited out by whoever
+comes next, instead of overtaking it.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from contactsync.contacts import Contact, ContactType, changed_fields, fingerprint
+from contactsync.errors import (
+    AwsCallError,
+    ContactSyncError,
+    DesiredContactMissingError,
+    ServiceUnavailableError,
+    StateConflictError,
+    UnexpectedAwsError,
+    WriteNotSeenError,
+)
+from contactsync.sync.calls import read_of, write_of
+from contactsync.sync.desired import DesiredContact
+from contactsync.sync.gate import Gate
+from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.sync.ports import AccountContacts, Clock, DesiredContacts, Records
+from contactsync.sync.record import AccountRecord, Mark
+
+log = logging.getLogger(__name__)
+
+POLL: Final = 1.0
+"""Seconds between two looks at a record that carries another task's mark."""
+
+UNKNOWN: Final = "unknown"
+"""The fingerprint of a record after a call that may or may not have been carried out: equal to none."""
+
+
+class ForbiddenMeanwhileError(Exception):
+    """A write is not allowed any more; its `allow` raises this, and it never leaves the step."""
+
+
+class _LookAgainError(Exception):
+    """The record changed between two looks; never leaves this module."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found and done for one contact type of one account."""
+
+    status: OutcomeStatus
+    detail: OutcomeDetail
+    changed_fields: tuple[str, ...] = ()
+    generation: int | None = None
+    written_detail: OutcomeDetail = OutcomeDetail.UPDATED
+    """What a write of the desired contact is called, for an earlier one that this finding is to be credited with."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One contact of one account, and what its task needs for bringing it to the desired one."""
+
+    account_id: str
+    contact_type: ContactType
+    sync_id: str
+    gate: Gate
+    allow: Callable[[], None]
+    """Raises ForbiddenMeanwhileError, or whatever keeps it from knowing, when nothing may be written any more."""
+    written: list[str]
+    """Gets the fields that were written, or may have been, also when an error follows."""
+
+
+@dataclass
+class _Write:
+    """One write under way: the record as it was, the same record marked, and whether AWS's answer leaves a doubt."""
+
+    target: Target
+    desired: DesiredContact
+    print_: str
+    record: AccountRecord
+    marked: AccountRecord | None = None
+    doubt: AwsCallError | None = None
+
+
+@dataclass(frozen=True)
+class Converger:
+    """Brings accounts to the newest desired contact; holds the ports that this needs."""
+
+    contacts: AccountContacts
+    desired: DesiredContacts
+    records: Records
+    clock: Clock
+    fingerprint_key: bytes = field(repr=False)
+    mark_wait: float
+    """Longer than a call can take, in seconds: so long a foreign mark is waited out."""
+    looks: int
+    verify_reads: int
+    verify_wait: float
+
+    def bring(self, target: Target) -> Finding:
+        """Write the newest desired contact when the account has, or may have, another one, and see it there.
+
+        Raises StateConflictError when others kept changing the record, and what the calls raise.
+        """
+        looks = Retrying(
+            retry=retry_if_exception_type(_LookAgainError),
+            stop=stop_after_attempt(self.looks),
+            wait=wait_random(0, 0.5),
+            sleep=self.clock.sleep,
+        )
+        try:
+            return looks(self._look, target)
+        except RetryError:
+            item = f"The record of the {target.contact_type} contact of account {target.account_id}"
+            raise StateConflictError(item=item, tries=self.looks) from None
+
+    def _look(self, target: Target) -> Finding:
+        # The record is read before the desired contact: whoever applies a newer one later finds this record changed.
+        record = self.records.get(target.account_id, target.contact_type)
+        if record.mark:
+            self._outwait(record)
+        desired = self.desired.latest(target.contact_type)
+        if desired is None:
+            raise DesiredContactMissingError(contact_type=target.contact_type)
+        write = _Write(target, desired, fingerprint(desired.contact, self.fingerprint_key), record)
+        fields = changed_fields(desired.contact, self._read(target))
+        if fields or not _is_trusted(write):
+            return self._write(write, fields)
+        if not self.records.replace(
+            record, generation=desired.generation, fingerprint=write.print_, verified_at=self.clock.now()
+        ):
+            raise _LookAgainError
+        return _found(desired, OutcomeDetail.UNCHANGED)
+
+    def _outwait(self, record: AccountRecord) -> None:
+        """Wait until a call that another task announced cannot be on its way any more, by this process's own clock."""
+        log.info("Another task is writing to account %s; waiting up to %.0f s", record.account_id, self.mark_wait)
+        end = self.clock.monotonic() + self.mark_wait
+        while self.clock.monotonic() < end:
+            self.clock.sleep(POLL)
+            if self.records.get(record.account_id, record.contact_type).version != record.version:
+                raise _LookAgainError
+
+    def _read(self, target: Target) -> Contact | None:
+        return target.gate.call(
+            read_of(target.contact_type), lambda: self.contacts.read(target.contact_type, target.account_id)
+        )
+
+    def _write(self, write: _Write, fields: tuple[str, ...]) -> Finding:
+        target, desired = write.target, write.desired
+        api = write_of(target.contact_type, deletes=desired.contact is None)
+        try:
+            target.gate.call(api, lambda: self._call(write), before=lambda: self._announce(write))
+        except (ContactSyncError, ForbiddenMeanwhileError):
+            target.written.extend(fields if write.doubt else ())
+            self._give_up(write)
+            raise
+        target.written.extend(fields)
+        settled = self.records.replace(
+            _marked(write), mark=None, generation=desired.generation, fingerprint=write.print_, verified_at=None
+        )
+        if settled is None:
+            raise _LookAgainError
+        self._verify(target, desired)
+        # When the record has changed by now, whoever changed it verifies for itself.
+        self.records.replace(settled, verified_at=self.clock.now())
+        return _found(desired, _written_detail(desired), fields)
+
+    def _announce(self, write: _Write) -> None:
+        """Mark the record before each try of the call.
+
+        Before a further one the mark is renewed and not only looked at: whoever is waiting it out might take the record
+        over in the next moment, and has to wait anew instead.
+        """
+        write.target.allow()
+        mark = Mark(secrets.token_hex(8), write.target.sync_id, write.desired.generation, self.clock.now())
+        write.marked = self.records.replace(write.marked or write.record, mark=mark)
+        if write.marked is None:
+            raise _LookAgainError
+
+    def _call(self, write: _Write) -> None:
+        account_id, desired = write.target.account_id, write.desired
+        try:
+            if desired.contact is None:
+                self.contacts.delete(desired.contact_type, account_id)
+            else:
+                self.contacts.write(desired.contact_type, account_id, desired.contact)
+        except (ServiceUnavailableError, UnexpectedAwsError) as error:
+            write.doubt = error
+            raise
+
+    def _give_up(self, write: _Write) -> None:
+        """Clear the mark when AWS has answered; a call without an answer may be on its way, so that its mark stays."""
+        if write.marked is None or (write.doubt and not write.doubt.answered):
+            return
+        is_known = write.record.mark is None and not write.doubt
+        # The error that ends this write tells more than one of the table; a mark that stays is waited out.
+        with suppress(ContactSyncError):
+            self.records.replace(write.marked, mark=None, fingerprint=write.record.fingerprint if is_known else UNKNOWN)
+
+    def _verify(self, target: Target, desired: DesiredContact) -> None:
+        """Read back until the written contact shows: AWS's reads are eventually consistent."""
+
+        def is_seen() -> bool:
+            try:
+                return not changed_fields(desired.contact, self._read(target))
+            except AwsCallError:  # the write was accepted; that it cannot be seen now is no failure of it
+                return False
+
+        looks = Retrying(
+            retry=retry_if_result(lambda seen: not seen),
+            stop=stop_after_attempt(self.verify_reads),
+            wait=wait_exponential(multiplier=self.verify_wait),
+            sleep=self.clock.sleep,
+        )
+        try:
+            looks(is_seen)
+        except RetryError:
+            raise WriteNotSeenError(account_id=target.account_id, contact_type=target.contact_type) from None
+
+
+def _is_trusted(write: _Write) -> bool:
+    """Tell whether a read that shows the desired contact can be believed.
+
+    Not when a call was waited out, nor when something else was written last: then the read may be an old one.
+    """
+    return write.record.mark is None and write.record.fingerprint in {None, write.print_}
+
+
+def _marked(write: _Write) -> AccountRecord:
+    if write.marked is None:
+        msg = "The gate made the call without `before`."
+        raise AssertionError(msg)
+    return write.marked
+
+
+def _found(desired: DesiredContact, detail: OutcomeDetail, fields: tuple[str, ...] = ()) -> Finding:
+    return Finding(OutcomeStatus.SUCCESS, detail, fields, desired.generation, _written_detail(desired))
+
+
+def _written_detail(desired: DesiredContact) -> OutcomeDetail:
+    return OutcomeDetail.UPDATED if desired.contact else OutcomeDetail.DELETED

@@ -1,0 +1,102 @@
+"""Housekeeping: operations whose run can no longer report are closed with a true status."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from contactsync.errors import ContactSyncError, HousekeepingError
+from contactsync.sync.operation import OperationStatus, SyncOperation
+from contactsync.sync.ports import Clock, Configurations, Operations
+from contactsync.sync.report import Reporter, Tally
+
+log = logging.getLogger(__name__)
+
+
+class RunState(StrEnum):
+    """How Airflow calls a DAG run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+
+
+UNFINISHED: Final = frozenset({OperationStatus.PENDING, OperationStatus.IN_PROGRESS})
+ACTIVE: Final = frozenset({RunState.QUEUED, RunState.RUNNING})
+
+_WHY: Final = {
+    None: "Airflow no longer has its run",
+    RunState.FAILED: "its run failed before it could report",
+    RunState.SUCCESS: "its run was marked as successful before it could report",
+}
+
+
+@dataclass(frozen=True)
+class Housekeeper:
+    """Closes what was left open; holds the ports that this needs."""
+
+    configurations: Configurations
+    operations: Operations
+    reporter: Reporter
+    clock: Clock
+    abandoned_after: float
+    """From this age on, in seconds, an operation whose run is still active is worth a warning."""
+
+    def close_abandoned(self, state_of: Callable[[str], RunState | None]) -> list[SyncOperation]:
+        """Close the operations without an end whose run is gone or has ended, and return them.
+
+        `state_of` tells the state of a run by its id, None when there is none. One operation's failure does not keep
+        the others from being closed; HousekeepingError names those afterwards.
+        """
+        closed: list[SyncOperation] = []
+        errors = []
+        for found in list(self.operations.unfinished()):
+            try:
+                closed += filter(None, [self._visit(found, state_of)])
+            except ContactSyncError as error:
+                errors.append(f"{found.sync_id}: {error}")
+        if errors:
+            raise HousekeepingError(problems=errors)
+        return closed
+
+    def _visit(self, found: SyncOperation, state_of: Callable[[str], RunState | None]) -> SyncOperation | None:
+        state = state_of(found.dag_run_id)
+        if state in ACTIVE:
+            self._warn(found)
+            return None
+        # Read after Airflow's answer: a report stores the end before its run ends, and the listing may be old.
+        operation = self.operations.get(found.sync_id)
+        if operation is None or operation.status not in UNFINISHED:
+            return None
+        closed = self._concluded(operation, f"Closed by housekeeping: {_WHY[state]}.")
+        return closed if self.operations.close(closed) else None
+
+    def _warn(self, operation: SyncOperation) -> None:
+        age = self.clock.now() - operation.planned
+        if age > timedelta(seconds=self.abandoned_after):
+            log.warning(
+                "Run %s has not ended %s days after its plan (sync operation %s): look at it in Airflow",
+                operation.dag_run_id,
+                age.days,
+                operation.sync_id,
+            )
+
+    def _concluded(self, operation: SyncOperation, why: str) -> SyncOperation:
+        settings = self.configurations.version(operation.config_version).settings
+        tally = Tally()
+        for outcome in self.reporter.judged(operation, {}):
+            tally.add(outcome)
+        # Without a finished plan nobody knows which outcomes are missing.
+        unplanned = operation.status is OperationStatus.PENDING
+        too_many = tally.failures >= settings.notification_settings.failure_threshold
+        failed = unplanned or too_many or operation.halt is not None
+        return replace(
+            operation,
+            status=OperationStatus.FAILED if failed else OperationStatus.COMPLETED,
+            counts=dict(tally.counts),
+            finished=self.clock.now(),
+            note=" ".join(filter(None, [operation.note, why])),
+        )

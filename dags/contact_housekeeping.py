@@ -1,0 +1,51 @@
+"""The DAG that keeps the records of contact synchronization true when its runs cannot."""
+
+from datetime import timedelta
+
+from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task
+
+from contactsync.orchestration import steps
+
+DOC = """\
+### Contact housekeeping
+
+Every five minutes: closes sync operations whose run of `contact_sync` was deleted, was marked as failed or successful,
+or never got to its report. Accounts that no task settled are stored as failed (`no_outcome`), the operation gets its
+counts, its status and a note that says why it was closed. Runs that are queued or running are left alone, also those
+that wait for the approval of a deletion.
+
+A red run names the operations that it could not close; the next run tries them again.
+"""
+
+CLOSE_ABANDONED_DOC = """\
+Asks Airflow for the run of every operation that has no end yet, and closes the operation when that run is gone or has
+ended. A report that finishes meanwhile wins. The log names every operation that was closed, with the reason.
+"""
+
+
+@dag(
+    dag_id="contact_housekeeping",
+    dag_display_name="Contact housekeeping",
+    description="Closes sync operations whose run can no longer report",
+    # From the next fifth minute on: a plain cron expression, and False too, would run the previous one at once, when an
+    # Airflow that is being set up cannot run tasks yet.
+    schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC", run_immediately=timedelta(0)),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    tags=["contactsync"],
+    doc_md=DOC,
+)
+def contact_housekeeping() -> None:
+    """Declare the one task."""
+
+    # One retry only: the next run does the same.
+    @task(doc_md=CLOSE_ABANDONED_DOC, retries=1, retry_delay=timedelta(seconds=30))
+    def close_abandoned() -> None:
+        """Close operations without a run."""
+        steps.close_abandoned(get_current_context(), sync_dag="contact_sync")
+
+    close_abandoned()
+
+
+contact_housekeeping()

@@ -1,0 +1,120 @@
+"""The gate with its adapters, against the sandbox's quotas and faults: the call log is the judge."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contactsync.aws.breaker_table import DynamoDbBreakers
+from contactsync.aws.limiter_table import DynamoDbPacer
+from contactsync.contacts import ContactType
+from contactsync.errors import PausedError, ServiceUnavailableError
+from contactsync.sandbox.call_log import ApiCall
+from contactsync.sandbox.defaults import MANAGEMENT_ACCOUNT, member_account_id
+from contactsync.sandbox.faults import FaultSettings
+from contactsync.sandbox.quotas import QuotaSettings
+from contactsync.services import SystemClock
+from contactsync.sync.breaker import Phase
+from contactsync.sync.calls import ApiOperation
+from contactsync.sync.gate import Gatekeeper
+from tests.builders import configuration
+from tests.contract.conftest import Adapters
+
+SECURITY = ContactType.SECURITY
+GET = ApiOperation.GET_ALTERNATE_CONTACT
+ACCOUNT = member_account_id(2)
+WORKERS = 8
+
+
+class WrongClock(SystemClock):
+    """A worker's clock that is ahead by some seconds."""
+
+    def __init__(self, ahead: float) -> None:
+        """Take how far."""
+        self._ahead = timedelta(seconds=ahead)
+
+    def now(self) -> datetime:
+        """Return the wrong time."""
+        return super().now() + self._ahead
+
+
+@pytest.fixture
+def world(adapters: Adapters) -> Iterator[Adapters]:
+    """Give the sandbox with AWS's quotas in force and an empty call log."""
+    adapters.sandbox.conditions.quotas.settings = QuotaSettings()
+    adapters.sandbox.call_log.clear()
+    yield adapters
+    adapters.sandbox.conditions.quotas.settings = QuotaSettings(enabled=False)
+    adapters.sandbox.conditions.faults.clear()
+
+
+def gatekeeper(world: Adapters, ahead: float, caller: str = MANAGEMENT_ACCOUNT) -> Gatekeeper:
+    """Return the gatekeeper of a worker whose clock is ahead."""
+    clock = WrongClock(ahead)
+    parts: Any = {"caller_account": caller, "conflict_tries": 5, "clock": clock}
+    client, table = world.services._dynamodb, world.services.settings.state_table
+    pacer, breakers = DynamoDbPacer(client, table, **parts), DynamoDbBreakers(client, table, **parts)
+    return Gatekeeper(pacer, breakers, clock, throttle_tries=1, throttle_wait=1)
+
+
+def read_by_many(world: Adapters, calls: int, caller: str = MANAGEMENT_ACCOUNT, **settings: Any) -> list[ApiCall]:
+    """Let workers with different clocks read at once, and return their calls as the sandbox saw them."""
+    pinned = configuration(**settings)
+    before = len(reads(world))
+
+    def read(number: int) -> None:
+        gate = gatekeeper(world, ahead=number % WORKERS / WORKERS, caller=caller).gate(pinned)
+        with suppress(PausedError, ServiceUnavailableError):
+            gate.call(GET, lambda: world.services._contacts.read(SECURITY, ACCOUNT))
+        gate.finish()
+
+    with ThreadPoolExecutor(WORKERS) as threads:
+        list(threads.map(read, range(calls)))
+    return reads(world)[before:]
+
+
+def reads(world: Adapters) -> list[ApiCall]:
+    """Return the reads that reached the sandbox."""
+    return world.sandbox.call_log.query(operation=GET)
+
+
+def test_no_throttling(world: Adapters) -> None:
+    """Workers whose clocks differ by nearly a second are never throttled."""
+    calls = read_by_many(world, 45)
+    assert [call.error_code for call in calls] == [None] * 45
+
+
+def test_throttling_without_limiter(world: Adapters) -> None:
+    """Without the limiter the same calls are."""
+    calls = read_by_many(world, 45, rates={"enabled": False})
+    assert len([call for call in calls if call.error_code == "TooManyRequestsException"]) > 5
+
+
+def test_outage(world: Adapters) -> None:
+    """Of many calls of a failing service few reach AWS, and one probe brings everybody back."""
+    caller = str(uuid.uuid4())
+    quick: Any = {"rates": {"enabled": False}, "breaker": {"threshold": 5, "open_for": 1.5}}
+    world.sandbox.conditions.faults.add(FaultSettings(operation=GET, error="InternalServerException"))
+    assert 5 <= len(read_by_many(world, 60, caller, **quick)) <= 10 + WORKERS
+    breakers = gatekeeper(world, 0, caller).breakers
+    assert breakers.get(GET).phase is Phase.OPEN
+    world.sandbox.conditions.faults.clear()
+    world.sandbox.conditions.quotas.settings = QuotaSettings(enabled=False)
+    wait_until(lambda: bool(read_by_many(world, 1, caller, **quick)))
+    assert len(read_by_many(world, 20, caller, **quick)) == 20
+    started = datetime.now(UTC) - timedelta(minutes=1)
+    changes = [change.after for change in breakers.transitions(started)]
+    assert (changes[0], changes[-2:]) == (Phase.OPEN, [Phase.HALF_OPEN, Phase.CLOSED])
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)

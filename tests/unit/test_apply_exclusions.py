@@ -1,0 +1,139 @@
+"""Accounts that are excluded while their task is under way."""
+
+from collections.abc import Callable
+
+import pytest
+
+from contactsync.contacts import Contact, ContactType
+from contactsync.errors import (
+    AccessDeniedError,
+    ConfigurationInvalidError,
+    ConfigurationMissingError,
+    ContactSyncError,
+    ThrottledError,
+)
+from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from tests.builders import World, configuration
+from tests.fakes import FakeAccountContacts, Fault
+from tests.one_account import ONE, SECURITY, THROTTLED, ending, failed, methods, planned, record, stored, writes
+
+EXCLUDED = (OutcomeStatus.SKIPPED, OutcomeDetail.EXCLUDED)
+UNREADABLE = [
+    ConfigurationMissingError("config", "default"),
+    ConfigurationInvalidError(["contact_types: empty"]),
+    ThrottledError("Query", "ThrottlingException"),
+    AccessDeniedError("Query", "AccessDeniedException"),
+]
+
+
+def exclude(world: World) -> None:
+    """Store a configuration that excludes the account."""
+    world.configurations.store(configuration(excluded_accounts=[ONE]))
+
+
+def test_before_the_task() -> None:
+    """An account that was excluded after the plan is not even read."""
+    world = planned()
+    exclude(world)
+    world.sync(ONE)
+    assert world.contacts.calls == []
+    assert ending(world) == EXCLUDED
+
+
+def test_by_pinned() -> None:
+    """An account that the pinned configuration excludes stays excluded although the current one does not."""
+    world = World.of(2, excluded_accounts=[ONE], contact_types=["security"])
+    world.plan()
+    world.configurations.store(configuration())
+    world.contacts.calls.clear()
+    world.sync(ONE)
+    assert world.contacts.calls == []
+    assert ending(world) == EXCLUDED
+
+
+@pytest.mark.parametrize("error", UNREADABLE, ids=lambda error: type(error).__name__)
+def test_unreadable(error: ContactSyncError) -> None:
+    """While the current configuration cannot be read nothing is written or even read, and the outcome says why."""
+    world = planned()
+    world.configurations.latest_error = error
+    caught = failed(world)
+    assert list(caught.errors) == [error]
+    assert caught.retryable == error.retryable
+    assert world.contacts.calls == []
+    assert ending(world) == (OutcomeStatus.FAILED, OutcomeDetail.ERROR)
+    assert stored(world).error_code == error.code
+
+
+class EventfulContacts(FakeAccountContacts):
+    """Contacts at whose calls something happens, once: after a read, or instead of the answer to a write."""
+
+    after_read: Callable[[], None] | None = None
+    at_write: Callable[[], None] | None = None
+
+    def read(self, contact_type: ContactType, account_id: str | None) -> Contact | None:
+        """Read, then let it happen."""
+        found = super().read(contact_type, account_id)
+        happening, self.after_read = self.after_read, None
+        if happening:
+            happening()
+        return found
+
+    def write(self, contact_type: ContactType, account_id: str, contact: Contact) -> None:
+        """Let it happen, then write."""
+        happening, self.at_write = self.at_write, None
+        if happening:
+            happening()
+        super().write(contact_type, account_id, contact)
+
+
+def eventful() -> tuple[World, EventfulContacts]:
+    """Return a planned world and its contacts."""
+    world = planned()
+    contacts = EventfulContacts(world.contacts.stored)
+    world.contacts = contacts
+    return world, contacts
+
+
+def test_between_read_and_write() -> None:
+    """An account that is excluded between the task's read and its write is not written, and nothing is announced."""
+    world, contacts = eventful()
+    contacts.after_read = lambda: exclude(world)
+    world.sync(ONE)
+    assert methods(world) == ["read"]
+    assert ending(world) == EXCLUDED
+    assert record(world).version == 0
+
+
+def test_between_two_tries_of_a_write() -> None:
+    """An account that is excluded while AWS throttles its write is not written by the next try of the call."""
+    world, contacts = eventful()
+    contacts.faults.append(Fault(THROTTLED, "write", times=1))
+    contacts.at_write = lambda: exclude(world)
+    world.sync(ONE)
+    assert writes(world) == ["write"]
+    assert (ONE, SECURITY) not in contacts.stored
+    assert ending(world) == EXCLUDED
+    assert record(world).mark is None
+
+
+def test_unreadable_between_read_and_write() -> None:
+    """A configuration that cannot be read before the write means no write, and no mark."""
+    world, contacts = eventful()
+    error = ConfigurationInvalidError(["contact_types: empty"])
+
+    def spoil() -> None:
+        world.configurations.latest_error = error
+
+    contacts.after_read = spoil
+    assert list(failed(world).errors) == [error]
+    assert methods(world) == ["read"]
+    assert record(world).version == 0
+
+
+def test_dry_run() -> None:
+    """A dry run calls an excluded account excluded, too."""
+    world = planned(dry_run=True)
+    exclude(world)
+    world.sync(ONE)
+    assert ending(world) == EXCLUDED
+    assert world.contacts.calls == []

@@ -1,0 +1,429 @@
+"""Approval of deletions: what is asked, what the answers lead to, and the operator in Airflow."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.standard.operators import hitl
+from airflow.sdk import NEVER_EXPIRE
+from airflow.sdk.exceptions import TaskAwaitingInput
+
+from contactsync.contacts import ContactType
+from contactsync.errors import AccessDeniedError, OperationMissingError, OvertakenError
+from contactsync.orchestration import steps
+from contactsync.orchestration.approval import DeletionApproval
+from contactsync.sync.approval import ApprovalRequest
+from contactsync.sync.desired import DesiredContact
+from contactsync.sync.operation import Decision, OutcomeDetail, OutcomeStatus, SyncOperation, Verdict
+from tests.builders import RUN, World, account, change_of, configuration, contact_of, operation, request
+from tests.fakes import START, Fault
+
+SECURITY, BILLING, PRIMARY = ContactType.SECURITY, ContactType.BILLING, ContactType.PRIMARY
+ONE, TWO, THREE = (account(number).account_id for number in (1, 2, 3))
+BY, AT = "airflow:admin", START + timedelta(minutes=5)
+
+
+def world_without(*absent: ContactType, policy: str = "approve", **settings: Any) -> World:
+    """Return three members that carry all contacts, and a management account that lacks some."""
+    world = World.of(3, deletion={"policy": policy, "approval_timeout": 7200}, **settings)
+    for contact_type in ContactType:
+        for account_id in (ONE, TWO, THREE):
+            world.contacts.stored[account_id, contact_type] = contact_of(contact_type)
+    for contact_type in absent:
+        del world.contacts.stored[None, contact_type]
+    return world
+
+
+def planned(*absent: ContactType, **settings: Any) -> World:
+    """Return a world after the plan of a run for everything."""
+    world = world_without(*absent, **settings)
+    world.plan()
+    return world
+
+
+def asked(world: World) -> ApprovalRequest:
+    """Return what is asked, which must be something."""
+    found = world.approvals.ask(RUN)
+    assert found is not None
+    return found
+
+
+def decide(world: World, verdict: Verdict) -> SyncOperation:
+    """Record a verdict by somebody."""
+    return world.approvals.decide(RUN, verdict, by=BY, at=AT)
+
+
+def details(world: World, contact_type: ContactType) -> set[OutcomeDetail | None]:
+    """Settle all three accounts and return the outcomes' details of a type."""
+    for account_id in (ONE, TWO, THREE):
+        world.sync(account_id)
+    return {outcome.detail for outcome in world.outcomes().values() if outcome.contact_type is contact_type}
+
+
+def deleted(world: World) -> list[tuple[str | None, ContactType]]:
+    """Return what was deleted."""
+    return [(call.account_id, call.contact_type) for call in world.contacts.changes() if call.method == "delete"]
+
+
+def test_nothing_to_ask() -> None:
+    """A run that deletes nothing asks nobody."""
+    assert planned().approvals.ask(RUN) is None
+
+
+@pytest.mark.parametrize("policy", ["propagate", "ignore"])
+def test_policies_that_ask_nobody(policy: str) -> None:
+    """Only the policy `approve` asks."""
+    world = planned(SECURITY, policy=policy)
+    assert world.approvals.ask(RUN) is None
+    assert not world.operation().plans[SECURITY].needs_approval
+
+
+def test_dry_run_asks_nobody() -> None:
+    """A dry run deletes nothing, so nobody is asked."""
+    world = world_without(SECURITY)
+    world.plan(request(dry_run=True))
+    assert world.approvals.ask(RUN) is None
+
+
+def test_no_account_asks_nobody() -> None:
+    """A deletion that touches no account is not put to anybody."""
+    assert planned(SECURITY, excluded_accounts=[ONE, TWO, THREE]).approvals.ask(RUN) is None
+
+
+def test_missing_operation() -> None:
+    """Without a plan there is nothing to ask about."""
+    with pytest.raises(OperationMissingError):
+        world_without().approvals.ask(RUN)
+
+
+def test_request() -> None:
+    """The request names types, numbers of accounts, who began it, the operation and the time; no contact value."""
+    world = world_without(SECURITY, BILLING, excluded_accounts=[TWO])
+    world.plan()
+    found = asked(world)
+    assert dict(found.accounts) == {BILLING: 2, SECURITY: 2}
+    assert found.at_most == 2
+    assert found.timeout == 7200
+    assert found.subject == "Delete the billing, security contact in up to 2 accounts?"
+    for part in ("| security | 2 |", "airflow:admin", world.operation().sync_id, "2 hours"):
+        assert part in found.body
+    values = {value for contact in world.contacts.stored.values() for value in contact.values().values()}
+    assert not [value for value in values if len(value) > 2 and value in found.subject + found.body]
+
+
+def test_who_deleted() -> None:
+    """Who deleted the contact is who stands in the request."""
+    world = world_without(SECURITY)
+    change = change_of("security", action="delete", event_name="DeleteAlternateContact")
+    world.plan(request(change=change))
+    assert change["initiating_user"] in asked(world).body
+
+
+def test_approved() -> None:
+    """An approved deletion is the desired contact of the plan's generation, and is carried out."""
+    world = planned(SECURITY)
+    asked(world)
+    assert SECURITY not in world.state.desired
+    decide(world, Verdict.APPROVED)
+    plan = world.operation().plans[SECURITY]
+    assert plan.approved
+    assert plan.decision == Decision(Verdict.APPROVED, BY, AT)
+    assert world.state.desired[SECURITY].contact is None
+    assert world.state.desired[SECURITY].generation == plan.generation
+    assert details(world, SECURITY) == {OutcomeDetail.DELETED}
+    assert deleted(world) == [(account_id, SECURITY) for account_id in (ONE, TWO, THREE)]
+    assert world.operation().note == "airflow:admin approved the deletion of the security contact."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "note"),
+    [
+        (Verdict.REJECTED, "airflow:admin rejected the deletion of the security contact, so it was deleted nowhere."),
+        (
+            Verdict.TIMED_OUT,
+            "Nobody approved the deletion of the security contact in time, so it was deleted nowhere.",
+        ),
+    ],
+)
+def test_not_approved(verdict: Verdict, note: str) -> None:
+    """Without approval nothing is deleted, the outcomes are skipped, the operation is completed and says why."""
+    world = planned(SECURITY)
+    asked(world)
+    decide(world, verdict)
+    assert details(world, SECURITY) == {OutcomeDetail.NOT_APPROVED}
+    assert deleted(world) == []
+    assert SECURITY not in world.state.desired
+    report = world.reporter.report(RUN, {}, planned=True)
+    report.check()
+    assert report.operation.note == note
+    decision = world.operation().plans[SECURITY].decision
+    assert decision is not None
+    assert decision.verdict is verdict
+
+
+def test_others_go_on() -> None:
+    """A rejected deletion keeps nothing else from being synchronized."""
+    world = planned(SECURITY)
+    decide(world, Verdict.REJECTED)
+    assert details(world, BILLING) == {OutcomeDetail.UNCHANGED}
+
+
+def test_restored() -> None:
+    """A contact that is there again is deleted nowhere, although the deletion was approved."""
+    world = planned(SECURITY)
+    asked(world)
+    world.contacts.stored[None, SECURITY] = contact_of(SECURITY)
+    decide(world, Verdict.APPROVED)
+    plan = world.operation().plans[SECURITY]
+    assert not plan.approved
+    assert plan.decision == Decision(Verdict.WITHDRAWN, BY, AT)
+    assert details(world, SECURITY) == {OutcomeDetail.NOT_APPROVED}
+    assert deleted(world) == []
+    assert "there again" in (world.operation().note or "")
+
+
+def test_one_of_two_restored() -> None:
+    """Each contact type has a decision of its own."""
+    world = planned(SECURITY, BILLING)
+    world.contacts.stored[None, BILLING] = contact_of(BILLING)
+    operation = decide(world, Verdict.APPROVED)
+    assert operation.note == (
+        "airflow:admin approved the deletion of the security contact. "
+        "The billing contact of the management account is there again, so it was deleted nowhere."
+    )
+    assert details(world, BILLING) == {OutcomeDetail.NOT_APPROVED}
+    assert {contact_type for _, contact_type in deleted(world)} == {SECURITY}
+
+
+def test_restored_is_not_asked_after_a_rejection() -> None:
+    """A rejection needs no call."""
+    world = planned(SECURITY)
+    calls = len(world.contacts.calls)
+    decide(world, Verdict.REJECTED)
+    assert len(world.contacts.calls) == calls
+
+
+def test_source_unreadable() -> None:
+    """When the management account cannot be read, nothing is recorded: the step is tried again."""
+    world = planned(SECURITY)
+    world.contacts.faults.append(Fault(AccessDeniedError("GetAlternateContact", "AccessDeniedException")))
+    with pytest.raises(AccessDeniedError):
+        decide(world, Verdict.APPROVED)
+    assert world.operation().plans[SECURITY].decision is None
+    assert SECURITY not in world.state.desired
+
+
+def test_newer_generation_stays() -> None:
+    """A contact that a later operation desires is not replaced by the approval of an earlier deletion."""
+    world = planned(SECURITY)
+    newer = DesiredContact(SECURITY, 7, "another operation", contact_of(SECURITY))
+    world.state.desired[SECURITY] = newer
+    decide(world, Verdict.APPROVED)
+    assert world.state.desired[SECURITY] is newer
+    assert details(world, SECURITY) == {OutcomeDetail.SUPERSEDED}
+    assert deleted(world) == []
+
+
+def test_repeated_decision() -> None:
+    """A decision that is recorded twice is the same."""
+    world = planned(SECURITY)
+    first = decide(world, Verdict.APPROVED)
+    assert decide(world, Verdict.APPROVED) == first
+    assert world.state.desired[SECURITY].generation == 1
+
+
+def test_asked_again() -> None:
+    """Asking again makes the earlier approval void at once, and the next answer counts."""
+    world = planned(SECURITY)
+    decide(world, Verdict.APPROVED)
+    asked(world)
+    plan = world.operation().plans[SECURITY]
+    assert (plan.approved, plan.decision, world.operation().note) == (False, None, None)
+    assert details(world, SECURITY) == {OutcomeDetail.NOT_APPROVED}
+    decide(world, Verdict.REJECTED)
+    assert deleted(world) == []
+
+
+def test_planned_again() -> None:
+    """A repeated plan has no decision, asks again, and refuses what was decided about the earlier one."""
+    world = planned(SECURITY)
+    earlier = decide(world, Verdict.APPROVED)
+    world.clock.sleep(60)
+    world.plan()
+    assert world.operation().plans[SECURITY].decision is None
+    assert not world.operation().plans[SECURITY].approved
+    with pytest.raises(OvertakenError):
+        world.operations.decide(earlier, [])
+    assert asked(world).accounts == {SECURITY: 3}
+
+
+def test_question_that_is_shown() -> None:
+    """Airflow keeps the first question of a run: it is asked again for what it covers, and for less."""
+    world = planned(SECURITY, BILLING)
+    shown = asked(world).extent
+    assert shown == {"billing": 3, "security": 3, "all": 3}
+    assert world.approvals.ask(RUN, shown=shown) == asked(world)
+    world.contacts.stored[None, BILLING] = contact_of(BILLING)
+    world.clock.sleep(60)
+    world.plan()
+    fewer = world.approvals.ask(RUN, shown=shown)
+    assert fewer is not None
+    assert fewer.accounts == {SECURITY: 3}
+
+
+@pytest.mark.parametrize("shown", [{"billing": 3, "all": 3}, {"security": 2, "all": 2}, {"security": 3, "all": 2}, {}])
+def test_more_than_was_shown(shown: dict[str, int]) -> None:
+    """An answer to a question that says less would approve too much, so nobody is asked and nothing is deleted."""
+    world = planned(SECURITY)
+    decide(world, Verdict.APPROVED)
+    assert world.approvals.ask(RUN, shown=shown) is None
+    plan = world.operation().plans[SECURITY]
+    assert not plan.approved
+    assert plan.decision == Decision(Verdict.NOT_ASKED, "", world.clock.now())
+    assert details(world, SECURITY) == {OutcomeDetail.NOT_APPROVED}
+    assert "Start a run by hand" in (world.operation().note or "")
+
+
+def test_change_of_primary() -> None:
+    """The primary contact cannot be deleted, so a plan never asks for that."""
+    world = planned()
+    assert not world.operation().plans[PRIMARY].needs_approval
+
+
+def test_outcomes_of_others_count() -> None:
+    """Accounts that were settled by an earlier try count as accounts that may be touched; excluded ones never do."""
+    world = planned(SECURITY, excluded_accounts=[TWO])
+    decide(world, Verdict.REJECTED)
+    world.sync(ONE)
+    assert {o.status for o in world.outcomes().values() if o.account_id == ONE} >= {OutcomeStatus.SKIPPED}
+    assert asked(world).accounts == {SECURITY: 2}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(90, "90 seconds"), (7200, "2 hours"), (86_400, "24 hours"), (5400, "90 minutes")]
+)
+def test_duration(seconds: float, text: str) -> None:
+    """The time to answer is said as people say it."""
+    assert f"no answer within {text}," in ApprovalRequest(operation(SECURITY), {SECURITY: 1}, 1, seconds).body
+
+
+class Store(dict[str, Any]):
+    """Airflow's store of one task."""
+
+    def set(self, key: str, value: Any, *, retention: object = None) -> None:
+        """Keep a value; only the question is kept for as long as its run."""
+        assert (retention is NEVER_EXPIRE) is (key == steps.QUESTION_KEY)
+        self[key] = value
+
+
+def context(store: Store | None = None, *, try_number: int = 1, max_tries: int = 3) -> Any:
+    """Return what Airflow gives the task."""
+    ti = SimpleNamespace(id="an id", try_number=try_number, max_tries=max_tries, task=SimpleNamespace(retries=3))
+    return {
+        "dag_run": SimpleNamespace(run_id=RUN),
+        "ti": ti,
+        "task_instance": ti,
+        "task_state_store": Store() if store is None else store,
+    }
+
+
+def answer(option: str = "Approve", *, user: str | None = "admin", timed_out: bool = False) -> dict[str, Any]:
+    """Return the event with which Airflow resumes the task."""
+    return {
+        "chosen_options": [option],
+        "params_input": {},
+        "responded_at": AT,
+        "responded_by_user": {"id": user, "name": user} if user else None,
+        "timedout": timed_out,
+    }
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Let the operator work on fakes, after the plan of a run that deletes; Airflow's database is left out."""
+    world = planned(SECURITY)
+    services = SimpleNamespace(approvals=world.approvals, clock=world.clock)
+    monkeypatch.setattr(steps, "_services", lambda: services)
+    monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **_: None)
+    return world
+
+
+def approval() -> DeletionApproval:
+    """Return the operator."""
+    return DeletionApproval(task_id="approve_deletions", retries=3)
+
+
+def verdict_of(world: World) -> tuple[Verdict, str] | None:
+    """Return what is stored about the deletion."""
+    decision = world.operation().plans[SECURITY].decision
+    return (decision.verdict, decision.by) if decision else None
+
+
+def test_operator_waits(waiting: World) -> None:
+    """The operator parks the task with what is asked and the configuration's time."""
+    operator = approval()
+    with pytest.raises(TaskAwaitingInput) as parked:
+        operator.execute(context())
+    assert parked.value.timeout == timedelta(hours=2)
+    assert operator.defaults == ["Reject"]
+    assert operator.subject == "Delete the security contact in up to 3 accounts?"
+    assert verdict_of(waiting) is None
+
+
+def test_operator_asks_no_more_than_is_shown(waiting: World) -> None:
+    """A cleared task whose deletion has grown asks nobody, because the first question stays on the screen."""
+    waiting.configurations.store(configuration(excluded_accounts=[ONE, TWO]))
+    waiting.clock.sleep(60)
+    waiting.plan()
+    store = Store()
+    with pytest.raises(TaskAwaitingInput):
+        approval().execute(context(store))
+    waiting.configurations.store(configuration(excluded_accounts=[ONE]))
+    waiting.clock.sleep(60)
+    waiting.plan()
+    assert approval().execute(context(store, try_number=2, max_tries=4)) is None
+    assert verdict_of(waiting) == (Verdict.NOT_ASKED, "")
+
+
+def test_operator_passes(waiting: World) -> None:
+    """Without a deletion the task ends at once."""
+    waiting.contacts.stored[None, SECURITY] = contact_of(SECURITY)
+    waiting.plan()
+    assert approval().execute(context()) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "verdict"),
+    [
+        (answer(), (Verdict.APPROVED, "airflow:admin")),
+        (answer("Reject"), (Verdict.REJECTED, "airflow:admin")),
+        (answer("Reject", user=None, timed_out=True), (Verdict.TIMED_OUT, "")),
+        (answer("Approve", user=None, timed_out=True), (Verdict.TIMED_OUT, "")),
+    ],
+    ids=["approved", "rejected", "timed out", "default"],
+)
+def test_operator_records(waiting: World, event: dict[str, Any], verdict: tuple[Verdict, str]) -> None:
+    """Every answer is recorded; none skips the next tasks, which raising or ApprovalOperator's own code would."""
+    approval().execute_complete(context(), event)
+    assert verdict_of(waiting) == verdict
+
+
+def test_answer_survives_a_failure(waiting: World) -> None:
+    """An answer that could not be recorded is recorded by the next try, and nobody is asked twice."""
+    store = Store()
+    waiting.contacts.faults.append(Fault(AccessDeniedError("GetAlternateContact", "AccessDeniedException"), times=1))
+    with pytest.raises(AccessDeniedError):
+        approval().execute_complete(context(store), answer())
+    assert verdict_of(waiting) is None
+    approval().execute(context(store, try_number=2))
+    assert verdict_of(waiting) == (Verdict.APPROVED, "airflow:admin")
+
+
+def test_clear_asks_again(waiting: World) -> None:
+    """A cleared task asks again, whatever was answered before."""
+    store = Store()
+    approval().execute_complete(context(store), answer())
+    with pytest.raises(TaskAwaitingInput):
+        approval().execute(context(store, try_number=2, max_tries=4))
+    assert verdict_of(waiting) is None
