@@ -131,6 +131,11 @@ def contact_class(contact_type: ContactType) -> type[PrimaryContact | AlternateC
     return PrimaryContact if contact_type is ContactType.PRIMARY else AlternateContact
 
 
+def field_names(contact_type: ContactType) -> tuple[str, ...]:
+    """Return AWS's names of all fields that contacts of this type may have."""
+    return tuple(sorted(str(field.alias) for field in contact_class(contact_type).model_fields.values()))
+
+
 def check_valid(contact_type: ContactType, contact: Contact) -> None:
     """Raise SourceContactInvalidError, with field names only, for a contact that AWS would refuse to write."""
     try:

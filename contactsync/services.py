@@ -121,6 +121,8 @@ class Services:
             gatekeeper=self.gatekeeper,
             clock=self.clock,
             fingerprint_key=self._fingerprint_key,
+            source_reads=self.settings.source_reads,
+            source_wait=self.settings.source_wait,
             follow_ups=self.settings.follow_ups,
         )
 

@@ -238,6 +238,8 @@ class World:
             gatekeeper=self.gatekeeper,
             clock=self.clock,
             fingerprint_key=KEY,
+            source_reads=3,
+            source_wait=1.0,
             follow_ups=3,
         )
 

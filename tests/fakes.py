@@ -326,6 +326,10 @@ class FakeOperations:
         self._state.generations[contact_type] = self._state.generations.get(contact_type, 0) + 1
         return self._state.generations[contact_type]
 
+    def generation(self, contact_type: ContactType) -> int:
+        """Return the counter."""
+        return self._state.generations.get(contact_type, 0)
+
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all or, when the operation was planned later already, nothing; overtaken desired contacts stay out."""
         earlier = self._state.operations.get(operation.sync_id)

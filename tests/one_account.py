@@ -40,6 +40,9 @@ ALL_FIELDS: Final = ("EmailAddress", "Name", "PhoneNumber", "Title")
 MARK_WAIT: Final = 25.0
 """The longest wait for a foreign mark in the tests' world."""
 
+CHECK_INTERVAL: Final = 10
+"""For so many seconds a permission that was confirmed is trusted in the worlds of `refused`."""
+
 E = TypeVar("E", bound=ContactSyncError)
 
 
@@ -166,7 +169,7 @@ def apply(world: World, contact: Contact, run: str) -> None:
 
 def refused(method: str = "read", times: int | None = None, *, types: tuple[str, ...] = ("security",)) -> World:
     """Return a world in which AWS refuses one account, long after anybody has last found all well."""
-    world = planned(*types)
+    world = planned(*types, breaker={"check_interval": CHECK_INTERVAL})
     world.contacts.faults.append(Fault(DENIED, method, ONE, SECURITY, times))
     wait(world, 60)
     return world

@@ -79,6 +79,10 @@ class DynamoDbOperations:
             )
         return int(from_item(answer["Attributes"])["generation"])
 
+    def generation(self, contact_type: ContactType) -> int:
+        """Return the counter, read consistently."""
+        return int((self._read(generation_key(contact_type)) or {}).get("generation", 0))
+
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all in one transaction, without the desired contacts that a later plan has overtaken."""
         self._store(operation, self._put_operation, desired)

@@ -213,6 +213,8 @@ class AccountSync:
         except ForbiddenMeanwhileError:
             return _EXCLUDED
         except NotInOrganizationError:
+            if self.organization.state(task.account_id) is AccountState.ACTIVE:
+                raise  # it was moved, or its unit was removed, while it was looked at
             return _NOT_ACTIVE
         except AccessDeniedError as denied:
             return self._denied(task, denied)
@@ -226,7 +228,7 @@ class AccountSync:
             raise ForbiddenMeanwhileError
         if task.operation.dry_run:
             return self._compare_only(task, plan, outcome.contact_type)
-        found = _credited(self._bring(task, outcome.contact_type, written), outcome, written)
+        found = _credited(self._bring(task, outcome, written), outcome, written)
         if plan.generation is not None and found.generation is not None and found.generation > plan.generation:
             return replace(found, status=OutcomeStatus.SKIPPED, detail=OutcomeDetail.SUPERSEDED)
         return found
@@ -239,14 +241,21 @@ class AccountSync:
         fields = changed_fingerprints(plan.fingerprints, field_fingerprints(observed, self.fingerprint_key))
         return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.DRY_RUN, fields)
 
-    def _bring(self, task: AccountTask, contact_type: ContactType, written: list[str]) -> Finding:
+    def _bring(self, task: AccountTask, outcome: AccountOutcome, written: list[str]) -> Finding:
         def allow() -> None:
-            if self._is_excluded(task, contact_type):
+            if self._is_excluded(task, outcome.contact_type):
                 raise ForbiddenMeanwhileError
 
-        return self.converger.bring(
-            Target(task.account_id, contact_type, task.operation.sync_id, task.gate, allow, written)
+        target = Target(
+            account_id=task.account_id,
+            contact_type=outcome.contact_type,
+            sync_id=task.operation.sync_id,
+            gate=task.gate,
+            allow=allow,
+            written_before=_written_fields(outcome),
+            written=written,
         )
+        return self.converger.bring(target)
 
     def _denied(self, task: AccountTask, denied: AccessDeniedError) -> Finding:
         """Tell one account's missing permission from a cause that concerns all, and from an account that is closed."""
@@ -344,10 +353,13 @@ def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
     return OutcomeStatus.FAILED, detail or OutcomeDetail.ERROR
 
 
+def _written_fields(outcome: AccountOutcome) -> tuple[str, ...]:
+    return tuple(sorted({name for attempt in outcome.attempts for name in attempt.written_fields}))
+
+
 def _credited(found: Finding, outcome: AccountOutcome, written: list[str]) -> Finding:
     """Return what the operation did: an earlier try, or an earlier look, may have written what was found unchanged."""
-    earlier = {name for attempt in outcome.attempts for name in attempt.written_fields}
-    fields = {*found.changed_fields, *written, *earlier}
+    fields = {*found.changed_fields, *written, *_written_fields(outcome)}
     if not fields:
         return found
     detail = found.written_detail if found.detail is OutcomeDetail.UNCHANGED else found.detail

@@ -22,7 +22,7 @@ from tenacity import (
     wait_random,
 )
 
-from contactsync.contacts import Contact, ContactType, changed_fields, fingerprint
+from contactsync.contacts import Contact, ContactType, changed_fields, field_names, fingerprint
 from contactsync.errors import (
     AwsCallError,
     ContactSyncError,
@@ -78,6 +78,8 @@ class Target:
     gate: Gate
     allow: Callable[[], None]
     """Raises ForbiddenMeanwhileError, or whatever keeps it from knowing, when nothing may be written any more."""
+    written_before: tuple[str, ...]
+    """The fields that earlier tries wrote, or may have written."""
     written: list[str]
     """Gets the fields that were written, or may have been, also when an error follows."""
 
@@ -137,7 +139,8 @@ class Converger:
         write = _Write(target, desired, fingerprint(desired.contact, self.fingerprint_key), record)
         fields = changed_fields(desired.contact, self._read(target))
         if fields or not _is_trusted(write):
-            return self._write(write, fields)
+            # What a write changes that is made against the read is not known: any field may be another one.
+            return self._write(write, fields or target.written_before or field_names(target.contact_type))
         if not self.records.replace(
             record, generation=desired.generation, fingerprint=write.print_, verified_at=self.clock.now()
         ):

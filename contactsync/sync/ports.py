@@ -111,6 +111,9 @@ class Operations(Protocol):
     def raise_generation(self, contact_type: ContactType) -> int:
         """Count up and return the new generation; every call returns a greater one."""
 
+    def generation(self, contact_type: ContactType) -> int:
+        """Return the generation that was raised last; 0 before the first."""
+
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store the operation and the desired contacts in one transaction.
 

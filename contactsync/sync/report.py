@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
+
 from contactsync.contacts import ContactType, field_fingerprints
 from contactsync.errors import (
     ContactSyncError,
@@ -32,6 +34,9 @@ from contactsync.sync.ports import AccountContacts, Clock, Configurations, Desir
 
 BATCH: Final = 100
 """How many outcomes are judged at a time."""
+
+_OUT_OF_REACH: Final = frozenset({OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTIVE})
+"""What no further try could settle, whatever mark was left behind."""
 
 FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
 
@@ -105,6 +110,8 @@ class Reporter:
     gatekeeper: Gatekeeper
     clock: Clock
     fingerprint_key: bytes = field(repr=False)
+    source_reads: int
+    source_wait: float
     follow_ups: int
     """How many follow-up runs may follow each other."""
 
@@ -221,12 +228,28 @@ class Reporter:
         return _follow_up(operation, moved), None
 
     def _has_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
-        """Tell whether the source is neither what the accounts are to carry nor a deletion that nobody approved."""
+        """Tell whether the source is neither what the accounts are to carry nor a deletion that nobody approved.
+
+        A source that seems to have moved is read again, for a bounded time: this very read may be an old one.
+        """
+        looks = Retrying(
+            retry=retry_if_result(bool),
+            stop=stop_after_attempt(self.source_reads),
+            wait=wait_exponential(multiplier=self.source_wait),
+            sleep=self.clock.sleep,
+            retry_error_callback=lambda _: True,
+        )
+        moved: bool = looks(self._seems_moved, operation, contact_type, gate)
+        return moved
+
+    def _seems_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
         source = gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, None))
         found, plan = field_fingerprints(source, self.fingerprint_key), operation.plans[contact_type]
         latest = self.desired.latest(contact_type)
         if latest and found == field_fingerprints(latest.contact, self.fingerprint_key):
             return False
+        if source is None and self.operations.generation(contact_type) > (plan.generation or 0):
+            return False  # a later operation has found the deletion too, and asks for its approval
         # What this operation found counts as long as no later one has stored another contact.
         is_overtaken = latest is not None and latest.generation > (plan.generation or 0)
         return is_overtaken or found != plan.fingerprints
@@ -278,7 +301,7 @@ def judge(outcome: AccountOutcome, *, blamed: bool, marked: bool = False, now: d
         sentence = "No task settled this account: it was not started, or its process ended before it could record."
     elif blamed:
         sentence = "Airflow calls the task failed although an earlier try had settled this account."
-    elif marked and not is_failure(outcome):
+    elif marked and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
         detail = OutcomeDetail.UNSETTLED
         sentence = "A write to this account was announced and never settled, so it is not known what it holds."
     else:

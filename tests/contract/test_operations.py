@@ -51,7 +51,9 @@ def pending(numbers: Iterable[int], contact_type: ContactType = SECURITY) -> lis
 @pytest.mark.parametrize("contact_type", ContactType)
 def test_generations(store: Store, contact_type: ContactType) -> None:
     """Every call gives the next greater generation, and types count for themselves."""
+    before = store.operations.generation(contact_type)
     first = store.operations.raise_generation(contact_type)
+    assert first == before + 1 == store.operations.generation(contact_type)
     store.operations.raise_generation(PRIMARY if contact_type is SECURITY else SECURITY)
     assert store.operations.raise_generation(contact_type) == first + 1
 

@@ -16,6 +16,7 @@ from tests.builders import World, account
 from tests.fakes import FakeOrganization, Fault
 from tests.one_account import (
     CAUSES,
+    CHECK_INTERVAL,
     DENIED,
     ONE,
     SECURITY,
@@ -40,7 +41,6 @@ PERMISSION_DENIED = (OutcomeStatus.SKIPPED, OutcomeDetail.PERMISSION_DENIED)
 NOT_ACTIVE = (OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
 HALTED = (OutcomeStatus.FAILED, OutcomeDetail.HALTED)
 UPDATED = (OutcomeStatus.SUCCESS, OutcomeDetail.UPDATED)
-CHECK_INTERVAL = 10
 
 
 class SilentOrganization(FakeOrganization):

@@ -1,20 +1,23 @@
 """Accounts that are excluded while their task is under way."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
+from contactsync.accounts import AccountState, UnitPath
 from contactsync.contacts import Contact, ContactType
 from contactsync.errors import (
     AccessDeniedError,
     ConfigurationInvalidError,
     ConfigurationMissingError,
     ContactSyncError,
+    NotInOrganizationError,
     ThrottledError,
 )
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
-from tests.builders import World, configuration
-from tests.fakes import FakeAccountContacts, Fault
+from tests.builders import World, account, configuration
+from tests.fakes import FakeAccountContacts, FakeOrganization, Fault
 from tests.one_account import ONE, SECURITY, THROTTLED, ending, failed, methods, planned, record, stored, writes
 
 EXCLUDED = (OutcomeStatus.SKIPPED, OutcomeDetail.EXCLUDED)
@@ -136,4 +139,41 @@ def test_dry_run() -> None:
     exclude(world)
     world.sync(ONE)
     assert ending(world) == EXCLUDED
+    assert world.contacts.calls == []
+
+
+@dataclass
+class MovingOrganization(FakeOrganization):
+    """An organization in which a unit is removed while somebody climbs from an account to the root."""
+
+    def units_of(self, account_id: str) -> UnitPath:
+        """Meet a unit that is not there any more."""
+        raise NotInOrganizationError("DescribeOrganizationalUnit", "OrganizationalUnitNotFoundException", account_id)
+
+
+def moving() -> World:
+    """Return a planned world whose configuration by now asks where the account is, which cannot be told."""
+    world = planned()
+    world.organization = MovingOrganization(world.organization.members, world.organization.caller)
+    scope = {"exclude": {"organizational_units": ["Sandbox"]}}
+    world.configurations.store(configuration(scope=scope))
+    world.contacts.calls.clear()
+    return world
+
+
+def test_moved_meanwhile() -> None:
+    """An account that is moved while it is looked at is not taken for one that left: the task looks again."""
+    world = moving()
+    assert failed(world).retryable
+    assert ending(world) == (OutcomeStatus.FAILED, OutcomeDetail.ERROR)
+    assert world.contacts.calls == []
+
+
+@pytest.mark.parametrize("state", [AccountState.SUSPENDED, None])
+def test_left_meanwhile(state: AccountState | None) -> None:
+    """One that left, or was closed, is skipped."""
+    world = moving()
+    world.organization.members[1:2] = [account(1, state)] if state else []
+    world.sync(ONE)
+    assert ending(world) == (OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
     assert world.contacts.calls == []

@@ -17,6 +17,7 @@ from tests.fakes import START, Fault
 from tests.one_account import (
     BILLING,
     CAUSES,
+    CHECK_INTERVAL,
     DENIED,
     ONE,
     SECURITY,
@@ -42,7 +43,6 @@ PERMISSION_DENIED = (OutcomeStatus.SKIPPED, OutcomeDetail.PERMISSION_DENIED)
 NOT_ACTIVE = (OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
 HALTED = (OutcomeStatus.FAILED, OutcomeDetail.HALTED)
 UPDATED = (OutcomeStatus.SUCCESS, OutcomeDetail.UPDATED)
-CHECK_INTERVAL = 10
 
 
 def stopped(cause: Callable[[World], None] = switch_off, *, types: tuple[str, ...] = ("security",)) -> World:
@@ -162,7 +162,7 @@ def test_one_of_many_cleared_tasks_looks() -> None:
 
 def test_refused_before_the_halt() -> None:
     """An account that was refused just before the halt is cleared with the others, and needs no second clearing."""
-    world = planned()
+    world = planned(breaker={"check_interval": CHECK_INTERVAL})
     world.contacts.faults.append(Fault(DENIED, "read"))
     switch_off(world)
     failed(world)  # moments after the plan, which found all well

@@ -1,6 +1,7 @@
 """Tasks that wait for their turn or for the service, without using up a try."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pytest
@@ -263,6 +264,17 @@ def test_breaker_opens(error: ServiceUnavailableError) -> None:
     assert [(a.try_number, a.detail, a.written_fields) for a in stored(world).attempts] == [
         (1, OutcomeDetail.PAUSED, ALL_FIELDS)
     ]
+
+
+@pytest.mark.parametrize("faults", [[], [Fault(DENIED, "write")]], ids=["well", "failed"])
+def test_answers_are_counted(faults: list[Fault]) -> None:
+    """However a task ends, it reports the calls that were answered: the breaker opens on a share of them."""
+    world = planned()
+    world.contacts.faults += faults
+    world.breakers.tallies.clear()
+    with suppress(AccountsFailedError):
+        world.sync(ONE)
+    assert sum(tally.answers for tally in world.breakers.tallies.values()) == len(world.contacts.calls)
 
 
 def opened(error: ServiceUnavailableError = UNAVAILABLE, **breaker: object) -> World:

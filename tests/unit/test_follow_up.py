@@ -351,3 +351,29 @@ def test_stored_report() -> None:
     found = report(world)
     again = stored_report(world.operation(), world.outcomes().values(), found.threshold)
     assert again.remarks == found.remarks
+
+
+def test_seems_moved() -> None:
+    """A source that only this read shows as another one is read again, and no run follows."""
+    world = ran()
+    world.contacts._stale[None, SECURITY] = (1, OLD)
+    assert report(world).follow_up is None
+
+
+def test_deletion_awaits_approval() -> None:
+    """A deletion that a later operation has found is that one's to ask for; nobody is asked twice."""
+    world = World.of(1, contact_types=["security"])
+    carry_out(world)
+    change(world, None)
+    world.plan(request(dag_run_id="later"))
+    assert report(world).follow_up is None
+
+
+def test_lost_deletion() -> None:
+    """A deletion that no operation has found is followed up, and then asked for."""
+    world = World.of(1, contact_types=["security"])
+    carry_out(world)
+    change(world, None)
+    found = following(world)
+    follow(world, found)
+    assert world.operation(found.run_id).plans[SECURITY].needs_approval

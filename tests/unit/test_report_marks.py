@@ -145,3 +145,13 @@ def test_halted() -> None:
     world.operations.halt(world.operation(), Halt("TrustedAccessOff", "It is off.", START))
     report(world)
     assert world.outcomes()[IDS[0], SECURITY].detail is OutcomeDetail.UNSETTLED
+
+
+@pytest.mark.parametrize("detail", [OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTIVE])
+def test_out_of_reach(detail: OutcomeDetail) -> None:
+    """A mark on an account that may not be touched any more fails nothing: no further try could settle it."""
+    world = ran()
+    outcome = world.outcomes()[IDS[0], SECURITY]
+    world.operations.settle_outcome(world.operation(), replace(outcome, status=OutcomeStatus.SKIPPED, detail=detail))
+    leave_mark(world, IDS[0])
+    assert report(world).tally.failures == 0
