@@ -523,7 +523,7 @@ class HousekeepingError(ContactSyncError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"{len(self.problems)} sync operations could not be closed: {'; '.join(self.problems)}"
+        return f"{len(self.problems)} sync operations could not be closed: {'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)

@@ -34,9 +34,9 @@ def run(services: Services, name: str) -> dict[str, str]:
     """Run all steps, and return the states that Airflow would have."""
     states = {}
     for account_id in services.planner.plan(request(dag_run_id=name), map_limit=1024):
-        operation, _ = services.account_sync.open(name)
+        operation, settings = services.account_sync.open(name)
         try:
-            services.account_sync.sync(operation, account_id, 1)
+            services.account_sync.sync(operation, settings, account_id, 1)
             states[account_id] = "success"
         except AccountsFailedError:
             states[account_id] = "failed"
@@ -89,16 +89,19 @@ def test_no_values_left(adapters: Adapters, services: Services) -> None:
 
 
 def test_expiry(adapters: Adapters, services: Services) -> None:
-    """All items of an operation share one expiry, and generations and desired contacts have none."""
+    """All items of an operation share one expiry; what outlives operations has none."""
     run(services, "fourth")
-    items = everything(adapters, services.settings.state_table)
-    by_kind: dict[str, set[str]] = {}
-    for item in items:
-        kind, _, sync_id = item["pk"]["S"].partition("#")
-        name = kind if kind == "GENERATION" else sync_id.split("#")[0]
-        by_kind.setdefault(name, set()).add(item.get("expires_at", {"N": "never"})["N"])
-    assert by_kind.pop("GENERATION") == {"never"}
-    assert all(len(expiries) == 1 and "never" not in expiries for expiries in by_kind.values())
+    operations: dict[str, set[str]] = {}
+    lasting: dict[str, set[str]] = {}
+    for item in everything(adapters, services.settings.state_table):
+        kind, name, *_ = item["pk"]["S"].split("#")
+        kept = (
+            operations.setdefault(name, set()) if kind in {"OPERATION", "OUTCOMES"} else lasting.setdefault(kind, set())
+        )
+        kept.add(item.get("expires_at", {"N": "never"})["N"])
+    assert operations
+    assert all(len(expiries) == 1 and "never" not in expiries for expiries in operations.values())
+    assert {kind for kind, expiries in lasting.items() if expiries == {"never"}} >= {"GENERATION", "RECORD", "PACE"}
     assert not [i for i in everything(adapters, services.settings.desired_contacts_table) if "expires_at" in i]
 
 
@@ -134,15 +137,15 @@ def test_deleted_run_again(adapters: Adapters, services: Services) -> None:
     """A run that is planned again with its id keeps its expiry, and its tries, which count from 1 again, settle."""
     name = "deleted and started again"
     run(services, name)
-    operation, _ = services.account_sync.open(name)
+    operation, settings = services.account_sync.open(name)
     for account_id in (ONE, TWO):
-        services.account_sync.sync(operation, account_id, 5)
+        services.account_sync.sync(operation, settings, account_id, 5)
     tomorrow = FakeClock(datetime.now(UTC) + timedelta(days=1))
     assert replace(services.planner, clock=tomorrow).plan(request(dag_run_id=name), map_limit=9) == (ONE, TWO)
-    again, _ = services.account_sync.open(name)
+    again, settings = services.account_sync.open(name)
     assert (again.timestamp, again.planned) == (operation.timestamp, tomorrow.time)
     for account_id in (ONE, TWO):
-        for outcome in replace(services.account_sync, clock=tomorrow).sync(again, account_id, 1):
+        for outcome in replace(services.account_sync, clock=tomorrow).sync(again, settings, account_id, 1):
             assert (outcome.attempts[-1].try_number, outcome.attempts[-1].started) == (1, tomorrow.time)
     items = everything(adapters, services.settings.state_table)
     assert len({item["expires_at"]["N"] for item in items if operation.sync_id in item["pk"]["S"]}) == 1
