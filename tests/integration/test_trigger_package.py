@@ -55,6 +55,10 @@ def test_packages() -> None:
     assert {name for name in found["files"] if name.split(".")[0] == "contactsync"} == {
         "contactsync",
         "contactsync.errors",
+        "contactsync.errors.calls",
+        "contactsync.errors.operations",
+        "contactsync.errors.refusals",
+        "contactsync.errors.root",
         "contactsync.lambdas",
         "contactsync.lambdas.airflow_runs",
         "contactsync.lambdas.trigger",

@@ -63,7 +63,7 @@ def subclasses(kind: type[ContactSyncError]) -> list[type[ContactSyncError]]:
 
 CLASSES = sorted(
     # The command line has one of its own, about a clone.
-    {kind for kind in subclasses(ContactSyncError) if kind.__module__ == errors.__name__},
+    {kind for kind in subclasses(ContactSyncError) if kind.__module__.startswith(f"{errors.__name__}.")},
     key=lambda kind: kind.__name__,
 )
 CONCRETE = [kind for kind in CLASSES if kind not in ABSTRACT]

@@ -1,0 +1,253 @@
+"""What happens to sync operations under way, and afterwards."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contactsync.errors.root import ContactSyncError
+
+
+@dataclass(eq=False)
+class WriteNotSeenError(ContactSyncError):
+    """Say that a written contact cannot be read back yet: reads are eventually consistent (FACTS 2.1)."""
+
+    account_id: str
+    contact_type: str
+
+    transient = True
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The {self.contact_type} contact of account {self.account_id} was written, but AWS still answers another "
+            "one; the task looks again."
+        )
+
+
+@dataclass(eq=False)
+class DesiredContactMissingError(ContactSyncError):
+    """Say that no desired contact is stored, although a task is to apply one."""
+
+    contact_type: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"No desired {self.contact_type} contact is stored. Clear the task `plan` of this run."
+
+
+@dataclass(eq=False)
+class OperationMissingError(ContactSyncError):
+    """Say that a run has no sync operation, or half of one, because its `plan` did not finish."""
+
+    dag_run_id: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Run {self.dag_run_id} has no finished plan, so there is nothing to report. See the log of its task "
+            "`plan`, then clear that task."
+        )
+
+
+class OperationUnknownError(OperationMissingError):
+    """Say that neither a run nor a sync operation has the name that somebody asked for."""
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"No sync operation belongs to {self.dag_run_id}: its task `plan` has not run, or the operation expired. "
+            "`contactsync operations list` shows those that are there."
+        )
+
+
+@dataclass(eq=False)
+class FileNotWrittenError(ContactSyncError):
+    """Say that a file cannot be written, and why the system says so."""
+
+    path: str
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"{self.path} was not written: {self.reason}."
+
+
+@dataclass(eq=False)
+class StateConflictError(ContactSyncError):
+    """Say that others kept changing an item between reading and writing it."""
+
+    item: str
+    tries: int
+
+    transient = True
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"{self.item} changed {self.tries} times while it was being written; the task tries again."
+
+
+@dataclass(eq=False)
+class OvertakenError(ContactSyncError):
+    """Say that a later try has recorded its result already, so that this one's is dropped."""
+
+    item: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"{self.item} was recorded by a later try meanwhile; this one's result is dropped. Nothing is to be done."
+        )
+
+
+@dataclass(eq=False)
+class OperationFailedError(ContactSyncError):
+    """Turn a run red whose report counts too many failed accounts."""
+
+    failed: int
+    threshold: int
+    total: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"{self.failed} of {self.total} account outcomes failed (the threshold is {self.threshold}). The table "
+            "above names each with its error; mend the cause, then clear the run with only failed tasks selected."
+        )
+
+
+@dataclass(eq=False)
+class PausedError(ContactSyncError):
+    """Say that a task waits, outside of its worker, for its turn; no try is used up."""
+
+    cause: str
+    """What it waits for: an AWS code, or `Backlog` when the limiter's queue is too long."""
+    resume_in: float
+    """Seconds."""
+
+    transient = True
+
+    @property
+    def code(self) -> str:
+        """What it waits for."""
+        return self.cause
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"Calls pause ({self.cause}); the task goes on by itself in about {self.resume_in:.0f} s."
+
+
+@dataclass(eq=False)
+class HaltedError(ContactSyncError):
+    """Say that the whole operation stopped for a cause that concerns every account."""
+
+    cause: str
+    sentence: str
+
+    @property
+    def code(self) -> str:
+        """The cause's code."""
+        return self.cause
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"The operation is halted: {self.sentence} Then clear the run with only failed tasks selected."
+
+
+@dataclass(eq=False)
+class OutageError(ContactSyncError):
+    """Say that a call has failed for everyone for longer than calls may pause."""
+
+    operation: str
+    cause: str
+    seconds: float
+
+    @property
+    def code(self) -> str:
+        """AWS's own error code."""
+        return self.cause
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"{self.operation} has been failing ({self.cause}) for more than {self.seconds:.0f} s, the configuration's "
+            "breaker.max_pause. See the AWS Health Dashboard and wait for the service."
+        )
+
+
+@dataclass(eq=False)
+class HousekeepingError(ContactSyncError):
+    """Name the operations that could not be closed, each with its problem; the next pass tries them again."""
+
+    problems: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"{len(self.problems)} sync operations could not be closed: {'; '.join(self.problems)}."
+
+
+@dataclass(eq=False)
+class FinalInEarlierTryError(ContactSyncError):
+    """Say that an earlier try of the same task met an error that trying again cannot mend."""
+
+    account_id: str
+    contact_type: str
+    first_code: str
+
+    @property
+    def code(self) -> str:
+        """The code of that error."""
+        return self.first_code
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The {self.contact_type} contact of account {self.account_id} is left as it is: an earlier try ended with "
+            f"{self.first_code}. Mend the cause, then clear this task."
+        )
+
+
+@dataclass(eq=False)
+class AccountsFailedError(ContactSyncError):
+    """Carry the errors of one account's contact types out of a task."""
+
+    account_id: str
+    errors: Sequence[ContactSyncError]
+
+    @property
+    def retryable(self) -> bool:
+        """Whether at least one of them may pass when tried again."""
+        return any(error.retryable for error in self.errors)
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return " ".join(str(error) for error in self.errors)
+
+
+@dataclass(eq=False)
+class TriggerError(ContactSyncError):
+    """Say that Airflow did not accept a run; Lambda tries again and keeps the event as a dead letter in the end."""
+
+    event_id: str
+    status: int | None
+    answer: str
+
+    transient = True
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        status = "no status" if self.status is None else f"status {self.status}"
+        return f"Airflow did not start a run for event {self.event_id} ({status}, {self.answer})."

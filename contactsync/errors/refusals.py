@@ -1,0 +1,194 @@
+"""What is refused before anything is written: events, settings, configurations, requests, sources."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contactsync.errors.root import ContactSyncError
+
+
+@dataclass(eq=False)
+class ChangeRefusedError(ContactSyncError):
+    """Refuse an event that must not start a sync operation; `reason` is a value of `RefusalReason`."""
+
+    reason: str
+    detail: str
+    event_id: str | None = None
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"Event {self.event_id or '(no id)'} is refused ({self.reason}): {self.detail}."
+
+
+@dataclass(eq=False)
+class SettingsError(ContactSyncError):
+    """Name an environment variable that is missing or wrong."""
+
+    variable: str
+    problem: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"Environment variable {self.variable} {self.problem}. docs/settings.md lists all of them."
+
+
+@dataclass(eq=False)
+class ConfigurationError(ContactSyncError):
+    """Group everything that is wrong with the stored configuration."""
+
+
+@dataclass(eq=False)
+class ConfigurationMissingError(ConfigurationError):
+    """Say that no configuration has been stored yet."""
+
+    table: str
+    config_key: str
+    version: int | None = None
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        version = "" if self.version is None else f" version {self.version}"
+        return (
+            f"Table {self.table} has no configuration {self.config_key!r}{version}, so nothing was written. "
+            "Store one with `contactsync config put FILE`."
+        )
+
+
+@dataclass(eq=False)
+class ConfigurationInvalidError(ConfigurationError):
+    """List every problem of a configuration, each as `field: problem`."""
+
+    problems: Sequence[str]
+    version: int | None = None
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        version = "" if self.version is None else f" (version {self.version})"
+        return f"The configuration{version} is invalid: {'; '.join(self.problems)}. Nothing was written."
+
+
+@dataclass(eq=False)
+class ConfigurationConflictError(ConfigurationError):
+    """Say that somebody else stored a version in the meantime."""
+
+    config_key: str
+    expected_version: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Configuration {self.config_key!r} is no longer at version {self.expected_version}: somebody else "
+            "changed it. Read it again (`contactsync config show`), then repeat the change."
+        )
+
+
+@dataclass(eq=False)
+class RunRequestError(ContactSyncError):
+    """Refuse the parameters of a run, each problem as a sentence of its own."""
+
+    problems: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"The run's parameters are refused: {'; '.join(self.problems)}. Nothing was written."
+
+
+@dataclass(eq=False)
+class ScopeEmptyError(ContactSyncError):
+    """Say that a run which somebody started concerns no account at all."""
+
+    contact_types: Sequence[str]
+    version: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"No member account is in the scope of this run ({', '.join(self.contact_types)}). Compare its `accounts` "
+            f"and `organizational_units` with `scope` of the configuration (version {self.version}); docs/scope.md "
+            "tells how they work together. Nothing was written."
+        )
+
+
+@dataclass(eq=False)
+class CallerMismatchError(ContactSyncError):
+    """Say that the credentials belong to another account than the management account."""
+
+    expected_account: str
+    actual_account: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The credentials belong to account {self.actual_account}, not to the management account "
+            f"{self.expected_account}. Set CONTACTSYNC_MANAGEMENT_ROLE_ARN to a role in that account, or run there. "
+            "Nothing was written."
+        )
+
+
+@dataclass(eq=False)
+class TrustedAccessOffError(ContactSyncError):
+    """Say that Account Management may not act on the organization's accounts."""
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            "Trusted access for Account Management is off in this organization. In the management account run: "
+            "aws organizations enable-aws-service-access --service-principal account.amazonaws.com"
+        )
+
+
+@dataclass(eq=False)
+class MappingLimitError(ContactSyncError):
+    """Say that Airflow is configured to map fewer tasks than the organization has accounts."""
+
+    accounts: int
+    limit: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"{self.accounts} accounts are to be synchronized, but Airflow maps at most {self.limit} tasks. Set the "
+            f"Airflow option core.max_map_length to at least {self.accounts} (on MWAA: an Airflow configuration "
+            "option of the environment) and clear this task. Nothing was written."
+        )
+
+
+@dataclass(eq=False)
+class SourceContactInvalidError(ContactSyncError):
+    """Say which fields of the management account's contact AWS would refuse in a member account; no values."""
+
+    contact_type: str
+    fields: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The management account's {self.contact_type} contact breaks the documented limits of AWS in "
+            f"{', '.join(self.fields)}, so every member account would refuse it. Correct it in the management account; "
+            "that change starts a new run."
+        )
+
+
+@dataclass(eq=False)
+class SourceContactMissingError(ContactSyncError):
+    """Say that the management account has no primary contact, which AWS never lets happen."""
+
+    transient = True
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            "AWS answered that the management account has no primary contact. Nothing was written. Look at the "
+            "account's contact information in the Account Management console, then clear this task."
+        )
