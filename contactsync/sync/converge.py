@@ -24,6 +24,7 @@ from tenacity import (
 
 from contactsync.contacts import Contact, ContactType, changed_fields, field_names, fingerprint
 from contactsync.errors import (
+    AccessDeniedError,
     AwsCallError,
     ContactSyncError,
     DesiredContactMissingError,
@@ -219,6 +220,8 @@ class Converger:
         def is_seen() -> bool:
             try:
                 return not changed_fields(desired.contact, self._read(target))
+            except AccessDeniedError:  # it had been read before the write, so something has changed for everyone
+                raise
             except AwsCallError:  # the write was accepted; that it cannot be seen now is no failure of it
                 return False
 

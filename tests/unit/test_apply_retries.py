@@ -145,7 +145,17 @@ def blinded(error: Exception, times: int | None) -> World:
     return world
 
 
-READ_ERRORS = [DENIED, UNAVAILABLE, UNEXPECTED, INVALID]
+READ_ERRORS = [UNAVAILABLE, UNEXPECTED, INVALID]
+
+
+def test_denied_after_write() -> None:
+    """A read back that is denied ends the looking at once: something has changed for the account, or for everyone."""
+    world = blinded(DENIED, None)
+    caught = failed(world)
+    assert not caught.retryable
+    assert ending(world) == (OutcomeStatus.SKIPPED, OutcomeDetail.PERMISSION_DENIED)
+    assert stored(world).attempts[-1].written_fields == ALL_FIELDS
+    assert methods(world) == ["read", "write", "read"]
 
 
 @pytest.mark.parametrize("error", READ_ERRORS, ids=lambda error: type(error).__name__)
