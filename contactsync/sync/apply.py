@@ -259,11 +259,11 @@ class AccountSync:
 
     def _denied(self, task: AccountTask, denied: AccessDeniedError) -> Finding:
         """Tell one account's missing permission from a cause that concerns all, and from an account that is closed."""
-        concerns_aws = denied.account_id is not None or denied.operation == "AssumeRole"
-        if not concerns_aws:  # one of our own tables: no account is to blame
+        if denied.account_id is None and denied.operation != "AssumeRole":  # one of our own tables
             raise denied
         try:
-            self.access.confirm_recent(task.settings.breaker.check_interval)
+            # Without the role nothing can be called for any account, whatever was confirmed a moment ago.
+            self.access.confirm_recent(task.settings.breaker.check_interval if denied.account_id else 0)
         except (AccessDeniedError, CallerMismatchError, TrustedAccessOffError) as cause:
             raise self._halt(task, cause) from None
         if self.organization.state(task.account_id) is not AccountState.ACTIVE:

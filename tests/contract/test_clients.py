@@ -9,7 +9,7 @@ import pytest
 
 from contactsync.aws.clients import Clients
 from contactsync.contacts import ContactType
-from contactsync.errors import AccessDeniedError, AccountsFailedError, RequestInvalidError
+from contactsync.errors import AccessDeniedError, HaltedError, RequestInvalidError
 from contactsync.sandbox.defaults import member_account_id
 from contactsync.sandbox.faults import FaultSettings
 from contactsync.services import Services
@@ -68,7 +68,7 @@ def test_no_values_in_logs(adapters: Adapters, services: Services, caplog: pytes
     made.operations.store_plan(
         planned, [DesiredContact(SECURITY, plans[SECURITY].generation or 0, planned.sync_id, MARKED)]
     )
-    found = made.account_sync.desired.latest(SECURITY)
+    found = made.desired_contacts.latest(SECURITY)
     assert found is not None
     assert found.contact == MARKED
     contacts.delete(SECURITY, TWO)
@@ -113,7 +113,7 @@ def test_role_is_assumed_once(adapters: Adapters, services: Services) -> None:
     log = adapters.sandbox.call_log
     before = len(log.query(operation="AssumeRole"))
     made.planner.plan(request(dag_run_id="one role", accounts=[TWO]), map_limit=9)
-    made.account_sync.sync(made.account_sync.open("one role")[0], TWO, 1)
+    made.account_sync.sync(*made.account_sync.open("one role"), TWO, 1)
     assert len(log.query(operation="AssumeRole")) == before + 1
     assert "assumed-role/contactsync" in log.query(service="organizations")[-1].caller_arn
     assert "assumed-role/contactsync" in log.query(service="account")[-1].caller_arn
@@ -126,7 +126,7 @@ def test_role_is_for_the_management_account_only(adapters: Adapters, services: S
 
 
 def test_denied_role(adapters: Adapters, services: Services) -> None:
-    """A role that may not be assumed is named as such, and is no account's refused permission."""
+    """A role that may not be assumed is named as such, halts the operation, and is no account's refused permission."""
     run = "a denied role"
     services.account_sync.contacts.write(SECURITY, TWO, MARKED)
     services.planner.plan(request(dag_run_id=run, accounts=[TWO]), map_limit=9)
@@ -137,13 +137,13 @@ def test_denied_role(adapters: Adapters, services: Services) -> None:
         with pytest.raises(AccessDeniedError, match=r"^AssumeRole failed with AccessDenied") as caught:
             made.planner.plan(request(dag_run_id="never planned"), map_limit=9)
         assert caught.value.account_id is None
-        found, _ = made.account_sync.open(run)
-        with pytest.raises(AccountsFailedError, match="AssumeRole") as failed:
-            made.account_sync.sync(found, TWO, 1)
+        found, pinned = made.account_sync.open(run)
+        with pytest.raises(HaltedError, match="AssumeRole") as failed:
+            made.account_sync.sync(found, pinned, TWO, 1)
     finally:
         faults.remove(added.id)
     assert TWO not in str(failed.value)
     outcomes = services.operations.outcomes_of(found.sync_id, TWO).values()
     assert {(outcome.status, outcome.detail, outcome.error_code) for outcome in outcomes} == {
-        (OutcomeStatus.FAILED, OutcomeDetail.ERROR, "AccessDenied")
+        (OutcomeStatus.FAILED, OutcomeDetail.HALTED, "AccessDenied")
     }

@@ -160,6 +160,10 @@ def test_parsing_is_light(path: Path) -> None:
     assert {name for name in added if name.split(".")[0] == "contactsync"} <= {
         "contactsync",
         "contactsync.errors",
+        "contactsync.errors.calls",
+        "contactsync.errors.operations",
+        "contactsync.errors.refusals",
+        "contactsync.errors.root",
         "contactsync.orchestration",
         "contactsync.orchestration.approval",
         "contactsync.orchestration.params",
