@@ -10,7 +10,9 @@ from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import ContactSyncRetryPolicy
 from contactsync.sync.bounds import RETRIES_LIMIT
 
-PLAN_RETRIES = 3
+# With delays of 2 s, doubled up to a minute, the ends of a run outlast two minutes of trouble.
+ENDS_RETRIES = 6
+MAX_DELAY = timedelta(seconds=60)
 
 # A run that waits for an approval is active for up to 30 days. Airflow's default of 16 active runs would let some
 # forgotten deletions keep an urgent change from being carried over.
@@ -83,10 +85,11 @@ def contact_sync() -> None:
 
     @task(
         doc_md=PLAN_DOC,
-        retries=PLAN_RETRIES,
+        retries=ENDS_RETRIES,
         retry_delay=timedelta(seconds=2),
         retry_exponential_backoff=2.0,
-        retry_policy=ContactSyncRetryPolicy(PLAN_RETRIES),
+        max_retry_delay=MAX_DELAY,
+        retry_policy=ContactSyncRetryPolicy(ENDS_RETRIES),
     )
     def plan() -> list[str]:
         """Check, list the accounts, read the source and store the sync operation."""
@@ -95,10 +98,11 @@ def contact_sync() -> None:
     approve_deletions = DeletionApproval(
         task_id="approve_deletions",
         doc_md=APPROVE_DELETIONS_DOC,
-        retries=PLAN_RETRIES,
+        retries=ENDS_RETRIES,
         retry_delay=timedelta(seconds=2),
         retry_exponential_backoff=2.0,
-        retry_policy=ContactSyncRetryPolicy(PLAN_RETRIES),
+        max_retry_delay=MAX_DELAY,
+        retry_policy=ContactSyncRetryPolicy(ENDS_RETRIES),
     )
 
     @task(
@@ -106,7 +110,7 @@ def contact_sync() -> None:
         retries=RETRIES_LIMIT,
         retry_delay=timedelta(seconds=2),
         retry_exponential_backoff=2.0,
-        max_retry_delay=timedelta(seconds=60),
+        max_retry_delay=MAX_DELAY,
         retry_policy=ContactSyncRetryPolicy(RETRIES_LIMIT),
         map_index_template="{{ account_label(task.op_kwargs['account_id'], run_id) }}",
     )
@@ -117,10 +121,11 @@ def contact_sync() -> None:
     @task(
         doc_md=REPORT_DOC,
         trigger_rule=TriggerRule.ALL_DONE,
-        retries=PLAN_RETRIES,
+        retries=ENDS_RETRIES,
         retry_delay=timedelta(seconds=2),
         retry_exponential_backoff=2.0,
-        retry_policy=ContactSyncRetryPolicy(PLAN_RETRIES),
+        max_retry_delay=MAX_DELAY,
+        retry_policy=ContactSyncRetryPolicy(ENDS_RETRIES),
     )
     def report() -> None:
         """Count and print the outcomes."""

@@ -225,7 +225,9 @@ class Reporter:
                 None,
                 f"The {names} contact changed again, after {operation.follow_up} follow-up runs; start one by hand.",
             )
-        return _follow_up(operation, moved), None
+        # The same run however often this is repeated, until something has been planned meanwhile.
+        generation = max(self.operations.generation(contact_type) for contact_type in moved)
+        return _follow_up(operation, moved, generation), None
 
     def _has_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
         """Tell whether the source is neither what the accounts are to carry nor a deletion that nobody approved.
@@ -259,8 +261,7 @@ class Reporter:
             yield f"{step.time:%H:%M:%S} UTC: calls of {step.operation}: {step.before} -> {step.after} ({step.cause})"
 
 
-def _follow_up(operation: SyncOperation, moved: list[ContactType]) -> FollowUp:
-    generation = max(plan.generation or 0 for plan in operation.plans.values())
+def _follow_up(operation: SyncOperation, moved: list[ContactType], generation: int) -> FollowUp:
     return FollowUp(
         run_id=str(uuid.uuid5(SYNC_ID_NAMESPACE, f"{operation.sync_id}#{generation}")),
         conf={

@@ -377,3 +377,13 @@ def test_lost_deletion() -> None:
     found = following(world)
     follow(world, found)
     assert world.operation(found.run_id).plans[SECURITY].needs_approval
+
+
+def test_moved_again() -> None:
+    """A report that is repeated after its follow-up has ended, and sees another source again, asks for another run."""
+    world = ran()
+    change(world, OLD)
+    first = following(world)
+    follow(world, first)
+    change(world, NEW)
+    assert following(world).run_id != first.run_id
