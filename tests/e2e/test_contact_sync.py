@@ -150,7 +150,7 @@ def test_run_by_hand_touches_the_named_accounts(world: "World") -> None:
     assert state == "success"
     assert set(world.writes_since(start)) == set(chosen)
     assert set(world.outcomes(run_id)) == set(chosen)
-    newest = world.system.services.operations.recent(limit=1)[0]
+    newest = next(world.system.services.operation_queries.recent(limit=1))
     assert newest.dag_run_id == run_id
     assert newest.initiating_user == "airflow:admin"
 
@@ -228,7 +228,7 @@ def test_killed_task_is_retried(faults: "World") -> None:
     assert all(world.member_contact(account) == contact for account in world.targets)
     outcomes = world.outcomes(run_id)
     assert set(outcomes) == set(world.members)
-    counts = world.system.services.operations.recent(limit=1)[0].counts
+    counts = next(world.system.services.operation_queries.recent(limit=1)).counts
     assert sum(counts.values()) == len(world.members)
 
 
@@ -286,53 +286,3 @@ def test_cleared_run_with_a_failing_plan_is_red(world: "World") -> None:
         assert world.finish(run_id) == "failed"
     finally:
         world.control("PUT", "trusted-access", {"enabled": True})
-
-
-FAULTS = {
-    "throttled": [
-        {"operation": "PutAlternateContact", "error": "TooManyRequestsException", "probability": 0.3, "seed": 1}
-    ],
-    "failing": [
-        {"operation": "PutAlternateContact", "error": "InternalServerException", "probability": 0.2, "seed": 2}
-    ],
-    "answers lost": [
-        {
-            "operation": "PutAlternateContact",
-            "error": "ConnectionDropped",
-            "stage": "after",
-            "probability": 0.2,
-            "seed": 3,
-        }
-    ],
-    "reads failing": [
-        {"operation": "GetAlternateContact", "error": "InternalServerException", "probability": 0.1, "seed": 4}
-    ],
-    "tables throttled": [
-        {"service": "dynamodb", "operation": "PutItem", "error": "ThrottlingException", "probability": 0.2, "seed": 5},
-        {"service": "dynamodb", "operation": "GetItem", "error": "ThrottlingException", "probability": 0.1, "seed": 6},
-    ],
-}
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", FAULTS)
-def test_every_account_ends_right(faults: "World", name: str) -> None:
-    """Whatever AWS does to the calls of a run, afterwards every target has the contact, and the run is green."""
-    world = faults
-    contact, before = world.new_contact(), world.run_ids()
-    world.put(contact)
-    for fault in FAULTS[name]:
-        world.control("POST", "faults", fault)
-    run_id = world.wait_for_new_run(before)
-    state = world.finish(run_id)
-    world.control("DELETE", "faults")
-    if state == "failed":  # three retries were not enough for some account: the operator clears it
-        world.api.clear(DAG_ID, run_id, only_failed=True)
-        state = world.finish(run_id)
-    assert state == "success"
-    assert all(world.member_contact(account) == contact for account in world.targets)
-    assert {outcome.detail for outcome in world.outcomes(run_id).values()} == {
-        OutcomeDetail.UPDATED,
-        OutcomeDetail.EXCLUDED,
-        OutcomeDetail.NOT_ACTIVE,
-    }

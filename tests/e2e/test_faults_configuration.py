@@ -1,0 +1,73 @@
+"""Configurations and accounts that change while a run is under way."""
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from contactsync.cli.local_system import DAG_ID
+from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from tests.e2e.accidents import (
+    begin,
+    configured,
+    fault,
+    holding,
+    operation,
+    store,
+    wait_for_strike,
+)
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import World
+
+
+def test_configuration_broken_before_the_plan(world: "World") -> None:
+    """A configuration that breaks between trigger and plan stops the run; mended and cleared, the run is green."""
+    contact, start = world.new_contact(), world.mark()
+    world.api.pause(DAG_ID)
+    try:
+        run_id = begin(world, contact)
+        version = world.system.services.configurations.latest_version()
+        table: Any = boto3.resource("dynamodb").Table(world.system.environment["CONTACTSYNC_CONFIG_TABLE"])
+        key = {"config_key": "default", "version": version + 1}
+        table.put_item(Item={**key, "excluded_acounts": [world.excluded]})
+    finally:
+        world.api.pause(DAG_ID, paused=False)
+    try:
+        assert world.finish(run_id) == "failed"
+    finally:
+        table.delete_item(Key=key)
+    assert world.writes_since(start) == []
+    assert len(world.api.tries(DAG_ID, run_id, "plan")) == 1
+    log = world.api.log(DAG_ID, run_id, "plan")
+    assert "excluded_acounts: unknown key; did you mean excluded_accounts?" in log
+
+    world.api.clear(DAG_ID, run_id)
+    assert world.finish(run_id) == "success"
+    assert holding(world, contact) == set(world.targets)
+
+
+def test_changes_in_the_middle(faults: "World") -> None:
+    """Of a run under way, an account that is excluded and one that is closed are not written; the rest goes on."""
+    world, contact = faults, faults.new_contact()
+    excluded, closed = world.targets[:2]
+    hanging = [fault(world, "GetAlternateContact", account=a, delay=6.0, count=1) for a in (excluded, closed)]
+    start, before = world.mark(), world.member_contact(excluded)
+    pinned = world.system.services.configurations.latest_version()
+    listed = [world.excluded, excluded]
+    try:
+        with configured(world):
+            run_id = begin(world, contact)
+            for item in hanging:
+                wait_for_strike(world, item)
+            store(world, excluded_accounts=listed, contact_types=["primary"], retry_config={"max_attempts": 0})
+            world.control("PUT", f"accounts/{closed}/state", {"state": "SUSPENDED"})
+            assert world.finish(run_id) == "success"
+    finally:
+        world.control("PUT", f"accounts/{closed}/state", {"state": "ACTIVE"})
+    outcomes = world.outcomes(run_id)
+    assert (outcomes[excluded].status, outcomes[excluded].detail) == (OutcomeStatus.SKIPPED, OutcomeDetail.EXCLUDED)
+    assert (outcomes[closed].status, outcomes[closed].detail) == (OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
+    written = set(world.writes_since(start))
+    assert written == set(world.targets) - {excluded, closed}
+    assert world.member_contact(excluded) == before
+    assert operation(world, run_id).config_version == pinned + 1
