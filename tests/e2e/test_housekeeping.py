@@ -1,0 +1,72 @@
+"""Housekeeping on a real Airflow: operations whose run was deleted or marked failed get a true end."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contactsync.cli.local_system import DAG_ID
+from contactsync.sync.operation import OperationStatus, OutcomeDetail
+from tests.e2e.accidents import operation
+from tests.e2e.test_deletion import TYPE, configured, delete, wait_for_question
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import World
+
+HOUSEKEEPING = "contact_housekeeping"
+
+
+@pytest.fixture
+def waiting(world: "World") -> Any:
+    """Give a run that waits for an approval, so that it has not reported."""
+    assert world.change(world.new_contact(), TYPE)[1] == "success"
+    with configured(world):
+        run_id = delete(world)
+        wait_for_question(world, run_id)
+    return run_id
+
+
+def keep_house(world: "World") -> None:
+    """Run the housekeeping as its schedule does."""
+    run_id = str(world.api.trigger(HOUSEKEEPING)["dag_run_id"])
+    assert world.api.wait_for_run(HOUSEKEEPING, run_id, seconds=120)["state"] == "success"
+
+
+def test_runs_by_itself(world: "World") -> None:
+    """The DAG is parsed, not paused, and has a schedule."""
+    world.system.airflow.wait_for_dag(HOUSEKEEPING)
+    dag = world.api.dag(HOUSEKEEPING)
+    assert dag is not None
+    assert dag["next_dagrun_run_after"] is not None
+
+
+def test_deleted_run(world: "World", waiting: str) -> None:
+    """A run that waits is left alone; once it is deleted, its operation is failed, with a reason and its counts."""
+    keep_house(world)
+    assert operation(world, waiting).status is OperationStatus.IN_PROGRESS
+    # Airflow deletes no active run; until somebody marks it failed, it stays.
+    world.api.call("PATCH", f"/dags/{DAG_ID}/dagRuns/{waiting}", {"state": "failed"})
+    world.api.call("DELETE", f"/dags/{DAG_ID}/dagRuns/{waiting}")
+    keep_house(world)
+    found = operation(world, waiting)
+    assert found.status is OperationStatus.FAILED
+    assert found.finished is not None
+    assert found.note == "Closed by housekeeping: Airflow no longer has its run."
+    assert found.counts == {"failed": len(world.targets), "skipped": 2}
+    assert {world.outcomes(waiting)[account].detail for account in world.targets} == {OutcomeDetail.NO_OUTCOME}
+    keep_house(world)
+    assert operation(world, waiting) == found
+
+
+def test_run_marked_failed(world: "World", waiting: str) -> None:
+    """A run that somebody marked as failed gets a failed operation; once cleared, its report has the last word."""
+    world.api.call("PATCH", f"/dags/{DAG_ID}/dagRuns/{waiting}", {"state": "failed"})
+    assert world.finish(waiting) == "failed"
+    keep_house(world)
+    found = operation(world, waiting)
+    assert found.status is OperationStatus.FAILED
+    assert "its run failed before it could report" in (found.note or "")
+
+    assert world.change(world.new_contact(), TYPE)[1] == "success"
+    world.api.clear(DAG_ID, waiting)
+    assert world.finish(waiting) == "success"
+    assert operation(world, waiting).status is OperationStatus.COMPLETED
