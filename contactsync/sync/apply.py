@@ -24,7 +24,7 @@ from contactsync.errors import (
 )
 from contactsync.sync.access import AccessCheck
 from contactsync.sync.calls import read_of
-from contactsync.sync.config import Configuration
+from contactsync.sync.config import Configuration, DeletionPolicy
 from contactsync.sync.converge import Converger, Finding, ForbiddenMeanwhileError, Target
 from contactsync.sync.exclusions import Exclusions
 from contactsync.sync.gate import Gate, Gatekeeper
@@ -206,7 +206,7 @@ class AccountSync:
         return waiting
 
     def _find(self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]) -> Finding:
-        if not plan.approved:
+        if not (plan.approved or _is_asked_later(task)):
             return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_APPROVED)
         try:
             return self._compare_or_bring(task, plan, outcome, written)
@@ -269,6 +269,11 @@ class AccountSync:
         if self.organization.state(task.account_id) is not AccountState.ACTIVE:
             return _NOT_ACTIVE
         raise denied
+
+
+def _is_asked_later(task: AccountTask) -> bool:
+    """Tell whether this is a dry run whose deletions a real one would ask for: it shows what they would change."""
+    return task.operation.dry_run and task.settings.deletion.policy is DeletionPolicy.APPROVE
 
 
 def _raise_for(account_id: str, errors: list[ContactSyncError]) -> None:

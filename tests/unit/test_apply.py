@@ -311,3 +311,23 @@ def test_settled_by_a_later_try() -> None:
     newer = stored(world)
     assert world.sync(ONE, 1) == [newer]
     assert world.contacts.calls == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "detail"),
+    [
+        ("approve", OutcomeDetail.DRY_RUN),
+        ("propagate", OutcomeDetail.DRY_RUN),
+        ("ignore", OutcomeDetail.NOT_APPROVED),
+    ],
+)
+def test_dry_run_of_deletion(policy: str, detail: OutcomeDetail) -> None:
+    """A dry run shows what a deletion would change, except where the configuration never deletes."""
+    world = World.of(1, contact_types=["security"], deletion={"policy": policy})
+    world.contacts.stored[ONE, SECURITY] = world.contacts.stored.pop((None, SECURITY))
+    world.plan(request(dry_run=True))
+    world.sync(ONE)
+    outcome = world.outcomes()[ONE, SECURITY]
+    assert outcome.detail is detail
+    assert bool(outcome.changed_fields) is (detail is OutcomeDetail.DRY_RUN)
+    assert world.contacts.changes() == []
