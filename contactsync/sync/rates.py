@@ -4,6 +4,7 @@ import math
 import random
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -78,7 +79,7 @@ class RatesConfig(Section):
     def pace(self, operation: ApiOperation) -> "Pace":
         """Return the same in the limiter's terms."""
         paced = self.paced(operation)
-        interval = math.ceil(MICROSECONDS / paced.rate)
+        interval = math.ceil(MICROSECONDS / Fraction(paced.rate))
         return Pace(interval, tolerance=(paced.burst - 1) * interval, longest=int(self.max_wait * MICROSECONDS))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contactsync.sync.calls import ApiOperation
@@ -60,6 +60,7 @@ class Callers:
         return now + round(wait * 1_000_000)
 
 
+@example(quota=Rate(rate=1 / 3, burst=1), skew=0.0, asked=[(0, 0), (0, 0)])  # three seconds are a hair too short
 @given(
     quota=documented | configured,
     skew=skews,
