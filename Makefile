@@ -8,8 +8,9 @@ ACCOUNTS ?=
 CONTACT ?= security
 SCENARIO ?=
 ONCE ?=
+ONLY_LONG ?=
 
-.PHONY: help setup run test test-all check format lock docs clean
+.PHONY: help setup run test test-all soak check format lock docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,8 +34,11 @@ run: $(SETUP) ## Change a contact in a simulated organization and watch it reach
 test: $(SETUP) ## Run the tests: unit, property, contract, integration, sandbox, end to end
 	$(BIN)/python -m pytest
 
-test-all: $(SETUP) ## Run the tests and those that take longer
-	$(BIN)/python -m pytest --long
+test-all: $(SETUP) ## Run the tests and those that take longer (ONLY_LONG=1: only those)
+	$(BIN)/python -m pytest --long $(if $(ONLY_LONG),-m long)
+
+soak: $(SETUP) ## Search at random, for many minutes, for what the tests would miss
+	$(BIN)/python -m pytest --soak -m soak
 
 check: $(SETUP) ## Format, lint, types, layers, templates, fast tests, generated docs
 	$(BIN)/ruff format --check .

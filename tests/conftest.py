@@ -1,4 +1,4 @@
-"""What holds for every test: no network, no one's AWS environment, Hypothesis' settings and the option --long."""
+"""What holds for every test: no network, no one's AWS environment, Hypothesis' settings and the options --long and --soak."""
 
 import ipaddress
 import os
@@ -30,8 +30,9 @@ class NetworkUsedError(Exception):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --long."""
+    """Add --long and --soak."""
     parser.addoption("--long", action="store_true", help="also run the tests that are marked `long`")
+    parser.addoption("--soak", action="store_true", help="also run the tests that are marked `soak`")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,17 +43,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the end-to-end tests last, and deselect what is marked `long` unless --long is given.
+    """Put the end-to-end tests last, and deselect what is marked `long` or `soak` unless its option is given.
 
     They share one sandbox until the session ends, and a process runs one sandbox at a time.
     """
     items.sort(key=lambda item: "e2e" in item.path.parts)
-    if config.getoption("--long"):
-        return
-    late = [item for item in items if item.get_closest_marker("long")]
+    unwanted = [marker for marker in ("long", "soak") if not config.getoption(f"--{marker}")]
+    late = [item for item in items if any(item.get_closest_marker(marker) for marker in unwanted)]
     if late:
         config.hook.pytest_deselected(items=late)
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in set(late)]
 
 
 def _forget_aws() -> None:

@@ -44,6 +44,7 @@ STOPS: Final = (
     "operations.store_plan",
     "records.get",
     "records.replace",
+    "records.replace",
     "end",
     "end",
 )
@@ -148,7 +149,7 @@ class Convergence(RuleBasedStateMachine):
         self.airflow.try_again(run, name)
 
     @rule(
-        what=st.sampled_from(["wait", "land", "deliver", "by hand", "clear", "clear", "exclude"]),
+        what=st.sampled_from(["wait", "stale", "land", "deliver", "by hand", "clear", "clear", "exclude"]),
         which=st.integers(0, 7),
         seconds=st.sampled_from([0.5, 5.0, CALL_TIMEOUT, 30.0]),
     )
@@ -157,6 +158,8 @@ class Convergence(RuleBasedStateMachine):
         if what == "wait":
             self.schedule.pass_time(self.schedule.time + seconds)
             self.airflow.collect()
+        elif what == "stale":
+            self.schedule.stale_until = self.schedule.time + seconds
         elif what == "land" and self.schedule.flights:
             self.schedule.land(self._one(self.schedule.flights, which))
         elif what == "deliver" and self.events:  # in any order; a second delivery meets the first one's run
@@ -334,4 +337,4 @@ def test_convergence() -> None:
 @pytest.mark.timeout(1800)
 def test_convergence_long() -> None:
     """The same, longer."""
-    run_state_machine_as_test(Convergence, settings=settings(FAST, max_examples=3000, stateful_step_count=60))
+    run_state_machine_as_test(Convergence, settings=settings(FAST, max_examples=1000, stateful_step_count=60))

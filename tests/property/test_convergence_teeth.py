@@ -129,7 +129,7 @@ def check_found(tamper: Tamper) -> None:
         run_state_machine_as_test(machine, settings=chosen)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("sabotage", SABOTAGES)
 def test_teeth(sabotage: str) -> None:
@@ -137,7 +137,7 @@ def test_teeth(sabotage: str) -> None:
     check_found(SABOTAGES[sabotage])
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.timeout(1200)
 def test_trust(monkeypatch: pytest.MonkeyPatch) -> None:
     """So is the distrust of a read that shows what was there before the last write."""
