@@ -1,4 +1,4 @@
-"""What holds for every test: no network, no one's AWS environment, Hypothesis' settings and the options --long and --soak."""
+"""What holds for every test: no network, no AWS environment of anyone, Hypothesis' settings, --long and --soak."""
 
 import ipaddress
 import os

@@ -34,6 +34,8 @@ PEOPLE: Final = ("Ada", "Ben")
 NOBODY: Final = len(PEOPLE)
 TYPES: Final = ((ContactType.SECURITY,), (ContactType.BILLING, ContactType.SECURITY), (ContactType.PRIMARY,))
 
+ORDERS: Final = OLDEST_FIRST, NEWEST_FIRST, IN_TURN = "oldest first", "newest first", "in turn"
+
 TROUBLES: Final = [fate for fate in Fate if fate not in {Fate.FINE, Fate.STALE, Fate.TABLE, Fate.TABLE_STORED}]
 """How a write can end badly."""
 
@@ -67,9 +69,11 @@ class Convergence(RuleBasedStateMachine):
         count=st.sampled_from([1, 1, 2, 3]),
         kinds=st.sampled_from(TYPES),
         held=st.lists(st.integers(0, NOBODY), min_size=8, max_size=8),
+        order=st.sampled_from(ORDERS),
     )
-    def begin(self, count: int, kinds: tuple[ContactType, ...], held: list[int]) -> None:
-        """Set up an organization whose accounts have anything."""
+    def begin(self, count: int, kinds: tuple[ContactType, ...], held: list[int], order: str) -> None:
+        """Set up an organization whose accounts have anything; when all go on, they do it in an order."""
+        self.order = order
         self.world = World.of(count)
         self.kinds = kinds
         self.excluded: dict[str, int] = {}
@@ -242,8 +246,13 @@ class Convergence(RuleBasedStateMachine):
             if not living:
                 return
             awake = [task for task in living if task.wakes is None or task.wakes <= self.schedule.time]
-            self._resume(awake[0] if awake else min(living, key=lambda task: task.wakes or 0.0), Fate.FINE)
+            self._resume(self._next(awake) if awake else min(living, key=lambda task: task.wakes or 0.0), Fate.FINE)
         self.airflow.problems.append("It did not come to an end.")
+
+    def _next(self, awake: list[Task]) -> Task:
+        if self.order == IN_TURN:
+            return min(awake, key=lambda task: task.parked)
+        return awake[0 if self.order == OLDEST_FIRST else -1]
 
     def _judge(self) -> None:
         assert self.airflow.problems == []

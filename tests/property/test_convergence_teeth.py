@@ -20,7 +20,7 @@ from contactsync.sync.report import Reporter
 from tests.airflow_model import Tamper
 from tests.fakes import FakeOperations, FakeRecords
 from tests.interleaving import Fate
-from tests.property.test_convergence import FAST, NOBODY, Convergence
+from tests.property.test_convergence import FAST, NOBODY, OLDEST_FIRST, Convergence
 
 
 class UnconditionalRecords(FakeRecords):
@@ -152,7 +152,7 @@ def throttled_and_overtaken(tamper: Tamper, newer_stops: str, older_stops: str) 
     which the older is tried again; that call is slow, its process is killed, and it lands after the newer one.
     """
     machine = type("Scripted", (Convergence,), {"tamper": staticmethod(tamper)})()
-    machine.begin(1, (ContactType.SECURITY,), [NOBODY] * 2)
+    machine.begin(1, (ContactType.SECURITY,), [NOBODY] * 2, OLDEST_FIRST)
     machine.change(0, 0, "now", Fate.FINE, quiet=False)
     (older,) = machine.schedule.living()
     machine._go_on(older, "contacts.write", Fate.FINE)
