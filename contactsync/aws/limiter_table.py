@@ -7,7 +7,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from contactsync.aws.error_codes import translated
 from contactsync.aws.items import from_item, to_item
-from contactsync.errors import PausedError, StateConflictError
+from contactsync.errors import PausedError
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.ports import Clock
 from contactsync.sync.rates import MICROSECONDS, Pace, RatesConfig, jitter
@@ -53,8 +53,8 @@ class DynamoDbPacer:
             retry_error_callback=_last_turn,
         )
         turn = tries(self._try, api, pace)
-        if turn is None:
-            raise StateConflictError(item=f"The limiter of {api}", tries=self._tries)
+        if turn is None:  # always outrun by others: their turns count, and no retry of an account is due to that
+            raise PausedError(cause=BACKLOG, resume_in=1 + jitter(1))
         return max(0, turn - self._now()) / MICROSECONDS
 
     def _try(self, api: ApiOperation, pace: Pace) -> int | None:

@@ -11,6 +11,7 @@ import pytest
 
 from contactsync.aws.limiter_table import DynamoDbPacer
 from contactsync.errors import PausedError
+from contactsync.sandbox.faults import FaultSettings
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.ports import Clock, Pacer
 from contactsync.sync.rates import Rate, RatesConfig
@@ -208,6 +209,22 @@ def test_never_in_time(adapters: Adapters) -> None:
         clock=clock,
     )
     assert pacer.reserve(PUT, RATES) == 0
+
+
+def test_outrun(adapters: Adapters) -> None:
+    """A call that others are always faster than comes back soon, which is no failure."""
+    caller = str(uuid.uuid4())
+    faults = adapters.sandbox.conditions.faults
+    fault = faults.add(
+        FaultSettings(service="dynamodb", containing=f"PACE#{caller}", error="ConditionalCheckFailedException")
+    )
+    worker = Worker(adapter_for(adapters, caller))
+    try:
+        with pytest.raises(PausedError) as paused:
+            worker.reserve()
+    finally:
+        faults.remove(fault.id)
+    assert 1 <= paused.value.resume_in <= 2
 
 
 def test_item(adapters: Adapters) -> None:

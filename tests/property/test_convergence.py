@@ -34,7 +34,7 @@ PEOPLE: Final = ("Ada", "Ben")
 NOBODY: Final = len(PEOPLE)
 TYPES: Final = ((ContactType.SECURITY,), (ContactType.BILLING, ContactType.SECURITY), (ContactType.PRIMARY,))
 
-ORDERS: Final = OLDEST_FIRST, NEWEST_FIRST, IN_TURN = "oldest first", "newest first", "in turn"
+OLDEST_FIRST, NEWEST_FIRST, IN_TURN = ORDERS = ("oldest first", "newest first", "in turn")
 
 TROUBLES: Final = [fate for fate in Fate if fate not in {Fate.FINE, Fate.STALE, Fate.TABLE, Fate.TABLE_STORED}]
 """How a write can end badly."""
