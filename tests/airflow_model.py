@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from contactsync.contacts import ContactType
 from contactsync.errors import ContactSyncError, PausedError
+from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
 from contactsync.sync.operation import AccountOutcome
 from contactsync.sync.report import Report, Reporter
 from contactsync.sync.request import RunRequest
@@ -160,7 +161,7 @@ class AirflowModel:
 
     def _report_of(self, run: Run) -> Callable[[Task], Any]:
         def report(task: Task) -> Report:
-            step: Reporter = self._stepped(replace(self.world.reporter, follow_ups=99), task)
+            step: Reporter = self._stepped(replace(self.world.reporter, follow_ups=FOLLOW_UPS_LIMIT), task)
             return step.report(run.run_id, run.states, planned=True)
 
         return report

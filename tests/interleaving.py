@@ -115,7 +115,7 @@ class Schedule:
     fate: Fate = Fate.FINE
     """What befalls the next call of Account Management that it fits."""
     stale_until: float = 0.0
-    """Until then all reads but the report's answer what was there before the last write."""
+    """Until then all reads of members answer what was there before the last write."""
     history: dict[Key, list[tuple[float, Contact | None]]] = field(default_factory=dict)
     generations: dict[tuple[ContactType, int], Contact | None] = field(default_factory=dict)
     on_write: Callable[[Flight], None] = lambda _: None
@@ -225,7 +225,8 @@ class Schedule:
         past = self._past(key)
         task.looked[key[1]] = self.steps
         # The report looks at the source when its run has ended: later than any read is stale.
-        is_stale = (self._meets({Fate.STALE}) or self.time < self.stale_until) and task.kind != "report"
+        is_stale = self._meets({Fate.STALE}) and task.kind != "report"
+        is_stale |= self.time < self.stale_until and key[0] is not None
         if is_stale and len(past) > 1 and self.time - past[-1][0] < STALE:
             return past[-2][1]
         return past[-1][1]

@@ -96,6 +96,22 @@ def test_service_down_for_a_minute(faults: "World") -> None:
 
 
 @pytest.mark.long
+def test_service_down_before_the_plan(faults: "World") -> None:
+    """A change during an outage is not lost: the plan is tried until the service is back; the run is green."""
+    world, contact = faults, faults.new_contact()
+    fault(world, "GetAlternateContact", error="InternalServerException")
+    run_id = begin(world, contact)
+    end = threading.Timer(30, lambda: world.control("DELETE", "faults"))
+    end.start()
+    try:
+        assert world.finish(run_id) == "success"
+    finally:
+        end.join()
+    print(f"service down for 30 s before the plan: {len(world.api.tries(DAG_ID, run_id, 'plan'))} tries of plan")  # noqa: T201 -- figures
+    assert holding(world, contact) == set(world.targets)
+
+
+@pytest.mark.long
 def test_service_down_for_longer_than_calls_may_pause(faults: "World") -> None:
     """An outage beyond `max_pause` halts the operation with one sentence; cleared after the recovery, it ends green."""
     world, contact = faults, faults.new_contact()
