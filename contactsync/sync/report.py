@@ -250,8 +250,11 @@ class Reporter:
         latest = self.desired.latest(contact_type)
         if latest and found == field_fingerprints(latest.contact, self.fingerprint_key):
             return False
-        if source is None and self.operations.generation(contact_type) > (plan.generation or 0):
-            return False  # a later operation has found the deletion too, and asks for its approval
+        stored = max(plan.generation or 0, latest.generation if latest else 0)
+        if source is None and self.operations.generation(contact_type) > stored:
+            # A later operation has found the deletion too, and asks for its approval: had it found a contact, that
+            # would be the desired one.
+            return False
         # What this operation found counts as long as no later one has stored another contact.
         is_overtaken = latest is not None and latest.generation > (plan.generation or 0)
         return is_overtaken or found != plan.fingerprints

@@ -13,8 +13,8 @@ from contactsync.sandbox.defaults import member_account_id
 from contactsync.sandbox.scenario import Scenario
 from contactsync.sync.config import Configuration
 
-ACCOUNTS = 25
-SUSPENDED, EXCLUDED, EQUAL = 5, 11, (8, 14, 21)
+ACCOUNTS = 15
+SUSPENDED, EXCLUDED, EQUAL = 5, 11, (8, 12, 14)
 
 
 def contact_of(person: str) -> dict[str, str]:

@@ -50,17 +50,21 @@ def test_changes_in_the_middle(faults: "World") -> None:
     """Of a run under way, an account that is excluded and one that is closed are not written; the rest goes on."""
     world, contact = faults, faults.new_contact()
     excluded, closed = world.targets[:2]
-    hanging = [fault(world, "GetAlternateContact", account=a, delay=6.0, count=1) for a in (excluded, closed)]
+    failing = [
+        fault(world, "GetAlternateContact", account=account, delay=4.0, error="InternalServerException")
+        for account in (excluded, closed)
+    ]
     start, before = world.mark(), world.member_contact(excluded)
     pinned = world.system.services.configurations.latest_version()
     listed = [world.excluded, excluded]
     try:
         with configured(world):
             run_id = begin(world, contact)
-            for item in hanging:
+            for item in failing:
                 wait_for_strike(world, item)
             store(world, excluded_accounts=listed, contact_types=["primary"], retry_config={"max_attempts": 0})
             world.control("PUT", f"accounts/{closed}/state", {"state": "SUSPENDED"})
+            world.control("DELETE", "faults")
             assert world.finish(run_id) == "success"
     finally:
         world.control("PUT", f"accounts/{closed}/state", {"state": "ACTIVE"})

@@ -379,6 +379,16 @@ def test_lost_deletion() -> None:
     assert world.operation(found.run_id).plans[SECURITY].needs_approval
 
 
+def test_lost_deletion_after_a_later_run() -> None:
+    """A later operation that found the contact still there has not found its deletion: that is followed up."""
+    world = World.of(1, contact_types=["security"])
+    carry_out(world)
+    carry_out(world, run="later")
+    assert report(world, run="later").follow_up is None
+    change(world, None)
+    assert following(world).conf["contact_types"] == ["security"]
+
+
 def test_moved_again() -> None:
     """A report that is repeated after its follow-up has ended, and sees another source again, asks for another run."""
     world = ran()
