@@ -164,6 +164,7 @@ def _deleted_nowhere(world: "World", run_id: str, start: int) -> None:
     assert states["sync_account"] == "success"
 
 
+@pytest.mark.long
 def test_timed_out(carried: "World") -> None:
     """Without an answer in the configuration's time nothing is deleted, and the report says so."""
     world = carried
@@ -176,6 +177,7 @@ def test_timed_out(carried: "World") -> None:
     assert "Nobody approved the deletion" in world.api.log(DAG_ID, run_id, "report")
 
 
+@pytest.mark.long
 def test_restored_while_waiting(carried: "World") -> None:
     """A change that comes while a run waits is carried over at once; approving the deletion then deletes nothing."""
     world = carried
@@ -234,6 +236,7 @@ def test_ignored(carried: "World") -> None:
     assert decision(world, run_id) is None
 
 
+@pytest.mark.long
 def test_clear(carried: "World") -> None:
     """Failed accounts that are cleared delete without asking again; the approval that is cleared asks again."""
     world = carried
@@ -265,6 +268,7 @@ def test_clear(carried: "World") -> None:
     assert decision(world, run_id) == (Verdict.REJECTED, "airflow:admin")
 
 
+@pytest.mark.long
 def test_question_stays_true(carried: "World") -> None:
     """Airflow keeps the first question of a run; when a repeated plan would delete more, nobody is asked."""
     world = carried

@@ -91,6 +91,7 @@ def test_interrupted_start(tmp_path: Path, number: signal.Signals) -> None:
     assert left_behind(tmp_path) == []
 
 
+@pytest.mark.long
 def test_failed_run(tmp_path: Path) -> None:
     """When the run fails the exit code is 1, and the output says why."""
     scenario = tmp_path / "scenario.yaml"

@@ -57,6 +57,7 @@ def test_deleted_run(world: "World", waiting: str) -> None:
     assert operation(world, waiting) == found
 
 
+@pytest.mark.long
 def test_run_marked_failed(world: "World", waiting: str) -> None:
     """A run that somebody marked as failed gets a failed operation; once cleared, its report has the last word."""
     world.api.call("PATCH", f"/dags/{DAG_ID}/dagRuns/{waiting}", {"state": "failed"})

@@ -63,6 +63,7 @@ def clear_events(faults: "World") -> Iterator["World"]:
     world.control("PUT", "event-settings", before)
 
 
+@pytest.mark.long
 def test_nothing_leaks(clear_events: "World") -> None:
     """No contact value is in Airflow's database, logs and XComs, the function's log, a report, an export or a table.
 

@@ -170,6 +170,7 @@ def test_taken_port_is_reported(tmp_path: Path) -> None:
     assert airflow.processes() == []
 
 
+@pytest.mark.long
 def test_failed_start_leaves_nothing(tmp_path: Path) -> None:
     """A start that cannot succeed says why, from the log of what failed, and ends what it had started."""
     environment = {"AIRFLOW__CORE__EXECUTOR": "NoSuchExecutor"}
