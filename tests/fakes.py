@@ -271,6 +271,7 @@ class FakeState:
     outcomes: dict[tuple[str, str, ContactType], AccountOutcome] = field(default_factory=dict)
     desired: dict[ContactType, DesiredContact] = field(default_factory=dict)
     records: dict[tuple[str, ContactType], AccountRecord] = field(default_factory=dict)
+    deletions: dict[ContactType, int] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
@@ -329,6 +330,14 @@ class FakeOperations:
     def generation(self, contact_type: ContactType) -> int:
         """Return the counter."""
         return self._state.generations.get(contact_type, 0)
+
+    def found_deletion(self, contact_type: ContactType, generation: int) -> None:
+        """Keep the greatest."""
+        self._state.deletions[contact_type] = max(generation, self.last_deletion(contact_type))
+
+    def last_deletion(self, contact_type: ContactType) -> int:
+        """Return it."""
+        return self._state.deletions.get(contact_type, 0)
 
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all or, when the operation was planned later already, nothing; overtaken desired contacts stay out."""

@@ -43,6 +43,7 @@ BATCH: Final = 25
 OF_THIS_PLAN: Final = "planned = :planned"
 NOT_FINISHED: Final = "attribute_not_exists(finished) AND operation_status IN (:pending, :in_progress)"
 NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR planned <= :planned"
+NO_LATER_DELETION: Final = "attribute_not_exists(deletion) OR deletion < :generation"
 NO_NEWER_DESIRED: Final = "attribute_not_exists(contact_type) OR generation < :generation"
 
 
@@ -82,6 +83,21 @@ class DynamoDbOperations:
     def generation(self, contact_type: ContactType) -> int:
         """Return the counter, read consistently."""
         return int((self._read(generation_key(contact_type)) or {}).get("generation", 0))
+
+    def found_deletion(self, contact_type: ContactType, generation: int) -> None:
+        """Store it beside the counter."""
+        with translated("UpdateItem"), suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item(generation_key(contact_type)),
+                UpdateExpression="SET deletion = :generation",
+                ConditionExpression=NO_LATER_DELETION,
+                ExpressionAttributeValues=to_item({":generation": generation}),
+            )
+
+    def last_deletion(self, contact_type: ContactType) -> int:
+        """Return it, read consistently."""
+        return int((self._read(generation_key(contact_type)) or {}).get("deletion", 0))
 
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all in one transaction, without the desired contacts that a later plan has overtaken."""

@@ -6,6 +6,7 @@ and operation and desired contacts stored together.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
@@ -60,6 +61,9 @@ class Planner:
         Repeating it for the same run works on the same operation. Raises before anything is stored when the caller, the
         configuration, the request or the mapping limit is wrong.
         """
+        # Taken first: of two tries, the one that began later is right, even when the earlier one is taken for dead
+        # and is not, and stores its plan last.
+        planned = self.clock.now()
         self.access.confirm()
         configuration = self.configurations.latest()
         contact_types = request.types_among(configuration.settings.contact_types)
@@ -67,11 +71,18 @@ class Planner:
         if len(scope.targets) > map_limit:
             raise MappingLimitError(accounts=len(scope.targets), limit=map_limit)
         concerned = tuple(t for t in contact_types if any(scope.concerned(t)))
-        operation, desired = self._read_source(request, configuration, concerned)
+        operation, desired = self._read_source(request, configuration, concerned, planned)
         self.operations.store_plan(operation, desired)
+        self._remember_deletions(operation)
         self._expect_outcomes(scope, operation)
         self.operations.update(replace(operation, status=OperationStatus.IN_PROGRESS))
         return tuple(account.account_id for account in scope.targets)
+
+    def _remember_deletions(self, operation: SyncOperation) -> None:
+        """Let reports of other operations know that this one asks for the approval, or was told to ignore it."""
+        for contact_type, plan in operation.plans.items():
+            if plan.absent and plan.generation is not None:
+                self.operations.found_deletion(contact_type, plan.generation)
 
     def _scope(
         self, request: RunRequest, configuration: StoredConfiguration, contact_types: tuple[ContactType, ...]
@@ -85,7 +96,11 @@ class Planner:
         return scope
 
     def _read_source(
-        self, request: RunRequest, configuration: StoredConfiguration, contact_types: tuple[ContactType, ...]
+        self,
+        request: RunRequest,
+        configuration: StoredConfiguration,
+        contact_types: tuple[ContactType, ...],
+        planned: datetime,
     ) -> tuple[SyncOperation, list[DesiredContact]]:
         sync_id = sync_id_of(request.dag_run_id)
         plans: dict[ContactType, TypePlan] = {}
@@ -100,7 +115,7 @@ class Planner:
                 plans[contact_type] = self._type_plan(generation, contact, configuration.settings.deletion.policy)
                 if generation is not None and plans[contact_type].approved:
                     desired.append(DesiredContact(contact_type, generation, sync_id, contact))
-        return self._operation(request, configuration, sync_id, plans), desired
+        return self._operation(request, configuration, plans, planned), desired
 
     def _source(self, contact_type: ContactType, gate: Gate, *, absent: bool) -> Contact | None:
         """Read the source, again and for a bounded time while it is not, or still is, there against expectation.
@@ -138,20 +153,21 @@ class Planner:
         self,
         request: RunRequest,
         configuration: StoredConfiguration,
-        sync_id: str,
         plans: dict[ContactType, TypePlan],
+        planned: datetime,
     ) -> SyncOperation:
-        now, earlier = self.clock.now(), self.operations.get(sync_id)
+        sync_id = sync_id_of(request.dag_run_id)
+        earlier = self.operations.get(sync_id)
         return SyncOperation(
             sync_id=sync_id,
             dag_run_id=request.dag_run_id,
-            timestamp=earlier.timestamp if earlier else now,
+            timestamp=earlier.timestamp if earlier else planned,
             initiating_user=request.initiating_user,
             source_account=self.management_account,
             plans=plans,
             config_version=configuration.version,
             status=OperationStatus.PENDING,
-            planned=now,
+            planned=planned,
             dry_run=request.dry_run,
             reason=request.reason,
             event_id=request.change.event_id if request.change else None,

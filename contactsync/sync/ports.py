@@ -114,6 +114,12 @@ class Operations(Protocol):
     def generation(self, contact_type: ContactType) -> int:
         """Return the generation that was raised last; 0 before the first."""
 
+    def found_deletion(self, contact_type: ContactType, generation: int) -> None:
+        """Remember that a stored plan has found the contact deleted; the greatest generation counts."""
+
+    def last_deletion(self, contact_type: ContactType) -> int:
+        """Return the generation of the last plan that has found the contact deleted; 0 before the first."""
+
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store the operation and the desired contacts in one transaction.
 

@@ -251,10 +251,8 @@ class Reporter:
         if latest and found == field_fingerprints(latest.contact, self.fingerprint_key):
             return False
         stored = max(plan.generation or 0, latest.generation if latest else 0)
-        if source is None and self.operations.generation(contact_type) > stored:
-            # A later operation has found the deletion too, and asks for its approval: had it found a contact, that
-            # would be the desired one.
-            return False
+        if source is None and self.operations.last_deletion(contact_type) > stored:
+            return False  # a later operation has found the deletion too, and asks for its approval
         # What this operation found counts as long as no later one has stored another contact.
         is_overtaken = latest is not None and latest.generation > (plan.generation or 0)
         return is_overtaken or found != plan.fingerprints

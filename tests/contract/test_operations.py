@@ -207,6 +207,18 @@ def stored_outcome(store: Store, operation: SyncOperation) -> AccountOutcome:
     return store.operations.outcomes_of(operation.sync_id, account(4).account_id)[SECURITY]
 
 
+def test_deletions(store: Store) -> None:
+    """The last deletion that was found is the one of the greatest generation, for each contact type."""
+    kind = ContactType.BILLING
+    before, other = (store.operations.last_deletion(one) for one in (kind, ContactType.OPERATIONS))
+    for generation in (before + 2, before + 1):
+        store.operations.found_deletion(kind, generation)
+        assert store.operations.last_deletion(kind) == before + 2
+    assert store.operations.last_deletion(ContactType.OPERATIONS) == other
+    assert store.operations.raise_generation(kind) > 0
+    assert store.operations.last_deletion(kind) == before + 2
+
+
 @pytest.mark.parametrize(
     "late", [tried(1, 1), tried(3, 1), pending((4,))[0]], ids=["older", "older with a greater number", "never tried"]
 )

@@ -50,11 +50,11 @@ def test_changes_in_the_middle(faults: "World") -> None:
     """Of a run under way, an account that is excluded and one that is closed are not written; the rest goes on."""
     world, contact = faults, faults.new_contact()
     excluded, closed = world.targets[:2]
+    start, before = world.mark(), world.member_contact(excluded)
     failing = [
         fault(world, "GetAlternateContact", account=account, delay=4.0, error="InternalServerException")
         for account in (excluded, closed)
     ]
-    start, before = world.mark(), world.member_contact(excluded)
     pinned = world.system.services.configurations.latest_version()
     listed = [world.excluded, excluded]
     try:

@@ -389,6 +389,15 @@ def test_lost_deletion_after_a_later_run() -> None:
     assert following(world).conf["contact_types"] == ["security"]
 
 
+def test_lost_deletion_after_a_plan_that_died() -> None:
+    """A plan that raised the generation and died has found nothing: the deletion is followed up all the same."""
+    world = World.of(1, contact_types=["security"])
+    carry_out(world)
+    change(world, None)
+    world.operations.raise_generation(SECURITY)
+    assert following(world).conf["contact_types"] == ["security"]
+
+
 def test_moved_again() -> None:
     """A report that is repeated after its follow-up has ended, and sees another source again, asks for another run."""
     world = ran()

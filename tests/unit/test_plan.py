@@ -1,12 +1,13 @@
 """The plan of a run: its order, what it stores, and what it refuses before anything is stored."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from contactsync.accounts import Account
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccessDeniedError,
@@ -15,6 +16,7 @@ from contactsync.errors import (
     ConfigurationInvalidError,
     ConfigurationMissingError,
     MappingLimitError,
+    OvertakenError,
     RunRequestError,
     ServiceUnavailableError,
     SourceContactInvalidError,
@@ -41,7 +43,7 @@ from tests.builders import (
     primary_values,
     request,
 )
-from tests.fakes import START, FakeOperations, Fault
+from tests.fakes import START, FakeOperations, FakeOrganization, Fault
 from tests.recorded import MEMBER_ACCOUNT
 
 SECURITY, PRIMARY = ContactType.SECURITY, ContactType.PRIMARY
@@ -207,6 +209,38 @@ def test_source_unreadable() -> None:
     with pytest.raises(AccessDeniedError):
         world.plan()
     assert world.state.desired == world.state.operations == world.state.outcomes == {}
+
+
+class RunsMeanwhile(FakeOrganization):
+    """An organization that lets something happen the first time its accounts are listed."""
+
+    happen: Callable[[], object] | None = None
+
+    def accounts(self) -> Iterator[Account]:
+        """Let it happen, then list."""
+        happen, self.happen = self.happen, None
+        if happen:
+            happen()
+        return super().accounts()
+
+
+def test_taken_for_dead() -> None:
+    """A try that was taken for dead, and stores its plan after the next try's, changes nothing any more."""
+    world = World.of(1, contact_types=["security"])
+    world.organization = RunsMeanwhile(world.organization.members, MANAGEMENT_ACCOUNT)
+
+    def next_try() -> None:
+        world.clock.sleep(30)
+        world.plan()
+        world.sync(IDS[0])
+        world.clock.sleep(30)
+        world.contacts.stored[None, SECURITY] = alternate(Name="Somebody Else")
+
+    world.organization.happen = next_try
+    with pytest.raises(OvertakenError):
+        world.plan()
+    assert world.operation().planned == START + timedelta(seconds=30)
+    assert world.state.desired[SECURITY].contact == world.contacts.stored[IDS[0], SECURITY]
 
 
 def test_overtaken() -> None:
