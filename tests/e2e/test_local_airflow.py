@@ -12,6 +12,8 @@ import pytest
 from contactsync.sandbox.airflow import LocalAirflow, LocalAirflowError
 from contactsync.sandbox.airflow_api import AirflowApi, AirflowApiError, Json
 
+pytestmark = pytest.mark.long  # has an Airflow of its own; every other end-to-end test starts one as well
+
 _DAG = """
     import os, time
     from datetime import timedelta
@@ -170,7 +172,6 @@ def test_taken_port_is_reported(tmp_path: Path) -> None:
     assert airflow.processes() == []
 
 
-@pytest.mark.long
 def test_failed_start_leaves_nothing(tmp_path: Path) -> None:
     """A start that cannot succeed says why, from the log of what failed, and ends what it had started."""
     environment = {"AIRFLOW__CORE__EXECUTOR": "NoSuchExecutor"}
