@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+
+from contactsync.lambdas import trigger
+from tests.recorded import MANAGEMENT_ACCOUNT
+
 STARTED = (200, "", {"RestApiStatusCode": 200, "RestApiResponse": {"state": "queued"}})
 
 
@@ -54,6 +59,26 @@ def mwaa_endpoint() -> Iterator[MwaaEndpoint]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def trigger_surroundings(patch: pytest.MonkeyPatch) -> Iterator[MwaaEndpoint]:
+    """Give the trigger function its environment, and serve its MWAA."""
+    with mwaa_endpoint() as endpoint:
+        environment = {
+            "AWS_ENDPOINT_URL": endpoint.url,
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "CONTACTSYNC_MANAGEMENT_ACCOUNT_ID": MANAGEMENT_ACCOUNT,
+            "CONTACTSYNC_MWAA_ENVIRONMENT": "contactsync-local",
+            "CONTACTSYNC_MWAA_REGION": "eu-central-1",
+        }
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        trigger._runs.cache_clear()
+        yield endpoint
+        trigger._runs.cache_clear()
 
 
 class _Requests(BaseHTTPRequestHandler):

@@ -19,7 +19,7 @@ from contactsync.lambdas import trigger
 from contactsync.sandbox.invocations import RETRY_DELAYS
 from contactsync.sandbox.rules import EventPattern
 from contactsync.sandbox.templates import load
-from tests.mwaa_endpoint import STARTED, MwaaEndpoint, aws_error, broken, mwaa_endpoint, refused
+from tests.mwaa_endpoint import STARTED, MwaaEndpoint, aws_error, broken, refused, trigger_surroundings
 from tests.recorded import MANAGEMENT_ACCOUNT, changed, recorded
 from tests.strategies import contact_types, contacts
 
@@ -88,21 +88,8 @@ class Airflow:
 @pytest.fixture(scope="module")
 def mwaa() -> Iterator[MwaaEndpoint]:
     """Give the function its environment, and serve its MWAA."""
-    with mwaa_endpoint() as endpoint, pytest.MonkeyPatch.context() as patch:
-        environment = {
-            "AWS_ENDPOINT_URL": endpoint.url,
-            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-            "AWS_ACCESS_KEY_ID": "sandbox",
-            "AWS_SECRET_ACCESS_KEY": "sandbox",
-            "CONTACTSYNC_MANAGEMENT_ACCOUNT_ID": MANAGEMENT_ACCOUNT,
-            "CONTACTSYNC_MWAA_ENVIRONMENT": "contactsync-local",
-            "CONTACTSYNC_MWAA_REGION": "eu-central-1",
-        }
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        trigger._runs.cache_clear()
+    with pytest.MonkeyPatch.context() as patch, trigger_surroundings(patch) as endpoint:
         yield endpoint
-        trigger._runs.cache_clear()
 
 
 def cased(name: str, *, camel: bool) -> str:

@@ -12,7 +12,7 @@ import pytest
 from contactsync.errors import ChangeRefusedError, SettingsError, TriggerError
 from contactsync.lambdas import airflow_runs, trigger
 from contactsync.sync.change import parse_change
-from tests.mwaa_endpoint import STARTED, MwaaEndpoint, aws_error, broken, mwaa_endpoint, refused
+from tests.mwaa_endpoint import STARTED, MwaaEndpoint, aws_error, broken, refused, trigger_surroundings
 from tests.recorded import MANAGEMENT_ACCOUNT, NAMES, changed, in_sns, in_sqs, recorded
 
 CONTEXT: Any = SimpleNamespace(
@@ -28,21 +28,8 @@ EVENT_ID = EVENT["detail"]["eventID"]
 @pytest.fixture
 def mwaa(monkeypatch: pytest.MonkeyPatch) -> Iterator[MwaaEndpoint]:
     """Give the function its environment, and serve its MWAA."""
-    with mwaa_endpoint() as endpoint:
-        environment = {
-            "AWS_ENDPOINT_URL": endpoint.url,
-            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-            "AWS_ACCESS_KEY_ID": "sandbox",
-            "AWS_SECRET_ACCESS_KEY": "sandbox",
-            "CONTACTSYNC_MANAGEMENT_ACCOUNT_ID": MANAGEMENT_ACCOUNT,
-            "CONTACTSYNC_MWAA_ENVIRONMENT": "contactsync-local",
-            "CONTACTSYNC_MWAA_REGION": "eu-central-1",
-        }
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        trigger._runs.cache_clear()
+    with trigger_surroundings(monkeypatch) as endpoint:
         yield endpoint
-        trigger._runs.cache_clear()
 
 
 @pytest.fixture
