@@ -37,7 +37,7 @@ test: $(SETUP) ## Run the tests: unit, property, contract, integration, sandbox,
 test-all: $(SETUP) ## Run the tests and those that take longer (ONLY_LONG=1: only those)
 	$(BIN)/python -m pytest --long $(if $(ONLY_LONG),-m long)
 
-soak: $(SETUP) ## Search at random, for many minutes, for what the tests would miss
+soak: $(SETUP) ## Search at random, for some minutes, for what the tests would miss
 	$(BIN)/python -m pytest --soak -m soak
 
 check: $(SETUP) ## Format, lint, types, layers, templates, fast tests, generated docs
