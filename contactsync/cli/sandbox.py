@@ -273,7 +273,7 @@ def _write_ready_file(path: Path, sandbox: "Sandbox") -> None:
     partial.replace(path)
 
 
-def _call(url: str, method: str, path: str, *, query: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401
+def _call(url: str, method: str, path: str, *, query: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401 -- the control API's JSON
     """Ask the control API, or end the command with its sentence."""
     try:
         answer = requests.request(

@@ -89,7 +89,7 @@ def _rescheduled() -> "Iterator[None]":
     except PausedError as pause:
         log.info("%s", pause)
         pause_for = max(timedelta(seconds=pause.resume_in), SHORTEST_PAUSE)
-        raise AirflowRescheduleException(_services().clock.now() + pause_for) from pause  # type: ignore[no-untyped-call]
+        raise AirflowRescheduleException(_services().clock.now() + pause_for) from pause  # type: ignore[no-untyped-call] # Airflow's
 
 
 def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 -- as above

@@ -155,7 +155,7 @@ def _offer_quotas(control: Control, conditions: Conditions) -> None:
     control.route("PUT", "/quotas", change)
 
 
-def _offer_settings(control: Control, path: str, holder: Any, model: type[BaseModel]) -> None:  # noqa: ANN401
+def _offer_settings(control: Control, path: str, holder: Any, model: type[BaseModel]) -> None:  # noqa: ANN401 - whatever keeps these settings
     def show(_: Mapping[str, str], __: Query, ___: object) -> Reply:
         return 200, holder.settings.model_dump()
 

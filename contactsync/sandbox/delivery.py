@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from moto.events.models import Rule
@@ -159,7 +160,7 @@ class Delivery:
     def _send(self, record: EventRecord, rule: Rule, copy: int, delay: float) -> None:
         for target in targets_of(rule):
             attempt = _Attempt(record, rule, target, copy, time.monotonic())
-            self._calls.after(delay, lambda attempt=attempt: self._try(attempt))  # type: ignore[misc]
+            self._calls.after(delay, partial(self._try, attempt))
 
     def _try(self, attempt: _Attempt) -> None:
         error = self._scripted_error() or self._to_target(attempt)

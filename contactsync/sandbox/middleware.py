@@ -158,7 +158,7 @@ class _Record:
     started: float
 
     def answered(self, response: Response) -> None:
-        error = read_error(response.status_code, response.headers, response.get_data())  # type: ignore[arg-type]
+        error = read_error(response.status_code, response.headers, response.get_data())  # type: ignore[arg-type] # werkzeug's headers are a mapping in all but name
         self._append(response.status_code, error, _request_id(response.headers))
 
     def dropped(self) -> None:

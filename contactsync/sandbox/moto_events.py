@@ -59,7 +59,7 @@ def _validate(_: EventPatternParser, pattern: dict[str, Any]) -> None:
         raise InvalidEventPatternException(reason=str(error)) from error
 
 
-def _send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002
+def _send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 - moto's signature
     targets = [str(target["Arn"]).split(":")[2] for target in rule.targets]
     is_archive = any("archive" in str(target.get("InputTransformer", "")) for target in rule.targets)
     if not _connected or is_archive or not _OWN_TARGETS.issuperset(targets):
@@ -91,7 +91,7 @@ def _is_reserved(event: Mapping[str, Any]) -> bool:
     return str(event.get("Source") or "").startswith("aws.")
 
 
-def _invoke(function: LambdaFunction, body: str | bytes, request_headers: Any, response_headers: Any) -> str | bytes:  # noqa: ANN401
+def _invoke(function: LambdaFunction, body: str | bytes, request_headers: Any, response_headers: Any) -> str | bytes:  # noqa: ANN401 - moto's signature
     if not _connected:
         answered: str | bytes = _original_invoke(function, body, request_headers, response_headers)
         return answered
@@ -105,10 +105,10 @@ def _create(
     cls: type[LambdaFunction],
     /,
     resource_name: str,
-    cloudformation_json: Any,  # noqa: ANN401
+    cloudformation_json: Any,  # noqa: ANN401 - moto's signature
     account_id: str,
     region_name: str,
-    **kwargs: Any,  # noqa: ANN401
+    **kwargs: Any,  # noqa: ANN401 - moto's signature
 ) -> LambdaFunction:
     """Keep the properties that moto drops and that decide where failures and logs go."""
     function: LambdaFunction = _original_create(
@@ -122,7 +122,7 @@ def _update(
     /,
     original_resource: LambdaFunction,
     new_resource_name: str,
-    cloudformation_json: Any,  # noqa: ANN401
+    cloudformation_json: Any,  # noqa: ANN401 - moto's signature
     account_id: str,
     region_name: str,
 ) -> LambdaFunction:

@@ -278,7 +278,7 @@ class SandboxOrganizationsResponse(OrganizationsResponse):  # type: ignore[misc]
                 "AccessDeniedException", "You don't have permissions to access this resource."
             )
 
-    def _page(self, key: str, items: Sequence[Any], describe: Any = lambda item: item.describe()) -> str:  # noqa: ANN401
+    def _page(self, key: str, items: Sequence[Any], describe: Any = lambda item: item.describe()) -> str:  # noqa: ANN401 - a function on moto's untyped items
         about = self._get_param("ParentId") or self._get_param("ResourceId") or ""
         listing = f"{self._get_action()}/{about}"
         limit = self._get_param("MaxResults", _PAGE)

@@ -63,7 +63,7 @@ class _Object:
 
     def _add(self, name: str, value: object, path: Path) -> None:
         if name == "$or" and _is_alternatives(value):
-            self._alternatives = [_Object(alternative, path) for alternative in value]  # type: ignore[attr-defined]
+            self._alternatives = [_Object(alternative, path) for alternative in value]  # type: ignore[attr-defined] # checked just above
         elif isinstance(value, Mapping):
             self._objects[name] = _Object(value, (*path, name))
         elif isinstance(value, list):

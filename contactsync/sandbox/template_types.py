@@ -67,7 +67,7 @@ class _Resource(CloudFormationModel):  # type: ignore[misc] # moto has no types 
         """Leave things as they are: what the added types change goes with the resource they change."""
 
     @classmethod
-    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003 - the interface of all types
         return name
 
 
@@ -177,7 +177,7 @@ class TopicSubscription(_Resource):
         return "AWS::SNS::Subscription"
 
     @classmethod
-    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003 - the interface of all types
         """Subscribe the endpoint and set the attributes."""
         backend = sns_backends[account][region]
         subscription = backend.subscribe(properties["TopicArn"], properties["Endpoint"], properties["Protocol"])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -221,7 +222,7 @@ def test_killed(begin: Callable[[], World]) -> None:
     """Before whichever call a task is killed, its next try ends at the desired contact, and the outcome is true."""
     for calls in range(MOST_CALLS):
         world = begin()
-        if not killed(lambda countdown, world=world: try_once(world, countdown), calls):  # type: ignore[misc]
+        if not killed(partial(try_once, world), calls):
             break
         done = len(writes(world))
         judge(world, go_on(world, 2), written_since=len(writes(world)) > done)
@@ -236,8 +237,8 @@ def test_killed_twice(begin: Callable[[], World]) -> None:
     for calls in range(0, MOST_CALLS, 3):
         for more in range(0, MOST_CALLS, 5):
             world = begin()
-            killed(lambda countdown, world=world: try_once(world, countdown), calls)  # type: ignore[misc]
-            if not killed(lambda countdown, world=world: try_once(world, countdown, 2), more):  # type: ignore[misc]
+            killed(partial(try_once, world), calls)
+            if not killed(partial(try_once, world, number=2), more):
                 break
             judge(world, go_on(world, 3), written_since=False)
         if not killed(lambda countdown: try_once(begin(), countdown), calls):
@@ -248,7 +249,7 @@ def test_killed_and_not_tried_again() -> None:
     """When nobody tries again the report counts the account as failed, whatever the task had done before its end."""
     for calls in range(MOST_CALLS):
         world = different()
-        if not killed(lambda countdown, world=world: try_once(world, countdown), calls):  # type: ignore[misc]
+        if not killed(partial(try_once, world), calls):
             break
         report = world.reporter.report(RUN, {ONE: "failed"}, planned=True)
         assert report.tally.failures >= 1
@@ -260,7 +261,7 @@ def test_killed_while_halting() -> None:
     for calls in range(MOST_CALLS):
         world = refused()
         switch_off(world)
-        if not killed(lambda countdown, world=world: try_once(world, countdown), calls):  # type: ignore[misc]
+        if not killed(partial(try_once, world), calls):
             break
         mend(world)
         wait(world, 60)
