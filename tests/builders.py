@@ -17,17 +17,8 @@ from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOper
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
 from contactsync.sync.request import RunRequest
-from tests.fakes import (
-    START,
-    FakeAccountContacts,
-    FakeClock,
-    FakeConfigurations,
-    FakeDesiredContacts,
-    FakeOperations,
-    FakeOrganization,
-    FakeRecords,
-    FakeState,
-)
+from tests.fake_state import FakeDesiredContacts, FakeOperations, FakeRecords, FakeState
+from tests.fakes import START, FakeAccountContacts, FakeClock, FakeConfigurations, FakeOrganization
 from tests.gate_fakes import FakeBreakers, FakeLimiters, FakePacer, gatekeeper
 
 MANAGEMENT_ACCOUNT: Final = "111122223333"

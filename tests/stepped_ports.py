@@ -9,14 +9,8 @@ from typing import Any, Final
 
 from contactsync.contacts import Contact, ContactType
 from contactsync.sync.desired import DesiredContact
-from tests.fakes import (
-    FakeAccountContacts,
-    FakeClock,
-    FakeConfigurations,
-    FakeDesiredContacts,
-    FakeOperations,
-    FakeRecords,
-)
+from tests.fake_state import FakeDesiredContacts, FakeOperations, FakeRecords
+from tests.fakes import FakeAccountContacts, FakeClock, FakeConfigurations
 from tests.interleaving import Schedule, Task
 
 

@@ -15,7 +15,7 @@ from contactsync.sandbox.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
 from tests.contract.store import Store
-from tests.fakes import FakeDesiredContacts, FakeOperations, FakeState
+from tests.fake_state import FakeDesiredContacts, FakeOperations, FakeState
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = {

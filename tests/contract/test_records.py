@@ -18,7 +18,8 @@ from contactsync.sync.ports import Records
 from contactsync.sync.record import AccountRecord, Mark
 from tests.builders import account
 from tests.contract.conftest import Adapters
-from tests.fakes import START, FakeClock, FakeRecords, FakeState
+from tests.fake_state import FakeRecords, FakeState
+from tests.fakes import START, FakeClock
 
 SECURITY, PRIMARY = ContactType.SECURITY, ContactType.PRIMARY
 THREADS = 20

@@ -18,7 +18,7 @@ from contactsync.sync.plan import Planner
 from contactsync.sync.record import AccountRecord
 from contactsync.sync.report import Reporter
 from tests.airflow_model import Tamper
-from tests.fakes import FakeOperations, FakeRecords
+from tests.fake_state import FakeOperations, FakeRecords
 from tests.interleaving import Fate
 from tests.property.test_convergence import FAST, NOBODY, OLDEST_FIRST, Convergence
 

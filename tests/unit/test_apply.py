@@ -24,7 +24,8 @@ from contactsync.errors import (
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
 from tests.builders import RUN, World, alternate, configuration, contact_of, primary, request
-from tests.fakes import ContactCall, FakeAccountContacts, FakeDesiredContacts, Fault
+from tests.fake_state import FakeDesiredContacts
+from tests.fakes import ContactCall, FakeAccountContacts, Fault
 from tests.one_account import (
     ALL_FIELDS,
     BILLING,

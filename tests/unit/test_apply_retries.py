@@ -13,7 +13,8 @@ from contactsync.errors import (
 )
 from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, SyncOperation
 from tests.builders import RUN, World, alternate, primary
-from tests.fakes import FakeAccountContacts, FakeOperations, Fault
+from tests.fake_state import FakeOperations
+from tests.fakes import FakeAccountContacts, Fault
 from tests.one_account import (
     ALL_FIELDS,
     BILLING,

@@ -1,45 +1,15 @@
-"""Approval of deletions: what is asked, what the answers lead to, and the operator in Airflow."""
-
-from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any
+"""Approval of deletions: what is asked, and what the answers lead to."""
 
 import pytest
-from airflow.providers.standard.operators import hitl
-from airflow.sdk import NEVER_EXPIRE
-from airflow.sdk.exceptions import TaskAwaitingInput
 
 from contactsync.contacts import ContactType
 from contactsync.errors import AccessDeniedError, OperationMissingError, OvertakenError
-from contactsync.orchestration import steps
-from contactsync.orchestration.approval import DeletionApproval
 from contactsync.sync.approval import ApprovalRequest
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import Decision, OutcomeDetail, OutcomeStatus, SyncOperation, Verdict
-from tests.builders import RUN, World, account, change_of, configuration, contact_of, operation, request
-from tests.fakes import START, Fault
-
-SECURITY, BILLING, PRIMARY = ContactType.SECURITY, ContactType.BILLING, ContactType.PRIMARY
-ONE, TWO, THREE = (account(number).account_id for number in (1, 2, 3))
-BY, AT = "airflow:admin", START + timedelta(minutes=5)
-
-
-def world_without(*absent: ContactType, policy: str = "approve", **settings: Any) -> World:
-    """Return three members that carry all contacts, and a management account that lacks some."""
-    world = World.of(3, deletion={"policy": policy, "approval_timeout": 7200}, **settings)
-    for contact_type in ContactType:
-        for account_id in (ONE, TWO, THREE):
-            world.contacts.stored[account_id, contact_type] = contact_of(contact_type)
-    for contact_type in absent:
-        del world.contacts.stored[None, contact_type]
-    return world
-
-
-def planned(*absent: ContactType, **settings: Any) -> World:
-    """Return a world after the plan of a run for everything."""
-    world = world_without(*absent, **settings)
-    world.plan()
-    return world
+from tests.approvals import AT, BILLING, BY, ONE, PRIMARY, SECURITY, THREE, TWO, planned, world_without
+from tests.builders import RUN, World, change_of, contact_of, operation, request
+from tests.fakes import Fault
 
 
 def asked(world: World) -> ApprovalRequest:
@@ -306,124 +276,3 @@ def test_outcomes_of_others_count() -> None:
 def test_duration(seconds: float, text: str) -> None:
     """The time to answer is said as people say it."""
     assert f"no answer within {text}," in ApprovalRequest(operation(SECURITY), {SECURITY: 1}, 1, seconds).body
-
-
-class Store(dict[str, Any]):
-    """Airflow's store of one task."""
-
-    def set(self, key: str, value: Any, *, retention: object = None) -> None:
-        """Keep a value; only the question is kept for as long as its run."""
-        assert (retention is NEVER_EXPIRE) is (key == steps.QUESTION_KEY)
-        self[key] = value
-
-
-def context(store: Store | None = None, *, try_number: int = 1, max_tries: int = 3) -> Any:
-    """Return what Airflow gives the task."""
-    ti = SimpleNamespace(id="an id", try_number=try_number, max_tries=max_tries, task=SimpleNamespace(retries=3))
-    return {
-        "dag_run": SimpleNamespace(run_id=RUN),
-        "ti": ti,
-        "task_instance": ti,
-        "task_state_store": Store() if store is None else store,
-    }
-
-
-def answer(option: str = "Approve", *, user: str | None = "admin", timed_out: bool = False) -> dict[str, Any]:
-    """Return the event with which Airflow resumes the task."""
-    return {
-        "chosen_options": [option],
-        "params_input": {},
-        "responded_at": AT,
-        "responded_by_user": {"id": user, "name": user} if user else None,
-        "timedout": timed_out,
-    }
-
-
-@pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> World:
-    """Let the operator work on fakes, after the plan of a run that deletes; Airflow's database is left out."""
-    world = planned(SECURITY)
-    services = SimpleNamespace(approvals=world.approvals, clock=world.clock)
-    monkeypatch.setattr(steps, "_services", lambda: services)
-    monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **_: None)
-    return world
-
-
-def approval() -> DeletionApproval:
-    """Return the operator."""
-    return DeletionApproval(task_id="approve_deletions", retries=3)
-
-
-def verdict_of(world: World) -> tuple[Verdict, str] | None:
-    """Return what is stored about the deletion."""
-    decision = world.operation().plans[SECURITY].decision
-    return (decision.verdict, decision.by) if decision else None
-
-
-def test_operator_waits(waiting: World) -> None:
-    """The operator parks the task with what is asked and the configuration's time."""
-    operator = approval()
-    with pytest.raises(TaskAwaitingInput) as parked:
-        operator.execute(context())
-    assert parked.value.timeout == timedelta(hours=2)
-    assert operator.defaults == ["Reject"]
-    assert operator.subject == "Delete the security contact in up to 3 accounts?"
-    assert verdict_of(waiting) is None
-
-
-def test_operator_asks_no_more_than_is_shown(waiting: World) -> None:
-    """A cleared task whose deletion has grown asks nobody, because the first question stays on the screen."""
-    waiting.configurations.store(configuration(excluded_accounts=[ONE, TWO]))
-    waiting.clock.sleep(60)
-    waiting.plan()
-    store = Store()
-    with pytest.raises(TaskAwaitingInput):
-        approval().execute(context(store))
-    waiting.configurations.store(configuration(excluded_accounts=[ONE]))
-    waiting.clock.sleep(60)
-    waiting.plan()
-    assert approval().execute(context(store, try_number=2, max_tries=4)) is None
-    assert verdict_of(waiting) == (Verdict.NOT_ASKED, "")
-
-
-def test_operator_passes(waiting: World) -> None:
-    """Without a deletion the task ends at once."""
-    waiting.contacts.stored[None, SECURITY] = contact_of(SECURITY)
-    waiting.plan()
-    assert approval().execute(context()) is None
-
-
-@pytest.mark.parametrize(
-    ("event", "verdict"),
-    [
-        (answer(), (Verdict.APPROVED, "airflow:admin")),
-        (answer("Reject"), (Verdict.REJECTED, "airflow:admin")),
-        (answer("Reject", user=None, timed_out=True), (Verdict.TIMED_OUT, "")),
-        (answer("Approve", user=None, timed_out=True), (Verdict.TIMED_OUT, "")),
-    ],
-    ids=["approved", "rejected", "timed out", "default"],
-)
-def test_operator_records(waiting: World, event: dict[str, Any], verdict: tuple[Verdict, str]) -> None:
-    """Every answer is recorded; none skips the next tasks, which raising or ApprovalOperator's own code would."""
-    approval().execute_complete(context(), event)
-    assert verdict_of(waiting) == verdict
-
-
-def test_answer_survives_a_failure(waiting: World) -> None:
-    """An answer that could not be recorded is recorded by the next try, and nobody is asked twice."""
-    store = Store()
-    waiting.contacts.faults.append(Fault(AccessDeniedError("GetAlternateContact", "AccessDeniedException"), times=1))
-    with pytest.raises(AccessDeniedError):
-        approval().execute_complete(context(store), answer())
-    assert verdict_of(waiting) is None
-    approval().execute(context(store, try_number=2))
-    assert verdict_of(waiting) == (Verdict.APPROVED, "airflow:admin")
-
-
-def test_clear_asks_again(waiting: World) -> None:
-    """A cleared task asks again, whatever was answered before."""
-    store = Store()
-    approval().execute_complete(context(store), answer())
-    with pytest.raises(TaskAwaitingInput):
-        approval().execute(context(store, try_number=2, max_tries=4))
-    assert verdict_of(waiting) is None

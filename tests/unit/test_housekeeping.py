@@ -17,7 +17,8 @@ from contactsync.sync.housekeeping import RunState
 from contactsync.sync.operation import Halt, OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
 from contactsync.sync.record import Mark
 from tests.builders import RUN, World, account, operation, request
-from tests.fakes import START, FakeOperations
+from tests.fake_state import FakeOperations
+from tests.fakes import START
 
 ONE, TWO = account(1).account_id, account(2).account_id
 ENDED = (None, RunState.FAILED, RunState.SUCCESS)

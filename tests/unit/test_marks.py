@@ -13,7 +13,8 @@ from contactsync.errors import (
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
 from contactsync.sync.record import AccountRecord, Mark
 from tests.builders import KEY, RUN, World, alternate, request
-from tests.fakes import START, FakeRecords, Fault
+from tests.fake_state import FakeRecords
+from tests.fakes import START, Fault
 from tests.one_account import (
     MARK_WAIT,
     ONE,

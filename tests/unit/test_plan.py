@@ -43,7 +43,8 @@ from tests.builders import (
     primary_values,
     request,
 )
-from tests.fakes import START, FakeOperations, FakeOrganization, Fault
+from tests.fake_state import FakeOperations
+from tests.fakes import START, FakeOrganization, Fault
 from tests.recorded import MEMBER_ACCOUNT
 
 SECURITY, PRIMARY = ContactType.SECURITY, ContactType.PRIMARY

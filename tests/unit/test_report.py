@@ -19,7 +19,8 @@ from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeD
 from contactsync.sync.report import stored_report
 from contactsync.sync.report_table import report_text
 from tests.builders import RUN, World, account, change_of, configuration, request
-from tests.fakes import START, FakeOperations, Fault
+from tests.fake_state import FakeOperations
+from tests.fakes import START, Fault
 
 SECURITY = ContactType.SECURITY
 IDS = tuple(account(number).account_id for number in (1, 2, 3))

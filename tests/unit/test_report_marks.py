@@ -10,7 +10,8 @@ from contactsync.sync.operation import Halt, OperationStatus, OutcomeDetail, Out
 from contactsync.sync.record import Mark
 from contactsync.sync.report import Report
 from tests.builders import RUN, World, account, alternate, request
-from tests.fakes import START, FakeRecords, Fault
+from tests.fake_state import FakeRecords
+from tests.fakes import START, Fault
 
 SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING
 IDS = tuple(account(number).account_id for number in (1, 2, 3))

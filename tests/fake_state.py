@@ -1,0 +1,200 @@
+"""Fakes of the ports on the tables of operations and records: in memory, with the conditions of the real adapters."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from contactsync.contacts import ContactType
+from contactsync.errors import OvertakenError, UnexpectedAwsError
+from contactsync.sync.desired import DesiredContact
+from contactsync.sync.operation import AccountOutcome, Halt, OperationStatus, SyncOperation
+from contactsync.sync.record import AccountRecord
+
+
+@dataclass
+class FakeState:
+    """What the tables hold; FakeOperations and FakeDesiredContacts share one."""
+
+    generations: dict[ContactType, int] = field(default_factory=dict)
+    operations: dict[str, SyncOperation] = field(default_factory=dict)
+    outcomes: dict[tuple[str, str, ContactType], AccountOutcome] = field(default_factory=dict)
+    desired: dict[ContactType, DesiredContact] = field(default_factory=dict)
+    records: dict[tuple[str, ContactType], AccountRecord] = field(default_factory=dict)
+    deletions: dict[ContactType, int] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all was stored."""
+        return not (self.generations or self.operations or self.outcomes or self.desired)
+
+
+class FakeRecords:
+    """Account records under optimistic locking."""
+
+    def __init__(self, state: FakeState) -> None:
+        """Share a state."""
+        self._state = state
+
+    def get(self, account_id: str, contact_type: ContactType) -> AccountRecord:
+        """Return the record, or one of version 0."""
+        return self._state.records.get((account_id, contact_type)) or AccountRecord(account_id, contact_type)
+
+    def replace(self, record: AccountRecord, **changes: Any) -> AccountRecord | None:
+        """Store the next version when this one is the latest."""
+        if self.get(record.account_id, record.contact_type).version != record.version:
+            return None
+        stored = replace(record, **changes, version=record.version + 1)
+        self._state.records[record.account_id, record.contact_type] = stored
+        return stored
+
+    def many(self, keys: Iterable[tuple[str, ContactType]]) -> Iterator[AccountRecord]:
+        """Yield those that are stored."""
+        yield from (self._state.records[key] for key in keys if key in self._state.records)
+
+
+class FakeDesiredContacts:
+    """The latest desired contact of each type."""
+
+    def __init__(self, state: FakeState) -> None:
+        """Share a state."""
+        self._state = state
+
+    def latest(self, contact_type: ContactType) -> DesiredContact | None:
+        """Return the newest."""
+        return self._state.desired.get(contact_type)
+
+
+class FakeOperations:
+    """Operations, outcomes and generation counters, under the conditions of aws/state_table.py."""
+
+    def __init__(self, state: FakeState) -> None:
+        """Share a state."""
+        self._state = state
+
+    def raise_generation(self, contact_type: ContactType) -> int:
+        """Count up."""
+        self._state.generations[contact_type] = self._state.generations.get(contact_type, 0) + 1
+        return self._state.generations[contact_type]
+
+    def generation(self, contact_type: ContactType) -> int:
+        """Return the counter."""
+        return self._state.generations.get(contact_type, 0)
+
+    def found_deletion(self, contact_type: ContactType, generation: int) -> None:
+        """Keep the greatest."""
+        self._state.deletions[contact_type] = max(generation, self.last_deletion(contact_type))
+
+    def last_deletion(self, contact_type: ContactType) -> int:
+        """Return it."""
+        return self._state.deletions.get(contact_type, 0)
+
+    def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
+        """Store all or, when the operation was planned later already, nothing; overtaken desired contacts stay out."""
+        earlier = self._state.operations.get(operation.sync_id)
+        if earlier and earlier.planned > operation.planned:
+            raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
+        self._desire(desired)
+        self._state.operations[operation.sync_id] = operation
+
+    def decide(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
+        """Store decisions, note and what is desired by them, and nothing else."""
+        self._change(operation, plans=operation.plans, note=operation.note)
+        self._desire(desired)
+
+    def _desire(self, desired: Iterable[DesiredContact]) -> None:
+        newer = list(desired)
+        if len({contact.contact_type for contact in newer}) != len(newer):
+            raise UnexpectedAwsError(operation="TransactWriteItems", aws_code="ValidationException")
+        for contact in newer:
+            stored = self._state.desired.get(contact.contact_type)
+            if stored is None or stored.generation < contact.generation:
+                self._state.desired[contact.contact_type] = contact
+
+    def get(self, sync_id: str) -> SyncOperation | None:
+        """Return an operation."""
+        return self._state.operations.get(sync_id)
+
+    def update(self, operation: SyncOperation) -> None:
+        """Store status, counts, end and follow-up, and nothing else."""
+        self._change(
+            operation,
+            status=operation.status,
+            counts=operation.counts,
+            finished=operation.finished,
+            followed_by=operation.followed_by or self._stored(operation).followed_by,
+        )
+
+    def unfinished(self) -> Iterator[SyncOperation]:
+        """Yield operations without an end."""
+        unfinished = (OperationStatus.PENDING, OperationStatus.IN_PROGRESS)
+        yield from [found for found in self._state.operations.values() if found.status in unfinished]
+
+    def close(self, operation: SyncOperation) -> bool:
+        """Store the end, unless there is one, or another plan."""
+        stored = self._state.operations.get(operation.sync_id)
+        if stored is None or stored.planned != operation.planned or stored not in self.unfinished() or stored.finished:
+            return False
+        self._change(
+            operation,
+            status=operation.status,
+            counts=operation.counts,
+            finished=operation.finished,
+            note=operation.note,
+        )
+        return True
+
+    def halt(self, operation: SyncOperation, halt: Halt) -> None:
+        """Store why the operation stopped."""
+        self._change(operation, halt=halt)
+
+    def lift_halt(self, operation: SyncOperation) -> None:
+        """Remove the halt, unless a later one, or a later plan, is stored."""
+        stored = self._state.operations.get(operation.sync_id)
+        if stored and (stored.planned, stored.halt) == (operation.planned, operation.halt):
+            self._change(operation, halt=None)
+
+    def _change(self, operation: SyncOperation, **changes: Any) -> None:
+        self._state.operations[operation.sync_id] = replace(self._stored(operation), **changes)
+
+    def _stored(self, operation: SyncOperation) -> SyncOperation:
+        stored = self._state.operations.get(operation.sync_id)
+        if stored is None or stored.planned != operation.planned:
+            raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
+        return stored
+
+    def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Store outcomes."""
+        for outcome in outcomes:
+            self._check_latest_plan(operation)
+            self._state.outcomes[operation.sync_id, *outcome.key] = outcome
+
+    def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Remove outcomes."""
+        self._check_latest_plan(operation)
+        for outcome in outcomes:
+            self._state.outcomes.pop((operation.sync_id, *outcome.key), None)
+
+    def _check_latest_plan(self, operation: SyncOperation) -> None:
+        stored = self._state.operations.get(operation.sync_id)
+        if stored and stored.planned > operation.planned:
+            raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
+
+    def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
+        """Replace one outcome, unless a try that started later has settled it."""
+        stored = self._state.outcomes.get((operation.sync_id, *outcome.key))
+        if (
+            stored
+            and stored.attempts
+            and (not outcome.attempts or stored.attempts[-1].started > outcome.attempts[-1].started)
+        ):
+            raise OvertakenError(item=f"The outcome of account {outcome.account_id}")
+        self._state.outcomes[operation.sync_id, *outcome.key] = outcome
+
+    def outcomes_of(self, sync_id: str, account_id: str) -> Mapping[ContactType, AccountOutcome]:
+        """Return one account's outcomes."""
+        return {outcome.contact_type: outcome for outcome in self.outcomes(sync_id) if outcome.account_id == account_id}
+
+    def outcomes(self, sync_id: str) -> Iterator[AccountOutcome]:
+        """Yield an operation's outcomes in the order of the table: by partition, then by account and type."""
+        found = [outcome for (owner, *_), outcome in self._state.outcomes.items() if owner == sync_id]
+        yield from sorted(found, key=lambda o: (o.account_id[-1], f"{o.account_id}#{o.contact_type}"))
