@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -13,6 +14,7 @@ import requests
 import typer
 
 from contactsync.cli.listing import show_table
+from contactsync.cli.sandbox_inbox import show_inbox
 
 if TYPE_CHECKING:
     from contactsync.sandbox.scenario import Scenario
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 4599
 _TIMEOUT = 30
+_FOLLOW_SECONDS = 1.0
 _TEMPLATES = Path("infra")
 _CLIENT_ERROR = 400
 
@@ -126,8 +129,12 @@ def add_fault(  # noqa: PLR0913 - each is a property of a fault
     seed: Annotated[int, typer.Option(help="Makes the choice of the calls repeatable.")] = 1,
     delay: Annotated[float, typer.Option(min=0, help="Seconds before the answer.")] = 0.0,
     stage: Annotated[
-        Literal["before", "after"], typer.Option(help="after: the call is carried out, then its answer replaced.")
+        Literal["before", "after", "entry"],
+        typer.Option(help="after: the call is carried out, then its answer replaced; entry: entries of a batch fail."),
     ] = "before",
+    containing: Annotated[
+        str | None, typer.Option(help="Text in the call's parameters, or in an entry of a batch.")
+    ] = None,
 ) -> None:
     """Let calls fail from now on."""
     fault = {
@@ -141,6 +148,7 @@ def add_fault(  # noqa: PLR0913 - each is a property of a fault
         "seed": seed,
         "delay": delay,
         "stage": stage,
+        "containing": containing,
     }
     typer.echo(_call(url, "POST", "/faults", body=fault)["faults"][0]["id"])
 
@@ -172,6 +180,27 @@ def events(
         [_event_row(item) for item in found],
         as_json=as_json,
     )
+
+
+@app.command(epilog="Example: contactsync sandbox inbox --channel email --full")
+def inbox(
+    url: Url = _DEFAULT_URL,
+    *,
+    channel: Annotated[
+        Literal["email", "sms", "chat", "user-notifications"] | None, typer.Option(help="Only this channel.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Show the texts, and what AWS would have dropped.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what arrives, until Ctrl-C.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget all messages instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what people would have received: mails, text and chat messages, User Notifications."""
+    if clear:
+        _call(url, "DELETE", "/inbox")
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        for answer in _inbox_answers(url, channel, follow=follow):
+            show_inbox(answer, full=full, as_json=as_json, in_lines=follow)
 
 
 @app.command("trusted-access", epilog="Example: contactsync sandbox trusted-access off")
@@ -301,6 +330,20 @@ def _show(content: object, columns: tuple[str, ...], rows: list[Any], *, as_json
         typer.echo(json.dumps(content, indent=2))
         return
     show_table(columns, rows)
+
+
+def _inbox_answers(url: str, channel: str | None, *, follow: bool) -> Iterator[dict[str, Any]]:
+    """Ask for the messages, and with `follow` for those that have come since, once a second, without an end."""
+    query = {} if channel is None else {"channel": channel}
+    answer = _call(url, "GET", "/inbox", query=query)
+    yield answer
+    last = 0
+    while follow:
+        last = max([last, *(message["sequence"] for message in answer["messages"])])
+        time.sleep(_FOLLOW_SECONDS)
+        answer = _call(url, "GET", "/inbox", query={**query, "since": str(last)})
+        if answer["messages"]:
+            yield answer
 
 
 def _event_row(event: dict[str, Any]) -> list[str]:

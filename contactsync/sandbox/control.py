@@ -177,11 +177,12 @@ def _call_filters(query: Query) -> tuple[dict[str, Any], int]:
     if not limit.isdecimal():
         raise ControlError(400, "limit: a number of calls is wanted.")
     if "since" in filters:
-        filters["since"] = _since(filters["since"])
+        filters["since"] = since_of(filters["since"])
     return filters, int(limit)
 
 
-def _since(text: str) -> int | datetime:
+def since_of(text: str) -> int | datetime:
+    """Read a sequence number or a time, or refuse it."""
     if text.isdecimal():
         return int(text)
     try:

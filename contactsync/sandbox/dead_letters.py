@@ -28,19 +28,46 @@ def send(
     rule_arn: str | None = None,
     group: str | None = None,
 ) -> QueueRefusal | None:
-    """Put a message into a queue; with a rule's ARN the queue's policy must let EventBridge in for that rule."""
+    """Put a document into a queue; with a rule's ARN the queue's policy must let EventBridge in for that rule."""
+    refused = None if rule_arn is None else refusal(queue_arn, service="events.amazonaws.com", source_arn=rule_arn)
+    return refused or put(queue_arn, json.dumps(body), _typed(attributes), group)
+
+
+def refusal(queue_arn: str, *, service: str, source_arn: str) -> QueueRefusal | None:
+    """Tell why a service may not send to a queue on behalf of a rule or a topic; nothing when it may."""
     queue = _find(queue_arn)
     if queue is None:
-        return QueueRefusal("NO_RESOURCE", f"The queue {queue_arn} does not exist")
-    if rule_arn is not None and not _lets_in(queue, rule_arn):
-        return QueueRefusal("NO_PERMISSIONS", f"The policy of {queue_arn} does not let events.amazonaws.com send to it")
-    text = json.dumps(body)
+        return _missing(queue_arn)
+    statements: list[Mapping[str, Any]] = json.loads(queue.policy or "{}").get("Statement", [])
+    if allows(
+        statements,
+        service=service,
+        action="sqs:SendMessage",
+        source_arn=source_arn,
+        source_account=source_arn.split(":")[4],
+        resource=queue_arn,
+    ):
+        return None
+    return QueueRefusal("NO_PERMISSIONS", f"The policy of {queue_arn} does not let {service} send to it")
+
+
+def put(
+    queue_arn: str, text: str, attributes: Mapping[str, Mapping[str, Any]], group: str | None = None
+) -> QueueRefusal | None:
+    """Put a message with attributes in SQS's form into a queue, whatever its policy says."""
+    queue = _find(queue_arn)
+    if queue is None:
+        return _missing(queue_arn)
     if len(text.encode()) > _MESSAGE_LIMIT:
         return QueueRefusal("SDK_CLIENT_ERROR", f"The message is longer than {_MESSAGE_LIMIT} bytes")
     sqs_backends[queue.account_id][queue.region].send_message(
-        queue.name, text, message_attributes=_typed(attributes), group_id=group
+        queue.name, text, message_attributes=dict(attributes), group_id=group
     )
     return None
+
+
+def _missing(queue_arn: str) -> QueueRefusal:
+    return QueueRefusal("NO_RESOURCE", f"The queue {queue_arn} does not exist")
 
 
 def _find(queue_arn: str) -> Queue | None:
@@ -51,17 +78,6 @@ def _find(queue_arn: str) -> Queue | None:
     _, _, _, region, account, name = parts
     found: Queue | None = sqs_backends[account][region].queues.get(name)
     return found
-
-
-def _lets_in(queue: Queue, rule_arn: str) -> bool:
-    statements: list[Mapping[str, Any]] = json.loads(queue.policy or "{}").get("Statement", [])
-    return allows(
-        statements,
-        service="events.amazonaws.com",
-        action="sqs:SendMessage",
-        source_arn=rule_arn,
-        source_account=rule_arn.split(":")[4],
-    )
 
 
 def _typed(attributes: Mapping[str, str | int]) -> dict[str, dict[str, str]]:

@@ -81,9 +81,19 @@ class Delivery:
     """Matches events against deployed rules and brings them to targets under EventBridge's retry rules."""
 
     def __init__(
-        self, functions: Functions, invocations: AsyncInvocations, calls: DelayedCalls, settings: EventSettings
+        self,
+        functions: Functions,
+        invocations: AsyncInvocations,
+        calls: DelayedCalls,
+        settings: EventSettings,
+        *,
+        on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
-        """Take where events go and what runs later; `settings` can be replaced at any time."""
+        """Take where events go and what runs later; `settings` can be replaced at any time.
+
+        `on_event` sees every event that reaches the default bus of its account, once.
+        """
+        self._on_event = on_event
         self._functions = functions
         self._invocations = invocations
         self._calls = calls
@@ -129,6 +139,7 @@ class Delivery:
             delays = [self._delay() for _ in range(self._settings.copies)]
         if record.dropped:
             return record
+        self._on_event(event)
         matching = bus_rules(event, str(event.get("account")), str(event.get("region")))
         record.rules = [rule.arn for rule in matching]
         for rule in matching:

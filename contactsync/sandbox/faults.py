@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 CONNECTION_DROPPED = "ConnectionDropped"
 ANY = "*"
 
-Stage = Literal["before", "after"]
+Stage = Literal["before", "after", "entry"]
 
 
 class FaultSettings(BaseModel):
@@ -33,12 +33,19 @@ class FaultSettings(BaseModel):
     probability: float = Field(default=1.0, gt=0, le=1)
     seed: int = 1
     delay: float = Field(default=0.0, ge=0, le=900, description="seconds before the answer")
-    stage: Stage = Field(default="before", description="after: the call is carried out, then its answer is replaced")
+    stage: Stage = Field(
+        default="before",
+        description="after: the call is carried out, then its answer is replaced; "
+        "entry: only entries of a PublishBatch or SendMessageBatch fail, those with the text in `containing`",
+    )
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
         if self.error is None and not self.delay:
             message = "a fault needs an error or a delay"
+            raise ValueError(message)
+        if self.stage == "entry" and (self.error in (None, CONNECTION_DROPPED) or self.delay):
+            message = "a fault of an entry needs an error code and nothing else"
             raise ValueError(message)
         return self
 
@@ -121,7 +128,26 @@ class Faults:
         self, service: str, operation: str, account: str, caller: str, parameters: Mapping[str, object] | None = None
     ) -> FaultSettings | None:
         """Return the fault that hits this call, if one does."""
-        call = (service, operation, account, caller, parameters or {})
+        return self._first(service, operation, account, caller, parameters or {}, entries=False)
+
+    def strike_entry(
+        self, service: str, operation: str, account: str, entry: Mapping[str, object]
+    ) -> FaultSettings | None:
+        """Return the fault that hits one entry of a batch, if one does."""
+        return self._first(service, operation, account, account, entry, entries=True)
+
+    def _first(
+        self,
+        service: str,
+        operation: str,
+        account: str,
+        caller: str,
+        parameters: Mapping[str, object],
+        *,
+        entries: bool,
+    ) -> FaultSettings | None:
+        call = (service, operation, account, caller, parameters)
         with self._lock:
-            hit = next((fault for fault in self._faults if fault.strikes(*call)), None)
+            candidates = [fault for fault in self._faults if (fault.settings.stage == "entry") == entries]
+            hit = next((fault for fault in candidates if fault.strikes(*call)), None)
         return hit.settings if hit else None

@@ -12,14 +12,22 @@ from moto.events.models import Rule
 from moto.sts.models import sts_backends
 from werkzeug.wrappers import Request, Response
 
-from contactsync.sandbox import moto_events
+from contactsync.sandbox import moto_events, moto_messages, notification_types, ops_items_api
+from contactsync.sandbox.callers import Callers
+from contactsync.sandbox.chat import ChatChannels
 from contactsync.sandbox.cloudtrail import RecordedCall, event_of, is_recorded
 from contactsync.sandbox.delayed_calls import DelayedCalls
 from contactsync.sandbox.delivery import Delivery
 from contactsync.sandbox.event_settings import EventSettings
+from contactsync.sandbox.faults import Faults
 from contactsync.sandbox.functions import Functions, answer_headers
+from contactsync.sandbox.inbox import Inbox
 from contactsync.sandbox.invocations import PAYLOAD_LIMIT, AsyncInvocations
 from contactsync.sandbox.mwaa import Mwaa
+from contactsync.sandbox.ops_items import OpsItems
+from contactsync.sandbox.queue_polling import QueuePolling
+from contactsync.sandbox.topic_delivery import TopicDelivery
+from contactsync.sandbox.user_notifications import UserNotifications
 
 logger = logging.getLogger(__name__)
 _CREDENTIAL_SECONDS = 43_200
@@ -50,8 +58,10 @@ class PayloadTooLargeError(JsonRESTError):  # type: ignore[misc] # moto has no t
 class Loop:
     """The event side of one sandbox: owns its threads and the processes of its functions between `start` and `stop`."""
 
-    def __init__(self, settings: EventSettings, *, code_root: Path, management_account: str) -> None:
-        """Put the parts together; nothing runs yet."""
+    def __init__(
+        self, settings: EventSettings, *, code_root: Path, management_account: str, faults: Faults | None = None
+    ) -> None:
+        """Put the parts together; nothing runs yet. `faults` are those that strike entries of batches."""
         self.management_account = management_account
         self.mwaa = Mwaa()
         self.calls = DelayedCalls()
@@ -59,7 +69,14 @@ class Loop:
         self._settings_at_start = settings
         invocations = AsyncInvocations(self.functions, self.calls, lambda: self.delivery.settings.time_scale)
         self._invocations = invocations
-        self.delivery = Delivery(self.functions, invocations, self.calls, settings)
+        self.inbox = Inbox()
+        self.chat_channels = ChatChannels(self.inbox)
+        notifications = UserNotifications(self.inbox)
+        self.delivery = Delivery(self.functions, invocations, self.calls, settings, on_event=notifications.on_event)
+        self._notifications = notification_types.Notifications(notifications, self.chat_channels)
+        self._messages = moto_messages.Messages(TopicDelivery(self.inbox, self.chat_channels), faults or Faults())
+        self._ops_items = ops_items_api.OpsItemsApi(OpsItems(self._put_aws_event), Callers(management_account))
+        self.queue_polling = QueuePolling(self.functions, lambda: self.delivery.settings.time_scale)
         self._endpoint_url = ""
 
     def start(self, endpoint_url: str) -> None:
@@ -67,12 +84,21 @@ class Loop:
         self._endpoint_url = endpoint_url
         self.calls.start()
         moto_events.connect(self)
+        moto_messages.connect(self._messages)
+        notification_types.connection.open(self._notifications)
+        ops_items_api.connect(self._ops_items)
+        self.queue_polling.start()
 
     def stop(self) -> None:
         """End deliveries and functions' processes; no thread and no process is left."""
         moto_events.disconnect(self)
+        moto_messages.disconnect(self._messages)
+        notification_types.connection.close(self._notifications)
+        ops_items_api.disconnect(self._ops_items)
         self.calls.close()
+        self.queue_polling.close()
         self.functions.stop()
+        self.queue_polling.join()
         self.calls.join()
 
     def on_call(self, call: RecordedCall) -> None:
@@ -83,6 +109,9 @@ class Loop:
             self.delivery.put(event_of(call, self.delivery.settings), origin="CloudTrail")
         except (RecursionError, ValueError, TypeError):
             logger.exception("No event could be made of a call of %s", call.operation)
+
+    def _put_aws_event(self, event: Mapping[str, Any]) -> None:
+        self.delivery.put(event, origin="Systems Manager")
 
     def deliver(self, event: Mapping[str, Any], rule: Rule) -> None:
         """Bring an event of PutEvents to a rule's targets (called by moto)."""

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
 from moto.events.exceptions import InvalidEventPatternException
 from moto.events.models import EventPatternParser, EventsBackend, Rule
 
+from contactsync.sandbox import event_source_mappings
 from contactsync.sandbox.buses import selects
 from contactsync.sandbox.rules import EventPattern, InvalidPatternError
 
@@ -32,6 +33,8 @@ _connected: list[Connected] = []
 _original_send = Rule.send_to_targets
 _original_put_events = EventsBackend.put_events
 _original_invoke = LambdaFunction.invoke
+_original_map = LambdaBackend.create_event_source_mapping
+_original_change_map = LambdaBackend.update_event_source_mapping
 _original_create = LambdaFunction.create_from_cloudformation_json.__func__
 
 
@@ -42,6 +45,8 @@ def connect(sandbox: Connected) -> None:
     Rule.send_to_targets = _send_to_targets
     EventsBackend.put_events = _put_events
     LambdaFunction.invoke = _invoke
+    LambdaBackend.create_event_source_mapping = _map
+    LambdaBackend.update_event_source_mapping = _change_map
     LambdaFunction.update_from_cloudformation_json = classmethod(_update)
     LambdaFunction.create_from_cloudformation_json = classmethod(_create)
 
@@ -99,6 +104,31 @@ def _invoke(function: LambdaFunction, body: str | bytes, request_headers: Any, r
     answer, headers = _connected[0].invoke(function, text or "{}", request_headers)
     response_headers.update(headers)
     return answer.encode()
+
+
+def _map(backend: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
+    """Let the sandbox poll the queue, where moto would run the function inside SendMessage."""
+    if not _connected:
+        return _original_map(backend, spec)
+    if not spec.get("EventSourceArn"):
+        raise event_source_mappings.MappingRefusedError("Missing EventSourceArn")
+    event_source_mappings.check(spec, backend.get_function(str(spec.get("FunctionName"))))
+    mapping = _original_map(backend, spec)
+    queue = event_source_mappings.queue_at(mapping.event_source_arn)
+    if queue is not None:
+        queue.lambda_event_source_mappings.pop(mapping.function_arn, None)
+    return mapping
+
+
+def _change_map(backend: LambdaBackend, uuid: str, spec: dict[str, Any]) -> EventSourceMapping | None:
+    """Hold a changed mapping to the same rules."""
+    mapping = backend.get_event_source_mapping(uuid)
+    if _connected and mapping is not None:
+        function = backend.get_function(str(spec.get("FunctionName") or mapping.function_arn))
+        kept = {name: value for name, value in spec.items() if name != "UUID"}
+        current = {"BatchSize": mapping.batch_size, "MaximumBatchingWindowInSeconds": mapping.max_batch_window}
+        event_source_mappings.check(current | {"EventSourceArn": mapping.event_source_arn} | kept, function)
+    return _original_change_map(backend, uuid, spec)
 
 
 def _create(

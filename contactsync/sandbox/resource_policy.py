@@ -6,23 +6,38 @@ from typing import Any
 
 
 def allows(
-    statements: Iterable[Mapping[str, Any]], *, service: str, action: str, source_arn: str, source_account: str
+    statements: Iterable[Mapping[str, Any]],
+    *,
+    service: str,
+    action: str,
+    source_arn: str,
+    source_account: str,
+    resource: str | None = None,
 ) -> bool:
-    """Tell whether the service may do the action for this source; a Deny wins, an unknown condition fails."""
-    context = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account}
+    """Tell whether the service may do the action for this source; a Deny wins, an unknown condition fails.
+
+    With a `resource` a statement that names others does not count.
+    """
+    context = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account, "aws:securetransport": "true"}
     matching = [
         statement.get("Effect", "Allow")
         for statement in statements
         if _names(statement.get("Principal"), service)
         and any(fnmatch.fnmatchcase(action.lower(), wanted.lower()) for wanted in _listed(statement.get("Action")))
+        and (resource is None or _is_about(statement, resource))
         and all(_holds(*condition, context=context) for condition in (statement.get("Condition") or {}).items())
     ]
     return "Allow" in matching and "Deny" not in matching
 
 
+def _is_about(statement: Mapping[str, Any], resource: str) -> bool:
+    named = _listed(statement.get("Resource"))
+    return not named or any(fnmatch.fnmatchcase(resource, pattern) for pattern in named)
+
+
 def _names(principal: object, service: str) -> bool:
     if isinstance(principal, Mapping):
-        return service in _listed(principal.get("Service"))
+        return service in _listed(principal.get("Service")) or "*" in _listed(principal.get("AWS"))
     return principal in ("*", service)
 
 
@@ -35,6 +50,8 @@ def _compares(comparison: str, wanted: list[str], found: str | None) -> bool:
         return False
     if comparison in ("ArnEquals", "ArnLike", "StringLike"):  # both Arn comparisons take wildcards
         return any(fnmatch.fnmatchcase(found, pattern) for pattern in wanted)
+    if comparison == "Bool":
+        return found in [value.lower() for value in wanted]
     return comparison == "StringEquals" and found in wanted
 
 

@@ -11,12 +11,13 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from pydantic import SecretStr
 
-from contactsync.sandbox import account_api, organization
+from contactsync.sandbox import account_api, moto_transactions, organization
 from contactsync.sandbox.call_log import CallLog
 from contactsync.sandbox.callers import Callers
 from contactsync.sandbox.control import Control, offer_calls, offer_conditions
 from contactsync.sandbox.faults import Faults, FaultSettings
 from contactsync.sandbox.http_server import HOST, HttpServer, PortTakenError
+from contactsync.sandbox.inbox_control import offer_inbox
 from contactsync.sandbox.latency import Latency, LatencySettings
 from contactsync.sandbox.loop import Loop, respond_as_mwaa
 from contactsync.sandbox.loop_control import LoopControl
@@ -72,7 +73,12 @@ class Sandbox:
         self._port = port
         self._server: HttpServer | None = None
         self._organization: OrganizationState | None = None
-        self.loop = Loop(self.scenario.events, code_root=code_root, management_account=self.management_account)
+        self.loop = Loop(
+            self.scenario.events,
+            code_root=code_root,
+            management_account=self.management_account,
+            faults=self.conditions.faults,
+        )
         self.call_log.subscribe(self.loop.on_call)
         self.control = self._control()
         self._middleware = Middleware(
@@ -141,6 +147,7 @@ class Sandbox:
             _reset_moto()
             self._organization = organization.build(self.scenario)
             account_api.install(self._organization)
+            moto_transactions.install()
             self._server.start()
             self.loop.start(self.endpoint_url)
             if self.templates is not None:
@@ -195,6 +202,11 @@ class Sandbox:
             "MwaaRegion": REGION,
             "CodeBucket": "contactsync-code",
             "CodeKey": "contactsync.zip",
+            "SubscriberCodeKey": "subscribers.zip",
+            "NoticesEmail": "operators@example.com",
+            "NoticesPhoneNumber": "+12065550100",
+            "SlackWorkspaceId": "T0SANDBOX",
+            "SlackChannelId": "C0OPERATORS",
         }
 
     def _control(self) -> Control:
@@ -202,6 +214,7 @@ class Sandbox:
         offer_calls(control, self.call_log)
         offer_conditions(control, self.conditions)
         offer_organization(control, self)
+        offer_inbox(control, self.loop.inbox)
         control.add(LoopControl(self.loop).respond)
         return control
 

@@ -8,70 +8,21 @@ from moto.awslambda.models import EventInvokeConfig
 from moto.awslambda.utils import get_backend
 from moto.cloudformation import parsing
 from moto.cloudwatch.models import cloudwatch_backends
-from moto.core.common_models import CloudFormationModel
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from contactsync.sandbox import notification_types
+from contactsync.sandbox.added_resource import AddedResource
+
 # type -> why nothing need happen in the sandbox
 WITHOUT_EFFECT: Mapping[str, str] = {
+    "AWS::ApiGateway::Stage": "the sandbox has no HTTP endpoint for an API; its function is invoked directly",
     "AWS::CloudWatch::Dashboard": "draws metrics; the sandbox has no console",
     "AWS::Logs::MetricFilter": "makes metrics of log lines; nothing reads them in the sandbox",
 }
 
 
-class _Resource(CloudFormationModel):  # type: ignore[misc] # moto has no types for us
-    """What every added type has: a physical id, and nothing to undo when its stack is deleted."""
-
-    def __init__(self, physical_resource_id: str) -> None:
-        self.physical_resource_id = physical_resource_id
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:  # noqa: ARG003 - moto's interface
-        return False
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls,
-        resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-        **_: object,
-    ) -> "_Resource":
-        return cls(cls.apply(resource_name, cloudformation_json.get("Properties", {}), account_id, region_name))
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: "_Resource | None",
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> "_Resource":
-        name = original_resource.physical_resource_id if original_resource else new_resource_name
-        return cls.create_from_cloudformation_json(name, cloudformation_json, account_id, region_name)
-
-    @classmethod
-    def delete_from_cloudformation_json(
-        cls,
-        resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> None:
-        """Leave things as they are: what the added types change goes with the resource they change."""
-
-    @classmethod
-    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003 - the interface of all types
-        return name
-
-
-class QueuePolicy(_Resource):
+class QueuePolicy(AddedResource):
     """AWS::SQS::QueuePolicy: replaces the policy of each queue it names."""
 
     @staticmethod
@@ -88,7 +39,7 @@ class QueuePolicy(_Resource):
         return name
 
 
-class FunctionEventInvokeConfig(_Resource):
+class FunctionEventInvokeConfig(AddedResource):
     """AWS::Lambda::EventInvokeConfig: retries, greatest age and destinations of asynchronous invocations."""
 
     @staticmethod
@@ -109,7 +60,7 @@ class FunctionEventInvokeConfig(_Resource):
         return name
 
 
-class MetricAlarm(_Resource):
+class MetricAlarm(AddedResource):
     """AWS::CloudWatch::Alarm: an alarm on one metric, whose state moto keeps and never computes."""
 
     @staticmethod
@@ -141,7 +92,7 @@ class MetricAlarm(_Resource):
         account_id: str,
         region_name: str,
         **_: object,
-    ) -> "_Resource":
+    ) -> "AddedResource":
         """Put the alarm."""
         alarm = cls(cls.apply(resource_name, cloudformation_json["Properties"], account_id, region_name))
         alarm.arn = f"arn:aws:cloudwatch:{region_name}:{account_id}:alarm:{resource_name}"
@@ -168,8 +119,8 @@ class MetricAlarm(_Resource):
         return name
 
 
-class TopicSubscription(_Resource):
-    """AWS::SNS::Subscription, with its filter policy and raw delivery."""
+class TopicSubscription(AddedResource):
+    """AWS::SNS::Subscription, with its filter policy, raw delivery and dead-letter queue."""
 
     @staticmethod
     def cloudformation_type() -> str:
@@ -177,19 +128,27 @@ class TopicSubscription(_Resource):
         return "AWS::SNS::Subscription"
 
     @classmethod
-    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003 - the interface of all types
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003
         """Subscribe the endpoint and set the attributes."""
         backend = sns_backends[account][region]
         subscription = backend.subscribe(properties["TopicArn"], properties["Endpoint"], properties["Protocol"])
-        for attribute in ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy"):
+        # moto reads the filter policy by the scope, which must be there before
+        for attribute in ("FilterPolicyScope", "FilterPolicy", "RedrivePolicy"):
             if attribute in properties:
-                value = properties[attribute]
-                text = value if isinstance(value, str) else json.dumps(value)
-                backend.set_subscription_attributes(subscription.arn, attribute, text)
+                backend.set_subscription_attributes(subscription.arn, attribute, _document(properties[attribute]))
+        subscription.attributes["RawMessageDelivery"] = str(properties.get("RawMessageDelivery")).lower() == "true"
         return str(subscription.arn)
 
+    @classmethod
+    def delete_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
+    ) -> None:
+        """Unsubscribe: the topic can belong to another stack, and stays."""
+        del cloudformation_json
+        sns_backends[account_id][region_name].unsubscribe(resource_name)
 
-class TopicPolicy(_Resource):
+
+class TopicPolicy(AddedResource):
     """AWS::SNS::TopicPolicy: replaces the policy of each topic it names."""
 
     @staticmethod
@@ -206,15 +165,15 @@ class TopicPolicy(_Resource):
         return name
 
 
-def _inert(type_name: str) -> type[_Resource]:
+def _inert(type_name: str) -> type[AddedResource]:
     def cloudformation_type() -> str:
         return type_name
 
     members = {"cloudformation_type": staticmethod(cloudformation_type), "__module__": __name__}
-    return type(type_name.replace("::", ""), (_Resource,), members)
+    return type(type_name.replace("::", ""), (AddedResource,), members)
 
 
-ADDED: list[type[_Resource]] = [
+ADDED: list[type[AddedResource]] = [
     QueuePolicy,
     FunctionEventInvokeConfig,
     MetricAlarm,
@@ -227,7 +186,7 @@ _INERT = [_inert(type_name) for type_name in WITHOUT_EFFECT]
 def register() -> None:
     """Make the types known to moto's CloudFormation; moto looks only at direct subclasses of its model."""
     models = parsing.get_model_map()
-    for model in [*ADDED, *_INERT]:
+    for model in [*ADDED, *notification_types.ADDED, *_INERT]:
         models.setdefault(model.cloudformation_type(), model)
     names = parsing.get_name_type_map()
     names.setdefault("AWS::CloudWatch::Alarm", "AlarmName")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ORDER = ("tables", "bus", "trigger")  # templates that others need come first; those not named here follow
 REGION = "us-east-1"
-_CODE_PARAMETERS = ("CodeBucket", "CodeKey")
+_CODE_BUCKET, _CODE_KEY = "CodeBucket", "CodeKey"
 
 
 class TemplateError(Exception):
@@ -77,6 +77,7 @@ def local_parameters(management_account: str, **changes: str) -> dict[str, str]:
         "MwaaEnvironmentName": "contactsync-local",
         "CodeBucket": "contactsync-local-code",
         "CodeKey": "trigger.zip",
+        "SubscriberCodeKey": "subscribers.zip",
     }
     return values | changes
 
@@ -100,6 +101,8 @@ def _ordered(directory: Path, order: Sequence[str]) -> list[Path]:
 
 def _checked(path: Path) -> dict[str, Any]:
     template = load(path)
+    if "!Condition" in path.read_text(encoding="utf-8"):
+        raise TemplateError(path.name, "moto takes !Condition for false: write {Condition: NAME}, which is the same")
     unknown = {
         name: resource.get("Type")
         for name, resource in template["Resources"].items()
@@ -137,14 +140,16 @@ def _check_value(name: str, parameter: str, value: str, declaration: Mapping[str
 
 def _put_code(session: boto3.Session, endpoint_url: str, given: Mapping[str, str]) -> None:
     """Put an empty zip where the template expects the function's: the sandbox runs the checkout instead."""
-    if not all(name in given for name in _CODE_PARAMETERS):
+    keys = [value for name, value in given.items() if name.endswith(_CODE_KEY)]
+    if _CODE_BUCKET not in given or not keys:
         return
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as content:
         content.writestr("README", "The sandbox runs the functions from the checkout.\n")
     s3 = session.client("s3", region_name=REGION, endpoint_url=endpoint_url)
-    s3.create_bucket(Bucket=given["CodeBucket"])
-    s3.put_object(Bucket=given["CodeBucket"], Key=given["CodeKey"], Body=archive.getvalue())
+    s3.create_bucket(Bucket=given[_CODE_BUCKET])
+    for key in keys:
+        s3.put_object(Bucket=given[_CODE_BUCKET], Key=key, Body=archive.getvalue())
 
 
 def _create(client: "CloudFormationClient", path: Path, given: Mapping[str, str]) -> dict[str, str]:

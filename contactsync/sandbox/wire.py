@@ -24,6 +24,7 @@ _STATUSES = {  # codes that many services answer without having them in their mo
     "AccessDeniedException": 403,
     "ExpiredToken": 403,
     "ExpiredTokenException": 403,
+    "InternalError": 500,
     "InternalFailure": 500,
     "InternalServerError": 500,
     "InternalServerException": 500,
@@ -99,7 +100,7 @@ def error_response(request: Request, service: str, operation: str, error: WireEr
     request_id = str(uuid.uuid4())
     response = Response(_REQUEST_ID.sub(rf"\g<1>{request_id}\g<2>", body))
     response.headers.update(headers)
-    response.status_code = status or _status(service, error.code)
+    response.status_code = status or status_of(service, error.code)
     response.headers["x-amzn-RequestId"] = request_id
     if "x-amzn-errortype" in response.headers:
         response.headers["x-amzn-ErrorType"] = error.code
@@ -171,7 +172,8 @@ def _routed(service: str, request: Request) -> tuple[str, Mapping[str, object]]:
         operation, labels = get_service_router(service).match(request)
     except (HTTPException, NotImplementedError):
         return UNKNOWN_OPERATION, {}
-    return str(operation.name), {**_json_object(request.get_data()), **labels}
+    body = {} if service == "s3" else _json_object(request.get_data())  # an object may be JSON, and is no parameter
+    return str(operation.name), {**body, **labels}
 
 
 @functools.cache
@@ -205,7 +207,7 @@ def _serialized(request: Request, service: str, operation: str, error: WireError
     return str(answer["body"]), dict(answer["headers"])
 
 
-def _status(service: str, code: str) -> int:
+def status_of(service: str, code: str) -> int:
     """Tell the HTTP status by the service's model; where it does not have the code, by what services commonly do."""
     model = _model(service)
     shape = _errors.for_service(model).from_code(code) if model else None

@@ -11,6 +11,7 @@ import yaml
 from contactsync.sandbox.templates import TemplateError, local_parameters
 from tests.sandbox import loop_template
 from tests.sandbox.loop_sandbox import ACCOUNT, SmallSandbox, small_sandbox
+from tests.sandbox.queue_template import queue_policy
 
 INFRA = Path(__file__).parents[2] / "infra"
 PARAMETERS = local_parameters(ACCOUNT)
@@ -41,7 +42,7 @@ def test_infra(sandbox: SmallSandbox) -> None:
     policy = sandbox.client("sqs").get_queue_attributes(
         QueueUrl=outputs["RuleDeadLettersUrl"], AttributeNames=["Policy"]
     )["Attributes"]["Policy"]
-    assert [stack.name for stack in stacks][:2] == ["contactsync-tables", "contactsync-trigger"]
+    assert [stack.name for stack in stacks][:2] == ["contactsync-tables", "contactsync-bus"]
     assert {outputs["ConfigTableName"], outputs["StateTableName"], outputs["DesiredContactsTableName"]} <= set(tables)
     assert function["Environment"]["Variables"]["CONTACTSYNC_MANAGEMENT_ACCOUNT_ID"] == ACCOUNT
     assert target["Arn"] == function["FunctionArn"]
@@ -65,12 +66,20 @@ def test_unknown_type(sandbox: SmallSandbox, tmp_path: Path) -> None:
         tmp_path,
         {
             "Queue": {"Type": "AWS::SQS::Queue"},
-            "Odd": {"Type": "AWS::Notifications::EventRule", "Properties": {}},
+            "Odd": {"Type": "AWS::Scheduler::ScheduleGroups", "Properties": {}},
         },
     )
-    with pytest.raises(TemplateError, match=r"one.yaml: .*Odd \(AWS::Notifications::EventRule\)"):
+    with pytest.raises(TemplateError, match=r"one.yaml: .*Odd \(AWS::Scheduler::ScheduleGroups\)"):
         sandbox.deploy(directory)
     assert sandbox.client("sqs").list_queues().get("QueueUrls", []) == []
+
+
+def test_short_condition(sandbox: SmallSandbox, tmp_path: Path) -> None:
+    """A short form that moto would take for false is refused, with the form that it understands."""
+    conditions = "Conditions: {A: !Equals [a, a], B: !Or [!Condition A, !Condition A]}"
+    (tmp_path / "one.yaml").write_text(f"{conditions}\nResources: {{Queue: {{Type: AWS::SQS::Queue}}}}\n")
+    with pytest.raises(TemplateError, match=r"one.yaml: .*\{Condition: NAME\}"):
+        sandbox.deploy(tmp_path)
 
 
 def test_bad_pattern(sandbox: SmallSandbox, tmp_path: Path) -> None:
@@ -104,6 +113,7 @@ def test_conditions_and_added_types(sandbox: SmallSandbox, tmp_path: Path) -> No
         "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "topic"}},
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "queue"}},
         "Absent": {"Type": "AWS::SQS::Queue", "Condition": "Large", "Properties": {"QueueName": "absent"}},
+        "QueuePolicy": queue_policy("Queue", "Topic"),
         "Subscription": {
             "Type": "AWS::SNS::Subscription",
             "Properties": {
