@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.setup-done
+# A process per core; the tests of a file share what they start.
+PARALLEL := --numprocesses auto --dist loadfile
 
 ACCOUNTS ?=
 CONTACT ?= security
@@ -32,10 +34,11 @@ run: $(SETUP) ## Change a contact in a simulated organization and watch it reach
 	@exec $(BIN)/contactsync demo --contact $(CONTACT) $(if $(ACCOUNTS),--accounts $(ACCOUNTS)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ONCE),--once)
 
 test: $(SETUP) ## Run the tests: unit, property, contract, integration, sandbox, end to end
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/e2e
+	$(BIN)/python -m pytest tests/e2e
 
-test-all: $(SETUP) ## Run the tests and those that take longer (ONLY_LONG=1: only those)
-	$(BIN)/python -m pytest --long $(if $(ONLY_LONG),-m long)
+test-all: $(if $(ONLY_LONG),,test) $(SETUP) ## Run the tests and those that take longer (ONLY_LONG=1: only those)
+	$(BIN)/python -m pytest --long -m long
 
 soak: $(SETUP) ## Search at random, for some minutes, for what the tests would miss
 	$(BIN)/python -m pytest --soak -m soak
@@ -46,7 +49,7 @@ check: $(SETUP) ## Format, lint, types, layers, templates, fast tests, generated
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint infra/*.yaml
-	$(BIN)/python -m pytest tests/unit tests/property tests/integration -q
+	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/property tests/integration -q
 	@mkdir -p .run
 	@$(BIN)/python -m typer contactsync.cli.app utils docs --name contactsync --title "Command reference" --output .run/commands.md >/dev/null
 	diff docs/commands.md .run/commands.md  # run `make docs` when they differ
@@ -57,6 +60,7 @@ format: $(SETUP) ## Format the code and mend what the linter can
 
 docs: $(SETUP) ## Write the generated pages under docs/
 	$(BIN)/python -m typer contactsync.cli.app utils docs --name contactsync --title "Command reference" --output docs/commands.md
+	$(BIN)/python -m contactsync.bus.schemas docs/schemas
 
 lock: ## Pin all dependencies anew, with hashes
 	$(PYTHON) -m venv .venv/lock
