@@ -6,24 +6,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from contactsync.aws.account_contacts import AccountManagementContacts
+from contactsync.aws.audit_table import DynamoDbAuditTrail
 from contactsync.aws.breaker_table import DynamoDbBreakers
 from contactsync.aws.caller import AwsCaller
+from contactsync.aws.claim_bucket import S3Claims
 from contactsync.aws.clients import Clients
 from contactsync.aws.config_table import DynamoDbConfigurations
+from contactsync.aws.dead_letter_queues import DynamoDbFailures, SqsDeadLetterQueues
 from contactsync.aws.desired_contacts_table import DynamoDbDesiredContacts
 from contactsync.aws.limiter_table import DynamoDbPacer
+from contactsync.aws.metrics import CloudWatchMetrics
+from contactsync.aws.notice_requests import DynamoDbNoticeRequests
 from contactsync.aws.operation_queries import DynamoDbOperationQueries
 from contactsync.aws.organization import AwsOrganization
+from contactsync.aws.outbox_table import DynamoDbOutbox
 from contactsync.aws.records_table import DynamoDbRecords
 from contactsync.aws.secret import secret_string
 from contactsync.aws.state_table import DynamoDbOperations
+from contactsync.aws.topic import SnsTopic
+from contactsync.bus.dead_letters import DeadLetterDesk
+from contactsync.bus.publish import Publisher
+from contactsync.bus.relay import Relay
+from contactsync.errors import SettingsError
+from contactsync.notices.requests import NoticeDesk
 from contactsync.settings import Settings, read_settings
 from contactsync.sync.access import AccessCheck
 from contactsync.sync.apply import AccountSync
 from contactsync.sync.approval import Approvals
+from contactsync.sync.configuration_changes import ConfigurationChanges
 from contactsync.sync.converge import Converger
 from contactsync.sync.exclusions import Exclusions
 from contactsync.sync.gate import Gatekeeper
@@ -33,6 +46,9 @@ from contactsync.sync.report import Reporter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+T = TypeVar("T")
 
 
 class SystemClock:
@@ -72,6 +88,7 @@ class Services:
             operations=self.operations,
             access=self.access_check,
             gatekeeper=self.gatekeeper,
+            announcer=self.relay,
             clock=self.clock,
             management_account=self.settings.management_account,
             fingerprint_key=self._fingerprint_key,
@@ -118,6 +135,7 @@ class Services:
             desired=self.desired_contacts,
             operations=self.operations,
             records=self.records,
+            announcer=self.relay,
             gatekeeper=self.gatekeeper,
             clock=self.clock,
             fingerprint_key=self._fingerprint_key,
@@ -144,8 +162,84 @@ class Services:
             configurations=self.configurations,
             operations=self.operations,
             reporter=self.reporter,
+            announcer=self.relay,
             clock=self.clock,
+            overdue_after=self.settings.overdue_after,
             abandoned_after=self.settings.abandoned_after,
+        )
+
+    @cached_property
+    def relay(self) -> Relay:
+        """The way from the outbox to the bus."""
+        return Relay(outbox=self.outbox, publisher=self.publisher, clock=self.clock)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """The one way onto the bus."""
+        bucket = self.settings.claim_bucket
+        return Publisher(
+            topic=SnsTopic(self._clients.quick("sns"), self.settings.events_topic),
+            claims=S3Claims(self._clients.own("s3"), bucket) if bucket else None,
+            metrics=CloudWatchMetrics(self._clients.quick("cloudwatch"), self.settings.environment),
+            clock=self.clock,
+            environment=self.settings.environment,
+        )
+
+    @cached_property
+    def outbox(self) -> DynamoDbOutbox:
+        """What was announced and is not known to be published."""
+        return DynamoDbOutbox(
+            self._dynamodb, self.settings.state_table, conflict_tries=self.settings.conflict_tries, clock=self.clock
+        )
+
+    @cached_property
+    def notice_desk(self) -> NoticeDesk:
+        """What takes requests for notices."""
+        return NoticeDesk(
+            requests=self.notice_requests,
+            operations=self.operations,
+            configurations=self.configurations,
+            announcer=self.relay,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def notice_requests(self) -> DynamoDbNoticeRequests:
+        """The notices that were requested, with their deliveries."""
+        return DynamoDbNoticeRequests(
+            self._dynamodb,
+            self.settings.state_table,
+            retention_days=self.settings.retention_days,
+            conflict_tries=self.settings.conflict_tries,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def audit_trail(self) -> DynamoDbAuditTrail:
+        """Everything that happened."""
+        table = _set(self.settings.audit_table, "CONTACTSYNC_AUDIT_TABLE")
+        return DynamoDbAuditTrail(self._dynamodb, table, retention_days=self.settings.audit_retention_days)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetterDesk:
+        """What looks at dead letters and is done with them."""
+        failures = _set(self.settings.idempotency_table, "CONTACTSYNC_IDEMPOTENCY_TABLE")
+        return DeadLetterDesk(
+            queues=self.dead_letter_queues,
+            failures=DynamoDbFailures(self._dynamodb, failures, self.clock),
+            trail=self.audit_trail,
+            clock=self.clock,
+            source=f"/contactsync/{self.settings.environment}",
+        )
+
+    @cached_property
+    def dead_letter_queues(self) -> SqsDeadLetterQueues:
+        """The queues of dead letters, in any region."""
+        urls = _set(self.settings.dead_letter_queues, "CONTACTSYNC_DEAD_LETTER_QUEUES")
+        return SqsDeadLetterQueues(
+            self._clients.own,
+            urls,
+            trigger_function=self.settings.trigger_function,
         )
 
     @cached_property
@@ -206,7 +300,18 @@ class Services:
     @cached_property
     def configurations(self) -> DynamoDbConfigurations:
         """The stored configuration."""
-        return DynamoDbConfigurations(self._dynamodb, self.settings.config_table, self.settings.config_key, self.clock)
+        return DynamoDbConfigurations(
+            self._dynamodb,
+            self.settings.config_table,
+            self.settings.config_key,
+            outbox_table=self.settings.state_table,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def configuration_changes(self) -> ConfigurationChanges:
+        """What stores new versions of the configuration."""
+        return ConfigurationChanges(versions=self.configurations, announcer=self.relay, clock=self.clock)
 
     @cached_property
     def operations(self) -> DynamoDbOperations:
@@ -262,3 +367,10 @@ class Services:
         if key is None and secret is not None:
             key = secret_string(self._clients.own("secretsmanager"), secret)
         return str(key).encode()
+
+
+def _set(value: T | None, variable: str) -> T:
+    """Return a setting that only some commands need; raise SettingsError when it is not set."""
+    if not value:
+        raise SettingsError(variable=variable, problem="is not set, and this command needs it")
+    return value

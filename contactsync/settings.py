@@ -9,6 +9,7 @@ from contactsync.errors import SettingsError
 from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
 
 _ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
+_QUEUE_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII)
 _PREFIX: Final = "CONTACTSYNC_"
 
 
@@ -21,6 +22,12 @@ class Settings:
     config_table: str
     state_table: str
     desired_contacts_table: str
+    environment: str
+    """What tells several deployments apart: part of the tables' names, of events and of metrics."""
+    events_topic: str
+    """ARN of the bus's SNS topic."""
+    claim_bucket: str | None = None
+    """S3 bucket for the data of events that do not fit into a message; None: such an event stays in the outbox."""
     management_role: str | None = None
     """ARN of the role to act as for Account Management and Organizations; None: the environment's own credentials."""
     config_key: str = "default"
@@ -49,8 +56,19 @@ class Settings:
     """How many follow-up runs may follow each other when the source keeps changing."""
     conflict_tries: int = 5
     """How many times an item that others keep changing is read again before a step gives up."""
+    overdue_after: float = 3600.0
+    """From this age on housekeeping has people told of an operation that has not finished."""
     abandoned_after: float = 7 * 86_400.0
     """From this age on housekeeping warns of a run that is still active."""
+    audit_table: str | None = None
+    """The audit trail; commands about it and about dead letters need it."""
+    audit_retention_days: int = 365
+    idempotency_table: str | None = None
+    """Where subscribers remember what they did, and why messages failed."""
+    dead_letter_queues: Mapping[str, str] = field(default_factory=dict)
+    """The URLs of the dead-letter queues by name: `rule`, `trigger`, and the subscribers' names."""
+    trigger_function: str | None = None
+    """Name or ARN of the function that is called again with what EventBridge or it itself failed on."""
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -73,6 +91,9 @@ def _read(environ: Mapping[str, str]) -> Settings:
         config_table=_required(environ, "CONFIG_TABLE"),
         state_table=_required(environ, "STATE_TABLE"),
         desired_contacts_table=_required(environ, "DESIRED_CONTACTS_TABLE"),
+        environment=_required(environ, "ENVIRONMENT"),
+        events_topic=_required(environ, "EVENTS_TOPIC_ARN"),
+        claim_bucket=_optional(environ, "CLAIM_BUCKET"),
         management_role=_optional(environ, "MANAGEMENT_ROLE_ARN"),
         config_key=_optional(environ, "CONFIG_KEY") or Settings.config_key,
         **_fingerprint_source(environ),
@@ -88,7 +109,15 @@ def _read(environ: Mapping[str, str]) -> Settings:
         mark_wait=_number(environ, "MARK_WAIT", Settings.mark_wait, least=1),
         follow_ups=int(_number(environ, "FOLLOW_UPS", Settings.follow_ups, least=0, most=FOLLOW_UPS_LIMIT)),
         conflict_tries=int(_number(environ, "CONFLICT_TRIES", Settings.conflict_tries, least=1)),
+        overdue_after=_number(environ, "OVERDUE_AFTER", Settings.overdue_after, least=60, most=90 * 86_400),
         abandoned_after=_number(environ, "ABANDONED_AFTER", Settings.abandoned_after, least=60, most=90 * 86_400),
+        audit_table=_optional(environ, "AUDIT_TABLE"),
+        audit_retention_days=int(
+            _number(environ, "AUDIT_RETENTION_DAYS", Settings.audit_retention_days, least=90, most=3650)
+        ),
+        idempotency_table=_optional(environ, "IDEMPOTENCY_TABLE"),
+        dead_letter_queues=_queues(environ),
+        trigger_function=_optional(environ, "TRIGGER_FUNCTION"),
     )
 
 
@@ -100,6 +129,18 @@ def _fingerprint_source(environ: Mapping[str, str]) -> dict[str, str | None]:
             problem=f"and {_PREFIX}FINGERPRINT_SECRET: exactly one of the two must be set",
         )
     return {"fingerprint_key": key, "fingerprint_secret": secret}
+
+
+def _queues(environ: Mapping[str, str]) -> dict[str, str]:
+    text = _optional(environ, "DEAD_LETTER_QUEUES") or ""
+    queues: dict[str, str] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, _, url = (piece.strip() for piece in part.partition("="))
+        if not _QUEUE_NAME.fullmatch(name) or not url.startswith(("https://", "http://")) or name in queues:
+            problem = f"has {part!r}, and takes NAME=URL, NAME=URL with names of lower-case letters, each once"
+            raise SettingsError(variable=f"{_PREFIX}DEAD_LETTER_QUEUES", problem=problem)
+        queues[name] = url
+    return queues
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

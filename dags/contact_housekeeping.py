@@ -12,7 +12,7 @@ DOC = """\
 Every five minutes: closes sync operations whose run of `contact_sync` was deleted, was marked as failed or successful,
 or never got to its report. Accounts that no task settled are stored as failed (`no_outcome`), the operation gets its
 counts, its status and a note that says why it was closed. Runs that are queued or running are left alone, also those
-that wait for the approval of a deletion.
+that wait for the approval of a deletion. Publishes events that are left in the outbox.
 
 A red run names the operations that it could not close; the next run tries them again.
 """
@@ -22,11 +22,23 @@ Asks Airflow for the run of every operation that has no end yet, and closes the 
 ended. A report that finishes meanwhile wins. The log names every operation that was closed, with the reason.
 """
 
+TELL_OF_OVERDUE_DOC = """\
+Requests the notice `overdue` for every operation that has not finished an hour after its plan
+(`CONTACTSYNC_OVERDUE_AFTER`), once for each. Those that wait for the approval of a deletion are left out: people were
+asked.
+"""
+
+SEND_OUTBOX_DOC = """\
+Publishes the events that are still in the outbox a minute after they were stored: the event bus was out of reach, or
+the process that stored them was killed. Fails when the bus still does not take them; the next run tries again, and
+nothing is lost.
+"""
+
 
 @dag(
     dag_id="contact_housekeeping",
     dag_display_name="Contact housekeeping",
-    description="Closes sync operations whose run can no longer report",
+    description="Closes sync operations whose run can no longer report, and sends what is left in the outbox",
     # From the next fifth minute on: a plain cron expression, and False too, would run the previous one at once, when an
     # Airflow that is being set up cannot run tasks yet.
     schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC", run_immediately=timedelta(0)),
@@ -37,7 +49,7 @@ ended. A report that finishes meanwhile wins. The log names every operation that
     doc_md=DOC,
 )
 def contact_housekeeping() -> None:
-    """Declare the one task."""
+    """Declare the three tasks."""
 
     # One retry only: the next run does the same.
     @task(doc_md=CLOSE_ABANDONED_DOC, retries=1, retry_delay=timedelta(seconds=30))
@@ -45,7 +57,18 @@ def contact_housekeeping() -> None:
         """Close operations without a run."""
         steps.close_abandoned(get_current_context(), sync_dag="contact_sync")
 
-    close_abandoned()
+    @task(doc_md=SEND_OUTBOX_DOC, retries=1, retry_delay=timedelta(seconds=30))
+    def send_outbox() -> None:
+        """Publish what could not be published when it happened."""
+        steps.send_outbox(get_current_context())
+
+    @task(doc_md=TELL_OF_OVERDUE_DOC, retries=1, retry_delay=timedelta(seconds=30))
+    def tell_of_overdue() -> None:
+        """Have people told of operations that have not finished in time."""
+        steps.tell_of_overdue(sync_dag="contact_sync")
+
+    close_abandoned() >> tell_of_overdue()
+    send_outbox()
 
 
 contact_housekeeping()

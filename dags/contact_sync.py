@@ -6,6 +6,7 @@ from airflow.sdk import TriggerRule, dag, get_current_context, task
 
 from contactsync.orchestration import steps
 from contactsync.orchestration.approval import DeletionApproval
+from contactsync.orchestration.notices import About, NoticeNotifier
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import ContactSyncRetryPolicy
 from contactsync.sync.bounds import RETRIES_LIMIT
@@ -78,6 +79,7 @@ configuration's `failure_threshold`: that turns the run red. Cleared together wi
     params=contact_sync_params(),
     tags=["contactsync"],
     doc_md=DOC,
+    on_failure_callback=NoticeNotifier(about=About.RUN),
     user_defined_macros={"account_label": steps.account_label},
 )
 def contact_sync() -> None:
@@ -90,6 +92,7 @@ def contact_sync() -> None:
         retry_exponential_backoff=2.0,
         max_retry_delay=MAX_DELAY,
         retry_policy=ContactSyncRetryPolicy(ENDS_RETRIES),
+        on_failure_callback=NoticeNotifier(about=About.TASK),
     )
     def plan() -> list[str]:
         """Check, list the accounts, read the source and store the sync operation."""
@@ -98,6 +101,7 @@ def contact_sync() -> None:
     approve_deletions = DeletionApproval(
         task_id="approve_deletions",
         doc_md=APPROVE_DELETIONS_DOC,
+        notifiers=[NoticeNotifier("approval_waiting")],
         retries=ENDS_RETRIES,
         retry_delay=timedelta(seconds=2),
         retry_exponential_backoff=2.0,
@@ -126,6 +130,8 @@ def contact_sync() -> None:
         retry_exponential_backoff=2.0,
         max_retry_delay=MAX_DELAY,
         retry_policy=ContactSyncRetryPolicy(ENDS_RETRIES),
+        on_success_callback=NoticeNotifier(about=About.OPERATION),
+        on_failure_callback=NoticeNotifier(about=About.REPORT),
     )
     def report() -> None:
         """Count and print the outcomes."""

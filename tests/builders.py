@@ -17,7 +17,7 @@ from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOper
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
 from contactsync.sync.request import RunRequest
-from tests.fake_state import FakeDesiredContacts, FakeOperations, FakeRecords, FakeState
+from tests.fake_state import FakeAnnouncer, FakeDesiredContacts, FakeOperations, FakeRecords, FakeState
 from tests.fakes import START, FakeAccountContacts, FakeClock, FakeConfigurations, FakeOrganization
 from tests.gate_fakes import FakeBreakers, FakeLimiters, FakePacer, gatekeeper
 
@@ -134,6 +134,11 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     breakers: FakeBreakers = field(default_factory=FakeBreakers)
     limiters: FakeLimiters = field(default_factory=FakeLimiters)
+    announcer: FakeAnnouncer = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Connect the bus to the outbox."""
+        self.announcer = FakeAnnouncer(self.state)
 
     @classmethod
     def of(cls, count: int = 3, **settings: Any) -> "World":
@@ -159,6 +164,7 @@ class World:
             operations=self.operations,
             access=self.access_check,
             gatekeeper=self.gatekeeper,
+            announcer=self.announcer,
             clock=self.clock,
             management_account=MANAGEMENT_ACCOUNT,
             fingerprint_key=KEY,
@@ -226,6 +232,7 @@ class World:
             desired=FakeDesiredContacts(self.state),
             operations=self.operations,
             records=self.records,
+            announcer=self.announcer,
             gatekeeper=self.gatekeeper,
             clock=self.clock,
             fingerprint_key=KEY,
@@ -252,7 +259,9 @@ class World:
             configurations=self.configurations,
             operations=self.operations,
             reporter=self.reporter,
+            announcer=self.announcer,
             clock=self.clock,
+            overdue_after=3600.0,
             abandoned_after=7 * 86_400.0,
         )
 

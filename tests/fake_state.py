@@ -1,9 +1,11 @@
 """Fakes of the ports on the tables of operations and records: in memory, with the conditions of the real adapters."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from contactsync.bus.envelope import Announcement
+from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.contacts import ContactType
 from contactsync.errors import OvertakenError, UnexpectedAwsError
 from contactsync.sync.desired import DesiredContact
@@ -20,12 +22,49 @@ class FakeState:
     outcomes: dict[tuple[str, str, ContactType], AccountOutcome] = field(default_factory=dict)
     desired: dict[ContactType, DesiredContact] = field(default_factory=dict)
     records: dict[tuple[str, ContactType], AccountRecord] = field(default_factory=dict)
+    outbox: list[Announcement] = field(default_factory=list)
     deletions: dict[ContactType, int] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
         """Whether nothing at all was stored."""
         return not (self.generations or self.operations or self.outcomes or self.desired)
+
+
+class FakeAnnouncer:
+    """Remembers what was handed over for publishing, and empties the outbox of it as a bus that works does."""
+
+    def __init__(self, state: FakeState) -> None:
+        """Share a state."""
+        self._state = state
+        self.sent: list[Announcement] = []
+
+    def send(self, announcements: Sequence[Announcement]) -> None:
+        """Take what stands in the outbox."""
+        for announced in announcements:
+            self._state.outbox.remove(announced)
+            self.sent.append(announced)
+
+
+@dataclass
+class FakeNoticeRequests:
+    """Requests for notices by operation and scenario; one that nobody was to be told gives way."""
+
+    outbox: list[Announcement]
+    stored: dict[tuple[str, str], NoticeRequested] = field(default_factory=dict)
+
+    def store(self, sync_id: str, request: NoticeRequested, announced: Sequence[Announcement]) -> bool:
+        """Store the first."""
+        before = self.stored.get((sync_id, request.scenario))
+        if before and before.priority is not Severity.INFO:
+            return False
+        self.stored[sync_id, request.scenario] = request
+        self.outbox += announced
+        return True
+
+    def requested(self, sync_id: str) -> list[str]:
+        """Return the scenarios."""
+        return [scenario for owner, scenario in self.stored if owner == sync_id]
 
 
 class FakeRecords:
@@ -114,8 +153,8 @@ class FakeOperations:
         """Return an operation."""
         return self._state.operations.get(sync_id)
 
-    def update(self, operation: SyncOperation) -> None:
-        """Store status, counts, end and follow-up, and nothing else."""
+    def update(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> None:
+        """Store status, counts, end and follow-up with their announcements, and nothing else."""
         self._change(
             operation,
             status=operation.status,
@@ -123,13 +162,14 @@ class FakeOperations:
             finished=operation.finished,
             followed_by=operation.followed_by or self._stored(operation).followed_by,
         )
+        self._state.outbox += announced
 
     def unfinished(self) -> Iterator[SyncOperation]:
         """Yield operations without an end."""
         unfinished = (OperationStatus.PENDING, OperationStatus.IN_PROGRESS)
         yield from [found for found in self._state.operations.values() if found.status in unfinished]
 
-    def close(self, operation: SyncOperation) -> bool:
+    def close(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
         """Store the end, unless there is one, or another plan."""
         stored = self._state.operations.get(operation.sync_id)
         if stored is None or stored.planned != operation.planned or stored not in self.unfinished() or stored.finished:
@@ -141,6 +181,7 @@ class FakeOperations:
             finished=operation.finished,
             note=operation.note,
         )
+        self._state.outbox += announced
         return True
 
     def halt(self, operation: SyncOperation, halt: Halt) -> None:
@@ -189,6 +230,18 @@ class FakeOperations:
         ):
             raise OvertakenError(item=f"The outcome of account {outcome.account_id}")
         self._state.outcomes[operation.sync_id, *outcome.key] = outcome
+
+    def announce_failures(
+        self, operation: SyncOperation, failures: Iterable[tuple[AccountOutcome, Announcement]]
+    ) -> Iterator[Announcement]:
+        """Mark and announce what nobody has settled anew."""
+        for outcome, announced in list(failures):
+            key = (operation.sync_id, *outcome.key)
+            stored = self._state.outcomes[key]
+            if stored.timestamp == outcome.timestamp:
+                self._state.outcomes[key] = replace(stored, announced=announced.id)
+                self._state.outbox.append(announced)
+                yield announced
 
     def outcomes_of(self, sync_id: str, account_id: str) -> Mapping[ContactType, AccountOutcome]:
         """Return one account's outcomes."""

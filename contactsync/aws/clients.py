@@ -16,6 +16,9 @@ from botocore.session import get_session
 from contactsync.errors import SettingsError
 
 SESSION_NAME: Final = "contactsync"
+QUICK_CONNECT: Final = 2.0
+QUICK_READ: Final = 5.0
+"""Timeouts in seconds of what a run must not wait for: events and metrics."""
 
 # Account Management and Organizations answer in us-east-1 only (FACTS 1.6), wherever this runs.
 GLOBAL_REGION: Final = "us-east-1"
@@ -35,13 +38,16 @@ class Clients:
             raise SettingsError(variable="AWS_PROFILE", problem="names a profile that does not exist") from None
         _keep_requests_out_of_logs()
 
-    def own(self, service: str) -> Any:  # noqa: ANN401 -- callers annotate the service's own client type
-        """Return a client with the environment's credentials, and botocore's standard retries."""
-        # MWAA sets AWS_REGION; boto3 reads AWS_DEFAULT_REGION only.
-        region = self._session.region_name or os.environ.get("AWS_REGION")
-        if not region:
-            raise SettingsError(variable="AWS_REGION", problem="is not set, and no AWS profile names a region")
-        return self._session.client(service, region_name=region, config=self._config(attempts=4))
+    def own(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 -- callers annotate the service's own client type
+        """Return a client with the environment's credentials, and botocore's standard retries.
+
+        It is the deployment's own region's, unless another one is named.
+        """
+        return self._client(service, self._config(attempts=4), region)
+
+    def quick(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 -- as above
+        """Return a client like `own`, for what may fail without holding anything up: two attempts, a few seconds."""
+        return self._client(service, _config(2, connect=QUICK_CONNECT, read=QUICK_READ), region)
 
     def management(self, service: str, *, single_attempt: bool = False) -> Any:  # noqa: ANN401 -- as above
         """Return a client that acts in the management account, in us-east-1.
@@ -51,17 +57,26 @@ class Clients:
         config = self._config(attempts=1 if single_attempt else 4)
         return self._management_session.client(service, region_name=GLOBAL_REGION, config=config)
 
+    def _client(self, service: str, config: Config, region: str | None = None) -> Any:  # noqa: ANN401 -- as above
+        # MWAA sets AWS_REGION; boto3 reads AWS_DEFAULT_REGION only.
+        region = region or self._session.region_name or os.environ.get("AWS_REGION")
+        if not region:
+            raise SettingsError(variable="AWS_REGION", problem="is not set, and no AWS profile names a region")
+        return self._session.client(service, region_name=region, config=config)
+
     @cached_property
     def _management_session(self) -> Any:  # noqa: ANN401 -- as above
         role = self._management_role
         return _session_of(role, self._config(attempts=4)) if role else self._session
 
     def _config(self, *, attempts: int) -> Config:
-        return Config(
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            connect_timeout=self._connect_timeout,
-            read_timeout=self._read_timeout,
-        )
+        return _config(attempts, connect=self._connect_timeout, read=self._read_timeout)
+
+
+def _config(attempts: int, *, connect: float, read: float) -> Config:
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": attempts}, connect_timeout=connect, read_timeout=read
+    )
 
 
 def read_models(services: Iterable[str]) -> None:

@@ -1,12 +1,14 @@
 """The configuration table: one item per version, the greatest version is the one in force."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.error_codes import translated
 from contactsync.aws.items import from_item, query, to_item, to_moment
+from contactsync.aws.outbox_table import outbox_puts
+from contactsync.bus.envelope import Announcement
 from contactsync.errors import ConfigurationConflictError, ConfigurationMissingError
 from contactsync.sync.config import Configuration, StoredConfiguration
 from contactsync.sync.configuration_versions import StoredVersion
@@ -22,11 +24,14 @@ NOT_SETTINGS: Final = frozenset({"config_key", "version", "changed_at", "changed
 class DynamoDbConfigurations:
     """Versions of one configuration; versions are never changed or removed."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, config_key: str, clock: Clock) -> None:
-        """Take the table's name and the key that tells several configurations in it apart."""
+    def __init__(
+        self, client: "DynamoDBClient", table: str, config_key: str, *, outbox_table: str, clock: Clock
+    ) -> None:
+        """Take the table's name, the key that tells several configurations in it apart, and where the outbox is."""
+        self.config_key = config_key
         self._client = client
         self._table = table
-        self._config_key = config_key
+        self._outbox_table = outbox_table
         self._clock = clock
 
     def latest(self) -> StoredConfiguration:
@@ -45,14 +50,14 @@ class DynamoDbConfigurations:
         """Return the version in force as it is stored, valid or not."""
         version = next(self.history(limit=1), None)
         if version is None:
-            raise ConfigurationMissingError(table=self._table, config_key=self._config_key)
+            raise ConfigurationMissingError(table=self._table, config_key=self.config_key)
         return version
 
     def stored(self, number: int) -> StoredVersion:
         """Return one version as it is stored, valid or not."""
         item = self._read(number)
         if not item:
-            raise ConfigurationMissingError(table=self._table, config_key=self._config_key, version=number)
+            raise ConfigurationMissingError(table=self._table, config_key=self.config_key, version=number)
         return _version(item)
 
     def history(self, *, limit: int | None = None) -> Iterator[StoredVersion]:
@@ -61,7 +66,7 @@ class DynamoDbConfigurations:
             self._client,
             TableName=self._table,
             KeyConditionExpression="config_key = :key",
-            ExpressionAttributeValues=to_item({":key": self._config_key}),
+            ExpressionAttributeValues=to_item({":key": self.config_key}),
             ScanIndexForward=False,
             ConsistentRead=True,
             limit=limit,
@@ -69,7 +74,13 @@ class DynamoDbConfigurations:
         return map(_version, items)
 
     def store(
-        self, settings: Configuration, *, after_version: int, changed_by: str, reason: str | None = None
+        self,
+        settings: Configuration,
+        *,
+        after_version: int,
+        changed_by: str,
+        reason: str | None = None,
+        announced: Sequence[Announcement] = (),
     ) -> StoredConfiguration:
         """Store the next version; raise ConfigurationConflictError when `after_version` is not the latest any more.
 
@@ -78,7 +89,7 @@ class DynamoDbConfigurations:
         stored = StoredConfiguration(version=after_version + 1, settings=settings)
         item = {
             **settings.model_dump(mode="json"),
-            "config_key": self._config_key,
+            "config_key": self.config_key,
             "version": stored.version,
             "changed_at": self._clock.now(),
             "changed_by": changed_by,
@@ -87,11 +98,12 @@ class DynamoDbConfigurations:
         }
         with translated("TransactWriteItems"):
             try:
-                self._client.transact_write_items(TransactItems=self._writes(item, after_version))
+                writes = [*self._writes(item, after_version), *outbox_puts(self._outbox_table, announced)]
+                self._client.transact_write_items(TransactItems=writes)
             except self._client.exceptions.TransactionCanceledException:
                 # The SDK may have repeated a write that had arrived.
                 if self._read(stored.version).get("token") != item["token"]:
-                    conflict = ConfigurationConflictError(config_key=self._config_key, expected_version=after_version)
+                    conflict = ConfigurationConflictError(config_key=self.config_key, expected_version=after_version)
                     raise conflict from None
         return stored
 
@@ -106,7 +118,7 @@ class DynamoDbConfigurations:
         latest = {
             "ConditionCheck": {
                 "TableName": self._table,
-                "Key": to_item({"config_key": self._config_key, "version": after_version}),
+                "Key": to_item({"config_key": self.config_key, "version": after_version}),
                 "ConditionExpression": "attribute_exists(version)",
             }
         }
@@ -116,7 +128,7 @@ class DynamoDbConfigurations:
         with translated("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table,
-                Key=to_item({"config_key": self._config_key, "version": number}),
+                Key=to_item({"config_key": self.config_key, "version": number}),
                 ConsistentRead=True,
             )
         return from_item(answer.get("Item", {}))

@@ -67,6 +67,7 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "halt": halt_map(operation.halt) if operation.halt else None,
         "follow_up": operation.follow_up,
         "followed_by": operation.followed_by,
+        "correlation_id": operation.correlation_id,
         "expires_at": expires_at,
     }
 
@@ -118,6 +119,7 @@ def operation_from(item: dict[str, Any]) -> SyncOperation:
         halt=_halt_from(item["halt"]) if item.get("halt") else None,
         follow_up=item.get("follow_up", 0),
         followed_by=item.get("followed_by"),
+        correlation_id=item.get("correlation_id"),
     )
 
 
@@ -158,6 +160,7 @@ def outcome_item(sync_id: str, outcome: AccountOutcome, expires_at: int) -> dict
         "attempts": [_attempt_map(attempt) for attempt in outcome.attempts],
         "outcome_time": outcome.timestamp,
         "paused_since": outcome.paused_since,
+        "announced": outcome.announced,
         "try_started": outcome.attempts[-1].started if outcome.attempts else None,
         "expires_at": expires_at,
     }
@@ -190,6 +193,7 @@ def outcome_from(item: dict[str, Any]) -> AccountOutcome:
         attempts=tuple(_attempt_from(attempt) for attempt in item["attempts"]),
         timestamp=_moment_or_none(item.get("outcome_time")),
         paused_since=_moment_or_none(item.get("paused_since")),
+        announced=item.get("announced"),
     )
 
 

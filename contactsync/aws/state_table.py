@@ -1,31 +1,30 @@
 """The state table: sync operations, their outcomes and the generation counters."""
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
+from contactsync.aws.batches import write_all
 from contactsync.aws.desired_contacts_table import desired_item
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, to_item
+from contactsync.aws.items import from_item, to_item
 from contactsync.aws.operation_items import (
-    PARTITIONS,
     generation_key,
     halt_map,
-    operation_from,
     operation_item,
     operation_key,
-    outcome_from,
     outcome_item,
     outcome_key,
-    outcome_partition,
     plans_map,
 )
+from contactsync.aws.outbox_transactions import OutboxTransactions
+from contactsync.aws.stored_operations import DynamoDbStoredOperations
+from contactsync.bus.envelope import Announcement
 from contactsync.contacts import ContactType
 from contactsync.errors import OvertakenError, StateConflictError
 from contactsync.sync.desired import DesiredContact
@@ -35,10 +34,8 @@ from contactsync.sync.ports import Clock
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+SAME_OUTCOME: Final = "outcome_time = :time"
 NO_LATER_TRY: Final = "attribute_not_exists(try_started) OR try_started <= :started"
-
-BATCH: Final = 25
-"""The most items that BatchWriteItem takes."""
 
 OF_THIS_PLAN: Final = "planned = :planned"
 NOT_FINISHED: Final = "attribute_not_exists(finished) AND operation_status IN (:pending, :in_progress)"
@@ -47,7 +44,7 @@ NO_LATER_DELETION: Final = "attribute_not_exists(deletion) OR deletion < :genera
 NO_NEWER_DESIRED: Final = "attribute_not_exists(contact_type) OR generation < :generation"
 
 
-class DynamoDbOperations:
+class DynamoDbOperations(DynamoDbStoredOperations):
     """Operations and outcomes, stored with conditions and read consistently from the base table."""
 
     def __init__(
@@ -61,12 +58,12 @@ class DynamoDbOperations:
         clock: Clock,
     ) -> None:
         """Take the tables' names; all items of an operation expire `retention_days` after it began."""
-        self._client = client
-        self._table = state_table
+        super().__init__(client, state_table)
         self._desired_table = desired_contacts_table
         self._retention = timedelta(days=retention_days)
         self._tries = conflict_tries
         self._clock = clock
+        self._transactions = OutboxTransactions(client, state_table, conflict_tries=conflict_tries, clock=clock)
 
     def raise_generation(self, contact_type: ContactType) -> int:
         """Count up atomically; a lost answer only leaves a gap."""
@@ -80,10 +77,6 @@ class DynamoDbOperations:
             )
         return int(from_item(answer["Attributes"])["generation"])
 
-    def generation(self, contact_type: ContactType) -> int:
-        """Return the counter, read consistently."""
-        return int((self._read(generation_key(contact_type)) or {}).get("generation", 0))
-
     def found_deletion(self, contact_type: ContactType, generation: int) -> None:
         """Store it beside the counter."""
         with translated("UpdateItem"), suppress(self._client.exceptions.ConditionalCheckFailedException):
@@ -94,10 +87,6 @@ class DynamoDbOperations:
                 ConditionExpression=NO_LATER_DELETION,
                 ExpressionAttributeValues=to_item({":generation": generation}),
             )
-
-    def last_deletion(self, contact_type: ContactType) -> int:
-        """Return it, read consistently."""
-        return int((self._read(generation_key(contact_type)) or {}).get("deletion", 0))
 
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all in one transaction, without the desired contacts that a later plan has overtaken."""
@@ -180,12 +169,7 @@ class DynamoDbOperations:
         item = self._read(operation_key(sync_id))
         return item is not None and item.get("token") == token
 
-    def get(self, sync_id: str) -> SyncOperation | None:
-        """Return an operation, read consistently."""
-        item = self._read(operation_key(sync_id))
-        return operation_from(item) if item else None
-
-    def update(self, operation: SyncOperation) -> None:
+    def update(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> None:
         """Store how far the operation has come; repeating it, as a cleared report does, stores the newer end."""
         values = {
             ":status": operation.status,
@@ -196,9 +180,9 @@ class DynamoDbOperations:
         expression = "SET operation_status = :status, counts = :counts"
         expression += ", followed_by = :followed_by" if operation.followed_by else ""
         expression += ", finished = :finished" if operation.finished else " REMOVE finished"
-        self._change(operation, expression, values)
+        self._change(operation, expression, values, announced=announced)
 
-    def close(self, operation: SyncOperation) -> bool:
+    def close(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
         """Store the end on the condition that nobody else did; whoever reports or plans meanwhile is right."""
         values = {
             ":status": operation.status,
@@ -210,7 +194,7 @@ class DynamoDbOperations:
         }
         expression = "SET operation_status = :status, counts = :counts, finished = :finished, note = :note"
         try:
-            self._change(operation, expression, values, NOT_FINISHED)
+            self._change(operation, expression, values, NOT_FINISHED, announced)
         except OvertakenError:
             return False
         return True
@@ -232,19 +216,18 @@ class DynamoDbOperations:
         expression: str,
         values: dict[str, Any],
         condition: str = "attribute_exists(pk)",
+        announced: Sequence[Announcement] = (),
     ) -> None:
         """Change parts of an operation; raise OvertakenError when the run was planned anew meanwhile."""
-        with translated("UpdateItem"):
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=to_item(operation_key(operation.sync_id)),
-                    UpdateExpression=expression,
-                    ConditionExpression=f"{OF_THIS_PLAN} AND ({condition})",
-                    ExpressionAttributeValues=to_item({**values, ":planned": operation.planned}),
-                )
-            except self._client.exceptions.ConditionalCheckFailedException:
-                raise OvertakenError(item=f"The plan of run {operation.dag_run_id}") from None
+        update = {
+            "TableName": self._table,
+            "Key": to_item(operation_key(operation.sync_id)),
+            "UpdateExpression": expression,
+            "ConditionExpression": f"{OF_THIS_PLAN} AND ({condition})",
+            "ExpressionAttributeValues": to_item({**values, ":planned": operation.planned}),
+        }
+        if not self._transactions.store(update, announced):
+            raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
 
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Store outcomes in batches, as long as no other process has planned the run anew."""
@@ -258,33 +241,19 @@ class DynamoDbOperations:
         self._write_all(operation, ({"DeleteRequest": {"Key": to_item(key)}} for key in keys))
 
     def _write_all(self, operation: SyncOperation, requests: Iterable[Any]) -> None:
-        remaining = iter(requests)
-        while batch := list(islice(remaining, BATCH)):
+        def check_plan() -> None:
             stored = self.get(operation.sync_id)
             if stored and stored.planned > operation.planned:
                 raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
-            self._write_batch(batch)
 
-    def _write_batch(self, batch: list[Any]) -> None:
-        """Write up to 25 requests; DynamoDB may leave some over, which are written again."""
-        requests: Any = {self._table: batch}
-        attempts = Retrying(
-            retry=retry_if_result(bool),
-            stop=stop_after_attempt(self._tries),
-            wait=wait_random_exponential(multiplier=0.1, max=2),
+        write_all(
+            self._client,
+            self._table,
+            requests,
+            tries=self._tries,
             sleep=self._clock.sleep,
+            before_each=check_plan,
         )
-
-        def write() -> bool:
-            nonlocal requests
-            with translated("BatchWriteItem"):
-                requests = self._client.batch_write_item(RequestItems=requests)["UnprocessedItems"]
-            return bool(requests)
-
-        try:
-            attempts(write)
-        except RetryError:
-            raise StateConflictError(item=f"Table {self._table}", tries=self._tries) from None
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
         """Replace one outcome, on the condition that no try which started later has settled it."""
@@ -300,53 +269,25 @@ class DynamoDbOperations:
             except self._client.exceptions.ConditionalCheckFailedException:
                 raise OvertakenError(item=f"The outcome of account {outcome.account_id}") from None
 
+    def announce_failures(
+        self, operation: SyncOperation, failures: Iterable[tuple[AccountOutcome, Announcement]]
+    ) -> Iterator[Announcement]:
+        """Store each mark in the same transaction as its announcement."""
+        return self._transactions.store_each(
+            (self._announced(operation, outcome, announced), announced) for outcome, announced in failures
+        )
+
+    def _announced(self, operation: SyncOperation, outcome: AccountOutcome, announced: Announcement) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Key": to_item(outcome_key(operation.sync_id, outcome.account_id, outcome.contact_type)),
+            "UpdateExpression": "SET announced = :announced",
+            "ConditionExpression": SAME_OUTCOME,
+            "ExpressionAttributeValues": to_item({":announced": announced.id, ":time": outcome.timestamp}),
+        }
+
     def _outcome_item(self, operation: SyncOperation, outcome: AccountOutcome) -> dict[str, Any]:
         return to_item(outcome_item(operation.sync_id, outcome, self._expiry(operation)))
-
-    def outcomes_of(self, sync_id: str, account_id: str) -> Mapping[ContactType, AccountOutcome]:
-        """Return the outcomes of one account by contact type."""
-        items = query(
-            self._client,
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :account)",
-            ExpressionAttributeValues=to_item(
-                {":pk": outcome_partition(sync_id, account_id[-1]), ":account": f"{account_id}#"}
-            ),
-            ConsistentRead=True,
-        )
-        outcomes = map(outcome_from, items)
-        return {outcome.contact_type: outcome for outcome in outcomes}
-
-    def outcomes(self, sync_id: str) -> Iterator[AccountOutcome]:
-        """Return every outcome, partition by partition and page by page."""
-        return chain.from_iterable(self._partition(sync_id, digit) for digit in range(PARTITIONS))
-
-    def _partition(self, sync_id: str, digit: int) -> Iterator[AccountOutcome]:
-        items = query(
-            self._client,
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=to_item({":pk": outcome_partition(sync_id, digit)}),
-            ConsistentRead=True,
-        )
-        return map(outcome_from, items)
-
-    def unfinished(self) -> Iterator[SyncOperation]:
-        """Return what the index by status knows of operations without an end, from all pages."""
-        for status in (OperationStatus.PENDING, OperationStatus.IN_PROGRESS):
-            items = query(
-                self._client,
-                TableName=self._table,
-                IndexName="operations_by_status",
-                KeyConditionExpression="operation_status = :status",
-                ExpressionAttributeValues=to_item({":status": status}),
-            )
-            yield from map(operation_from, items)
-
-    def _read(self, key: dict[str, str]) -> dict[str, Any] | None:
-        with translated("GetItem"):
-            answer = self._client.get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
-        return from_item(answer["Item"]) if "Item" in answer else None
 
     def _expiry(self, operation: SyncOperation) -> int:
         return int((operation.timestamp + self._retention).timestamp())

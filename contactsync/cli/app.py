@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from contactsync.cli import config, demo, export, operations, reports, sandbox
+from contactsync.cli import audit, config, dead_letters, demo, export, notices, operations, reports, sandbox
 from contactsync.errors import ContactSyncError
 
 app = typer.Typer(
@@ -17,9 +17,12 @@ app = typer.Typer(
 app.add_typer(config.app, name="config")
 app.add_typer(operations.app, name="operations")
 app.add_typer(operations.accounts_app, name="accounts")
+app.add_typer(notices.app, name="notices")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(sandbox.app, name="sandbox")
 app.command("report")(reports.report)
 app.command("export")(export.export)
+app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 
 

@@ -201,13 +201,13 @@ def _store_changed(
 
 
 def _store(services: "Services", settings: "Configuration", after_version: int, reason: str | None) -> str:
-    stored = services.configurations.store(
-        settings, after_version=after_version, changed_by=_author(services), reason=reason
+    stored = services.configuration_changes.store(
+        settings, after_version=after_version, changed_by=author(services), reason=reason
     )
     return f"Stored as version {stored.version}"
 
 
-def _author(services: "Services") -> str:
+def author(services: "Services") -> str:
     """Return the AWS caller's ARN, with the user of this machine where the ARN does not name them."""
     arn, user = services.caller.arn(), _user()
     return arn if user in {None, arn.rpartition("/")[2]} else f"{arn} ({user})"

@@ -79,6 +79,7 @@ def _run(
     port: int,
 ) -> bool:
     from contactsync.cli.demo_change import change_contact, demo_configuration, demo_scenario
+    from contactsync.cli.demo_notices import show_notices
     from contactsync.cli.demo_progress import follow_run
     from contactsync.cli.local_system import local_system, sandbox_errors
 
@@ -106,6 +107,7 @@ def _run(
         console.print()
         if run_id:
             _show_report(console, system, run_id)
+            show_notices(console, system, run_id)
         if not once:
             console.print(f"\nAirflow stays at {system.airflow.base_url}. Press Ctrl-C to end everything.")
             _wait_for_interrupt()

@@ -8,7 +8,7 @@ import boto3
 from contactsync.contacts import ContactType
 from contactsync.sandbox.defaults import member_account_id
 from contactsync.sandbox.scenario import Scenario, load_scenario
-from contactsync.sync.config import Configuration
+from contactsync.sync.config import Configuration, DeliveryChannel, NotificationSettings, UserNotificationsConfig
 
 DEFAULT_ACCOUNTS: Final = 25
 SUSPENDED: Final = 5
@@ -59,9 +59,17 @@ def demo_scenario(file: Path | None, *, accounts: int | None, contact: ContactTy
 
 
 def demo_configuration(scenario: Scenario) -> Configuration:
-    """Return the default configuration; in a generated organization one account is excluded."""
+    """Return the defaults, with every notice on every channel; one account of a generated organization is excluded."""
     few = scenario.organization.accounts < EXCLUDED
-    return Configuration(excluded_accounts=() if few else (member_account_id(EXCLUDED),))
+    return Configuration(
+        excluded_accounts=() if few else (member_account_id(EXCLUDED),),
+        notification_settings=NotificationSettings(
+            notify_on_success=True,
+            user_notifications_config=UserNotificationsConfig(
+                delivery_channels=(DeliveryChannel.EMAIL, DeliveryChannel.SMS, DeliveryChannel.SLACK)
+            ),
+        ),
+    )
 
 
 def change_contact(contact: ContactType) -> None:

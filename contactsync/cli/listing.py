@@ -50,7 +50,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_printable(as_text(value))) for value in row))
+        table.add_row(*(Text(printable(as_text(value))) for value in row))
     console = Console()
     if not console.is_terminal:
         console.width = FILE_WIDTH
@@ -94,5 +94,6 @@ def _show_tables(columns: Sequence[str], rows: Iterable[Row]) -> None:
         batch = list(islice(remaining, ROWS_PER_TABLE))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Replace control characters, which could change what a terminal shows."""
     return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)

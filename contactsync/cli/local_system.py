@@ -20,6 +20,11 @@ from contactsync.sync.config import Configuration
 
 DAG_ID: Final = "contact_sync"
 
+LOCAL_ENVIRONMENT: Final = "local"
+"""The environment that the sandbox deploys the templates for."""
+
+_DEAD_LETTER_QUEUES: Final = ("audit", "notices", "rule", "trigger")
+
 # The sandbox's data is made up, so this key protects nothing; a deployment has its own.
 _FINGERPRINT_KEY: Final = "sandbox-fingerprint-key"
 
@@ -121,6 +126,15 @@ def product_environment(sandbox: Sandbox) -> dict[str, str]:
         "CONTACTSYNC_CONFIG_TABLE": outputs["ConfigTableName"],
         "CONTACTSYNC_STATE_TABLE": outputs["StateTableName"],
         "CONTACTSYNC_DESIRED_CONTACTS_TABLE": outputs["DesiredContactsTableName"],
+        "CONTACTSYNC_ENVIRONMENT": LOCAL_ENVIRONMENT,
+        "CONTACTSYNC_EVENTS_TOPIC_ARN": outputs["EventsTopicArn"],
+        "CONTACTSYNC_CLAIM_BUCKET": outputs["ClaimBucketName"],
+        "CONTACTSYNC_AUDIT_TABLE": outputs["AuditTableName"],
+        "CONTACTSYNC_IDEMPOTENCY_TABLE": outputs["IdempotencyTableName"],
+        "CONTACTSYNC_DEAD_LETTER_QUEUES": ",".join(
+            f"{name}={outputs[f'{name.capitalize()}DeadLettersUrl']}" for name in _DEAD_LETTER_QUEUES
+        ),
+        "CONTACTSYNC_TRIGGER_FUNCTION": outputs["FunctionName"],
         "CONTACTSYNC_FINGERPRINT_KEY": _FINGERPRINT_KEY,
         # A lost answer is noticed, and a killed task's call waited out, sooner than across a network.
         "CONTACTSYNC_CONNECT_TIMEOUT": "2",

@@ -1,10 +1,12 @@
 """`contactsync operations` and `contactsync accounts`: what was done, when, by whom and to which account."""
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from contactsync.bus.events import Severity
 from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, show_rows, show_table, write_text
 from contactsync.cli.periods import SinceOption, UntilOption
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
@@ -93,7 +95,8 @@ def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
     services = Services.from_environment()
     operation = operation_named(services, name)
     if output is Output.TABLE:
-        show_table(("what", "value"), flat(_operation_row(operation)))
+        notices = services.notice_requests.deliveries(operation.sync_id)
+        show_table(("what", "value"), flat({**_operation_row(operation), "notices": _ends(notices)}))
         outcomes = services.operations.outcomes(operation.sync_id)
         show_rows(OUTCOME_COLUMNS, map(_outcome_row, outcomes), output)
         return
@@ -166,6 +169,17 @@ def _operation_row(operation: SyncOperation) -> Row:
         "contact_types": operation.contact_types,
         "plans": {contact_type: plan_facts(plan) for contact_type, plan in operation.plans.items()},
         "counts": operation.counts,
+    }
+
+
+def _ends(deliveries: Iterable[Row]) -> dict[str, str]:
+    """Return how each notice and channel ended, in a few words."""
+    return {
+        ".".join(filter(None, (one["scenario"], one.get("channel")))): " ".join(
+            str(one[name]) for name in ("status", "code", "at") if one.get(name)
+        )
+        or ("nobody is to be told" if one["priority"] == Severity.INFO else "not delivered yet")
+        for one in deliveries
     }
 
 

@@ -3,6 +3,17 @@
 Standard library only: the trigger Lambda imports this package.
 """
 
+from contactsync.errors.bus import (
+    DeadLetterMissingError,
+    DeadLetterQueueUnknownError,
+    DeadLetterSourceError,
+    DeadLetterUnreadableError,
+    EventInvalidError,
+    EventTooLargeError,
+    EventTypeUnknownError,
+    NoticeUndeliveredError,
+    PublishFailedError,
+)
 from contactsync.errors.calls import (
     AccessDeniedError,
     AwsCallError,
@@ -63,13 +74,21 @@ __all__ = [
     "ConfigurationMissingError",
     "ContactSyncError",
     "CredentialsMissingError",
+    "DeadLetterMissingError",
+    "DeadLetterQueueUnknownError",
+    "DeadLetterSourceError",
+    "DeadLetterUnreadableError",
     "DesiredContactMissingError",
+    "EventInvalidError",
+    "EventTooLargeError",
+    "EventTypeUnknownError",
     "FileNotWrittenError",
     "FinalInEarlierTryError",
     "HaltedError",
     "HousekeepingError",
     "MappingLimitError",
     "NotInOrganizationError",
+    "NoticeUndeliveredError",
     "OperationFailedError",
     "OperationMissingError",
     "OperationUnknownError",
@@ -77,6 +96,7 @@ __all__ = [
     "OutageError",
     "OvertakenError",
     "PausedError",
+    "PublishFailedError",
     "RequestInvalidError",
     "ResourceMissingError",
     "RunRequestError",

@@ -79,7 +79,7 @@ class RequestInvalidError(AwsCallError):
 
 
 class ResourceMissingError(AwsCallError):
-    """AWS does not have the table or the secret that the settings name."""
+    """AWS does not have the table, topic, queue, bucket or secret that the settings name."""
 
     hint = "It does not exist: check the CONTACTSYNC_* settings, the region and the stacks of infra/."
 

@@ -93,4 +93,12 @@ def contact_sync_params() -> dict[str, Param]:
             description="Counted by reports that start a run because the contact changed again. Leave it at 0.",
             section="Set by the trigger",
         ),
+        "correlation_id": Param(
+            None,
+            type=["null", "string"],
+            maxLength=512,
+            title="Correlation id",
+            description="Ties a follow-up to the run before it. Leave it empty.",
+            section="Set by the trigger",
+        ),
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from contactsync.services import Services
     from contactsync.sync.approval import ApprovalRequest
-    from contactsync.sync.operation import AccountOutcome
+    from contactsync.sync.operation import AccountOutcome, SyncOperation
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ ANSWER_KEY: Final = "contactsync_answer"
 
 
 @cache
-def _services() -> "Services":
+def services() -> "Services":
+    """Return the product's services, made once in a process."""
     from contactsync.services import Services
 
     return Services.from_environment()
@@ -45,23 +46,23 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
     from contactsync.sync.request import parse_request
 
     dag_run = context["dag_run"]
-    services = _services()
+    made = services()
     request = parse_request(
         dag_run.conf or {},
         context["params"],
         dag_run_id=dag_run.run_id,
         triggered_by=f"airflow:{dag_run.triggering_user_name or dag_run.run_type.value}",
-        management_account=services.settings.management_account,
+        management_account=made.settings.management_account,
     )
     with _rescheduled():
-        account_ids = services.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
+        account_ids = made.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
     log.info("%s accounts may be touched", len(account_ids))
     return list(account_ids)
 
 
 def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as above
     """Bring one account to the desired contacts."""
-    account_sync = _services().account_sync
+    account_sync = services().account_sync
     operation, settings = account_sync.open(context["dag_run"].run_id)
     context[RETRY_CONFIG_KEY] = settings.retry_config
     ti = context["ti"]
@@ -89,7 +90,7 @@ def _rescheduled() -> "Iterator[None]":
     except PausedError as pause:
         log.info("%s", pause)
         pause_for = max(timedelta(seconds=pause.resume_in), SHORTEST_PAUSE)
-        raise AirflowRescheduleException(_services().clock.now() + pause_for) from pause  # type: ignore[no-untyped-call] # Airflow's
+        raise AirflowRescheduleException(services().clock.now() + pause_for) from pause  # type: ignore[no-untyped-call] # Airflow's
 
 
 def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 -- as above
@@ -101,7 +102,7 @@ def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 
 
     store = context["task_state_store"]
     shown = store.get(QUESTION_KEY)
-    request = _services().approvals.ask(context["dag_run"].run_id, shown=shown)
+    request = services().approvals.ask(context["dag_run"].run_id, shown=shown)
     log.info(request.subject if request else "Nobody is asked")
     if request and shown is None:
         store.set(QUESTION_KEY, request.extent, retention=NEVER_EXPIRE)
@@ -133,7 +134,7 @@ def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- as
     from contactsync.sync.operation import Verdict
 
     with _rescheduled():
-        operation = _services().approvals.decide(
+        operation = services().approvals.decide(
             context["dag_run"].run_id,
             Verdict(answer["verdict"]),
             by=answer["by"],
@@ -150,7 +151,7 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
     rows: list[AccountOutcome] = []
     ti, run_id = context["ti"], context["dag_run"].run_id
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[plan_task, sync_task], run_ids=[run_id]).get(run_id, {})
-    result = _services().reporter.report(
+    result = services().reporter.report(
         run_id,
         _account_states(states, ti.xcom_pull(task_ids=plan_task) or [], sync_task),
         planned=states.get(plan_task) == "success",
@@ -165,12 +166,45 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
 
 
 def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- as above
-    """Close the sync operations whose run can no longer report."""
+    """Close the sync operations whose run can no longer report, and request the notices that their end is worth."""
     from contactsync.orchestration.runs import state_of_run
 
-    ti = context["ti"]
-    for operation in _services().housekeeper.close_abandoned(lambda run_id: state_of_run(ti, sync_dag, run_id)):
+    made, ti = services(), context["ti"]
+
+    def tell(operation: "SyncOperation") -> None:
         log.info("Run %s, sync operation %s: %s", operation.dag_run_id, operation.sync_id, operation.note)
+        made.notice_desk.operation_closed(operation.dag_run_id)
+
+    made.housekeeper.close_abandoned(lambda run_id: state_of_run(ti, sync_dag, run_id), tell)
+
+
+def tell_of_overdue(*, sync_dag: str) -> None:
+    """Request a notice for every operation that has not finished in time; each is told of once."""
+    from contactsync.notices.scenarios import Scenario
+
+    made = services()
+    for operation in made.housekeeper.overdue():
+        if made.notice_desk.request(Scenario.OVERDUE, operation.dag_run_id, dag_id=sync_dag):
+            log.warning("Run %s has not finished in time", operation.dag_run_id)
+
+
+def send_outbox(context: Any) -> None:  # noqa: ANN401 -- as above
+    """Publish what is left in the outbox; when the bus does not take it, request a notice of that and raise.
+
+    The notice waits in the outbox too. There is one a day, however many runs meet the same trouble.
+    """
+    from contactsync.errors import PublishFailedError
+    from contactsync.notices.scenarios import Scenario
+
+    made = services()
+    try:
+        log.info("%s events were left, and are published now", made.relay.send_left())
+    except PublishFailedError as error:
+        dag_id = context["dag_run"].dag_id
+        about = f"{dag_id}-{made.clock.now():%Y-%m-%d}"
+        run_id = context["dag_run"].run_id
+        made.notice_desk.request(Scenario.DELIVERY_TROUBLE, run_id, error=error, dag_id=dag_id, about=about)
+        raise
 
 
 def _account_states(states: "Mapping[str, str]", account_ids: "Sequence[str]", sync_task: str) -> dict[str, str]:
@@ -189,7 +223,7 @@ def account_label(account_id: str, run_id: str) -> str:
     from contactsync.sync.operation import sync_id_of
 
     try:
-        outcomes = _services().operations.outcomes_of(sync_id_of(run_id), account_id)
+        outcomes = services().operations.outcomes_of(sync_id_of(run_id), account_id)
     except ContactSyncError:
         return account_id
     name = next((outcome.account_name for outcome in outcomes.values()), "")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,12 +15,15 @@ from contactsync.sync.rates import RatesConfig
 from contactsync.sync.scope import ScopeConfig
 from contactsync.sync.section import AccountId, Section
 
+Named = TypeVar("Named", bound=StrEnum)
 
-def _distinct(contact_types: tuple[ContactType, ...]) -> tuple[ContactType, ...]:
-    if len(set(contact_types)) < len(contact_types):
-        message = "a contact type stands there twice"
-        raise ValueError(message)
-    return contact_types
+
+def _distinct(names: tuple[Named, ...]) -> tuple[Named, ...]:
+    for name in names:
+        if names.count(name) > 1:
+            message = f"{name} stands there twice"
+            raise ValueError(message)
+    return names
 
 
 class DeletionPolicy(StrEnum):
@@ -50,37 +53,91 @@ class RetryConfig(Section):
         return float(min(self.base_delay * 2 ** (retry - 1), self.max_delay))
 
 
-NoticeScenario = Literal[
-    "complete_failure",
-    "permission_errors",
-    "system_errors",
-    "partial_failure",
-    "configuration_errors",
-    "success_completion",
-]
+class NoticeScenario(StrEnum):
+    """What a notice is about: source document 000's six, then those that were added."""
+
+    COMPLETE_FAILURE = "complete_failure"
+    PERMISSION_ERRORS = "permission_errors"
+    SYSTEM_ERRORS = "system_errors"
+    PARTIAL_FAILURE = "partial_failure"
+    CONFIGURATION_ERRORS = "configuration_errors"
+    SUCCESS_COMPLETION = "success_completion"
+    HALTED = "halted"
+    APPROVAL_WAITING = "approval_waiting"
+    OVERDUE = "overdue"
+    DELIVERY_TROUBLE = "delivery_trouble"
+
+
+class DeliveryChannel(StrEnum):
+    """How a notice reaches people; SLACK and TEAMS are chat rooms of Amazon Q Developer."""
+
+    EMAIL = "EMAIL"
+    SMS = "SMS"
+    SLACK = "SLACK"
+    TEAMS = "TEAMS"
 
 
 class NotificationRules(Section):
-    """Which notice scenario has which priority."""
+    """Which notice scenario has which priority; a list that is not given keeps what no given one names."""
 
-    high_priority: tuple[NoticeScenario, ...] = ("complete_failure", "permission_errors", "system_errors")
-    medium_priority: tuple[NoticeScenario, ...] = ("partial_failure", "configuration_errors")
-    low_priority: tuple[NoticeScenario, ...] = ("success_completion",)
+    high_priority: tuple[NoticeScenario, ...] = (
+        NoticeScenario.COMPLETE_FAILURE,
+        NoticeScenario.PERMISSION_ERRORS,
+        NoticeScenario.SYSTEM_ERRORS,
+    )
+    medium_priority: tuple[NoticeScenario, ...] = (
+        NoticeScenario.PARTIAL_FAILURE,
+        NoticeScenario.CONFIGURATION_ERRORS,
+    )
+    low_priority: tuple[NoticeScenario, ...] = (NoticeScenario.SUCCESS_COMPLETION,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_give_way(cls, data: Any) -> Any:  # noqa: ANN401 -- pydantic hands over whatever it was given
+        if not isinstance(data, Mapping):
+            return data
+        lists = [data[key] for key in cls.model_fields if isinstance(data.get(key), list | tuple)]
+        named = [scenario for given in lists for scenario in given]
+        absent = {key: field.default for key, field in cls.model_fields.items() if key not in data}
+        return {**data, **{key: [one for one in default if one not in named] for key, default in absent.items()}}
+
+    @model_validator(mode="after")
+    def _one_priority_each(self) -> "NotificationRules":
+        places = [(scenario, key) for key in type(self).model_fields for scenario in getattr(self, key)]
+        for scenario in NoticeScenario:
+            keys = [key for named, key in places if named is scenario]
+            if len(keys) > 1:
+                message = f"{scenario} stands in {' and in '.join(keys)}; a scenario has one priority, name it once"
+                raise ValueError(message)
+        return self
+
+
+def _some_channel(channels: tuple[DeliveryChannel, ...]) -> tuple[DeliveryChannel, ...]:
+    if not channels:
+        message = "names no channel, so that nobody would be told; to be told less, use the keys notify_on_..."
+        raise ValueError(message)
+    return channels
 
 
 class UserNotificationsConfig(Section):
-    """Where AWS User Notifications delivers."""
+    """By which channels people are told, with which priority, and where AWS User Notifications delivers."""
 
     notification_hub_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
-    delivery_channels: tuple[Literal["EMAIL", "SMS", "SLACK"], ...] = ("EMAIL",)
+    delivery_channels: Annotated[
+        tuple[DeliveryChannel, ...], AfterValidator(_some_channel), AfterValidator(_distinct)
+    ] = (DeliveryChannel.EMAIL,)
     notification_rules: NotificationRules = NotificationRules()
+
+
+FALLBACK_TOPIC: Final = r"^arn:aws(-[a-z]+)*:sns:[a-z]{2}(-[a-z]+)+-[0-9]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$"
+"""The ARN of a standard topic: a FIFO topic wants a message group, and delivers to queues only."""
 
 
 class NotificationSettings(Section):
     """Who is told about what, and from how many failed outcomes on an operation counts as failed."""
 
     user_notifications_config: UserNotificationsConfig = UserNotificationsConfig()
-    fallback_sns_topic: Annotated[str, Field(pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$")] | None = None
+    fallback_sns_topic: Annotated[str, Field(pattern=FALLBACK_TOPIC)] | None = None
     notify_on_failure: bool = True
     notify_on_success: bool = False
     notify_on_partial_failure: bool = True

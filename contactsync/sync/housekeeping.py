@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from contactsync.errors import ContactSyncError, HousekeepingError
+from contactsync.sync.announcements import ended
 from contactsync.sync.operation import OperationStatus, SyncOperation
-from contactsync.sync.ports import Clock, Configurations, Operations
+from contactsync.sync.ports import Announcer, Clock, Configurations, Operations
 from contactsync.sync.report import Reporter, Tally
 
 log = logging.getLogger(__name__)
@@ -41,12 +42,17 @@ class Housekeeper:
     configurations: Configurations
     operations: Operations
     reporter: Reporter
+    announcer: Announcer
     clock: Clock
+    overdue_after: float
+    """From this age on, in seconds, an operation has not finished in time."""
     abandoned_after: float
     """From this age on, in seconds, an operation whose run is still active is worth a warning."""
 
-    def close_abandoned(self, state_of: Callable[[str], RunState | None]) -> list[SyncOperation]:
-        """Close the operations without an end whose run is gone or has ended, and return them.
+    def close_abandoned(
+        self, state_of: Callable[[str], RunState | None], tell: Callable[[SyncOperation], object] = lambda _: None
+    ) -> list[SyncOperation]:
+        """Close the operations without an end whose run is gone or has ended, tell of each, and return them.
 
         `state_of` tells the state of a run by its id, None when there is none. One operation's failure does not keep
         the others from being closed; HousekeepingError names those afterwards.
@@ -55,12 +61,19 @@ class Housekeeper:
         errors = []
         for found in list(self.operations.unfinished()):
             try:
-                closed += filter(None, [self._visit(found, state_of)])
+                if one := self._visit(found, state_of):
+                    closed.append(one)
+                    tell(one)
             except ContactSyncError as error:
                 errors.append(f"{found.sync_id}: {error}")
         if errors:
             raise HousekeepingError(problems=errors)
         return closed
+
+    def overdue(self) -> list[SyncOperation]:
+        """Return the operations that have not finished in time, without those that wait for a person's approval."""
+        limit = self.clock.now() - timedelta(seconds=self.overdue_after)
+        return [found for found in self.operations.unfinished() if _set_going(found) < limit and not _waits(found)]
 
     def _visit(self, found: SyncOperation, state_of: Callable[[str], RunState | None]) -> SyncOperation | None:
         state = state_of(found.dag_run_id)
@@ -72,7 +85,12 @@ class Housekeeper:
         if operation is None or operation.status not in UNFINISHED:
             return None
         closed = self._concluded(operation, f"Closed by housekeeping: {_WHY[state]}.")
-        return closed if self.operations.close(closed) else None
+        self.reporter.announce_failures(closed)
+        announced = [ended(closed)]
+        if not self.operations.close(closed, announced):
+            return None
+        self.announcer.send(announced)
+        return closed
 
     def _warn(self, operation: SyncOperation) -> None:
         age = self.clock.now() - operation.planned
@@ -100,3 +118,13 @@ class Housekeeper:
             finished=self.clock.now(),
             note=" ".join(filter(None, [operation.note, why])),
         )
+
+
+def _set_going(operation: SyncOperation) -> datetime:
+    """Return when the accounts' tasks could begin: after the plan, and after the decision about a deletion."""
+    return max([operation.planned, *(plan.decision.at for plan in operation.plans.values() if plan.decision)])
+
+
+def _waits(operation: SyncOperation) -> bool:
+    """Tell whether a deletion waits for an approval, of which people have been told."""
+    return any(plan.needs_approval and plan.decision is None for plan in operation.plans.values())

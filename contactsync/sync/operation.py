@@ -91,6 +91,8 @@ class AccountOutcome:
     timestamp: datetime | None = None
     paused_since: datetime | None = None
     """Since when its task has been waiting without a try being used up; None when it is not."""
+    announced: str | None = None
+    """The id of the event that announced this failure on the bus."""
 
     @property
     def key(self) -> tuple[str, ContactType]:
@@ -189,6 +191,13 @@ class SyncOperation:
     """Which follow-up in a row this operation is; 0 for those that a change or a person started."""
     followed_by: str | None = None
     """The run id of the follow-up that the report started, because the source was another one by then."""
+    correlation_id: str | None = None
+    """What a follow-up shares with the operation that it follows."""
+
+    @property
+    def correlation(self) -> str:
+        """What ties together everything that one contact change, or one person's run, led to."""
+        return self.correlation_id or self.event_id or self.dag_run_id
 
     @property
     def contact_types(self) -> tuple[ContactType, ...]:

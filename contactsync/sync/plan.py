@@ -18,6 +18,7 @@ from contactsync.errors import (
     SourceContactMissingError,
 )
 from contactsync.sync.access import AccessCheck
+from contactsync.sync.announcements import started
 from contactsync.sync.calls import read_of
 from contactsync.sync.config import DeletionPolicy, StoredConfiguration
 from contactsync.sync.desired import DesiredContact
@@ -33,7 +34,7 @@ from contactsync.sync.operation import (
     TypePlan,
     sync_id_of,
 )
-from contactsync.sync.ports import AccountContacts, Clock, Configurations, Operations, Organization
+from contactsync.sync.ports import AccountContacts, Announcer, Clock, Configurations, Operations, Organization
 from contactsync.sync.request import RunRequest
 from contactsync.sync.scope import Admission
 from contactsync.sync.selection import Scope, Selection
@@ -49,6 +50,7 @@ class Planner:
     operations: Operations
     access: AccessCheck
     gatekeeper: Gatekeeper
+    announcer: Announcer
     clock: Clock
     management_account: str
     fingerprint_key: bytes = field(repr=False)
@@ -75,7 +77,9 @@ class Planner:
         self.operations.store_plan(operation, desired)
         self._remember_deletions(operation)
         self._expect_outcomes(scope, operation)
-        self.operations.update(replace(operation, status=OperationStatus.IN_PROGRESS))
+        announced = [started(operation)]
+        self.operations.update(replace(operation, status=OperationStatus.IN_PROGRESS), announced)
+        self.announcer.send(announced)
         return tuple(account.account_id for account in scope.targets)
 
     def _remember_deletions(self, operation: SyncOperation) -> None:
@@ -172,6 +176,7 @@ class Planner:
             reason=request.reason,
             event_id=request.change.event_id if request.change else None,
             follow_up=request.follow_up,
+            correlation_id=request.correlation_id,
             note=_note(request, configuration.settings.contact_types, plans),
         )
 

@@ -1,10 +1,11 @@
 """What contact synchronization needs from the outside, and nothing more."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from contactsync.accounts import Account, AccountState, UnitPath
+from contactsync.bus.envelope import Announcement
 from contactsync.contacts import Contact, ContactType
 from contactsync.sync.breaker import BreakerState, Tally, Transition, Window
 from contactsync.sync.calls import ApiOperation
@@ -140,14 +141,17 @@ class Operations(Protocol):
     def unfinished(self) -> Iterator[SyncOperation]:
         """Return the operations without an end; what has changed a moment ago may be missing or out of date."""
 
-    def close(self, operation: SyncOperation) -> bool:
-        """Store status, counts, note and end, and return whether that was done.
+    def close(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
+        """Store status, counts, note and end with their announcements, and return whether that was done.
 
         Not done when somebody has stored an end or planned the run anew since `operation` was read.
         """
 
-    def update(self, operation: SyncOperation) -> None:
-        """Store status, counts, `followed_by` and the time of the end, of an operation that is there."""
+    def update(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> None:
+        """Store status, counts, `followed_by` and the time of the end, of an operation that is there.
+
+        The announcements go into the outbox in the same transaction.
+        """
 
     def halt(self, operation: SyncOperation, halt: Halt) -> None:
         """Store why the operation stopped, on the condition that no later plan has replaced it."""
@@ -164,11 +168,26 @@ class Operations(Protocol):
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
         """Replace one outcome; OvertakenError when a try that started later has settled it."""
 
+    def announce_failures(
+        self, operation: SyncOperation, failures: Iterable[tuple[AccountOutcome, Announcement]]
+    ) -> Iterator[Announcement]:
+        """Mark outcomes as announced, with their announcements in the same transactions, and yield what was stored.
+
+        One that a task has settled anew meanwhile is left out.
+        """
+
     def outcomes_of(self, sync_id: str, account_id: str) -> Mapping[ContactType, AccountOutcome]:
         """Return the outcomes of one account, read consistently."""
 
     def outcomes(self, sync_id: str) -> Iterator[AccountOutcome]:
         """Return every outcome of an operation page by page, read consistently."""
+
+
+class Announcer(Protocol):
+    """Publishes what was stored in the outbox a moment ago."""
+
+    def send(self, announcements: Sequence[Announcement]) -> None:
+        """Publish, or leave to housekeeping what cannot be published now; raises nothing of ours."""
 
 
 class Pacer(Protocol):

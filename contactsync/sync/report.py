@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
+from contactsync.bus.envelope import Announcement
 from contactsync.contacts import ContactType, field_fingerprints
 from contactsync.errors import (
     ContactSyncError,
@@ -18,6 +19,7 @@ from contactsync.errors import (
     OperationMissingError,
     OvertakenError,
 )
+from contactsync.sync.announcements import account_failed, ended
 from contactsync.sync.calls import read_of
 from contactsync.sync.config import Configuration
 from contactsync.sync.gate import Gate, Gatekeeper
@@ -30,7 +32,15 @@ from contactsync.sync.operation import (
     SyncOperation,
     sync_id_of,
 )
-from contactsync.sync.ports import AccountContacts, Clock, Configurations, DesiredContacts, Operations, Records
+from contactsync.sync.ports import (
+    AccountContacts,
+    Announcer,
+    Clock,
+    Configurations,
+    DesiredContacts,
+    Operations,
+    Records,
+)
 
 BATCH: Final = 100
 """How many outcomes are judged at a time."""
@@ -107,6 +117,7 @@ class Reporter:
     desired: DesiredContacts
     operations: Operations
     records: Records
+    announcer: Announcer
     gatekeeper: Gatekeeper
     clock: Clock
     fingerprint_key: bytes = field(repr=False)
@@ -135,7 +146,7 @@ class Reporter:
         if operation is None:
             raise OperationMissingError(dag_run_id=dag_run_id)
         if not planned or operation.status is OperationStatus.PENDING:
-            self.operations.update(replace(operation, status=OperationStatus.FAILED, finished=self.clock.now()))
+            self._store_end(replace(operation, status=OperationStatus.FAILED, finished=self.clock.now()))
             raise OperationMissingError(dag_run_id=dag_run_id)
         tally = Tally()
         for outcome in self.judged(operation, task_states):
@@ -143,8 +154,26 @@ class Reporter:
             show(outcome)
         settings = self.configurations.version(operation.config_version).settings
         report = self._concluded(operation, settings, tally)
-        self.operations.update(report.operation)
+        self.announce_failures(report.operation)
+        self._store_end(report.operation)
         return report
+
+    def _store_end(self, operation: SyncOperation) -> None:
+        announced = [ended(operation)]
+        self.operations.update(operation, announced)
+        self.announcer.send(announced)
+
+    def announce_failures(self, operation: SyncOperation) -> None:
+        """Announce every failure that this is the first report of, a few at a time: there can be ten thousand."""
+        stored = self.operations.announce_failures(operation, self._unannounced(operation))
+        while portion := list(islice(stored, BATCH)):
+            self.announcer.send(portion)
+
+    def _unannounced(self, operation: SyncOperation) -> Iterator[tuple[AccountOutcome, Announcement]]:
+        for outcome in self.operations.outcomes(operation.sync_id):
+            announced = account_failed(operation, outcome) if is_failure(outcome) else None
+            if announced and announced.id != outcome.announced:
+                yield outcome, announced
 
     def judged(self, operation: SyncOperation, task_states: Mapping[str, str]) -> Iterator[AccountOutcome]:
         """Yield every outcome, after settling those that no task settled or that a task's end contradicts."""
@@ -269,6 +298,7 @@ def _follow_up(operation: SyncOperation, moved: list[ContactType], generation: i
             "contact_types": [str(contact_type) for contact_type in moved],
             "reason": f"The source was another one when sync operation {operation.sync_id} ended",
             "follow_up": operation.follow_up + 1,
+            "correlation_id": operation.correlation,
         },
     )
 

@@ -11,7 +11,16 @@ from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
 from contactsync.sync.scope import ScopeFilter, UnitName
 from contactsync.sync.section import AccountId
 
-PARAMETERS: Final = ("change", "contact_types", "accounts", "organizational_units", "dry_run", "reason", "follow_up")
+PARAMETERS: Final = (
+    "change",
+    "contact_types",
+    "accounts",
+    "organizational_units",
+    "dry_run",
+    "reason",
+    "follow_up",
+    "correlation_id",
+)
 """The keys of a run's conf; the DAG's params have the same names (orchestration/params.py)."""
 
 ShortText = Annotated[str, StringConstraints(max_length=512)]
@@ -49,6 +58,8 @@ class RunRequest(BaseModel):
     reason: Annotated[str, StringConstraints(max_length=1000)] | None = None
     follow_up: Annotated[int, Field(ge=0, le=FOLLOW_UPS_LIMIT, strict=True)] = 0
     """Which follow-up in a row the run is; the report of the run before it started it, and no person."""
+    correlation_id: ShortText | None = None
+    """What a follow-up shares with the run that it follows."""
 
     dag_run_id: Annotated[str, Field(min_length=1)]
     triggered_by: str

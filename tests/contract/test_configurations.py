@@ -31,7 +31,9 @@ FULL = configuration(
 def adapter(adapters: Adapters) -> DynamoDbConfigurations:
     """Return the adapter with a key that no other test has."""
     made = adapters.services.configurations
-    return DynamoDbConfigurations(made._client, made._table, str(uuid.uuid4()), made._clock)
+    return DynamoDbConfigurations(
+        made._client, made._table, str(uuid.uuid4()), outbox_table=made._outbox_table, clock=made._clock
+    )
 
 
 def stored(port: Any, *versions: Configuration) -> Any:
@@ -88,7 +90,7 @@ def test_invalid(adapters: Adapters) -> None:
     port = stored(adapter(adapters), Configuration())
     port._client.put_item(
         TableName=port._table,
-        Item={"config_key": {"S": port._config_key}, "version": {"N": "2"}, "contact_types": {"L": []}},
+        Item={"config_key": {"S": port.config_key}, "version": {"N": "2"}, "contact_types": {"L": []}},
     )
     with pytest.raises(ConfigurationInvalidError, match="version 2"):
         port.latest()
@@ -133,7 +135,7 @@ def test_older_release(adapters: Adapters) -> None:
     """A version that an older release stored, with fewer keys and no reason, loads with today's defaults."""
     port = adapter(adapters)
     item = {
-        "config_key": {"S": port._config_key},
+        "config_key": {"S": port.config_key},
         "version": {"N": "1"},
         "contact_types": {"L": [{"S": "security"}]},
         "retry_config": {"M": {"max_attempts": {"N": "5"}}},
@@ -164,7 +166,7 @@ def versions(port: DynamoDbConfigurations) -> list[int]:
     answer = port._client.query(
         TableName=port._table,
         KeyConditionExpression="config_key = :key",
-        ExpressionAttributeValues={":key": {"S": port._config_key}},
+        ExpressionAttributeValues={":key": {"S": port.config_key}},
     )
     return [int(item["version"]["N"]) for item in answer["Items"]]
 
@@ -216,7 +218,9 @@ def test_never_stored(adapters: Adapters) -> None:
 def test_no_table(adapters: Adapters) -> None:
     """A table that does not exist is a wrong setting, and not tried again."""
     made = adapters.services.configurations
-    port = DynamoDbConfigurations(made._client, "no-such-table", "default", made._clock)
+    port = DynamoDbConfigurations(
+        made._client, "no-such-table", "default", outbox_table="no-such-table", clock=made._clock
+    )
     with pytest.raises(ResourceMissingError) as caught:
         port.latest()
     assert not caught.value.retryable

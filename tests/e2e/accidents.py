@@ -11,6 +11,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import boto3
+
 from contactsync.cli.local_system import DAG_ID
 from contactsync.sandbox.account_rules import ContactType
 from contactsync.sync.config import Configuration
@@ -90,6 +92,24 @@ def configured(world: "World", **sections: Any) -> Iterator[None]:
     finally:
         after = configurations.latest().version
         configurations.store(before.settings, after_version=after, changed_by="a test")
+
+
+@contextmanager
+def broken_configuration(world: "World", contact: dict[str, str]) -> Iterator[str]:
+    """Break the configuration between a change's trigger and its plan, give the run's id, and mend it afterwards."""
+    world.api.pause(DAG_ID)
+    try:
+        run_id = begin(world, contact)
+        version = world.system.services.configurations.latest_version()
+        table: Any = boto3.resource("dynamodb").Table(world.system.environment["CONTACTSYNC_CONFIG_TABLE"])
+        key = {"config_key": "default", "version": version + 1}
+        table.put_item(Item={**key, "excluded_acounts": [world.excluded]})
+    finally:
+        world.api.pause(DAG_ID, paused=False)
+    try:
+        yield run_id
+    finally:
+        table.delete_item(Key=key)
 
 
 def store(world: "World", **sections: Any) -> int:

@@ -165,6 +165,7 @@ def test_unknown_conf_key_is_refused(world: "World") -> None:
     assert len(world.api.tries(DAG_ID, run_id, "plan")) == 1
 
 
+@pytest.mark.long
 def test_denied_account_is_skipped_and_can_be_cleared(faults: "World") -> None:
     """AWS forbidding one account skips it without retry, turns the run red, and a clear turns it green."""
     world = faults
@@ -276,6 +277,7 @@ def test_cleared_plan_recovers(world: "World") -> None:
     assert all(world.member_contact(account) == contact for account in world.targets)
 
 
+@pytest.mark.long
 def test_cleared_run_with_a_failing_plan_is_red(world: "World") -> None:
     """A finished run that is cleared, and whose plan then fails, does not report its earlier success again."""
     run_id, state = world.change(world.new_contact())

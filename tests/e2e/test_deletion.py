@@ -136,6 +136,7 @@ def test_approved(carried: "World") -> None:
     assert "airflow:admin approved the deletion" in world.api.log(DAG_ID, run_id, "report")
 
 
+@pytest.mark.long
 def test_rejected(carried: "World") -> None:
     """A rejection deletes nothing; the run is green and its report says who rejected; the next change goes on."""
     world = carried
@@ -198,6 +199,7 @@ def test_restored_while_waiting(carried: "World") -> None:
     assert "there again" in world.api.log(DAG_ID, waiting, "report")
 
 
+@pytest.mark.long
 def test_propagated(carried: "World") -> None:
     """With the policy `propagate` nobody is asked; AWS's 404 counts as success, whoever had deleted the contact.
 

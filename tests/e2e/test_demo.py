@@ -60,6 +60,7 @@ def left_behind(place: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_once(tmp_path: Path) -> None:
     """It changes the contact, prints every account and ends with exit code 0, although its port is taken."""
     with socket.socket() as taken:
@@ -73,10 +74,13 @@ def test_once(tmp_path: Path) -> None:
     assert f"http://127.0.0.1:{port} " not in text
     assert "4 success, 0 failed, 0 skipped" in text
     assert "password" in text
+    assert "=== email to operators@example.com ===\n[LOW] contactsync local: " in text
+    assert "=== chat to contactsync-local ===\n[LOW] contactsync local: " in text
     assert left_behind(tmp_path) == []
     assert list((tmp_path / ".run").iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_start(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C, or a request to end, while Airflow starts ends everything within seconds."""

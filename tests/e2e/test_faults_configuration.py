@@ -1,13 +1,12 @@
 """Configurations and accounts that change while a run is under way."""
 
-from typing import TYPE_CHECKING, Any
-
-import boto3
+from typing import TYPE_CHECKING
 
 from contactsync.cli.local_system import DAG_ID
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
 from tests.e2e.accidents import (
     begin,
+    broken_configuration,
     configured,
     fault,
     holding,
@@ -23,19 +22,8 @@ if TYPE_CHECKING:
 def test_configuration_broken_before_the_plan(world: "World") -> None:
     """A configuration that breaks between trigger and plan stops the run; mended and cleared, the run is green."""
     contact, start = world.new_contact(), world.mark()
-    world.api.pause(DAG_ID)
-    try:
-        run_id = begin(world, contact)
-        version = world.system.services.configurations.latest_version()
-        table: Any = boto3.resource("dynamodb").Table(world.system.environment["CONTACTSYNC_CONFIG_TABLE"])
-        key = {"config_key": "default", "version": version + 1}
-        table.put_item(Item={**key, "excluded_acounts": [world.excluded]})
-    finally:
-        world.api.pause(DAG_ID, paused=False)
-    try:
+    with broken_configuration(world, contact) as run_id:
         assert world.finish(run_id) == "failed"
-    finally:
-        table.delete_item(Key=key)
     assert world.writes_since(start) == []
     assert len(world.api.tries(DAG_ID, run_id, "plan")) == 1
     log = world.api.log(DAG_ID, run_id, "plan")

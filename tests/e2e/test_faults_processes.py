@@ -79,6 +79,7 @@ def test_killed_tasks(faults: "World") -> None:
     assert sum(operation(world, run_id).counts.values()) == len(world.members)
 
 
+@pytest.mark.long
 def test_killed_report(faults: "World") -> None:
     """A report that is killed is made again, and is complete."""
     world, contact = faults, faults.new_contact()

@@ -8,6 +8,7 @@ from contactsync.cli.local_system import DAG_ID
 from contactsync.sync.operation import OperationStatus, OutcomeDetail
 from tests.e2e.accidents import operation
 from tests.e2e.test_deletion import TYPE, configured, delete, wait_for_question
+from tests.e2e.test_notices import MAIL, told
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import World
@@ -39,6 +40,7 @@ def test_runs_by_itself(world: "World") -> None:
     assert dag["next_dagrun_run_after"] is not None
 
 
+@pytest.mark.long
 def test_deleted_run(world: "World", waiting: str) -> None:
     """A run that waits is left alone; once it is deleted, its operation is failed, with a reason and its counts."""
     keep_house(world)
@@ -55,6 +57,8 @@ def test_deleted_run(world: "World", waiting: str) -> None:
     assert {world.outcomes(waiting)[account].detail for account in world.targets} == {OutcomeDetail.NO_OUTCOME}
     keep_house(world)
     assert operation(world, waiting) == found
+    # People heard of the question, and then of an end that no callback told.
+    assert told(world, waiting) == {"approval_waiting": {MAIL}, "complete_failure": {MAIL}}
 
 
 @pytest.mark.long

@@ -161,6 +161,7 @@ def asked(world: "World", run_ids: list[str]) -> dict[str, Any]:
         found[f"log of {run_id}"] = world.api.log(DAG_ID, run_id, "report")
     for name in world.control("GET", "functions")["functions"]:
         found[f"log of {name}"] = world.control("GET", f"functions/{name}/logs")["invocations"]
+    found["what people received"] = world.control("GET", "inbox")["messages"]
     return found
 
 

@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from contactsync.aws.operation_queries import DynamoDbOperationQueries
+from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.cli.export import write_file
 from contactsync.cli.local_system import product_environment
 from contactsync.cli.periods import end_of, start_of
@@ -44,7 +45,8 @@ def stored(sandbox: Sandbox) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in product_environment(sandbox).items():
             patch.setenv(name, value)
-        operations = Services.from_environment().operations
+        services = Services.from_environment()
+        operations = services.operations
         for number, run in enumerate(RUNS):
             moment = START + number * DAY
             status = OperationStatus.FAILED if number == 1 else OperationStatus.COMPLETED
@@ -52,6 +54,7 @@ def stored(sandbox: Sandbox) -> None:
             one = operation(SECURITY, run=run, timestamp=moment, planned=moment, status=status, counts=counts)
             operations.store_plan(one, [DesiredContact(SECURITY, number + 1, one.sync_id, contact_of(SECURITY))])
             operations.store_outcomes(one, outcomes(moment))
+        store_notices(services)
 
 
 def outcomes(moment: datetime) -> list[AccountOutcome]:
@@ -63,6 +66,20 @@ def outcomes(moment: datetime) -> list[AccountOutcome]:
         )
         for number, (status, detail) in enumerate(ends)
     ]
+
+
+def store_notices(services: Services) -> None:
+    """Store two notices of the second operation: one that two channels had, and one that waits."""
+    sync_id, requests = sync_id_of("run-b"), services.notice_requests
+    for scenario in ("complete_failure", "overdue"):
+        requests.store(sync_id, notice(scenario), [])
+    requests.record_delivery(sync_id, "complete_failure", "EMAIL", {"status": "sent", "at": START})
+    requests.record_delivery(sync_id, "complete_failure", "SMS", {"status": "failed", "code": "Throttled", "at": START})
+
+
+def notice(scenario: str) -> NoticeRequested:
+    """Return the request for a notice about the second operation."""
+    return NoticeRequested(notice_id=f"n-{scenario}", scenario=scenario, priority=Severity.HIGH, dag_id="contact_sync")
 
 
 @pytest.fixture
@@ -133,6 +150,29 @@ def test_show(command: Command, name: str) -> None:
     )
     assert command("export", name) == command("operations", "show", name, "--output", "json")
     assert len(rows(command("operations", "show", name, "--output", "csv").out)) == 2
+
+
+def test_show_notices(command: Command) -> None:
+    """An operation is shown with its notices, and how each channel ended."""
+    shown = [
+        " ".join(line.replace("│", " ").split()) for line in command("operations", "show", "run-b").out.splitlines()
+    ]
+    assert "notices.complete_failure.EMAIL sent 2026-01-14T09:00:00.000000Z" in shown
+    assert "notices.complete_failure.SMS failed Throttled 2026-01-14T09:00:00.000000Z" in shown
+    assert "notices.overdue not delivered yet" in shown
+
+
+@pytest.mark.parametrize("name", ["run-b", sync_id_of("run-b")])
+def test_deliveries(command: Command, name: str) -> None:
+    """Notices are listed a row per channel, by the run id or the operation's own."""
+    found = listed(command("notices", "deliveries", name, "--output", "json"))
+    assert [(one["scenario"], one.get("channel"), one.get("status")) for one in found] == [
+        ("complete_failure", "EMAIL", "sent"),
+        ("complete_failure", "SMS", "failed"),
+        ("overdue", None, None),
+    ]
+    assert found[1]["code"] == "Throttled"
+    assert command("notices", "deliveries", "run-z") == Answer(0, "", "Nothing was found.\n")
 
 
 @pytest.mark.parametrize("arguments", [("operations", "show"), ("export",), ("report",)])

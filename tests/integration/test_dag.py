@@ -75,7 +75,7 @@ def test_nobody_approves_by_silence() -> None:
 def test_housekeeping() -> None:
     """Housekeeping runs every five minutes, one run at a time, beginning with the next fifth minute."""
     housekeeping = bag().dags["contact_housekeeping"]
-    assert set(housekeeping.task_dict) == {"close_abandoned"}
+    assert set(housekeeping.task_dict) == {"close_abandoned", "tell_of_overdue", "send_outbox"}
     assert housekeeping.timetable.expression == "*/5 * * * *"
     assert housekeeping.timetable.run_immediately == timedelta(0)
     assert housekeeping.max_active_runs == 1
@@ -110,7 +110,16 @@ def test_documented() -> None:
 
 def test_form() -> None:
     """The params make a form, in the order of use."""
-    order = ["contact_types", "accounts", "organizational_units", "dry_run", "reason", "change", "follow_up"]
+    order = [
+        "contact_types",
+        "accounts",
+        "organizational_units",
+        "dry_run",
+        "reason",
+        "change",
+        "follow_up",
+        "correlation_id",
+    ]
     assert list(dag().params) == order
 
 
@@ -162,10 +171,12 @@ def test_parsing_is_light(path: Path) -> None:
         "contactsync.errors",
         "contactsync.errors.calls",
         "contactsync.errors.operations",
+        "contactsync.errors.bus",
         "contactsync.errors.refusals",
         "contactsync.errors.root",
         "contactsync.orchestration",
         "contactsync.orchestration.approval",
+        "contactsync.orchestration.notices",
         "contactsync.orchestration.params",
         "contactsync.orchestration.retry",
         "contactsync.orchestration.steps",

@@ -36,11 +36,20 @@ def test_every_setting_is_documented() -> None:
             CONTACTSYNC_CONFIG_TABLE="c",
             CONTACTSYNC_STATE_TABLE="s",
             CONTACTSYNC_DESIRED_CONTACTS_TABLE="d",
+            CONTACTSYNC_ENVIRONMENT="e",
+            CONTACTSYNC_EVENTS_TOPIC_ARN="t",
             CONTACTSYNC_FINGERPRINT_KEY="k",
         )
     )
-    lambda_only = {"CONTACTSYNC_MWAA_ENVIRONMENT", "CONTACTSYNC_MWAA_REGION"}
-    assert documented == read | lambda_only
+    elsewhere = {
+        "CONTACTSYNC_MWAA_ENVIRONMENT",
+        "CONTACTSYNC_MWAA_REGION",
+        "CONTACTSYNC_DEAD_LETTERS_URL",
+        "CONTACTSYNC_NOTICES_TOPIC_ARN",
+        "CONTACTSYNC_AIRFLOW_URL",
+        "CONTACTSYNC_OPS_ITEMS",
+    }
+    assert documented == read | elsewhere
 
 
 def test_every_configuration_key_is_documented() -> None:

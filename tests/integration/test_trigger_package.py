@@ -57,6 +57,7 @@ def test_packages() -> None:
         "contactsync.errors",
         "contactsync.errors.calls",
         "contactsync.errors.operations",
+        "contactsync.errors.bus",
         "contactsync.errors.refusals",
         "contactsync.errors.root",
         "contactsync.lambdas",

@@ -54,7 +54,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> World:
     """Let the operator work on fakes, after the plan of a run that deletes; Airflow's database is left out."""
     world = planned(SECURITY)
     services = SimpleNamespace(approvals=world.approvals, clock=world.clock)
-    monkeypatch.setattr(steps, "_services", lambda: services)
+    monkeypatch.setattr(steps, "services", lambda: services)
     monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **_: None)
     return world
 

@@ -35,8 +35,8 @@ RULES = "notification_settings.user_notifications_config.notification_rules"
 
 TYPES = "'primary', 'billing', 'operations' or 'security'"
 SCENARIOS = (
-    "'complete_failure', 'permission_errors', 'system_errors', 'partial_failure', 'configuration_errors' or "
-    "'success_completion'"
+    "'complete_failure', 'permission_errors', 'system_errors', 'partial_failure', 'configuration_errors', "
+    "'success_completion', 'halted', 'approval_waiting', 'overdue' or 'delivery_trouble'"
 )
 
 
@@ -106,9 +106,14 @@ def test_no_object(data: object) -> None:
         ("notification_settings.failure_threshold", 0),
         ("notification_settings.failure_threshold", 1.5),
         ("notification_settings.fallback_sns_topic", "contactsync-fallback"),
+        ("notification_settings.fallback_sns_topic", "arn:aws:sns:eu-west-1:111122223333:fallback.fifo"),
+        ("notification_settings.fallback_sns_topic", "arn:aws:sns:-:111122223333:fallback"),
+        ("notification_settings.fallback_sns_topic", "arn:aws:sns:eu-west-1:111122223333:fallback:a-subscription"),
         ("notification_settings.notify_on_failure", "perhaps"),
         ("notification_settings.user_notifications_config.notification_hub_region", "US-EAST-1"),
         ("notification_settings.user_notifications_config.delivery_channels", ["PIGEON"]),
+        ("notification_settings.user_notifications_config.delivery_channels", []),
+        ("notification_settings.user_notifications_config.delivery_channels", ["SMS", "SMS"]),
         ("notification_settings.user_notifications_config.notification_rules.high_priority", ["unknown_scenario"]),
         ("deletion.policy", "always"),
     ],

@@ -82,6 +82,26 @@ def test_organizations(code: str, kind: type[AwsCallError], retryable: bool) -> 
     assert ONE in str(error)
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InvalidParameter",
+        "InvalidParameterValue",
+        "ParameterValueInvalid",
+        "ValidationError",
+        "BatchRequestTooLong",
+        "BatchEntryIdsNotDistinct",
+        "TooManyEntriesInBatchRequest",
+        "InvalidBatchEntryId",
+    ],
+)
+def test_invalid_publish(code: str) -> None:
+    """What SNS says of a bad request is no outage: trying it again cannot help."""
+    error = translate(client_error(code, "PublishBatch"), "PublishBatch")
+    assert type(error) is RequestInvalidError
+    assert (error.code, error.retryable) == (code, False)
+
+
 @pytest.mark.parametrize(("status", "kind"), [(400, UnexpectedAwsError), (500, ServiceUnavailableError)])
 def test_unknown_code(status: int, kind: type[AwsCallError]) -> None:
     """An unknown code of a client's fault is unexpected, of a server's fault unavailable."""

@@ -48,6 +48,16 @@ PARTS: dict[str, Any] = {
     "status": 404,
     "answer": "RestApiClientException",
     "path": "export.csv",
+    "queue": "audit",
+    "sources": 2,
+    "known": ("audit", "rule"),
+    "message_id": "059f36b4-87a3-44ab-83d2-661975040000",
+    "message_ids": ("059f36b4-87a3-44ab-83d2-661975040000",),
+    "event_type": "contactsync.account.failed.v9",
+    "size": 300_000,
+    "causes": ["InternalError"],
+    "notice_id": "6f1c",
+    "scenario": "halted",
 }
 ABSTRACT = {ContactSyncError, ConfigurationError, AwsCallError}
 

@@ -10,11 +10,20 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, OKResponse, TriggerDagRun
 
+from contactsync.bus.events import AccountFailed
 from contactsync.contacts import ContactType
-from contactsync.errors import ConfigurationMissingError, HousekeepingError
+from contactsync.errors import ConfigurationMissingError, HousekeepingError, ServiceUnavailableError
 from contactsync.orchestration.runs import start_run, state_of_run
 from contactsync.sync.housekeeping import RunState
-from contactsync.sync.operation import Halt, OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
+from contactsync.sync.operation import (
+    Decision,
+    Halt,
+    OperationStatus,
+    OutcomeDetail,
+    OutcomeStatus,
+    SyncOperation,
+    Verdict,
+)
 from contactsync.sync.record import Mark
 from tests.builders import RUN, World, account, operation, request
 from tests.fake_state import FakeOperations
@@ -252,3 +261,62 @@ def test_start_run_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(answer), raising=False)
     with pytest.raises(AirflowRuntimeError):
         start_run("contact_sync", RUN, {})
+
+
+def test_overdue() -> None:
+    """An operation that has not finished an hour after its plan is overdue; one with an end or a new plan is not."""
+    world = planned()
+    world.clock.sleep(3600)
+    assert world.housekeeper.overdue() == []
+    world.clock.sleep(1)
+    assert [found.dag_run_id for found in world.housekeeper.overdue()] == [RUN]
+    close(world, None)
+    assert world.housekeeper.overdue() == []
+    world.plan()
+    assert world.housekeeper.overdue() == []
+
+
+def test_overdue_counts_from_the_decision() -> None:
+    """An operation that waited for its approval for long has its whole time from then on."""
+    world = planned()
+    found = world.operation()
+    world.clock.sleep(20 * 3600)
+    decided = Decision(Verdict.APPROVED, "airflow:admin", world.clock.now())
+    plans = {name: replace(plan, needs_approval=True, decision=decided) for name, plan in found.plans.items()}
+    world.state.operations[found.sync_id] = replace(found, plans=plans)
+    world.clock.sleep(3600)
+    assert world.housekeeper.overdue() == []
+    world.clock.sleep(1)
+    assert len(world.housekeeper.overdue()) == 1
+
+
+def test_failures_are_announced() -> None:
+    """Accounts that housekeeping fails are announced one by one, as a report does, and each once."""
+    world = planned()
+    world.sync(ONE)
+    close(world, None)
+    close(world, None)
+    failed = [sent.data for sent in world.announcer.sent if isinstance(sent.data, AccountFailed)]
+    assert [(one.account_id, one.detail) for one in failed] == [(TWO, "no_outcome")]
+
+
+def test_telling() -> None:
+    """Whoever is to be told is told of each operation that was closed; an error of it is named with the operation."""
+    world = planned()
+
+    def tell(operation: SyncOperation) -> None:
+        raise ServiceUnavailableError("PutItem", operation.status)
+
+    with pytest.raises(HousekeepingError, match="PutItem failed with failed"):
+        world.housekeeper.close_abandoned(lambda _: None, tell)
+    assert world.operation().status is OperationStatus.FAILED
+
+
+def test_waiting_is_not_overdue() -> None:
+    """An operation that waits for a person's approval is not overdue: people were asked."""
+    world = World.of(1, contact_types=["security"], deletion={"policy": "approve"})
+    world.contacts.stored.pop((None, ContactType.SECURITY))
+    world.plan()
+    world.clock.sleep(7200)
+    assert world.operation().plans[ContactType.SECURITY].needs_approval
+    assert world.housekeeper.overdue() == []

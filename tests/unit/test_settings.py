@@ -12,14 +12,17 @@ LEAST = {
     "CONTACTSYNC_CONFIG_TABLE": "config",
     "CONTACTSYNC_STATE_TABLE": "state",
     "CONTACTSYNC_DESIRED_CONTACTS_TABLE": "desired",
+    "CONTACTSYNC_ENVIRONMENT": "prod",
+    "CONTACTSYNC_EVENTS_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:events",
     "CONTACTSYNC_FINGERPRINT_KEY": "a key",
 }
 
 
 def test_least() -> None:
-    """Five variables are enough; the rest has documented defaults."""
+    """Seven variables are enough; the rest has documented defaults."""
     settings = read_settings(LEAST)
-    assert settings == Settings("111122223333", "config", "state", "desired", fingerprint_key="a key")
+    topic = LEAST["CONTACTSYNC_EVENTS_TOPIC_ARN"]
+    assert settings == Settings("111122223333", "config", "state", "desired", "prod", topic, fingerprint_key="a key")
     assert settings.retention_days == 90
 
 

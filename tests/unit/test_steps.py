@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
+from contactsync.bus.events import NoticeRequested
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccountsFailedError,
@@ -20,6 +21,7 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
+from contactsync.notices.requests import NoticeDesk
 from contactsync.orchestration import runs, steps
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
@@ -30,6 +32,7 @@ from contactsync.sync.config import RetryConfig
 from contactsync.sync.operation import OutcomeStatus
 from contactsync.sync.request import parse_request
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of, contact_of
+from tests.fake_state import FakeNoticeRequests
 from tests.fakes import Fault
 from tests.gate_fakes import EPOCH
 
@@ -48,6 +51,13 @@ class FakeServices:
         self.account_sync = world.account_sync
         self.reporter = world.reporter
         self.operations = world.operations
+        self.notice_desk = NoticeDesk(
+            requests=FakeNoticeRequests(world.state.outbox),
+            operations=world.operations,
+            configurations=world.configurations,
+            announcer=world.announcer,
+            clock=world.clock,
+        )
 
 
 @pytest.fixture
@@ -55,7 +65,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Let the steps use fakes: two members, one contact type."""
     world = World.of(2, contact_types=["security"])
     services = FakeServices(world)
-    monkeypatch.setattr(steps, "_services", lambda: services)
+    monkeypatch.setattr(steps, "services", lambda: services)
     steps.account_label.cache_clear()
     yield world
     steps.account_label.cache_clear()
@@ -210,12 +220,15 @@ def test_follow_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_close_abandoned(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """Housekeeping asks Airflow for the runs of the DAG it is told, and logs what it closed."""
+    """Housekeeping asks Airflow for the runs of the DAG it is told, logs what it closed, and has people told."""
     steps.plan(context())
     ti = SimpleNamespace(get_dr_count=lambda dag_id, run_ids: {("contact_sync", RUN): 0}[dag_id, *run_ids])
     with caplog.at_level(logging.INFO):
         steps.close_abandoned({"ti": ti}, sync_dag="contact_sync")
     assert world.operation().status == "failed"
+    assert [sent.data.scenario for sent in world.announcer.sent if isinstance(sent.data, NoticeRequested)] == [
+        "complete_failure"
+    ]
     assert f"Run {RUN}, sync operation {world.operation().sync_id}: Closed by housekeeping" in caplog.text
 
 
@@ -251,7 +264,7 @@ def test_label_unreadable(world: World, monkeypatch: pytest.MonkeyPatch) -> None
         raise ThrottledError("Query", "ThrottlingException")
 
     services = SimpleNamespace(operations=SimpleNamespace(outcomes_of=unreadable), world=world)
-    monkeypatch.setattr(steps, "_services", lambda: services)
+    monkeypatch.setattr(steps, "services", lambda: services)
     assert steps.account_label(ONE, RUN) == ONE
 
 

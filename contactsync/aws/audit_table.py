@@ -1,0 +1,130 @@
+"""The audit trail in DynamoDB: an item per event and entity, put on the condition that it is not there yet."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from contactsync.aws.error_codes import translated
+from contactsync.aws.items import query, to_item, to_moment, to_text
+from contactsync.bus.audit import AuditEntry
+from contactsync.bus.events import Severity
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEY_LIMIT: Final = 900
+"""Bytes of a name that becomes part of a key; DynamoDB takes 1024 of a sort key, 2048 of a partition key."""
+
+RESOLUTION: Final = timedelta(microseconds=1)
+"""Of the stored times."""
+
+BEFORE_ALL: Final = " "
+AFTER_ALL: Final = "~"
+"""They sort before and after every time, and the latter after what follows a time in a sort key."""
+
+
+class DynamoDbAuditTrail:
+    """Rows that are never changed, and expire after the retention."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, *, retention_days: int) -> None:
+        """Take the table's name and the days after which a row expires, counted from its time."""
+        self._client = client
+        self._table = table
+        self._retention = timedelta(days=retention_days)
+
+    def add(self, entry: AuditEntry) -> None:
+        """Put an item for every entity; the first entity's carries the keys of the indexes."""
+        for number, entity in enumerate(entry.entities):
+            index_keys = _index_keys(entry) if number == 0 else {}
+            self._put({"pk": _fitting(entity), **_item(entry, self._retention), **index_keys})
+
+    def about(
+        self, entity: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
+    ) -> Iterator[AuditEntry]:
+        """Yield an entity's entries from the base table, read consistently."""
+        return self._newest("pk", _fitting(entity), since, until, ConsistentRead=True, limit=limit)
+
+    def correlated(self, correlation_id: str, *, limit: int | None = None) -> Iterator[AuditEntry]:
+        """Yield what the index holds, which may lag behind the table by a moment."""
+        value = _fitting(correlation_id)
+        return self._newest("correlation", value, None, None, IndexName="by_correlation", limit=limit)
+
+    def during(self, since: datetime, until: datetime, *, limit: int | None = None) -> Iterator[AuditEntry]:
+        """Yield the entries of one day after the other, the newest day first."""
+        return islice(self._days(since, until), limit)
+
+    def _days(self, since: datetime, until: datetime) -> Iterator[AuditEntry]:
+        day, first = (until - RESOLUTION).astimezone(UTC).date(), since.astimezone(UTC).date()
+        while day >= first:
+            yield from self._newest("day", day.isoformat(), since, until, IndexName="by_day")
+            day -= timedelta(days=1)
+
+    def _newest(
+        self,
+        key: str,
+        value: str,
+        since: datetime | None,
+        until: datetime | None,
+        **parameters: Any,  # noqa: ANN401 -- boto3's own keywords
+    ) -> Iterator[AuditEntry]:
+        begin = to_text(since) if since else BEFORE_ALL
+        end = (to_text(until - RESOLUTION) if until else AFTER_ALL) + AFTER_ALL
+        items = query(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression="#key = :value AND sk BETWEEN :begin AND :end",
+            ExpressionAttributeNames={"#key": key},
+            ExpressionAttributeValues=to_item({":value": value, ":begin": begin, ":end": end}),
+            ScanIndexForward=False,
+            **parameters,
+        )
+        return map(_entry, items)
+
+    def _put(self, item: Mapping[str, Any]) -> None:
+        with translated("PutItem"):
+            try:
+                self._client.put_item(
+                    TableName=self._table, Item=to_item(item), ConditionExpression="attribute_not_exists(pk)"
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return  # it is there already, and never changed
+
+
+def _item(entry: AuditEntry, retention: timedelta) -> dict[str, Any]:
+    return {
+        "sk": f"{to_text(entry.time)}#{_fitting(entry.event_id)}",
+        "event_id": entry.event_id,
+        "event_type": entry.event_type,
+        "time": to_text(entry.time),
+        "severity": str(entry.severity),
+        "source": entry.source,
+        "correlation_id": entry.correlation_id,
+        "entities": entry.entities,
+        "data": entry.data,
+        "expires_at": int((entry.time + retention).timestamp()),
+    }
+
+
+def _index_keys(entry: AuditEntry) -> dict[str, str]:
+    return {"correlation": _fitting(entry.correlation_id), "day": entry.time.astimezone(UTC).date().isoformat()}
+
+
+def _entry(item: Mapping[str, Any]) -> AuditEntry:
+    return AuditEntry(
+        event_id=item["event_id"],
+        event_type=item["event_type"],
+        time=to_moment(item["time"]),
+        severity=Severity(item["severity"]),
+        source=item["source"],
+        correlation_id=item["correlation_id"],
+        entities=tuple(item["entities"]),
+        data=item["data"],
+    )
+
+
+def _fitting(name: str) -> str:
+    """Return a name as part of a key; one that is too long is named by its hash, so that no row is lost."""
+    data = name.encode()
+    return name if len(data) <= KEY_LIMIT else f"sha256#{hashlib.sha256(data).hexdigest()}"

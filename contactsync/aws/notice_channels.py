@@ -1,0 +1,81 @@
+"""Where notices are delivered: SNS topics, and OpsItems that AWS User Notifications forwards (FACTS 3.4)."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from contactsync.aws.error_codes import code_of, translated
+from contactsync.bus.events import Severity
+from contactsync.notices.delivery import Rendered
+from contactsync.notices.notice import Notice
+from contactsync.notices.plain_text import cut
+from contactsync.notices.render_text import render_digest, subject_of
+from contactsync.notices.scenarios import NO_END
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_ssm import SSMClient
+
+TITLE_LENGTH: Final = 1024
+DESCRIPTION_LENGTH: Final = 2048
+SOURCE: Final = "contactsync"
+EXISTS: Final = "OpsItemAlreadyExistsException"
+OPS_SEVERITIES: Final = {Severity.HIGH: "1", Severity.MEDIUM: "2", Severity.LOW: "3", Severity.INFO: "4"}
+
+
+class SnsNoticeTopic:
+    """The topic for notices; subscriptions filter by severity and channel."""
+
+    def __init__(self, client_in: Callable[[str], "SNSClient"], topic_arn: str) -> None:
+        """Take what makes a client for a region, since a fallback topic may lie in another one, and the topic."""
+        self._client_in = client_in
+        self._topic_arn = topic_arn
+
+    def send(self, message: Rendered, topic_arn: str | None = None) -> None:
+        """Publish; a text for people comes with the JSON form for subscribers that are none."""
+        arn = topic_arn or self._topic_arn
+        structured: dict[str, Any] = {}
+        body = message.body
+        if message.protocol:
+            structured = {"MessageStructure": "json"}
+            body = json.dumps({"default": message.for_machines, message.protocol: message.body})
+        with translated("Publish"):
+            self._client_in(arn.split(":")[3]).publish(
+                TopicArn=arn,
+                Subject=message.subject,
+                Message=body,
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()
+                },
+                **structured,
+            )
+
+
+class OpsItemMirror:
+    """One OpsItem for each severity of an operation's end: User Notifications takes one event a second (FACTS 3.3).
+
+    What is told before the end has an item of its own, which the end must not be taken for.
+    """
+
+    def __init__(self, client_in: Callable[[str], "SSMClient"]) -> None:
+        """Take what makes a client for a region."""
+        self._client_in = client_in
+
+    def put(self, notice: Notice, region: str) -> None:
+        """Create the item; User Notifications selects by its source, and by the severity that its title begins with."""
+        phase = notice.scenario if notice.scenario in NO_END else "end"
+        duplicate_key = json.dumps({"dedupString": f"{SOURCE}-{notice.thread}-{phase}-{notice.severity}"})
+        with translated("CreateOpsItem"):
+            try:
+                self._client_in(region).create_ops_item(
+                    Title=cut(subject_of(notice), TITLE_LENGTH),
+                    Description=render_digest(notice, DESCRIPTION_LENGTH),
+                    Source=f"{SOURCE}-{notice.environment}",
+                    Severity=OPS_SEVERITIES[notice.severity],
+                    OperationalData={"/aws/dedup": {"Type": "SearchableString", "Value": duplicate_key}},
+                )
+            except ClientError as error:
+                if code_of(error) != EXISTS:
+                    raise

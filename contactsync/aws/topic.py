@@ -1,0 +1,42 @@
+"""The SNS topic of the bus; the only place that calls sns:Publish or sns:PublishBatch."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from contactsync.aws.error_codes import translated
+from contactsync.bus.ports import ATTRIBUTE_TYPE, Message, Refusal
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import PublishBatchRequestEntryTypeDef
+
+
+class SnsTopic:
+    """A topic that subscriptions filter by message attributes."""
+
+    def __init__(self, client: "SNSClient", topic_arn: str) -> None:
+        """Take the client and the topic's ARN."""
+        self._client = client
+        self._topic_arn = topic_arn
+
+    def send(self, messages: Sequence[Message]) -> list[Refusal]:
+        """Send a batch; its entries are numbered, because SNS takes no event id of more than 80 characters for that."""
+        with translated("PublishBatch"):
+            answer = self._client.publish_batch(
+                TopicArn=self._topic_arn,
+                PublishBatchRequestEntries=[_entry(number, message) for number, message in enumerate(messages)],
+            )
+        return [
+            Refusal(messages[int(failed["Id"])].id, failed["Code"], may_pass=not failed["SenderFault"])
+            for failed in answer.get("Failed", [])
+        ]
+
+
+def _entry(number: int, message: Message) -> "PublishBatchRequestEntryTypeDef":
+    return {
+        "Id": str(number),
+        "Message": message.body,
+        "MessageAttributes": {
+            name: {"DataType": ATTRIBUTE_TYPE, "StringValue": value} for name, value in message.attributes.items()
+        },
+    }

@@ -1,0 +1,74 @@
+"""The audit trail: what is kept of every event, by what it is about, and of what people did with dead letters."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from contactsync.bus.envelope import Event
+from contactsync.bus.events import Severity
+
+if TYPE_CHECKING:
+    from contactsync.bus.ports import AuditTrail
+
+DATA_LIMIT: Final = 300_000
+"""Bytes of an event's data that a row keeps; a DynamoDB item has at most 400 KB."""
+
+ENTITIES: Final = MappingProxyType(
+    {"notice_id": "notice", "account_id": "account", "config_key": "configuration", "sync_id": "operation"}
+)
+"""What events are about, by the fields of their data that name it; the order is that of an entry's entities."""
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One thing that happened; it is stored once for every entity that it is about."""
+
+    event_id: str
+    event_type: str
+    time: datetime
+    severity: Severity
+    source: str
+    correlation_id: str
+    entities: tuple[str, ...]
+    """What it is about, as `operation#ID`; never empty."""
+    data: str
+    """JSON, as text: a number that the table's number type cannot hold must not lose the row."""
+
+
+def entry_of(event: Event) -> AuditEntry:
+    """Return what the audit trail keeps of an event whose data is there."""
+    return AuditEntry(
+        event_id=event.id,
+        event_type=event.type,
+        time=event.time,
+        severity=event.severity,
+        source=event.source,
+        correlation_id=event.correlationid,
+        entities=_entities(event),
+        data=_data(event),
+    )
+
+
+def entity(kind: str, name: str) -> str:
+    """Return the name under which entries about something are found."""
+    return f"{kind}#{name}"
+
+
+def recorder(trail: "AuditTrail") -> Callable[[Event], None]:
+    """Return the subscriber `audit`: it adds what it is told to the trail, where duplicates change nothing."""
+    return lambda event: trail.add(entry_of(event))
+
+
+def _entities(event: Event) -> tuple[str, ...]:
+    named = ((kind, getattr(event.data, field, None)) for field, kind in ENTITIES.items())
+    found = tuple(entity(kind, name) for kind, name in named if name)
+    return found or (entity("subject", event.subject),)
+
+
+def _data(event: Event) -> str:
+    text = event.data.model_dump_json(exclude_none=True) if event.data else "{}"
+    size = len(text.encode())
+    return text if size <= DATA_LIMIT else json.dumps({"omitted_bytes": size})

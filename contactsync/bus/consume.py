@@ -1,0 +1,135 @@
+"""How subscribers take events off the bus: each is handled once, and set aside when its type is not known here."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from contactsync.bus.envelope import Event, parse_data, parse_event
+from contactsync.bus.ports import Claims, Once, Quarantine
+from contactsync.errors import ContactSyncError, EventInvalidError, EventTypeUnknownError
+
+QUARANTINE_CODE: Final = "quarantine_code"
+QUARANTINE_REASON: Final = "quarantine_reason"
+"""The attributes that a quarantined message carries beside its own."""
+
+SENTENCE_LIMIT: Final = 1024
+"""Characters of a reason that are kept."""
+
+NAME_LIMIT: Final = 256
+"""Characters of an id that a message names, whatever it is."""
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """Somebody who is told events: a name, and a function that raises when it could not do its part.
+
+    The function may be called again with the same event after a crash, so what it does must bear repetition.
+    """
+
+    name: str
+    handle: Callable[[Event], None]
+
+
+class Consumed(StrEnum):
+    """What became of a message that the subscriber need not see again."""
+
+    HANDLED = "handled"
+    """By this call or, for a duplicate, by an earlier one."""
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a message failed the last time; it holds no value of the message."""
+
+    code: str
+    sentence: str
+    receive_count: int
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """Takes messages for one subscriber; whatever it raises means that the message is to be delivered again."""
+
+    subscriber: Subscriber
+    claims: Claims | None
+    once: Once
+    quarantine: Quarantine
+
+    def consume(self, body: str, attributes: Mapping[str, str]) -> Consumed:
+        """Handle the event in a message's body once, or quarantine a message of an unknown type or version."""
+        try:
+            event = parse_event(body)
+        except EventTypeUnknownError as error:
+            self.quarantine.send(body, {**attributes, **quarantine_attributes(error)})
+            return Consumed.QUARANTINED
+        self.once.run(event, lambda: self.subscriber.handle(with_data(event, self.claims)))
+        return Consumed.HANDLED
+
+
+def with_data(event: Event, claims: Claims | None) -> Event:
+    """Return the event with the data that its claim check stands for; raise EventInvalidError when it stands for none.
+
+    The data is fetched only for events that are to be handled: it may be gone by the time a duplicate comes.
+    """
+    if event.dataref is None:
+        return event
+    if claims is None:
+        raise EventInvalidError(event_id=event.id, problems=["dataref: this subscriber has no bucket for claim checks"])
+    return parse_data(event, claims.get(event.dataref))
+
+
+def quarantine_attributes(error: EventTypeUnknownError) -> dict[str, str]:
+    """Return the attributes that tell why a message was quarantined."""
+    return {QUARANTINE_CODE: error.code, QUARANTINE_REASON: printable(str(error))}
+
+
+def own_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Return a message's attributes as they were before it was quarantined."""
+    return {name: value for name, value in attributes.items() if name not in {QUARANTINE_CODE, QUARANTINE_REASON}}
+
+
+def failure_of(error: BaseException, receive_count: int) -> Failure:
+    """Return what may be kept of an error: only our own sentences are known to hold no value of the message."""
+    if isinstance(error, ContactSyncError):
+        return Failure(error.code, printable(str(error)), receive_count)
+    name = type(error).__name__
+    return Failure(name, f"{name}, an error that is not contactsync's own: see the function's log.", receive_count)
+
+
+def printable(text: str) -> str:
+    """Return text that every AWS service takes, of bounded length: what a stranger wrote may be in it."""
+    cut = text if len(text) <= SENTENCE_LIMIT else f"{text[: SENTENCE_LIMIT - 3]}..."
+    return "".join(character if character.isprintable() else "\ufffd" for character in cut)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a message says it is, as far as it says so: it need not be an event."""
+
+    event_id: str | None = None
+    event_type: str | None = None
+    correlation_id: str | None = None
+
+
+def names_in(body: str) -> Names:
+    """Read the names in a message of the bus, whatever else is wrong with it."""
+    found = object_in(body)
+    return Names(name_in(found, "id"), name_in(found, "type"), name_in(found, "correlationid"))
+
+
+def object_in(body: str) -> Mapping[str, Any]:
+    """Return the JSON object in a message's body; an empty one when there is none."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def name_in(found: Mapping[str, Any], key: str) -> str | None:
+    """Return the text of a member, fit to be shown and stored; None for anything else."""
+    value = found.get(key)
+    return printable(value[:NAME_LIMIT]) if isinstance(value, str) and value else None

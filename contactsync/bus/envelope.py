@@ -1,0 +1,164 @@
+"""The envelope: a CloudEvents 1.0 event in its JSON format, as it travels on the bus.
+
+Attributes are those of https://github.com/cloudevents/spec (1.0.2): the extension `dataref` is the specification's
+claim check; `correlationid`, `severity` and `environment` are ours.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+
+from contactsync.bus.events import EVENT_TYPES, EventData, Severity
+from contactsync.bus.masking import MASK
+from contactsync.errors import EventInvalidError, EventTypeUnknownError
+
+EVENT_ID_NAMESPACE: Final = uuid.UUID("5c1c8f0c-3a6d-5c0e-9d7e-6a2b1f0e4d11")
+"""Event ids are UUIDv5 in it: what announces the same thing again has the same id."""
+
+MOST_PROBLEMS: Final = 20
+"""How many problems of one event are told; a stranger may send any number."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+E = TypeVar("E", bound=BaseModel)
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Announcement(BaseModel):
+    """An event before it is published: what is known where it happens, without knowledge of the deployment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: Name
+    time: AwareDatetime
+    subject: Name
+    correlation_id: Name
+    data: SerializeAsAny[EventData]
+
+    def as_json(self) -> str:
+        """Return the form in which the outbox keeps it."""
+        return json.dumps({**self.model_dump(mode="json", exclude_none=True), "type": self.data.event_type})
+
+
+class Event(BaseModel):
+    """A CloudEvents 1.0 event; extension attributes that are not known here are ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Name
+    source: Name
+    type: Name
+    time: AwareDatetime
+    subject: Name
+    datacontenttype: Literal["application/json"] = "application/json"
+    correlationid: Name
+    severity: Severity
+    environment: Name
+    dataref: str | None = None
+    """Where the data is when it does not fit into a message; `data` is None then."""
+    data: SerializeAsAny[EventData] | None = None
+
+    @model_validator(mode="after")
+    def _has_data(self) -> Self:
+        if (self.data is None) == (self.dataref is None):
+            message = "exactly one of data and dataref must be there"
+            raise ValueError(message)
+        return self
+
+    def as_json(self) -> str:
+        """Return the JSON format of CloudEvents; absent attributes are left out."""
+        return json.dumps(self.model_dump(mode="json", exclude_none=True), separators=(",", ":"), ensure_ascii=False)
+
+
+FIELDS: Final = frozenset(name for model in (Announcement, Event, *EVENT_TYPES.values()) for name in model.model_fields)
+"""The names of all fields on the bus; another key is a stranger's, and may be a contact value."""
+
+
+def announcement(data: EventData, *, about: str, subject: str, correlation_id: str, time: datetime) -> Announcement:
+    """Return the announcement of something that `about` names uniquely: repeated, it has the same id."""
+    return Announcement(
+        id=str(uuid.uuid5(EVENT_ID_NAMESPACE, _paired(f"{data.event_type}#{about}"))),
+        time=time.astimezone(UTC),
+        subject=_paired(subject),
+        correlation_id=_paired(correlation_id),
+        data=data.model_validate(_paired(data.model_dump(exclude_unset=True))),
+    )
+
+
+def parse_announcement(text: str) -> Announcement:
+    """Read what the outbox kept; raises as parse_event does."""
+    return _parsed(Announcement, _object(text))
+
+
+def parse_event(text: str | bytes) -> Event:
+    """Read an event.
+
+    Raises EventTypeUnknownError for a type or version that is not known here, and EventInvalidError for everything
+    else that is not an event; never anything else.
+    """
+    return _parsed(Event, _object(text))
+
+
+def parse_data(event: Event, text: bytes) -> Event:
+    """Return an event with the data that its claim check stood for; raises as parse_event does."""
+    found = {**event.model_dump(mode="json", exclude_none=True), "data": _object(text)}
+    del found["dataref"]
+    return _parsed(Event, found)
+
+
+def _parsed(model: type[E], found: Mapping[str, Any]) -> E:
+    event_id, event_type = found.get("id"), found.get("type")
+    if not isinstance(event_type, str):
+        raise EventInvalidError(event_id=_name(event_id), problems=["type: is missing or no text"])
+    data_model = EVENT_TYPES.get(event_type)
+    if data_model is None:
+        raise EventTypeUnknownError(event_id=_name(event_id), event_type=event_type[:256])
+    try:
+        data = found.get("data")
+        return model.model_validate({**found, "data": None if data is None else data_model.model_validate(data)})
+    except ValidationError as error:
+        raise EventInvalidError(event_id=_name(event_id), problems=problems_of(error)) from None
+
+
+def _object(text: str | bytes) -> Mapping[str, Any]:
+    try:
+        found = _paired(json.loads(text))
+    except (ValueError, RecursionError):
+        raise EventInvalidError(event_id=None, problems=["it is not JSON"]) from None
+    if not isinstance(found, dict):
+        raise EventInvalidError(event_id=None, problems=["it is not an object"])
+    return found
+
+
+def _paired(value: Any) -> Any:  # noqa: ANN401 -- any JSON value
+    """Return a JSON value with unpaired surrogates replaced: JSON's escapes can say them, UTF-8 cannot."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_paired(name): _paired(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_paired(part) for part in value]
+    return value
+
+
+def _name(value: object) -> str | None:
+    return value[:256] if isinstance(value, str) else None
+
+
+def problems_of(error: ValidationError) -> list[str]:
+    """Name the fields and what is wrong with them, without the values and the unknown keys that were found."""
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    told = [f"{_place(problem['loc'])}: {problem['msg']}" for problem in problems[:MOST_PROBLEMS]]
+    more = len(problems) - len(told)
+    return [*told, f"and {more} more"] if more else told
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    parts = (str(part) if isinstance(part, int) or part in FIELDS else MASK for part in location)
+    return ".".join(parts) or "event"

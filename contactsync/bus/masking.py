@@ -1,0 +1,68 @@
+"""Dead letters as they may be shown: whatever could be a contact value is masked.
+
+EventBridge's dead letters hold whole CloudTrail events. Their requestParameters carry the contact of a put; AWS redacts
+it as far as is known, and promises nothing (FACTS 2.1).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from contactsync import errors
+from contactsync.contacts import ContactType, field_names
+
+MASK: Final = "***"
+
+_CALL_PARTS: Final = frozenset({"requestparameters", "responseelements"})
+_CONTACT_FIELDS: Final = frozenset(name.casefold() for kind in ContactType for name in field_names(kind))
+_SAFE_FIELDS: Final = MappingProxyType(
+    {
+        "accountid": re.compile(r"[0-9]{12}", re.ASCII),
+        "alternatecontacttype": re.compile("BILLING|OPERATIONS|SECURITY"),
+        "contacttype": re.compile("PRIMARY|BILLING|OPERATIONS|SECURITY", re.IGNORECASE),
+    }
+)
+"""What of a call's parameters is shown, when it looks as it should."""
+
+
+def masked_text(text: str) -> Any:  # noqa: ANN401 -- any JSON value
+    """Return the JSON object or list in a message, masked; of anything else only the length is told."""
+    try:
+        found = json.loads(text)
+        if isinstance(found, (dict, list)):
+            return masked(found)
+    except (ValueError, RecursionError):
+        pass
+    return f"{MASK} ({len(text.encode(errors='replace'))} bytes that are no JSON object)"
+
+
+def masked(value: Any, *, inside_call: bool = False) -> Any:  # noqa: ANN401 -- any JSON value
+    """Return a JSON value with everything masked that could be a contact value, also in JSON kept as text."""
+    if isinstance(value, Mapping):
+        return _masked_object(value, inside_call=inside_call)
+    if isinstance(value, list):
+        return [masked(part, inside_call=inside_call) for part in value]
+    if inside_call and value is not None:
+        return MASK
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        return masked_text(value)
+    return value
+
+
+def _masked_object(value: Mapping[str, Any], *, inside_call: bool) -> dict[str, Any]:
+    result = {name: _masked_member(name.casefold(), part, inside_call=inside_call) for name, part in value.items()}
+    if "errorMessage" in value and value.get("errorType") not in errors.__all__:
+        result["errorMessage"] = MASK  # of an error that is not ours: it may quote what it was given
+    return result
+
+
+def _masked_member(name: str, value: Any, *, inside_call: bool) -> Any:  # noqa: ANN401 -- any JSON value
+    if name in _CALL_PARTS:
+        return masked(value, inside_call=True)
+    if inside_call and name in _SAFE_FIELDS and isinstance(value, str) and _SAFE_FIELDS[name].fullmatch(value):
+        return value
+    if name in _CONTACT_FIELDS and value is not None:
+        return MASK
+    return masked(value, inside_call=inside_call)

@@ -1,0 +1,188 @@
+"""What the bus needs from the outside, and nothing more."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from contactsync.bus.envelope import Announcement, Event
+
+if TYPE_CHECKING:
+    from contactsync.bus.audit import AuditEntry
+    from contactsync.bus.consume import Failure
+    from contactsync.bus.dead_letters import DeadLetter
+
+
+class Clock(Protocol):
+    """Tells the time and passes it."""
+
+    def now(self) -> datetime:
+        """Return the current time, in UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message as the topic takes it: the body, and the attributes that subscriptions filter by."""
+
+    id: str
+    body: str
+    attributes: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """The bytes that count against SNS's limit: the body and the attributes with their names and types."""
+        attributes = (len(f"{name}{ATTRIBUTE_TYPE}{value}".encode()) for name, value in self.attributes.items())
+        return len(self.body.encode()) + sum(attributes)
+
+
+ATTRIBUTE_TYPE = "String"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A message of a batch that the topic did not take."""
+
+    id: str
+    code: str
+    may_pass: bool
+    """Whether the same message may be taken later: the fault is not the sender's."""
+
+
+class Topic(Protocol):
+    """Where messages go out to all subscribers."""
+
+    def send(self, messages: Sequence[Message]) -> list[Refusal]:
+        """Send up to 10 messages of together at most 262,144 bytes, and return those that were not taken.
+
+        Raises an AwsCallError when the call as a whole failed.
+        """
+
+
+class Claims(Protocol):
+    """Where data is kept that does not fit into a message."""
+
+    def put(self, event_id: str, data: bytes) -> str:
+        """Keep the data, and return the reference that goes into the event."""
+
+    def get(self, reference: str) -> bytes:
+        """Return the data of a reference; raise EventInvalidError for one that this place did not give out."""
+
+
+@dataclass(frozen=True)
+class OutboxEntry:
+    """An announcement that was stored with the change it announces, until it is published."""
+
+    key: tuple[str, str]
+    announcement: Announcement
+
+
+class Outbox(Protocol):
+    """The announcements that are not known to be published."""
+
+    def entries(self, before: datetime, unreadable: Counter[str] | None = None) -> Iterator[OutboxEntry]:
+        """Yield what was announced before a moment, over all pages, the oldest of each part first.
+
+        An entry that cannot be read is logged, left where it is, and counted in `unreadable` by its error's code.
+        """
+
+    def remove(self, announcements: Iterable[Announcement]) -> None:
+        """Remove what was published; what is not there does not matter."""
+
+
+class Metrics(Protocol):
+    """Counts and times for CloudWatch."""
+
+    def record(self, values: Mapping[str, float]) -> None:
+        """Record values by metric name; a failure is logged and never raised. Names that end in Time are seconds."""
+
+
+class Once(Protocol):
+    """Remembers which events a subscriber has handled."""
+
+    def run(self, event: Event, effect: Callable[[], None]) -> None:
+        """Call `effect` unless a call for the same event id has ended well; raise what it raises.
+
+        Raises also while another call for the same event is under way, or when nothing can be remembered. After a
+        crash between the effect and its being remembered, the effect comes again.
+        """
+
+
+class Quarantine(Protocol):
+    """Where messages go that a subscriber cannot read yet."""
+
+    def send(self, body: str, attributes: Mapping[str, str]) -> None:
+        """Keep a message; raise an AwsCallError when it was not taken."""
+
+
+class AuditTrail(Protocol):
+    """Everything that happened, append-only."""
+
+    def add(self, entry: "AuditEntry") -> None:
+        """Add an entry; one that is there already is left as it is."""
+
+    def about(
+        self, entity: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
+    ) -> Iterator["AuditEntry"]:
+        """Yield the entries about an entity from `since` on and before `until`, the newest first, over all pages."""
+
+    def correlated(self, correlation_id: str, *, limit: int | None = None) -> Iterator["AuditEntry"]:
+        """Yield the entries that one cause brought about, each once, the newest first."""
+
+    def during(self, since: datetime, until: datetime, *, limit: int | None = None) -> Iterator["AuditEntry"]:
+        """Yield the entries of a period, each once, the newest first; a period is read day by day."""
+
+
+class Failures(Protocol):
+    """Why messages failed, by subscriber and SQS message id; forgotten after some weeks."""
+
+    def remember(self, subscriber: str, message_id: str, failure: "Failure") -> None:
+        """Keep the latest failure of a message."""
+
+    def find(self, subscriber: str, message_id: str) -> "Failure | None":
+        """Return it."""
+
+
+@dataclass(frozen=True)
+class QueueCounts:
+    """How many messages a queue holds, approximately."""
+
+    waiting: int
+    in_flight: int
+    """Taken by somebody and neither deleted nor given back."""
+
+
+class DeadLetterQueues(Protocol):
+    """The queues of what could not be delivered or handled, by their names."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names, in a fixed order."""
+
+    def counts(self, queue: str) -> QueueCounts:
+        """Count the messages of a queue."""
+
+    def take(self, queue: str) -> Iterator["DeadLetter"]:
+        """Yield every message of a queue; nobody else gets it for some minutes, or until it is given back.
+
+        One that is still in the queue after these minutes may be yielded again: only its newest receipt is good then.
+        """
+
+    def give_back(self, letters: Iterable["DeadLetter"]) -> None:
+        """Let others take messages at once that were only looked at."""
+
+    def send_on(self, letter: "DeadLetter") -> None:
+        """Send a message where it was to be handled, and return when it was accepted there.
+
+        Raises DeadLetterUnreadableError for one that nobody could handle, DeadLetterSourceError when nobody can tell
+        where the messages of its queue were to be handled, and an AwsCallError.
+        """
+
+    def delete(self, letter: "DeadLetter") -> None:
+        """Delete a message; one that is gone already does not matter."""

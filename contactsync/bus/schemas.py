@@ -1,0 +1,58 @@
+"""The JSON Schemas of the bus: the envelope, and the data of every event type.
+
+`python -m contactsync.bus.schemas DIRECTORY` writes them; docs/schemas holds those of this version.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from contactsync.bus.envelope import Event
+from contactsync.bus.events import EVENT_TYPES
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+ENVELOPE: Final = "envelope"
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the schemas by file name."""
+    found = {ENVELOPE: _envelope(), **{name: _data(name) for name in EVENT_TYPES}}
+    return {f"{name}.json": schema for name, schema in found.items()}
+
+
+def written(schema: Mapping[str, Any]) -> str:
+    """Return a schema as it stands in its file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def write(directory: Path) -> None:
+    """Write every schema, and remove those of types that are no more."""
+    directory.mkdir(parents=True, exist_ok=True)
+    made = schemas()
+    for path in directory.glob("*.json"):
+        if path.name not in made:
+            path.unlink()
+    for name, schema in made.items():
+        (directory / name).write_text(written(schema), encoding="utf-8")
+
+
+def _envelope() -> dict[str, Any]:
+    """Return the schema of what is in a message; what `data` holds is the schema of the event's type."""
+    schema = Event.model_json_schema()
+    properties = schema["properties"]
+    properties["data"] = {"type": "object", "description": "As the schema that `type` names; absent with `dataref`."}
+    properties["dataref"] = {"type": "string", "description": "Where the data is when it does not fit into a message."}
+    definitions = {name: part for name, part in schema.get("$defs", {}).items() if name != "EventData"}
+    one_of = [{"required": ["data"]}, {"required": ["dataref"]}]
+    return {"$schema": DIALECT, **schema, "$defs": definitions, "oneOf": one_of}
+
+
+def _data(name: str) -> dict[str, Any]:
+    model = EVENT_TYPES[name]
+    return {"$schema": DIALECT, "$id": name, **model.model_json_schema(mode="serialization")}
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,111 @@
+"""`contactsync audit`: what happened, to what, and what one cause brought about."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from contactsync.cli.listing import Output, OutputOption, Row, show_rows
+from contactsync.cli.periods import SinceOption, UntilOption
+
+if TYPE_CHECKING:
+    from contactsync.bus.audit import AuditEntry
+    from contactsync.bus.ports import AuditTrail
+
+COLUMNS: Final = ("time", "event_type", "severity", "entities", "correlation_id", "data")
+SELECTORS: Final = "--entity, --account, --operation, --correlation-id, --day or --since"
+DAY: Final = timedelta(days=1)
+
+
+def audit(  # noqa: PLR0913 -- one option per question
+    *,
+    entity: Annotated[
+        str | None, typer.Option(metavar="KIND#NAME", help="As notice#ID, configuration#KEY or dead-letter#QUEUE.")
+    ] = None,
+    account: Annotated[str | None, typer.Option(metavar="ACCOUNT_ID", help="An account.")] = None,
+    operation: Annotated[
+        str | None, typer.Option(metavar="RUN_OR_SYNC_ID", help="A sync operation, also one that has expired.")
+    ] = None,
+    correlation_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="All that one cause brought about: a CloudTrail event or a run.")
+    ] = None,
+    day: Annotated[str | None, typer.Option(metavar="DATE", help="One day, in UTC.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The newest so many; all of them without it.")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List the audit trail, newest first: by entity, by correlation id, by day or by period.
+
+    Example: `contactsync audit --account 123456789012 --since 30d`
+    """
+    from contactsync.services import Services
+
+    names = _names(entity, account, operation)
+    if sum(map(bool, (names, correlation_id, day))) > 1 or (day and (since or until)):
+        raise typer.BadParameter(f"Ask one question: {SELECTORS}.")
+    if correlation_id and (since or until):
+        raise typer.BadParameter("--correlation-id lists everything; leave --since and --until out.")
+    start, end = (_midnight(day), _midnight(day) + DAY) if day else (since, until)
+    if not (names or correlation_id or start):
+        raise typer.BadParameter(f"Say what you look for: {SELECTORS}.")
+    if start and end and start >= end:
+        raise typer.BadParameter("--until must be later than --since.")
+    trail = Services.from_environment().audit_trail
+    show_rows(COLUMNS, map(_row, _found(trail, names, correlation_id, (start, end), limit)), output)
+
+
+def _found(
+    trail: "AuditTrail",
+    names: list[str],
+    correlation_id: str | None,
+    period: tuple[datetime | None, datetime | None],
+    limit: int | None,
+) -> Iterator["AuditEntry"]:
+    start, end = period
+    if correlation_id:
+        return trail.correlated(correlation_id, limit=limit)
+    if start and not names:
+        # Clocks differ, and an event may be a moment ahead of this machine's.
+        return trail.during(start, end or datetime.now(UTC) + DAY, limit=limit)
+    return _first(trail.about(name, since=start, until=end, limit=limit) for name in names)
+
+
+def _first(listings: Iterable[Iterator["AuditEntry"]]) -> Iterator["AuditEntry"]:
+    """Yield the first of the listings that is not empty."""
+    for listing in listings:
+        for first in listing:
+            yield first
+            yield from listing
+            return
+
+
+def _names(entity: str | None, account: str | None, operation: str | None) -> list[str]:
+    """Return the names that the one thing may have which the options name; wrong usage when they name several."""
+    from contactsync.bus.audit import entity as named
+    from contactsync.sync.operation import sync_id_of
+
+    candidates = [
+        [entity] if entity else [],
+        [named("account", account)] if account else [],
+        # The ids of operations and the names of follow-up runs look alike.
+        [named("operation", operation), named("operation", sync_id_of(operation))] if operation else [],
+    ]
+    found = [names for names in candidates if names]
+    if len(found) > 1:
+        raise typer.BadParameter("Name one thing: --entity, --account or --operation.")
+    return found[0] if found else []
+
+
+def _midnight(text: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(text), time.min, tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date; write 2026-01-31.") from None
+
+
+def _row(entry: "AuditEntry") -> Row:
+    import json
+
+    return {**vars(entry), "severity": str(entry.severity), "data": json.loads(entry.data)}

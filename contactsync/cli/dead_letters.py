@@ -1,0 +1,166 @@
+"""`contactsync dead-letters`: what could not be delivered or handled, why, and what to do with it."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from contactsync.cli.listing import Output, OutputOption, Row, flat, json_array, show_rows, show_table, write_text
+
+if TYPE_CHECKING:
+    from contactsync.bus.dead_letters import Done, LetterFacts, Order
+    from contactsync.services import Services
+
+app = typer.Typer(help="List, show, redrive and discard dead letters.", no_args_is_help=True)
+
+COLUMNS: Final = ("queue", "message_id", "sent", "age", "event_id", "event_type", "code", "reason")
+DONE_COLUMNS: Final = ("step", "message_id", "event_id", "event_type", "code")
+
+QueueArgument = Annotated[str, typer.Argument(metavar="QUEUE", help="audit, notices, rule, trigger, or your own.")]
+IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[MESSAGE_ID]...", help="As `list` shows them.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every message of the queue.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+
+
+@app.command("list")
+def list_letters(
+    queue: Annotated[str | None, typer.Argument(metavar="[QUEUE]", help="One queue; else all of them.")] = None,
+    *,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List the messages of one or all dead-letter queues with the reason of each.
+
+    Example: `contactsync dead-letters list audit`
+    """
+    from contactsync.services import Services
+
+    services = Services.from_environment()
+    queues = [queue] if queue else services.dead_letter_queues.names
+    for name in queues:
+        counts = services.dead_letter_queues.counts(name)
+        typer.echo(f"{name}: {counts.waiting} messages, {counts.in_flight} more are being looked at.", err=True)
+    show_rows(COLUMNS, _rows(services, queues), output)
+
+
+@app.command()
+def show(
+    queue: QueueArgument,
+    message_id: Annotated[str, typer.Argument(metavar="MESSAGE_ID", help="As `list` shows it.")],
+    *,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show one message whole; what could be a contact value is masked.
+
+    Example: `contactsync dead-letters show rule 059f36b4-87a3-44ab-83d2-661975040000`
+    """
+    from contactsync.services import Services
+
+    letter = Services.from_environment().dead_letters.show(queue, message_id)
+    if output is Output.JSON:
+        write_text(json_array([letter]))
+    elif output is Output.CSV:
+        show_rows(("what", "value"), _parts(letter), output)
+    else:
+        show_table(("what", "value"), ((part["what"], part["value"]) for part in _parts(letter)))
+
+
+@app.command()
+def redrive(
+    queue: QueueArgument,
+    message_ids: IdsArgument = None,
+    *,
+    everything: AllOption = False,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Messages per second.")] = 5,
+    reason: Annotated[str | None, typer.Option(help="Why, for the audit trail.")] = None,
+    dry_run: DryRunOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Send messages where they were to be handled: subscribers' to their own queue, others to the trigger function.
+
+    A message leaves the dead-letter queue after it was accepted there. One that was handled already changes nothing.
+
+    Example: `contactsync dead-letters redrive audit --all --rate 2 --reason "the table is back"`
+    """
+    from contactsync.services import Services
+
+    services = Services.from_environment()
+    order = _order(services, queue, message_ids, everything=everything, reason=reason, dry_run=dry_run)
+    _show_done(services.dead_letters.redrive(order, rate=rate), output)
+
+
+@app.command()
+def discard(
+    queue: QueueArgument,
+    message_ids: IdsArgument = None,
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for the audit trail.")],
+    everything: AllOption = False,
+    dry_run: DryRunOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Delete messages for good; the audit trail keeps who did it and why.
+
+    Example: `contactsync dead-letters discard rule 059f36b4-87a3-44ab-83d2-661975040000 --reason "a drill"`
+    """
+    from contactsync.services import Services
+
+    if not reason.strip():
+        raise typer.BadParameter("--reason must say something.")
+    services = Services.from_environment()
+    order = _order(services, queue, message_ids, everything=everything, reason=reason, dry_run=dry_run)
+    _show_done(services.dead_letters.discard(order), output)
+
+
+def _order(
+    services: "Services",
+    queue: str,
+    message_ids: list[str] | None,
+    *,
+    everything: bool,
+    reason: str | None,
+    dry_run: bool,
+) -> "Order":
+    from contactsync.bus.dead_letters import Order
+    from contactsync.cli.config import author
+
+    if bool(message_ids) == everything:
+        raise typer.BadParameter("Name messages, or --all of them.")
+    ids = None if everything else message_ids
+    return Order(queue, ids, by=author(services), reason=reason, dry_run=dry_run)
+
+
+def _show_done(done: "Done", output: Output) -> None:
+    """Show what became of each message; exit code 1 when one could not be sent on."""
+    from contactsync.bus.dead_letters import Step
+
+    unreadable = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal unreadable
+        with closing(done):
+            for step, facts in done:
+                unreadable += step is Step.UNREADABLE
+                yield {"step": str(step), **vars(facts)}
+
+    show_rows(DONE_COLUMNS, rows(), output)
+    if unreadable:
+        typer.echo(f"{unreadable} messages hold nothing that could be sent on; show and discard them.", err=True)
+        raise typer.Exit(1)
+
+
+def _rows(services: "Services", queues: Iterable[str]) -> Iterator[Row]:
+    for queue in queues:
+        with closing(services.dead_letters.look(queue)) as letters:
+            for facts in letters:
+                yield {**vars(facts), "age": _age(services, facts)}
+
+
+def _age(services: "Services", facts: "LetterFacts") -> str:
+    minutes = max(0, int((services.clock.now() - facts.sent).total_seconds() // 60))
+    days, hours = divmod(minutes // 60, 24)
+    return f"{days}d {hours}h" if days else f"{hours}h {minutes % 60}m"
+
+
+def _parts(letter: dict[str, Any]) -> Iterator[Row]:
+    return ({"what": what, "value": value} for what, value in flat(letter))

@@ -1,0 +1,34 @@
+"""What people would have received about the demo's run."""
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from contactsync.cli.listing import printable
+from contactsync.sync.operation import sync_id_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from contactsync.cli.local_system import LocalSystem
+
+LONGEST: Final = 20.0
+"""Seconds to wait for the bus and its functions."""
+
+
+def show_notices(console: "Console", system: "LocalSystem", run_id: str) -> None:
+    """Print every notice that was requested about the run, each with whom it reached."""
+    requested = {
+        item["notice_id"]: item["sk"] for item in system.services.notice_requests.of_operation(sync_id_of(run_id))
+    }
+    if not requested:
+        console.print("\nNobody is told of this run: it succeeded, or its notices are switched off.")
+        return
+    inbox, deadline = system.sandbox.loop.inbox, time.monotonic() + LONGEST
+    while not all(any(notice in m.text for m in inbox.messages()) for notice in requested):
+        if time.monotonic() > deadline:
+            console.print("\nNot every notice has arrived yet: contactsync sandbox inbox --follow shows them.")
+            break
+        time.sleep(0.1)
+    for message in inbox.messages():
+        console.print(f"\n=== {message.channel} to {message.recipient} ===", markup=False)
+        console.print(printable(f"{message.subject or ''}\n\n{message.text}"), markup=False, soft_wrap=True)

@@ -1,0 +1,104 @@
+"""`contactsync notices`: which notices there are, what each of them looks like, and how those of an operation ended."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from contactsync.cli.listing import Output, OutputOption, show_rows, write_text
+from contactsync.cli.operations import NameArgument
+
+if TYPE_CHECKING:
+    from contactsync.notices.scenarios import Scenario
+
+app = typer.Typer(
+    help="List and preview the notices that people get, and how they were delivered.", no_args_is_help=True
+)
+
+ALIASES: Final = {"success": "success_completion"}
+
+COLUMNS: Final = ("scenario", "severity", "switch", "when")
+DELIVERY_COLUMNS: Final = ("scenario", "priority", "requested_at", "channel", "status", "code", "at", "notice_id")
+
+
+class PreviewFormat(StrEnum):
+    """The forms of a notice."""
+
+    TEXT = "text"
+    JSON = "json"
+    CHAT = "chat"
+    SMS = "sms"
+    ALL = "all"
+
+
+def _scenario(text: str) -> str:
+    """Return a scenario's own name for it or an alias; wrong usage, with all names, when there is none."""
+    from contactsync.notices.scenarios import Scenario
+
+    name = ALIASES.get(text, text)
+    if name not in list(Scenario):
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(Scenario)}.")
+    return name
+
+
+@app.command("list")
+def list_scenarios(*, output: OutputOption = Output.TABLE) -> None:
+    """List the scenarios: default severity, the switch in notification_settings, and when people are told.
+
+    Example: `contactsync notices list`
+    """
+    from contactsync.notices.scenarios import DEFAULT_SEVERITIES, SWITCHES, WHEN, Scenario
+
+    rows = (
+        {"scenario": one, "severity": DEFAULT_SEVERITIES[one], "switch": SWITCHES.get(one), "when": WHEN[one]}
+        for one in Scenario
+    )
+    show_rows(COLUMNS, rows, output)
+
+
+@app.command()
+def deliveries(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
+    """List the notices of an operation or run, and how each channel ended.
+
+    One that waits has no channel yet; one of priority info is told to nobody. Runs of other DAGs are DAG_ID#RUN_ID.
+
+    Example: `contactsync notices deliveries manual__2026-11-21T10:00:00+00:00`
+    """
+    from contactsync.services import Services
+    from contactsync.sync.operation import sync_id_of
+
+    requests = Services.from_environment().notice_requests
+    # A run whose plan failed has notices and no operation; an operation's own id is no run's.
+    found = [*requests.deliveries(sync_id_of(name)), *requests.deliveries(name)]
+    show_rows(DELIVERY_COLUMNS, found, output)
+
+
+@app.command()
+def preview(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="See `contactsync notices list`.", callback=_scenario)
+    ],
+    *,
+    preview_format: Annotated[
+        PreviewFormat, typer.Option("--format", help="text is the mail, chat is for Slack and Teams.")
+    ] = PreviewFormat.TEXT,
+) -> None:
+    """Print a notice with sample data; nothing is sent, and no AWS account is needed.
+
+    Example: `contactsync notices preview permission_errors --format all`
+    """
+    from contactsync.notices.preview import all_forms, previewed
+    from contactsync.notices.routing import Form
+    from contactsync.notices.samples import sample
+
+    notice = sample(_named(scenario))
+    if preview_format is PreviewFormat.ALL:
+        write_text("\n".join(all_forms(notice)))
+    else:
+        write_text([previewed(notice, Form(preview_format))])
+
+
+def _named(scenario: str) -> "Scenario":
+    from contactsync.notices.scenarios import Scenario
+
+    return Scenario(scenario)

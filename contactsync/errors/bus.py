@@ -1,0 +1,159 @@
+"""Events of the bus that cannot be published, or not be read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contactsync.errors.root import ContactSyncError
+
+
+@dataclass(eq=False)
+class EventInvalidError(ContactSyncError):
+    """An event lacks what its envelope or its type requires; trying again cannot help."""
+
+    event_id: str | None
+    problems: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        which = f"Event {self.event_id}" if self.event_id else "A message"
+        return f"{which} is not a valid event: {'; '.join(self.problems)}. Compare it with docs/events.md."
+
+
+@dataclass(eq=False)
+class EventTypeUnknownError(ContactSyncError):
+    """An event is of a type or a version that this software does not know."""
+
+    event_id: str | None
+    event_type: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Event {self.event_id} is of the unknown type {self.event_type}. It is kept: update contactsync, then "
+            "`contactsync dead-letters redrive`."
+        )
+
+
+@dataclass(eq=False)
+class EventTooLargeError(ContactSyncError):
+    """An event exceeds what the bus takes, and there is no bucket to put it in."""
+
+    event_id: str
+    size: int
+    limit: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Event {self.event_id} has {self.size} bytes, {self.limit} fit into a message, and no bucket for claim "
+            "checks is set. Set CONTACTSYNC_CLAIM_BUCKET (docs/settings.md)."
+        )
+
+
+@dataclass(eq=False)
+class PublishFailedError(ContactSyncError):
+    """Events were not taken by the bus; they stay in the outbox."""
+
+    failed: int
+    causes: Sequence[str]
+    """AWS's codes or our errors', each once."""
+
+    transient = True
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        unreadable = {"EventInvalid", "EventTypeUnknown"} & set(self.causes)
+        more = " The log names those that this version cannot read or write; an update may help." if unreadable else ""
+        return (
+            f"{self.failed} events were not taken by the bus ({', '.join(self.causes)}). They stay in the outbox and "
+            f"are sent again by the DAG contact_housekeeping.{more}"
+        )
+
+
+@dataclass(eq=False)
+class DeadLetterQueueUnknownError(ContactSyncError):
+    """No dead-letter queue has the name that somebody asked for."""
+
+    queue: str
+    known: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"There is no dead-letter queue {self.queue}; there are {', '.join(self.known)}. "
+            "CONTACTSYNC_DEAD_LETTER_QUEUES names them (docs/settings.md)."
+        )
+
+
+@dataclass(eq=False)
+class DeadLetterMissingError(ContactSyncError):
+    """Messages that somebody named are not in the queue, or somebody else is looking at them."""
+
+    queue: str
+    message_ids: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The dead-letter queue {self.queue} does not give out {', '.join(self.message_ids)}. `contactsync "
+            f"dead-letters list {self.queue}` shows what it holds; one that another command looks at comes back after "
+            "five minutes."
+        )
+
+
+@dataclass(eq=False)
+class DeadLetterUnreadableError(ContactSyncError):
+    """A dead letter does not hold what its handler could be called with again."""
+
+    queue: str
+    message_id: str
+    problem: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Message {self.message_id} of the dead-letter queue {self.queue} cannot be sent again: {self.problem}. "
+            f"Look at it with `contactsync dead-letters show {self.queue} {self.message_id}`, then discard it."
+        )
+
+
+@dataclass(eq=False)
+class DeadLetterSourceError(ContactSyncError):
+    """It cannot be told where the messages of a dead-letter queue were to be handled."""
+
+    queue: str
+    sources: int
+    """How many queues name this one as theirs for dead letters."""
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Messages of the dead-letter queue {self.queue} cannot be sent on, and stay: {self.sources} queues name "
+            "it in their redrive policy, and one should. Mend the redrive policy (RedrivePolicy, infra/bus.yaml), then "
+            f"`contactsync dead-letters redrive {self.queue}` again."
+        )
+
+
+@dataclass(eq=False)
+class NoticeUndeliveredError(ContactSyncError):
+    """A notice was taken by no channel, for a day."""
+
+    notice_id: str
+    scenario: str
+    tries: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Notice {self.notice_id} ({self.scenario}) was taken by no channel, {self.tries} times. Check the notices "
+            "topic and its subscriptions, then `contactsync dead-letters redrive notices`."
+        )

@@ -1,0 +1,242 @@
+"""The subscriber for notices: renders what was requested, and delivers it on the channels that are configured."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+from contactsync.bus.envelope import Announcement, Event, announcement
+from contactsync.bus.events import NoticeRequested
+from contactsync.errors import AwsCallError, ConfigurationError, EventInvalidError, NoticeUndeliveredError
+from contactsync.notices.failures import LISTED, failures_csv
+from contactsync.notices.notice import Notice, Origin, notice_of
+from contactsync.notices.render_text import subject_of
+from contactsync.notices.rendering import rendered
+from contactsync.notices.routing import Delivery, Form, deliveries_of, fallback_of
+from contactsync.sync.config import DeliveryChannel, NotificationSettings, UserNotificationsConfig
+from contactsync.sync.operation import AccountOutcome, SyncOperation
+from contactsync.sync.ports import Clock, Configurations
+
+log = logging.getLogger(__name__)
+
+TRIES: Final = 288
+"""How often a notice that no channel takes is put into the outbox again: for a day, at housekeeping's five minutes."""
+
+FALLBACK: Final = "FALLBACK"
+"""The name of the fallback topic among the channels that are recorded."""
+
+USER_NOTIFICATIONS: Final = "USER_NOTIFICATIONS"
+
+
+PROTOCOLS: Final[Mapping[Form, str]] = MappingProxyType({Form.TEXT: "email", Form.SMS: "sms"})
+"""SNS's name of the subscriptions that a form is for; a chat's message is JSON that all of them may have."""
+
+
+class Outcomes(Protocol):
+    """What is stored of operations, as far as a notice tells of it."""
+
+    def get(self, sync_id: str) -> SyncOperation | None:
+        """Return an operation, read consistently."""
+
+    def outcomes(self, sync_id: str) -> Iterator[AccountOutcome]:
+        """Return every outcome of an operation page by page."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A notice as a topic takes it."""
+
+    subject: str
+    body: str
+    attributes: Mapping[str, str]
+    protocol: str | None
+    """The protocol that the body is for, while subscribers of others get the form for machines; None: it is for all."""
+    for_machines: str
+    """What subscribers get that are no people, where the body is a text for people."""
+
+
+class NoticeTopic(Protocol):
+    """A topic that people and their systems subscribe to."""
+
+    def send(self, message: Rendered, topic_arn: str | None = None) -> None:
+        """Send a message, to another topic when one is given; raise an AwsCallError when it was not taken."""
+
+
+class Mirror(Protocol):
+    """What carries a digest of notices into AWS User Notifications."""
+
+    def put(self, notice: Notice, region: str) -> None:
+        """Create the one item of an operation's end and severity; one that is there already is success.
+
+        Raises an AwsCallError.
+        """
+
+
+class Exports(Protocol):
+    """Where full lists are kept that a text has no room for."""
+
+    def put_lines(self, name: str, lines: Iterable[str]) -> str:
+        """Keep the lines and return where; raise an AwsCallError."""
+
+
+class DeliveryLog(Protocol):
+    """How the channels of each notice ended."""
+
+    def record_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
+        """Record the latest end of one channel; raise an AwsCallError."""
+
+
+class Outbox(Protocol):
+    """Where a notice waits that no channel took."""
+
+    def add(self, announced: Announcement) -> None:
+        """Keep an announcement for housekeeping to publish."""
+
+
+class Metrics(Protocol):
+    """Counts for CloudWatch."""
+
+    def record(self, values: Mapping[str, float]) -> None:
+        """Record values by metric name; nothing is raised."""
+
+
+class End(StrEnum):
+    """How a channel ended."""
+
+    SENT = "sent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Deliverer:
+    """Delivers notices; holds the ports that this needs. The same notice may go out twice, with the same id."""
+
+    operations: Outcomes
+    configurations: Configurations
+    topic: NoticeTopic
+    mirror: Mirror | None
+    exports: Exports | None
+    deliveries: DeliveryLog
+    outbox: Outbox
+    metrics: Metrics
+    clock: Clock
+    airflow_url: str | None = None
+
+    def deliver(self, event: Event) -> None:
+        """Deliver the notice of an event, on every channel that its severity is for.
+
+        When no channel takes it, it goes back to the outbox, and comes again; raises NoticeUndeliveredError when that
+        has happened for a day, and EventInvalidError for another event.
+        """
+        request = event.data
+        if not isinstance(request, NoticeRequested):
+            raise EventInvalidError(event_id=event.id, problems=["type: only requests for notices are delivered"])
+        operation = self.operations.get(request.sync_id) if request.sync_id else None
+        settings = self._settings(operation)
+        notice = self._notice(event, request, operation)
+        deliveries = deliveries_of(notice, settings)
+        if not deliveries:
+            return
+        ends = self._send_all(notice, deliveries, settings)
+        self.metrics.record({"NoticesDelivered": float(ends > 0), "NoticesNotDelivered": float(ends == 0)})
+        if not ends:
+            self._come_again(event, request)
+
+    def _settings(self, operation: SyncOperation | None) -> NotificationSettings:
+        """Return the operation's settings, or those in force.
+
+        When they cannot be read, the defaults on every channel: the notice of a broken configuration must reach people.
+        """
+        try:
+            found = self.configurations.version(operation.config_version) if operation else self.configurations.latest()
+        except ConfigurationError as error:
+            log.warning("The default notification settings are used, on every channel: %s", error)
+            return NotificationSettings(
+                user_notifications_config=UserNotificationsConfig(delivery_channels=tuple(DeliveryChannel))
+            )
+        return found.settings.notification_settings
+
+    def _notice(self, event: Event, request: NoticeRequested, operation: SyncOperation | None) -> Notice:
+        origin = Origin(event.environment, event.correlationid, event.time, self.airflow_url)
+        notice = notice_of(request, origin, operation, self._outcomes(operation))
+        if operation is None or notice.failures_total <= LISTED:
+            return notice
+        place = self._export(notice, operation)
+        return replace(notice, links=replace(notice.links, export=place))
+
+    def _outcomes(self, operation: SyncOperation | None) -> Iterator[AccountOutcome]:
+        return self.operations.outcomes(operation.sync_id) if operation else iter(())
+
+    def _export(self, notice: Notice, operation: SyncOperation) -> str | None:
+        if self.exports is None:
+            return None
+        try:
+            return self.exports.put_lines(f"{notice.notice_id}.csv", failures_csv(self._outcomes(operation)))
+        except AwsCallError as error:  # the command that exports the outcomes stands in the notice as well
+            log.warning("The full list of notice %s was not stored: %s", notice.notice_id, error)
+            return None
+
+    def _send_all(self, notice: Notice, deliveries: Sequence[Delivery], settings: NotificationSettings) -> int:
+        """Send to every channel, and to the fallback topic when one fails; return how many messages were taken."""
+        sent = [self._attempt(notice, one.channels, partial(self._send, notice, one)) for one in deliveries]
+        mirrored = self._mirror(notice, settings)
+        fallback = settings.fallback_sns_topic
+        if fallback and not (mirrored and all(sent)):
+            sent.append(self._attempt(notice, (FALLBACK,), partial(self._send, notice, fallback_of(notice), fallback)))
+        return sum(sent)
+
+    def _send(self, notice: Notice, delivery: Delivery, topic_arn: str | None = None) -> None:
+        message = Rendered(
+            subject=subject_of(notice),
+            body=rendered(notice, delivery.form),
+            attributes=delivery.attributes,
+            protocol=PROTOCOLS.get(delivery.form),
+            for_machines=rendered(notice, Form.JSON),
+        )
+        self.topic.send(message, topic_arn)
+
+    def _mirror(self, notice: Notice, settings: NotificationSettings) -> bool:
+        """Carry the notice to User Notifications; False when that is wanted and failed."""
+        if self.mirror is None:
+            return True
+        region = settings.user_notifications_config.notification_hub_region
+        return self._attempt(notice, (USER_NOTIFICATIONS,), partial(self.mirror.put, notice, region))
+
+    def _attempt(self, notice: Notice, channels: Sequence[str], send: Callable[[], None]) -> bool:
+        """Send one message, record how that ended for each channel it is for, and return whether it was taken."""
+        try:
+            send()
+        except AwsCallError as error:
+            log.error("Notice %s was not taken by %s: %s", notice.notice_id, " and ".join(channels), error)  # noqa: TRY400 -- the sentence says all
+            self._record(notice, channels, {"status": End.FAILED, "code": error.code, "at": self.clock.now()})
+            return False
+        self._record(notice, channels, {"status": End.SENT, "at": self.clock.now()})
+        return True
+
+    def _record(self, notice: Notice, channels: Sequence[str], result: Mapping[str, Any]) -> None:
+        try:
+            for channel in channels:
+                self.deliveries.record_delivery(notice.thread, notice.scenario, channel, result)
+        except AwsCallError as error:  # people have the notice, which matters more
+            log.warning("The delivery of notice %s was not recorded: %s", notice.notice_id, error)
+
+    def _come_again(self, event: Event, request: NoticeRequested) -> None:
+        if request.attempt >= TRIES:
+            raise NoticeUndeliveredError(notice_id=request.notice_id, scenario=request.scenario, tries=request.attempt)
+        again = request.model_copy(update={"attempt": request.attempt + 1})
+        self.outbox.add(_announced_again(event, again, self.clock.now()))
+
+
+def _announced_again(event: Event, request: NoticeRequested, now: datetime) -> Announcement:
+    """Announce a request another time: the same notice in another event, since this one counts as handled."""
+    return announcement(
+        request,
+        about=f"{request.notice_id}#{request.attempt}",
+        subject=event.subject,
+        correlation_id=event.correlationid,
+        time=now,
+    )

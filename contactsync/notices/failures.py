@@ -1,0 +1,152 @@
+"""What a notice tells of an operation's outcomes, gathered in one pass that keeps no outcome."""
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from contactsync.contacts import ContactType
+from contactsync.notices.plain_text import one_line
+from contactsync.notices.remedies import Step, remedy_of_outcome
+from contactsync.notices.scenarios import UNTOUCHED
+from contactsync.sync.operation import AccountOutcome, OutcomeStatus
+from contactsync.sync.report import is_failure
+from contactsync.sync.rows import csv_lines
+
+LISTED: Final = 50
+"""How many failed outcomes a notice names; the export has all of them."""
+
+CAUSES_LISTED: Final = 10
+"""How many kinds of failure a notice explains."""
+
+NAME_LENGTH: Final = 64
+"""Characters of a name or code that a notice shows; AWS allows 50 for the name of an account."""
+
+EXPORT_COLUMNS: Final = (
+    "account_id",
+    "account_name",
+    "contact_type",
+    "status",
+    "detail",
+    "error_code",
+    "error",
+    "retry_count",
+    "timestamp",
+)
+
+
+@dataclass(frozen=True, order=True)
+class Failure:
+    """One failed outcome; notices list them by the account's name."""
+
+    account_name: str
+    account_id: str
+    contact_type: ContactType
+    detail: str
+    error_code: str
+    """Empty when there is none."""
+    retry_count: int
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One kind of failure: what it means, how many accounts it hit, and what mends it."""
+
+    name: str
+    code: str
+    """Empty when there is none, or when it is the name."""
+    accounts: int
+    """0 when it is not about single accounts."""
+    meaning: str
+    steps: tuple[Step, ...]
+
+
+@dataclass
+class Findings:
+    """What one pass found: its size grows with the number of accounts by their ids only."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """Outcomes by status."""
+    failures: int = 0
+    """Outcomes that failed."""
+    tried: int = 0
+    """Outcomes that no rule or decision kept the operation from trying."""
+    touched: set[str] = field(default_factory=set)
+    """The accounts of these."""
+    pending: Counter[str] = field(default_factory=Counter)
+    """Outcomes that are not settled yet, by contact type."""
+    failed: defaultdict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Accounts that failed, by detail and code."""
+    listed: tuple[Failure, ...] = ()
+
+    def accounts(self, details: Iterable[str] | None = None) -> int:
+        """Return how many different accounts failed, in general or with certain details."""
+        wanted = None if details is None else set(details)
+        hit = [ids for (detail, _), ids in self.failed.items() if wanted is None or detail in wanted]
+        return len(set().union(*hit))
+
+    def causes(self) -> tuple[Cause, ...]:
+        """Return the kinds of failure, the most frequent first; beyond a bound they are one."""
+        ranked = sorted(self.failed.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+        named = [_cause(detail, code, accounts) for (detail, code), accounts in ranked[:CAUSES_LISTED]]
+        rest = set().union(*(accounts for _, accounts in ranked[CAUSES_LISTED:]))
+        return (*named, Cause("other", "", len(rest), "Further kinds of failure.", ())) if rest else tuple(named)
+
+
+def findings_of(outcomes: Iterable[AccountOutcome]) -> Findings:
+    """Gather what a notice tells; the same for the same outcomes in any order."""
+    found = Findings()
+    found.listed = tuple(heapq.nsmallest(LISTED, _counted(outcomes, found)))
+    return found
+
+
+def failure_rows(outcomes: Iterable[AccountOutcome]) -> Iterator[dict[str, Any]]:
+    """Yield a row per failed outcome, as the outcomes come: the list that a notice's text has no room for."""
+    for outcome in filter(is_failure, outcomes):
+        yield {
+            "account_id": outcome.account_id,
+            "account_name": outcome.account_name,
+            "contact_type": outcome.contact_type,
+            "status": outcome.status,
+            "detail": outcome.detail,
+            "error_code": outcome.error_code,
+            "error": outcome.error_message,
+            "retry_count": outcome.retry_count,
+            "timestamp": outcome.timestamp,
+        }
+
+
+def failures_csv(outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
+    """Yield the full list as CSV lines, header first, without a cell that a spreadsheet takes for a formula."""
+    return csv_lines(EXPORT_COLUMNS, failure_rows(outcomes))
+
+
+def _counted(outcomes: Iterable[AccountOutcome], found: Findings) -> Iterator[Failure]:
+    for outcome in outcomes:
+        found.counts[outcome.status] += 1
+        found.pending[outcome.contact_type] += outcome.status is OutcomeStatus.PENDING
+        if is_failure(outcome) or outcome.detail not in UNTOUCHED:
+            found.tried += 1
+            found.touched.add(outcome.account_id)
+        if is_failure(outcome):
+            failure = _failure(outcome)
+            found.failures += 1
+            found.failed[failure.detail, failure.error_code].add(outcome.account_id)
+            yield failure
+
+
+def _failure(outcome: AccountOutcome) -> Failure:
+    return Failure(
+        account_name=one_line(outcome.account_name, NAME_LENGTH),
+        account_id=one_line(outcome.account_id, NAME_LENGTH),
+        contact_type=outcome.contact_type,
+        detail=str(outcome.detail or outcome.status),
+        error_code=one_line(outcome.error_code or "", NAME_LENGTH),
+        retry_count=outcome.retry_count,
+    )
+
+
+def _cause(detail: str, code: str, accounts: set[str]) -> Cause:
+    remedy = remedy_of_outcome(detail, code, min(accounts))
+    return Cause(detail, code, len(accounts), remedy.meaning, remedy.steps)

@@ -1,0 +1,226 @@
+"""The notice: everything that any form of it shows, built from what was requested and what the operation stored."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from contactsync.bus.events import NoticeRequested, Severity
+from contactsync.errors import EventInvalidError
+from contactsync.notices.failures import Cause, Failure, Findings, findings_of
+from contactsync.notices.plain_text import one_line
+from contactsync.notices.remedies import (
+    BY_SCENARIO,
+    CLEAR_FAILED,
+    CLEAR_SOME,
+    CLEAR_TASK,
+    Remedy,
+    Step,
+    remedy_of_error,
+)
+from contactsync.notices.scenarios import Scenario
+from contactsync.notices.wording import headline, what_happened
+from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeStatus, SyncOperation
+
+SYNC_DAG: Final = "contact_sync"
+"""The DAG whose runs carry sync operations."""
+
+ID_LENGTH: Final = 256
+ENVIRONMENT_LENGTH: Final = 64
+HEADLINE_LENGTH: Final = 200
+SENTENCE_LENGTH: Final = 2000
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a notice comes from: what its event and the deployment say."""
+
+    environment: str
+    correlation_id: str
+    time: datetime
+    airflow_url: str | None = None
+    """The address of Airflow's UI, without which a notice has no link to the run."""
+    export_url: str | None = None
+    """Where the full list of this operation's failures lies, when it was stored."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where more is to be seen; None where there is nothing."""
+
+    run: str | None = None
+    """The run in Airflow's UI."""
+    operation: str | None = None
+    """The command that shows the operation."""
+    outcomes: str | None = None
+    """The command that writes every outcome to a file."""
+    export: str | None = None
+    """Where the full list of failures lies."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message to people about an operation; texts are single printable lines, and hold no contact value."""
+
+    notice_id: str
+    scenario: Scenario
+    severity: Severity
+    environment: str
+    headline: str
+    what_happened: tuple[str, ...]
+    causes: tuple[Cause, ...]
+    afterwards: tuple[Step, ...]
+    """What is to be done when all causes are mended."""
+    counts: Mapping[str, int]
+    """Outcomes, that is accounts times contact types, by status."""
+    failures: tuple[Failure, ...]
+    """The first ones by the account's name."""
+    failures_total: int
+    links: Links
+    correlation_id: str
+    time: datetime
+    contact_types: tuple[str, ...] = ()
+    sync_id: str | None = None
+    """The operation's id; a run whose plan failed has one too, under which nothing is stored."""
+    dag_id: str | None = None
+    dag_run_id: str | None = None
+    dry_run: bool = False
+    started: datetime | None = None
+    finished: datetime | None = None
+
+    @property
+    def thread(self) -> str:
+        """What notices about the same thing have in common."""
+        return self.sync_id or self.dag_run_id or self.notice_id
+
+    @property
+    def counts_line(self) -> str:
+        """The numbers in one line; empty without outcomes. What AWS denies is skipped, and counts as failed."""
+        counts = ", ".join(f"{number} {status}" for status, number in self.counts.items())
+        apart = self.failures_total != self.counts.get(OutcomeStatus.FAILED, 0)
+        failed = f" ({self.failures_total} of them count as failed)" if apart else ""
+        return f"Account outcomes: {counts}{failed}." if counts else ""
+
+    @property
+    def failures_left_out(self) -> int:
+        """How many failed outcomes are not listed."""
+        return self.failures_total - len(self.failures)
+
+
+def notice_of(
+    request: NoticeRequested,
+    origin: Origin,
+    operation: SyncOperation | None = None,
+    outcomes: Iterable[AccountOutcome] = (),
+) -> Notice:
+    """Build a notice; outcomes are consumed one by one, in any order, and none is kept.
+
+    Raises EventInvalidError for a scenario that there is not.
+    """
+    scenario = scenario_named(request)
+    found = findings_of(outcomes)
+    return Notice(
+        notice_id=_id(request.notice_id) or "",
+        scenario=scenario,
+        severity=request.priority,
+        environment=one_line(origin.environment, ENVIRONMENT_LENGTH),
+        headline=one_line(headline(scenario, request, operation, found), HEADLINE_LENGTH),
+        what_happened=tuple(one_line(text, SENTENCE_LENGTH) for text in what_happened(request, operation)),
+        causes=tuple(_causes(scenario, request, operation, found)),
+        afterwards=_afterwards(scenario, request, operation, found),
+        counts=dict(sorted(found.counts.items())),
+        failures=found.listed,
+        failures_total=found.failures,
+        links=_links(request, origin, operation),
+        correlation_id=_id(origin.correlation_id) or "",
+        time=origin.time,
+        sync_id=_id(operation.sync_id if operation else request.sync_id),
+        dag_id=_id(request.dag_id or (SYNC_DAG if operation else None)),
+        dag_run_id=_id(operation.dag_run_id if operation else request.dag_run_id),
+        **_of_operation(operation),
+    )
+
+
+def scenario_named(request: NoticeRequested) -> Scenario:
+    """Return the scenario of a request; raise EventInvalidError when there is none of that name."""
+    try:
+        return Scenario(request.scenario)
+    except ValueError:
+        problem = f"scenario: must be one of {', '.join(Scenario)}"
+        raise EventInvalidError(event_id=request.notice_id, problems=[problem]) from None
+
+
+def _of_operation(operation: SyncOperation | None) -> dict[str, Any]:
+    if operation is None:
+        return {}
+    return {
+        "contact_types": tuple(str(contact_type) for contact_type in operation.contact_types),
+        "dry_run": operation.dry_run,
+        "started": operation.timestamp,
+        "finished": operation.finished,
+    }
+
+
+def _causes(
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
+) -> Iterator[Cause]:
+    if operation and operation.halt:
+        yield _general(operation.halt.code, remedy_of_error(operation.halt.code))
+    elif scenario in BY_SCENARIO:
+        yield _general(request.code or scenario, BY_SCENARIO[scenario])
+    elif _is_about_task(scenario, request, operation, found):
+        yield _general(request.code or scenario, remedy_of_error(request.code))
+    yield from found.causes()
+
+
+def _is_about_task(
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
+) -> bool:
+    """Tell whether a task itself failed: it left an error, or, when it was killed, nothing that explains the notice."""
+    if scenario in BY_SCENARIO or scenario is Scenario.SUCCESS_COMPLETION:
+        return False
+    if request.of_task:
+        return True
+    is_well = operation is not None and operation.status is OperationStatus.COMPLETED
+    return request.code is not None or not (found.failures or is_well)
+
+
+def _general(name: str, remedy: Remedy) -> Cause:
+    return Cause(one_line(name, ENVIRONMENT_LENGTH), "", 0, remedy.meaning, remedy.steps)
+
+
+def _afterwards(
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
+) -> tuple[Step, ...]:
+    if request.of_task:
+        return (CLEAR_TASK,)
+    if scenario is Scenario.SUCCESS_COMPLETION:
+        return (CLEAR_SOME,) if found.failures else ()
+    if found.failures or (operation and operation.halt):
+        return (CLEAR_FAILED,)
+    return (CLEAR_TASK,) if _is_about_task(scenario, request, operation, found) else ()
+
+
+def _links(request: NoticeRequested, origin: Origin, operation: SyncOperation | None) -> Links:
+    run = operation.dag_run_id if operation else request.dag_run_id
+    dag_id = request.dag_id or (SYNC_DAG if operation else None)
+    page = None
+    if origin.airflow_url and dag_id and run:
+        page = f"{origin.airflow_url.rstrip('/')}/dags/{_quoted(dag_id)}/runs/{_quoted(run)}"
+    if operation is None:
+        return Links(run=page, export=origin.export_url)
+    return Links(
+        run=page,
+        operation=f"contactsync operations show {operation.sync_id}",
+        outcomes=f"contactsync export {operation.sync_id} --format csv --output outcomes.csv",
+        export=origin.export_url,
+    )
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="replace")
+
+
+def _id(text: str | None) -> str | None:
+    return None if text is None else one_line(text, ID_LENGTH)

@@ -1,0 +1,87 @@
+"""Data as text that cannot break a message: one line, printable, cut to a length, in the letters that a form has.
+
+Names of accounts and sentences of errors are data: whoever names an account must not be able to mention people, to
+forge a line or to hide one.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
+ASCII_ELLIPSIS: Final = "..."
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+_PUNCTUATION: Final = str.maketrans(
+    {
+        "\N{EN DASH}": "-",
+        "\N{EM DASH}": "-",
+        "\N{LEFT SINGLE QUOTATION MARK}": "'",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+        "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+        "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+        ELLIPSIS: ASCII_ELLIPSIS,
+    }
+)
+
+_NOT_GSM: Final = str.maketrans("[]{}\\^`|~", "()()/''/-")
+"""ASCII that GSM 03.38 lacks, or for which it needs two characters."""
+
+_NO_MENTION: Final = str.maketrans(
+    {
+        "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
+        ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}",
+        "@": "\N{FULLWIDTH COMMERCIAL AT}",
+    }
+)
+"""Slack reads mentions and links from angle brackets, also in code; Teams and older clients from the at sign."""
+
+_NO_EMPHASIS: Final = str.maketrans({"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}", "|": "\N{BROKEN BAR}"})
+_SEVERAL_TICKS: Final = re.compile("``+")
+_EDGE_UNDERSCORE: Final = re.compile(r"(?<!\w)_+|_+(?!\w)")
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return text in one line of at most `limit` characters, with what is not printable replaced.
+
+    Control characters and those that turn the direction of writing count as not printable.
+    """
+    line = " ".join(text.split())
+    return cut("".join(letter if letter.isprintable() else REPLACEMENT for letter in line), limit)
+
+
+def cut(text: str, limit: int, ellipsis: str = ELLIPSIS) -> str:
+    """Return text of at most `limit` characters, which ends with an ellipsis when something is missing."""
+    return text if len(text) <= limit else text[: limit - len(ellipsis)].rstrip() + ellipsis
+
+
+def ascii_text(text: str, limit: int) -> str:
+    """Return one line of printable ASCII: letters without their accents, and a question mark for other scripts."""
+    line = one_line(text, 10 * limit).translate(_PUNCTUATION)
+    letters = (letter for letter in unicodedata.normalize("NFKD", line) if not unicodedata.combining(letter))
+    return cut("".join(letter if " " <= letter <= "~" else "?" for letter in letters), limit, ASCII_ELLIPSIS)
+
+
+def gsm_text(text: str, limit: int) -> str:
+    """Return one line in which every character is one of GSM 03.38's basic set (here: those that ASCII has too)."""
+    return cut(ascii_text(text, 10 * limit).translate(_NOT_GSM), limit, ASCII_ELLIPSIS)
+
+
+def chat_code(text: str) -> str:
+    """Return text as a code span of Markdown, in which nothing has a meaning, neither in Slack nor in Teams."""
+    inner = one_line(text, len(text) + 1).translate(_NO_MENTION).replace("`", "'")
+    return f"`{inner or ' '}`"
+
+
+def chat_sentence(text: str, limit: int) -> str:
+    """Return a sentence of ours that may quote data: its code spans stay, other Markdown and mentions do not."""
+    line = cut(_SEVERAL_TICKS.sub("'", one_line(text, len(text) + 1)).translate(_NO_MENTION), limit)
+    parts = line.split("`")
+    if len(parts) % 2 == 0:  # a span is left open, by what is quoted or by the cut
+        return _unmarked(line.replace("`", "'"))
+    return "`".join(part if index % 2 else _unmarked(part) for index, part in enumerate(parts))
+
+
+def _unmarked(text: str) -> str:
+    plain = text.translate(_NO_EMPHASIS).replace("](", "]\N{FULLWIDTH LEFT PARENTHESIS}")
+    return _EDGE_UNDERSCORE.sub(lambda found: "\N{FULLWIDTH LOW LINE}" * len(found[0]), plain)

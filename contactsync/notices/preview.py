@@ -1,0 +1,27 @@
+"""Notices as people look at them beforehand: each form as it is sent, JSON with line breaks."""
+
+import json
+from collections.abc import Iterator
+
+from contactsync.notices.notice import Notice
+from contactsync.notices.render_chat import chat_message
+from contactsync.notices.render_json import render_json
+from contactsync.notices.render_sms import render_sms
+from contactsync.notices.render_text import render_text, subject_of
+from contactsync.notices.routing import Form
+
+
+def previewed(notice: Notice, form: Form) -> str:
+    """Return one form of a notice; a mail with its subject."""
+    if form is Form.TEXT:
+        return f"Subject: {subject_of(notice)}\n\n{render_text(notice)}"
+    if form is Form.SMS:
+        return f"{render_sms(notice)}\n"
+    data = chat_message(notice) if form is Form.CHAT else json.loads(render_json(notice))
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def all_forms(notice: Notice) -> Iterator[str]:
+    """Yield every form, each under its name."""
+    for form in Form:
+        yield f"=== {form} ===\n{previewed(notice, form)}"

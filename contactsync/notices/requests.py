@@ -1,0 +1,185 @@
+"""Requests for notices: recorded once for each scenario and operation, and announced on the bus."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contactsync.bus.envelope import Announcement, announcement
+from contactsync.bus.events import NoticeRequested, Severity
+from contactsync.errors import ConfigurationError, ContactSyncError, OperationMissingError
+from contactsync.notices.notice import SYNC_DAG
+from contactsync.notices.scenarios import (
+    DEFAULT_SEVERITIES,
+    NO_END,
+    Scenario,
+    is_told,
+    notice_id_of,
+    scenario_of_error,
+    scenarios_of,
+    severity_of,
+)
+from contactsync.sync.config import NotificationSettings
+from contactsync.sync.operation import OperationStatus, SyncOperation, sync_id_of
+from contactsync.sync.ports import Announcer, Clock, Configurations, Operations
+from contactsync.sync.report import Tally
+
+log = logging.getLogger(__name__)
+
+
+class NoticeRequests(Protocol):
+    """The notices that were requested, one for each scenario and operation."""
+
+    def store(self, sync_id: str, request: NoticeRequested, announced: Sequence[Announcement]) -> bool:
+        """Store a request with its announcements in one transaction; False when there is one already.
+
+        One that nobody was to be told, of severity info, gives way to any.
+        """
+
+    def requested(self, sync_id: str) -> list[str]:
+        """Return the scenarios that were requested about an operation, or about a run that came to none."""
+
+
+@dataclass(frozen=True)
+class NoticeDesk:
+    """Takes requests for notices; holds the ports that this needs."""
+
+    requests: NoticeRequests
+    operations: Operations
+    configurations: Configurations
+    announcer: Announcer
+    clock: Clock
+
+    def operation_ended(
+        self, dag_run_id: str, error: BaseException | None = None, *, failed: bool = False
+    ) -> list[Scenario]:
+        """Request what an operation's stored end is worth telling, and return what was requested now.
+
+        `failed` says that the report itself did, and `error` with what. When the stored end knows of no failure, that
+        is told instead; a report that had no plan to report on has nothing to tell, the plan's own notice does.
+        """
+        operation = self.operations.get(sync_id_of(dag_run_id))
+        if operation is None or isinstance(error, OperationMissingError):
+            return []
+        if failed and operation.status is not OperationStatus.FAILED:
+            return list(filter(None, [self.task_failed(dag_run_id, error)]))
+        settings = self._settings(operation) or NotificationSettings()
+        tally = Tally()
+        for outcome in self.operations.outcomes(operation.sync_id):
+            tally.add(outcome)
+        topic = _Topic.of(dag_run_id)
+        return [
+            scenario
+            for scenario in scenarios_of(operation, tally, settings)
+            if self._request(topic, scenario, _severity(scenario, settings), operation)
+        ]
+
+    def task_failed(
+        self, dag_run_id: str, error: BaseException | None, *, dag_id: str | None = None
+    ) -> Scenario | None:
+        """Request the notice that a task's last error gives; None when nobody is to be told, or it was requested."""
+        scenario = scenario_of_error(error)
+        told = scenario and self.request(scenario, dag_run_id, error=error, dag_id=dag_id, of_task=True)
+        return scenario if told else None
+
+    def run_failed(self, dag_run_id: str, *, dag_id: str | None = None) -> list[Scenario]:
+        """Request what is to be told of a failed run whose end nobody has told, or decided not to tell."""
+        topic = _Topic.of(dag_run_id, dag_id)
+        if self._is_end_known(topic):
+            return []
+        operation = self.operations.get(topic.sync_id)
+        if operation and operation.status is OperationStatus.FAILED:
+            return self.operation_ended(dag_run_id)
+        told = self.request(Scenario.SYSTEM_ERRORS, dag_run_id, dag_id=dag_id, of_task=True)
+        return [Scenario.SYSTEM_ERRORS] if told else []
+
+    def operation_closed(self, dag_run_id: str) -> list[Scenario]:
+        """Request what is to be told of an operation that housekeeping closed, unless its run has told it."""
+        return [] if self._is_end_known(_Topic.of(dag_run_id)) else self.operation_ended(dag_run_id)
+
+    def request(
+        self,
+        scenario: Scenario,
+        dag_run_id: str,
+        *,
+        error: BaseException | None = None,
+        dag_id: str | None = None,
+        about: str | None = None,
+        of_task: bool = False,
+    ) -> bool:
+        """Request one notice about a run, or about something of which there is one notice in many runs.
+
+        False when nobody is to be told, which is stored too, or when the same notice was requested before.
+        """
+        topic = _Topic.of(dag_run_id, dag_id, about)
+        operation = self.operations.get(topic.sync_id)
+        settings = self._settings(operation)
+        told = settings is None or is_told(scenario, settings)
+        severity = _severity(scenario, settings) if told else Severity.INFO
+        return self._request(topic, scenario, severity, operation, error=error, of_task=of_task) and told
+
+    def _is_end_known(self, topic: "_Topic") -> bool:
+        return bool(set(self.requests.requested(topic.sync_id)) - NO_END)
+
+    def _settings(self, operation: SyncOperation | None) -> NotificationSettings | None:
+        """Return the operation's own settings, else those in force; None when the configuration cannot be read."""
+        try:
+            version = self.configurations.version(operation.config_version) if operation else None
+            return (version or self.configurations.latest()).settings.notification_settings
+        except ConfigurationError:
+            return None
+
+    def _request(
+        self,
+        topic: "_Topic",
+        scenario: Scenario,
+        severity: Severity,
+        operation: SyncOperation | None,
+        *,
+        error: BaseException | None = None,
+        of_task: bool = False,
+    ) -> bool:
+        data = NoticeRequested(
+            notice_id=notice_id_of(scenario, topic.sync_id),
+            scenario=scenario,
+            priority=severity,
+            dag_id=topic.dag_id,
+            dag_run_id=topic.dag_run_id,
+            sync_id=topic.sync_id,
+            code=error.code if isinstance(error, ContactSyncError) else type(error).__name__ if error else None,
+            message=str(error) if isinstance(error, ContactSyncError) else None,
+            of_task=of_task,
+        )
+        announced = announcement(
+            data,
+            about=data.notice_id,
+            subject=topic.sync_id,
+            correlation_id=operation.correlation if operation else topic.dag_run_id,
+            time=self.clock.now(),
+        )
+        announcements = [] if severity is Severity.INFO else [announced]
+        if not self.requests.store(topic.sync_id, data, announcements):
+            return False
+        log.info("Notice %s requested: %s, %s", data.notice_id, scenario, severity)
+        self.announcer.send(announcements)
+        return True
+
+
+@dataclass(frozen=True)
+class _Topic:
+    """What a notice is about; runs of different DAGs may have the same id."""
+
+    sync_id: str
+    dag_run_id: str
+    dag_id: str | None
+
+    @classmethod
+    def of(cls, dag_run_id: str, dag_id: str | None = None, about: str | None = None) -> "_Topic":
+        name = about or (dag_run_id if dag_id in (None, SYNC_DAG) else f"{dag_id}#{dag_run_id}")
+        return cls(sync_id_of(name), dag_run_id, dag_id)
+
+
+def _severity(scenario: Scenario, settings: NotificationSettings | None) -> Severity:
+    if settings is None:
+        return DEFAULT_SEVERITIES[scenario]
+    return severity_of(settings.user_notifications_config.notification_rules, scenario)

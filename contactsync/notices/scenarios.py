@@ -1,0 +1,253 @@
+"""Which notices there are, how urgent each one is, and which ones an operation or an error gives."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from contactsync.bus.events import Severity
+from contactsync.errors import (
+    AccessDeniedError,
+    AccountsFailedError,
+    CallerMismatchError,
+    ConfigurationError,
+    HaltedError,
+    MappingLimitError,
+    OperationFailedError,
+    OperationMissingError,
+    OrganizationMissingError,
+    OvertakenError,
+    PausedError,
+    ResourceMissingError,
+    RunRequestError,
+    ScopeEmptyError,
+    SettingsError,
+    SourceContactInvalidError,
+    TrustedAccessOffError,
+)
+from contactsync.sync.config import NoticeScenario, NotificationRules, NotificationSettings
+from contactsync.sync.operation import OperationStatus, OutcomeDetail, SyncOperation, Verdict
+from contactsync.sync.report import Tally
+
+Scenario: TypeAlias = NoticeScenario
+"""The configuration names them too, so they are defined beside it."""
+
+NOTICE_ID_NAMESPACE: Final = uuid.UUID("b1f6a0de-52a7-5d0a-8d6f-0c2b9d7f4e63")
+
+DEFAULT_SEVERITIES: Final[Mapping[Scenario, Severity]] = MappingProxyType(
+    {
+        Scenario.COMPLETE_FAILURE: Severity.HIGH,
+        Scenario.PERMISSION_ERRORS: Severity.HIGH,
+        Scenario.SYSTEM_ERRORS: Severity.HIGH,
+        Scenario.PARTIAL_FAILURE: Severity.MEDIUM,
+        Scenario.CONFIGURATION_ERRORS: Severity.MEDIUM,
+        Scenario.SUCCESS_COMPLETION: Severity.LOW,
+        Scenario.HALTED: Severity.HIGH,
+        Scenario.APPROVAL_WAITING: Severity.MEDIUM,
+        Scenario.OVERDUE: Severity.MEDIUM,
+        Scenario.DELIVERY_TROUBLE: Severity.HIGH,
+    }
+)
+
+NO_END: Final = frozenset({Scenario.APPROVAL_WAITING, Scenario.OVERDUE, Scenario.SUCCESS_COMPLETION})
+"""What may be told of a run before it turns red."""
+
+WHEN: Final[Mapping[Scenario, str]] = MappingProxyType(
+    {
+        Scenario.COMPLETE_FAILURE: "every account that the operation was to touch failed",
+        Scenario.PERMISSION_ERRORS: "AWS denies the permission for some accounts, or for everything before the start",
+        Scenario.SYSTEM_ERRORS: "AWS, a table or a process failed for some accounts, or before the start",
+        Scenario.PARTIAL_FAILURE: "some accounts failed for reasons that no notice above has told",
+        Scenario.CONFIGURATION_ERRORS: "the configuration, a setting or a run's parameters let nothing be synchronized",
+        Scenario.SUCCESS_COMPLETION: "an operation completed; told in any case when a deletion was not approved",
+        Scenario.HALTED: "an operation stopped for one cause that concerns every account",
+        Scenario.APPROVAL_WAITING: "the deletion of a contact waits for a person's approval",
+        Scenario.OVERDUE: "an operation has not finished in time",
+        Scenario.DELIVERY_TROUBLE: "events or notices could not be delivered",
+    }
+)
+"""When people are told, in words for lists and documents."""
+
+_DOCUMENT_000: Final = frozenset(
+    {
+        Scenario.COMPLETE_FAILURE,
+        Scenario.PERMISSION_ERRORS,
+        Scenario.SYSTEM_ERRORS,
+        Scenario.PARTIAL_FAILURE,
+        Scenario.CONFIGURATION_ERRORS,
+        Scenario.SUCCESS_COMPLETION,
+    }
+)
+
+SWITCHES: Final[Mapping[Scenario, str]] = MappingProxyType(
+    {
+        Scenario.COMPLETE_FAILURE: "notify_on_failure",
+        Scenario.PERMISSION_ERRORS: "notify_on_failure",
+        Scenario.SYSTEM_ERRORS: "notify_on_failure",
+        Scenario.CONFIGURATION_ERRORS: "notify_on_failure",
+        Scenario.HALTED: "notify_on_failure",
+        Scenario.PARTIAL_FAILURE: "notify_on_partial_failure",
+        Scenario.SUCCESS_COMPLETION: "notify_on_success",
+    }
+)
+"""The key of notification_settings that switches a scenario; those without one are always told."""
+
+SYSTEM_DETAILS: Final = frozenset(
+    {
+        OutcomeDetail.THROTTLED,
+        OutcomeDetail.UNAVAILABLE,
+        OutcomeDetail.ERROR,
+        OutcomeDetail.NO_OUTCOME,
+        OutcomeDetail.UNSETTLED,
+    }
+)
+"""Failures of AWS, of our tables or of a process, not of one account's permission or of the contact."""
+
+UNTOUCHED: Final = frozenset({OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTIVE, OutcomeDetail.NOT_APPROVED})
+"""What a rule or a decision kept the operation from trying."""
+
+_REFUSALS: Final = frozenset({Verdict.REJECTED, Verdict.TIMED_OUT, Verdict.NOT_ASKED})
+
+_TOLD_ELSEWHERE: Final = (
+    AccountsFailedError,
+    OperationFailedError,
+    OperationMissingError,
+    OvertakenError,
+    PausedError,
+)
+_PERMISSION: Final = (AccessDeniedError, TrustedAccessOffError)
+_CONFIGURATION: Final = (
+    CallerMismatchError,
+    ConfigurationError,
+    MappingLimitError,
+    OrganizationMissingError,
+    ResourceMissingError,
+    RunRequestError,
+    ScopeEmptyError,
+    SettingsError,
+    SourceContactInvalidError,
+)
+
+
+def notice_id_of(scenario: Scenario, about: str) -> str:
+    """Return the id of the one notice of a scenario about something, as a UUIDv5.
+
+    For a run of contact_sync `about` is its sync_id_of(dag_run_id), even when no operation has been stored yet.
+    """
+    return str(uuid.uuid5(NOTICE_ID_NAMESPACE, f"{about}#{scenario}"))
+
+
+def severity_of(rules: NotificationRules, scenario: Scenario) -> Severity:
+    """Return the priority that the rules give a scenario.
+
+    A scenario of document 000 that no list names is INFO, which nobody is told; an added one has its default then.
+    """
+    if scenario in rules.high_priority:
+        return Severity.HIGH
+    if scenario in rules.medium_priority:
+        return Severity.MEDIUM
+    if scenario in rules.low_priority:
+        return Severity.LOW
+    return Severity.INFO if scenario in _DOCUMENT_000 else DEFAULT_SEVERITIES[scenario]
+
+
+def is_told(scenario: Scenario, settings: NotificationSettings) -> bool:
+    """Tell whether people want to hear of a scenario: its switch is on, and the rules give it a priority."""
+    switch = SWITCHES.get(scenario)
+    rules = settings.user_notifications_config.notification_rules
+    return (switch is None or bool(getattr(settings, switch))) and severity_of(rules, scenario) is not Severity.INFO
+
+
+def scenarios_of(operation: SyncOperation, tally: Tally, settings: NotificationSettings) -> tuple[Scenario, ...]:
+    """Return the notices that an ended operation gives, in the order of their urgency; none while it has not ended.
+
+    The fewest that say everything (docs/notices.md): each of them carries all numbers, causes and accounts.
+    """
+    if operation.status is OperationStatus.COMPLETED:
+        return (Scenario.SUCCESS_COMPLETION,) if _is_end_told(operation, settings) else ()
+    if operation.status is OperationStatus.FAILED:
+        return _failure_scenarios(operation, _Failures.of(tally), settings)
+    return ()
+
+
+def scenario_of_error(error: BaseException | None) -> Scenario | None:
+    """Return the notice that a task's last error gives; None where the operation's own notices tell of it.
+
+    A task that ended without an error of ours, because it was killed or has a fault, is a system error.
+    """
+    if isinstance(error, _TOLD_ELSEWHERE):
+        return None
+    if isinstance(error, HaltedError):
+        return Scenario.HALTED
+    if isinstance(error, _PERMISSION):
+        return Scenario.PERMISSION_ERRORS
+    return Scenario.CONFIGURATION_ERRORS if isinstance(error, _CONFIGURATION) else Scenario.SYSTEM_ERRORS
+
+
+def refusal_of(operation: SyncOperation) -> Verdict | None:
+    """Return why a deletion of the operation was not carried out although nothing failed: people decided, or did not.
+
+    A contact that was there again needs no deletion, so its approval's withdrawal is none.
+    """
+    verdicts = (plan.decision.verdict for plan in operation.plans.values() if plan.decision)
+    return next((verdict for verdict in verdicts if verdict in _REFUSALS), None)
+
+
+def _is_end_told(operation: SyncOperation, settings: NotificationSettings) -> bool:
+    """Tell whether people hear of a completed operation: when they want to, and when a deletion was not approved."""
+    rules = settings.user_notifications_config.notification_rules
+    if refusal_of(operation):
+        return severity_of(rules, Scenario.SUCCESS_COMPLETION) is not Severity.INFO
+    return is_told(Scenario.SUCCESS_COMPLETION, settings)
+
+
+@dataclass(frozen=True)
+class _Failures:
+    """How many outcomes failed, and why."""
+
+    all: int
+    denied: int
+    system: int
+    touched: int
+
+    @classmethod
+    def of(cls, tally: Tally) -> "_Failures":
+        untouched = sum(tally.details[detail] for detail in UNTOUCHED)
+        system = sum(tally.details[detail] for detail in SYSTEM_DETAILS)
+        denied = tally.details[OutcomeDetail.PERMISSION_DENIED]
+        return cls(tally.failures, denied, system, tally.counts.total() - untouched)
+
+    @property
+    def complete(self) -> bool:
+        return self.all >= self.touched
+
+
+def _failure_scenarios(
+    operation: SyncOperation, failures: _Failures, settings: NotificationSettings
+) -> tuple[Scenario, ...]:
+    whole = _whole(operation, failures)
+    if whole and is_told(whole, settings):
+        return (whole,)
+    return () if operation.halt else tuple(_by_cause(failures, settings))
+
+
+def _whole(operation: SyncOperation, failures: _Failures) -> Scenario | None:
+    """Return the one notice that says all of an operation of which nothing went well."""
+    if operation.halt:
+        return Scenario.HALTED
+    if failures.all == 0:  # the plan did not finish, and housekeeping closed the operation
+        return Scenario.SYSTEM_ERRORS
+    return Scenario.COMPLETE_FAILURE if failures.complete else None
+
+
+def _by_cause(failures: _Failures, settings: NotificationSettings) -> Iterator[Scenario]:
+    """Yield the notices of causes; what they do not tell, because nobody wants to hear it, is a partial failure."""
+    untold = failures.all
+    causes = ((Scenario.PERMISSION_ERRORS, failures.denied), (Scenario.SYSTEM_ERRORS, failures.system))
+    for scenario, number in causes:
+        if number and is_told(scenario, settings):
+            untold -= number
+            yield scenario
+    if untold > 0 and not failures.complete and is_told(Scenario.PARTIAL_FAILURE, settings):
+        yield Scenario.PARTIAL_FAILURE

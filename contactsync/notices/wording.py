@@ -1,0 +1,132 @@
+"""The sentences of a notice: its headline, and what happened."""
+
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Final
+
+from contactsync.bus.events import NoticeRequested
+from contactsync.notices.failures import Findings
+from contactsync.notices.scenarios import SYSTEM_DETAILS, Scenario, refusal_of
+from contactsync.sync.operation import OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
+from contactsync.sync.report import remarks_of
+
+_DETAILS: Final = {
+    Scenario.PERMISSION_ERRORS: ({OutcomeDetail.PERMISSION_DENIED}, "AWS denies the permission for"),
+    Scenario.SYSTEM_ERRORS: (SYSTEM_DETAILS, "System errors in"),
+}
+
+_OF_OUTCOMES: Final = frozenset(
+    {
+        Scenario.COMPLETE_FAILURE,
+        Scenario.PARTIAL_FAILURE,
+        Scenario.PERMISSION_ERRORS,
+        Scenario.SYSTEM_ERRORS,
+        Scenario.HALTED,
+    }
+)
+
+_WITHOUT_NUMBERS: Final = {
+    Scenario.COMPLETE_FAILURE: "All accounts failed",
+    Scenario.PARTIAL_FAILURE: "Some accounts failed",
+    Scenario.PERMISSION_ERRORS: "AWS denies the permission, the run stopped",
+    Scenario.SYSTEM_ERRORS: "A system error stopped the run",
+    Scenario.CONFIGURATION_ERRORS: "A configuration error stopped the run",
+    Scenario.SUCCESS_COMPLETION: "The run completed",
+    Scenario.HALTED: "The run was halted",
+    Scenario.APPROVAL_WAITING: "A deletion waits for approval",
+    Scenario.OVERDUE: "A run is not finished in time",
+    Scenario.DELIVERY_TROUBLE: "Events or notices are not delivered",
+}
+"""Headlines for what has no outcomes, or is not about them."""
+
+
+def headline(scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings) -> str:
+    """Return the notice in one line: numbers first, then the contact types.
+
+    The numbers are those at the time of rendering: an operation that was cleared meanwhile may have got better.
+    """
+    code = f" ({request.code})" if request.code else ""
+    # A task that failed before the accounts has no numbers of its own: what is stored may be of an earlier try.
+    if operation is None or (request.of_task and operation.halt is None):
+        return f"{_WITHOUT_NUMBERS[scenario]}{code}"
+    dry = "Dry run: " if operation.dry_run else ""
+    concerned = _asked(operation) if scenario is Scenario.APPROVAL_WAITING else operation.contact_types
+    types = f": {', '.join(concerned)}" if concerned else ""
+    numbers = _with_numbers(scenario, operation, found) if found.touched else _refusal(scenario, operation)
+    return f"{dry}{numbers or _WITHOUT_NUMBERS[scenario] + code}{types}"
+
+
+def what_happened(request: NoticeRequested, operation: SyncOperation | None) -> list[str]:
+    """Return what is known as sentences, each once; no reason that somebody typed, which could hold anything."""
+    return list(dict.fromkeys(filter(None, _sentences(request, operation))))
+
+
+def _refusal(scenario: Scenario, operation: SyncOperation) -> str | None:
+    verdict = refusal_of(operation)
+    told = scenario is Scenario.SUCCESS_COMPLETION and verdict is not None
+    return f"A deletion was not approved ({verdict}), the contact was deleted nowhere" if told else None
+
+
+def _asked(operation: SyncOperation) -> list[str]:
+    """Return the contact types whose deletion waits for a person."""
+    return [name for name, plan in operation.plans.items() if plan.needs_approval and plan.decision is None]
+
+
+def _with_numbers(scenario: Scenario, operation: SyncOperation, found: Findings) -> str | None:
+    failed, touched = found.accounts(), len(found.touched)
+    if scenario is Scenario.SUCCESS_COMPLETION:
+        verdict = refusal_of(operation)
+        refused = f", a deletion was not approved ({verdict})" if verdict else ""
+        return f"Completed in {_share(touched - failed, touched)}{refused}"
+    if scenario is Scenario.HALTED and operation.halt:
+        return f"Halted ({operation.halt.code}), {_share(failed, touched)} failed"
+    if scenario is Scenario.APPROVAL_WAITING:
+        number = max((found.pending[name] for name in _asked(operation)), default=0)
+        return f"A deletion in up to {_counted(number)} waits for approval" if number else None
+    if scenario is Scenario.OVERDUE:
+        pending = found.counts[OutcomeStatus.PENDING]
+        return f"Not finished in time, {pending} of {found.counts.total()} account outcomes are pending"
+    if failed:
+        return _of_failures(scenario, found, failed, touched)
+    is_mended = operation.status is OperationStatus.COMPLETED and scenario in _OF_OUTCOMES
+    return f"Mended meanwhile, none of {_counted(touched)} is failed any more" if is_mended else None
+
+
+def _of_failures(scenario: Scenario, found: Findings, failed: int, touched: int) -> str | None:
+    details, words = _DETAILS.get(scenario, (None, ""))
+    if details and (hit := found.accounts(details)):
+        return f"{words} {_share(hit, touched)}"
+    if scenario not in _OF_OUTCOMES:
+        return None
+    if found.failures < found.tried:
+        return f"{failed} of {_counted(touched)} failed{' in part' if failed == touched else ''}"
+    return f"{_share(failed, touched).capitalize()} failed"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"all {whole} accounts" if part == whole > 1 else f"{part} of {_counted(whole)}"
+
+
+def _counted(number: int) -> str:
+    return f"{number} account{'' if number == 1 else 's'}"
+
+
+def _sentences(request: NoticeRequested, operation: SyncOperation | None) -> Iterator[str | None]:
+    if operation and not request.of_task:
+        yield _course(operation)
+    elif request.dag_run_id:
+        yield f"Run {request.dag_run_id} of the DAG {request.dag_id or 'contact_sync'}."
+    yield request.message
+    if operation and request.of_task:
+        yield f"Stored before that: {_course(operation)}"
+    if operation:
+        yield from remarks_of(operation)
+
+
+def _course(operation: SyncOperation) -> str:
+    began = f"Sync operation {operation.sync_id} was started by {operation.initiating_user}"
+    at = f"{operation.timestamp.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if operation.finished is None:
+        return f"{began} at {at} and has not ended."
+    seconds = (operation.finished - operation.timestamp).total_seconds()
+    return f"{began} at {at} and ended as {operation.status} after {seconds:.0f} s."

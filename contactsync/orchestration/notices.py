@@ -1,0 +1,107 @@
+"""Notices as Airflow callbacks: they record what people are to be told, and the event bus delivers it."""
+
+import asyncio
+import logging
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import BaseNotifier
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from contactsync.notices.requests import NoticeDesk
+
+log = logging.getLogger(__name__)
+
+SCENARIOS: Final = (
+    "complete_failure",
+    "partial_failure",
+    "permission_errors",
+    "system_errors",
+    "configuration_errors",
+    "success_completion",
+    "halted",
+    "approval_waiting",
+    "overdue",
+    "delivery_trouble",
+)
+"""The notices there are; a test holds them to contactsync.notices, which DAG files must not import when parsed."""
+
+
+class About(StrEnum):
+    """What a callback tells of."""
+
+    TASK = "task"
+    """The error with which a task ended."""
+    OPERATION = "operation"
+    """The end of the run's sync operation."""
+    REPORT = "report"
+    """The same, where the task that reports it failed: when no end is stored, or a good one, that task's error."""
+    RUN = "run"
+    """A run that failed without anybody having told why."""
+
+
+class NoticeNotifier(BaseNotifier):
+    """Requests the notices that a task, an operation or a run is worth; each once, however often it is called.
+
+    With `scenario` it requests that notice, whatever has happened: attach it so to DAGs of your own
+    (docs/notices.md). It never raises an error of ours: a callback must not change how a task ends.
+    """
+
+    template_fields = ("scenario",)
+
+    def __init__(self, scenario: str | None = None, *, about: str = About.TASK) -> None:
+        """Take the scenario to request, or what the notice is to be derived from."""
+        super().__init__()
+        if scenario is not None and scenario not in SCENARIOS:
+            message = f"{scenario} is no notice scenario; there are {', '.join(SCENARIOS)}"
+            raise ValueError(message)
+        self.scenario = scenario
+        self.about = about
+
+    def notify(self, context: "Mapping[str, Any]") -> None:
+        """Request the notices."""
+        from contactsync.errors import ContactSyncError
+
+        try:
+            self._request(_desk(), context)
+        except ContactSyncError as error:
+            log.error("No notice was requested: %s", error)  # noqa: TRY400 -- the sentence says all
+
+    async def async_notify(self, context: "Mapping[str, Any]") -> None:
+        """Request the notices without holding up the triggerer's other work."""
+        await asyncio.to_thread(self.notify, context)
+
+    def _request(self, desk: "NoticeDesk", context: "Mapping[str, Any]") -> None:
+        dag_id, run_id, error = _dag_id_of(context), _run_id_of(context), context.get("exception")
+        if self.scenario:
+            from contactsync.notices.scenarios import Scenario
+
+            desk.request(Scenario(self.scenario), run_id, error=error, dag_id=dag_id)
+        elif self.about in (About.OPERATION, About.REPORT):
+            desk.operation_ended(run_id, error, failed=self.about == About.REPORT)
+        elif self.about == About.RUN:
+            desk.run_failed(run_id, dag_id=dag_id)
+        else:
+            desk.task_failed(run_id, error, dag_id=dag_id)
+
+
+def _desk() -> "NoticeDesk":
+    from contactsync.orchestration.steps import services
+
+    return services().notice_desk
+
+
+def _run_id_of(context: "Mapping[str, Any]") -> str:
+    """Return the run's id from the context of a task, a DAG or a deadline; they differ in what they hold."""
+    run = context.get("dag_run")
+    found = run.get("dag_run_id") if isinstance(run, dict) else getattr(run, "run_id", None)
+    return str(found or context["run_id"])
+
+
+def _dag_id_of(context: "Mapping[str, Any]") -> str | None:
+    """Return the DAG's id; a DAG's own callback may have no run in its context."""
+    run = context.get("dag_run") or context.get("dag")
+    found = run.get("dag_id") if isinstance(run, dict) else getattr(run, "dag_id", None)
+    return str(found) if found else None

@@ -1,0 +1,88 @@
+"""What contact synchronization announces on the bus, made from the state that it stores in the same transaction."""
+
+from contactsync.bus.envelope import Announcement, announcement
+from contactsync.bus.events import (
+    AccountFailed,
+    SyncOperationCompleted,
+    SyncOperationFailed,
+    SyncOperationHalted,
+    SyncOperationStarted,
+)
+from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, SyncOperation
+
+
+def started(operation: SyncOperation) -> Announcement:
+    """Announce that an operation was planned; planned anew it starts again."""
+    data = SyncOperationStarted(
+        **_about(operation), initiating_user=operation.initiating_user, planned=operation.planned
+    )
+    return announcement(
+        data,
+        about=f"{operation.sync_id}#{operation.planned.isoformat()}",
+        subject=operation.sync_id,
+        correlation_id=operation.correlation,
+        time=operation.planned,
+    )
+
+
+def ended(operation: SyncOperation) -> Announcement:
+    """Announce an operation's stored end; a report that is repeated and counts the same announces the same event."""
+    data = _ended(operation)
+    counts = ",".join(f"{status}={count}" for status, count in sorted(operation.counts.items()))
+    return announcement(
+        data,
+        about=f"{operation.sync_id}#{operation.planned.isoformat()}#{counts}",
+        subject=operation.sync_id,
+        correlation_id=operation.correlation,
+        time=data.finished,
+    )
+
+
+def _ended(operation: SyncOperation) -> SyncOperationCompleted | SyncOperationFailed | SyncOperationHalted:
+    facts = {
+        **_about(operation),
+        "started": operation.timestamp,
+        "finished": operation.finished or operation.planned,
+        "counts": operation.counts,
+        "followed_by": operation.followed_by,
+    }
+    if operation.halt:
+        return SyncOperationHalted(**facts, code=operation.halt.code, message=operation.halt.message)
+    if operation.status is OperationStatus.FAILED:
+        return SyncOperationFailed(**facts, note=operation.note)
+    return SyncOperationCompleted(**facts)
+
+
+def account_failed(operation: SyncOperation, outcome: AccountOutcome) -> Announcement | None:
+    """Announce that an account failed for good; None when the operation's own event says so for all of them."""
+    if outcome.detail is OutcomeDetail.HALTED:
+        return None
+    data = AccountFailed(
+        sync_id=operation.sync_id,
+        dag_run_id=operation.dag_run_id,
+        account_id=outcome.account_id,
+        contact_type=outcome.contact_type,
+        detail=outcome.detail or outcome.status,
+        error_code=outcome.error_code,
+        error_message=outcome.error_message,
+        retry_count=outcome.retry_count,
+    )
+    tried = outcome.attempts[-1].started.isoformat() if outcome.attempts else ""
+    return announcement(
+        data,
+        about=f"{operation.sync_id}#{outcome.account_id}#{outcome.contact_type}#{data.detail}#{tried}",
+        subject=outcome.account_id,
+        correlation_id=operation.correlation,
+        time=outcome.timestamp or operation.planned,
+    )
+
+
+def _about(operation: SyncOperation) -> dict[str, object]:
+    return {
+        "sync_id": operation.sync_id,
+        "dag_run_id": operation.dag_run_id,
+        "contact_types": operation.contact_types,
+        "source_account": operation.source_account,
+        "config_version": operation.config_version,
+        "dry_run": operation.dry_run,
+    }

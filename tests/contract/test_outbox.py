@@ -1,0 +1,241 @@
+"""The outbox, and the transactions that fill it, on the sandbox's tables."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from contactsync.bus.envelope import Announcement, announcement
+from contactsync.bus.events import ConfigurationChanged, NoticeRequested, Severity
+from contactsync.contacts import ContactType
+from contactsync.errors import ConfigurationConflictError, OvertakenError, PublishFailedError, ResourceMissingError
+from contactsync.services import Services
+from contactsync.sync.announcements import account_failed, ended, started
+from contactsync.sync.config import Configuration
+from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
+from tests.builders import account, operation
+from tests.contract.conftest import Adapters
+from tests.fakes import START
+
+LATER = START + timedelta(days=1)
+SECURITY = ContactType.SECURITY
+
+
+@pytest.fixture
+def services(adapters: Adapters) -> Iterator[Services]:
+    """Give the adapters, with an empty outbox before and after."""
+    drain(adapters.services)
+    yield adapters.services
+    drain(adapters.services)
+
+
+def drain(services: Services) -> None:
+    """Empty the outbox."""
+    services.outbox.remove([entry.announcement for entry in services.outbox.entries(LATER + timedelta(days=3650))])
+
+
+def kept(services: Services) -> list[Announcement]:
+    """Return what the outbox holds."""
+    return [entry.announcement for entry in services.outbox.entries(LATER)]
+
+
+def stored(services: Services, run: str, **parts: object) -> SyncOperation:
+    """Return an operation that is stored."""
+    found = operation(SECURITY, run=run, **parts)
+    services.operations.store_plan(found, [])
+    return found
+
+
+def failure(number: int) -> AccountOutcome:
+    """Return the outcome of an account that failed."""
+    return AccountOutcome(
+        account(number).account_id,
+        "x",
+        SECURITY,
+        status=OutcomeStatus.FAILED,
+        detail=OutcomeDetail.UNAVAILABLE,
+        timestamp=START,
+    )
+
+
+def test_with_the_change(services: Services) -> None:
+    """An operation's change and its announcement are there together, and the announcement reads as it was."""
+    found = stored(services, "outbox-1")
+    services.operations.update(replace(found, status=OperationStatus.IN_PROGRESS), [started(found)])
+    assert kept(services) == [started(found)]
+    services.outbox.remove([started(found)])
+    services.outbox.remove([started(found)])
+    assert kept(services) == []
+
+
+def test_not_without_the_change(services: Services) -> None:
+    """When the change's condition fails, nothing is announced."""
+    found = stored(services, "outbox-2")
+    newer = replace(found, planned=found.planned + timedelta(seconds=1))
+    services.operations.store_plan(newer, [])
+    with pytest.raises(OvertakenError):
+        services.operations.update(replace(found, status=OperationStatus.COMPLETED), [ended(found)])
+    assert kept(services) == []
+
+
+def test_closed_once(services: Services) -> None:
+    """Two housekeepers announce an operation's end once."""
+    found = stored(services, "outbox-3")
+    end = replace(found, status=OperationStatus.FAILED, finished=START, note="Closed.")
+    assert services.operations.close(end, [ended(end)])
+    assert not services.operations.close(end, [ended(end)])
+    assert kept(services) == [ended(end)]
+
+
+@pytest.mark.parametrize("count", [1, 50, 51, 120])
+def test_failures(services: Services, count: int) -> None:
+    """Failures are marked and announced together, however many there are."""
+    found = stored(services, f"outbox-failures-{count}")
+    failures = [failure(number) for number in range(1, count + 1)]
+    services.operations.store_outcomes(found, failures)
+    pairs = [(one, made) for one in failures if (made := account_failed(found, one))]
+    assert list(services.operations.announce_failures(found, pairs)) == [made for _, made in pairs]
+    assert sorted(one.id for one in kept(services)) == sorted(made.id for _, made in pairs)
+    marks = {outcome.key: outcome.announced for outcome in services.operations.outcomes(found.sync_id)}
+    assert marks == {one.key: made.id for one, made in pairs}
+
+
+def test_failures_settled_meanwhile(services: Services) -> None:
+    """What a task has settled anew is left out, and the rest of its group is announced."""
+    found = stored(services, "outbox-meanwhile")
+    failures = [failure(number) for number in (1, 2, 3)]
+    services.operations.store_outcomes(found, failures)
+    services.operations.store_outcomes(found, [replace(failures[1], timestamp=START + timedelta(seconds=9))])
+    pairs = [(one, made) for one in failures if (made := account_failed(found, one))]
+    announced = list(services.operations.announce_failures(found, pairs))
+    assert announced == [pairs[0][1], pairs[2][1]]
+    assert sorted(one.id for one in kept(services)) == sorted(one.id for one in announced)
+
+
+def test_configuration(services: Services) -> None:
+    """A configuration's version and its announcement are stored together, or not at all."""
+    data = ConfigurationChanged(config_key="default", version=1, changed_by="tests")
+    made = announcement(data, about="1", subject="default", correlation_id="c", time=START)
+    services.configurations.store(Configuration(), after_version=0, changed_by="tests", announced=[made])
+    assert kept(services) == [made]
+    drain(services)
+    with pytest.raises(ConfigurationConflictError):
+        services.configurations.store(Configuration(), after_version=0, changed_by="tests", announced=[made])
+    assert kept(services) == []
+
+
+def request_of(scenario: str) -> NoticeRequested:
+    """Return the request for a notice."""
+    return NoticeRequested(notice_id=f"n-{scenario}", scenario=scenario, priority=Severity.HIGH, code="Down")
+
+
+def test_notice_once(services: Services) -> None:
+    """A notice is requested and announced once for each scenario and operation."""
+    made = [
+        announcement(request_of(name), about=name, subject="s", correlation_id="c", time=START)
+        for name in ("halted", "overdue")
+    ]
+    store = services.notice_requests.store
+    assert store("sync-1", request_of("halted"), made[:1])
+    assert not store("sync-1", request_of("halted"), made[:1])
+    assert store("sync-1", request_of("overdue"), made[1:])
+    assert sorted(services.notice_requests.requested("sync-1")) == ["halted", "overdue"]
+    assert services.notice_requests.requested("sync-2") == []
+    assert sorted(one.id for one in kept(services)) == sorted(one.id for one in made)
+
+
+def test_silence_gives_way(services: Services) -> None:
+    """A notice that nobody was to be told is stored without an event, and gives way to one that people are to have."""
+    silent = request_of("halted").model_copy(update={"priority": Severity.INFO})
+    assert services.notice_requests.store("sync-silent", silent, [])
+    assert services.notice_requests.store("sync-silent", silent, [])
+    assert services.notice_requests.store("sync-silent", request_of("halted"), [])
+    assert not services.notice_requests.store("sync-silent", silent, [])
+    (row,) = services.notice_requests.deliveries("sync-silent")
+    assert row["priority"] == request_of("halted").priority
+
+
+def test_deliveries(services: Services) -> None:
+    """How each channel ended is kept with the notice, the latest result of each."""
+    services.notice_requests.store("sync-3", request_of("halted"), [])
+    services.notice_requests.record_delivery("sync-3", "halted", "EMAIL", {"status": "failed", "code": "Throttled"})
+    services.notice_requests.record_delivery("sync-3", "halted", "EMAIL", {"status": "sent"})
+    (item,) = services.notice_requests.of_operation("sync-3")
+    assert item["delivery_EMAIL"] == {"status": "sent"}
+    assert item["notice_id"] == "n-halted"
+
+
+def test_before(services: Services) -> None:
+    """Only what was announced before the moment is listed."""
+    found = stored(services, "outbox-before")
+    services.operations.update(found, [started(found)])
+    assert list(services.outbox.entries(START)) == []
+    assert [entry.announcement for entry in services.outbox.entries(START + timedelta(microseconds=1))] == [
+        started(found)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stored_as", "code", "text"),
+    [
+        (
+            {"announcement": '{"id": "x", "type": "contactsync.account.failed.v9"}'},
+            "EventTypeUnknown",
+            "contactsync.account.failed.v9",
+        ),
+        ({}, "EventInvalid", "is missing"),
+        ({"announcement": 3}, "EventInvalid", "no text"),
+        ({"announcement": "no JSON"}, "EventInvalid", "not JSON"),
+    ],
+)
+def test_unreadable(
+    services: Services, caplog: pytest.LogCaptureFixture, stored_as: dict[str, Any], code: str, text: str
+) -> None:
+    """An entry that this version cannot read stays where it is, is logged and counted, and holds nobody up."""
+    found = stored(services, "outbox-unreadable")
+    services.operations.update(found, [started(found)])
+    table = boto3.resource("dynamodb").Table(services.settings.state_table)
+    key = {"pk": "outbox#0", "sk": "2025-01-01T00:00:00.000000Z#x"}
+    table.put_item(Item={**key, **stored_as})
+    unreadable = Counter[str]()
+    try:
+        with caplog.at_level(logging.ERROR):
+            assert [entry.announcement for entry in services.outbox.entries(LATER, unreadable)] == [started(found)]
+        assert kept(services) == [started(found)]
+        assert unreadable == {code: 1}
+        assert "Outbox item outbox#0" in caplog.text
+        assert "update contactsync; housekeeping sends it then" in caplog.text
+        assert text in caplog.text
+        assert "dead-letters" not in caplog.text
+        with pytest.raises(PublishFailedError, match=rf"1 events .*{code}"):
+            services.relay.send_left()
+        assert kept(services) == []
+        assert "Item" in table.get_item(Key=key)
+    finally:
+        table.delete_item(Key=key)
+
+
+def test_published(services: Services) -> None:
+    """What is left in the outbox is published to the real topic, and gone."""
+    found = stored(services, "outbox-published")
+    services.operations.update(found, [started(found)])
+    assert services.relay.send_left() == 1
+    assert kept(services) == []
+
+
+def test_topic_missing(adapters: Adapters) -> None:
+    """A topic that does not exist is an error of the call, which the relay logs and survives."""
+    settings = replace(adapters.services.settings, events_topic=f"{adapters.services.settings.events_topic}-gone")
+    services = Services(settings)
+    found = stored(services, "outbox-gone")
+    services.operations.update(found, [started(found)])
+    services.relay.send([started(found)])
+    assert kept(services) == [started(found)]
+    with pytest.raises(ResourceMissingError):
+        services.publisher.topic.send([services.publisher.message(started(found))])
+    drain(services)

@@ -1,0 +1,222 @@
+"""infra/bus.yaml: what the pieces must have in common with each other and with the code."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contactsync.aws.claim_bucket import FOLDER
+from contactsync.aws.metrics import NAMESPACE
+from contactsync.bus.envelope import Announcement, announcement
+from contactsync.bus.events import EVENT_TYPES, NoticeRequested
+from contactsync.bus.publish import Publisher
+from contactsync.bus.relay import Relay
+from contactsync.lambdas.subscriber import WINDOW
+from contactsync.sandbox.templates import load
+from contactsync.sync.config import DeliveryChannel
+from tests.bus_builders import data_of
+from tests.bus_fakes import FakeOutbox, FakeTopic
+from tests.fakes import START, FakeClock
+from tests.unit.test_notices_delivery import Post
+
+ROOT = Path(__file__).parents[2]
+RESOURCES: dict[str, dict[str, Any]] = load(ROOT / "infra" / "bus.yaml")["Resources"]
+SUBSCRIBERS = ("Audit", "Notices")
+DAY = 86_400
+
+SQS_METRICS = {
+    "ApproximateAgeOfOldestMessage",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesVisible",
+    "NumberOfEmptyReceives",
+    "NumberOfMessagesDeleted",
+    "NumberOfMessagesReceived",
+    "NumberOfMessagesSent",
+    "SentMessageSize",
+}
+"""SQS developer guide, "Available CloudWatch metrics for Amazon SQS"; all have the dimension QueueName."""
+
+
+def properties(name: str) -> dict[str, Any]:
+    """Return the properties of a resource."""
+    found: dict[str, Any] = RESOURCES[name]["Properties"]
+    return found
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of all resources of a type, by name."""
+    return {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == kind}
+
+
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+
+
+@pytest.mark.parametrize("name", SUBSCRIBERS)
+def test_visibility(name: str) -> None:
+    """A message stays invisible for six times the function's timeout, which Lambda asks for."""
+    assert properties(f"{name}Queue")["VisibilityTimeout"] == 6 * properties(f"{name}Function")["Timeout"]
+
+
+@pytest.mark.parametrize("name", SUBSCRIBERS)
+def test_retention(name: str) -> None:
+    """Handled events are remembered for longer than a message lives, also when it is redriven once."""
+    queue, dead = properties(f"{name}Queue"), properties(f"{name}DeadLetters")
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 3
+    assert dead["MessageRetentionPeriod"] == 14 * DAY
+    assert 2 * dead["MessageRetentionPeriod"] + queue["MessageRetentionPeriod"] < WINDOW
+    (rule,) = properties("ClaimBucket")["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] * DAY >= WINDOW
+
+
+@pytest.mark.parametrize("name", SUBSCRIBERS)
+def test_delivery(name: str) -> None:
+    """The topic, and nobody else, may send to a subscriber's queues, raw; what it cannot deliver is a dead letter."""
+    subscription = properties(f"{name}Subscription")
+    assert subscription["RawMessageDelivery"] is True
+    assert "RedrivePolicy" in subscription
+    for queue in (f"{name}Queue", f"{name}DeadLetters"):
+        policy = next(p for p in of_type("AWS::SQS::QueuePolicy").values() if p["Queues"] == [{"Ref": queue}])
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
+        assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "EventsTopic"}}}
+
+
+@pytest.mark.parametrize(("name", "size"), [("Audit", 10), ("Notices", 1)])
+def test_mapping(name: str, size: int) -> None:
+    """Messages come in batches, of which the function names those that failed; a notice may take all of its time."""
+    mapping = properties(f"{name}Mapping")
+    assert mapping["BatchSize"] == size
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize("name", SUBSCRIBERS)
+def test_function(name: str) -> None:
+    """The function runs what the sandbox and the tests run, with its own dead-letter queue."""
+    function = properties(f"{name}Function")
+    assert function["Handler"] == f"contactsync.lambdas.{name.lower()}.handler"
+    assert (function["Runtime"], function["Architectures"]) == ("python3.12", ["arm64"])
+    variables = function["Environment"]["Variables"]
+    assert variables["CONTACTSYNC_DEAD_LETTERS_URL"] == {"Ref": f"{name}DeadLetters"}
+
+
+def allowed() -> Iterator[dict[str, Any]]:
+    """Yield what roles allow, conditional statements included."""
+    for role in of_type("AWS::IAM::Role").values():
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def test_least_privilege() -> None:
+    """No role may do everything with anything, and the audit trail's writer may neither change nor delete a row."""
+    without_resources = {"WriteTraces", "WriteMetrics", "MirrorAsOpsItems"}
+    statements = list(allowed())
+    assert {one["Sid"] for one in statements if one["Resource"] == "*"} == without_resources
+    assert "*" not in json.dumps([one["Action"] for one in statements])
+    trail = [one["Action"] for one in statements if one["Resource"] == {"Fn::GetAtt": ["AuditTable", "Arn"]}]
+    assert trail == ["dynamodb:PutItem"]
+
+
+def test_claims_readable() -> None:
+    """Subscribers may read where the publisher keeps claims."""
+    text = json.dumps(of_type("AWS::IAM::Role"))
+    assert text.count(f"${{ClaimBucket.Arn}}/{FOLDER}/*") == len(SUBSCRIBERS)
+
+
+def test_filter() -> None:
+    """The audit trail gets everything; notices get requests for notices, of every version, and nothing else."""
+    assert "FilterPolicy" not in properties("AuditSubscription")
+    ((wanted,),) = properties("NoticesSubscription")["FilterPolicy"].values()
+    matching = [name for name in EVENT_TYPES if name.startswith(wanted["prefix"])]
+    assert matching == [NoticeRequested.event_type]
+    assert "contactsync.notice.requested.v2".startswith(wanted["prefix"])
+
+
+def test_channels() -> None:
+    """Every receiver of notices gets its own channel's form; which severities that has is decided by routing."""
+    receivers = {name: one for name, one in of_type("AWS::SNS::Subscription").items() if one["Protocol"] != "sqs"}
+    channels = {"email": "EMAIL", "sms": "SMS"}
+    for receiver in receivers.values():
+        policy = receiver["FilterPolicy"]
+        assert policy["channel"] == [channels[receiver["Protocol"]]]
+        assert policy.keys() <= {"channel", "severity"}
+        assert receiver["TopicArn"] == {"Ref": "NoticesTopic"}
+    assert set(channels.values()) <= set(DeliveryChannel)
+
+
+def test_alarms() -> None:
+    """Every dead-letter queue is watched, and every queue's age, beyond what a poison message comes to."""
+    for name in SUBSCRIBERS:
+        longest = properties(f"{name}Queue")["VisibilityTimeout"] * 3
+        assert properties(f"{name}AgeAlarm")["Threshold"] > longest
+    watched = {
+        (alarm["MetricName"], json.dumps(alarm["Dimensions"][0]["Value"]))
+        for alarm in ALARMS.values()
+        if alarm["Namespace"] == "AWS/SQS"
+    }
+    wanted = {
+        (metric, json.dumps({"Fn::GetAtt": [f"{name}{queue}", "QueueName"]}))
+        for name in SUBSCRIBERS
+        for metric, queue in (
+            ("ApproximateNumberOfMessagesVisible", "DeadLetters"),
+            ("ApproximateAgeOfOldestMessage", "Queue"),
+        )
+    }
+    assert watched == wanted
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_alarm_metric(name: str) -> None:
+    """An alarm's metric is one that AWS or this software records, with the dimensions that it is recorded with."""
+    alarm = ALARMS[name]
+    dimensions = [one["Name"] for one in alarm["Dimensions"]]
+    if alarm["Namespace"] == "AWS/SQS":
+        assert alarm["MetricName"] in SQS_METRICS
+        assert dimensions == ["QueueName"]
+    elif alarm["Namespace"] == "AWS/SNS":
+        assert alarm["MetricName"] == "NumberOfNotificationsFailed"
+        assert dimensions == ["TopicName"]
+    else:
+        assert alarm["Namespace"] == NAMESPACE
+        assert alarm["MetricName"] in recorded_metrics()
+        assert dimensions == ["Environment"]
+    # Silence is what one of them is for.
+    assert alarm["TreatMissingData"] == ("breaching" if name == "SilentAlarm" else "notBreaching")
+    assert "AlarmActions" in alarm
+
+
+def recorded_metrics() -> set[str]:
+    """Return the names that publishing, housekeeping and delivery record."""
+    post = Post.of()
+    post.deliver()
+    metrics = post.metrics
+    publisher = Publisher(FakeTopic(), None, metrics, FakeClock(), "test")
+    publisher.publish([announced()])
+    Relay(FakeOutbox(), publisher, FakeClock()).send_left()
+    return set().union(*metrics.recorded)
+
+
+def announced() -> Announcement:
+    """Return an announcement."""
+    return announcement(data_of(NoticeRequested), about="n-1", subject="s", correlation_id="c", time=START)
+
+
+def test_tables() -> None:
+    """The tables have the keys and the times to live that code and powertools use."""
+    audit, idempotency = properties("AuditTable"), properties("IdempotencyTable")
+    assert audit["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert idempotency["TimeToLiveSpecification"] == {"AttributeName": "expiration", "Enabled": True}
+    assert idempotency["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert "PointInTimeRecoverySpecification" in audit
+
+
+def test_encrypted() -> None:
+    """Everything that keeps events is encrypted, and the bucket is closed to the public."""
+    assert all("KmsMasterKeyId" in topic for topic in of_type("AWS::SNS::Topic").values())
+    assert all(queue["SqsManagedSseEnabled"] for queue in of_type("AWS::SQS::Queue").values())
+    assert all(table["SSESpecification"]["SSEEnabled"] for table in of_type("AWS::DynamoDB::Table").values())
+    bucket = properties("ClaimBucket")
+    assert "BucketEncryption" in bucket
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}

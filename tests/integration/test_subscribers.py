@@ -1,0 +1,285 @@
+"""The bus as the templates deploy it: topic, queue, the audit function in its own process, dead letters and back.
+
+The waits of AWS are shrunk a hundredfold; every test waits for conditions.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contactsync.bus.audit import AuditEntry, entry_of
+from contactsync.bus.consume import QUARANTINE_CODE
+from contactsync.bus.dead_letters import LetterFacts, Order, Step
+from contactsync.bus.envelope import Announcement, announcement
+from contactsync.bus.events import AccountFailed, ConfigurationChanged
+from contactsync.cli.local_system import product_environment
+from contactsync.sandbox.scenario import Scenario
+from contactsync.sandbox.server import Sandbox
+from contactsync.services import Services
+from contactsync.sync.operation import sync_id_of
+from tests.bus_builders import data_of, event_of
+from tests.fakes import START
+from tests.integration.conftest import Command, misused, refused
+
+ROOT = Path(__file__).parents[2]
+LONGEST = 60.0
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """Run a sandbox whose clocks of AWS go fast."""
+    scenario = Scenario.model_validate({"organization": {"accounts": 1}, "events": {"time_scale": 0.005}})
+    with Sandbox(scenario, templates=ROOT / "infra") as running:
+        yield running
+
+
+@pytest.fixture
+def services(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """Give the services of the deployment."""
+    for name, value in product_environment(sandbox).items():
+        monkeypatch.setenv(name, value)
+    return Services.from_environment()
+
+
+@pytest.fixture
+def key() -> str:
+    """Give a correlation id that no other test uses."""
+    return str(uuid.uuid4())
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Wait until a condition holds, and return what it gave."""
+    end = time.monotonic() + LONGEST
+    while not (found := condition()):
+        assert time.monotonic() < end, "the condition did not come to hold"
+        time.sleep(0.1)
+    return found
+
+
+def change(key: str, number: int = 0, **changes: Any) -> Announcement:
+    """Return an announcement."""
+    data = data_of(ConfigurationChanged, config_key=key, **changes)
+    return announcement(data, about=f"{key}#{number}", subject=key, correlation_id=key, time=START)
+
+
+def audited(services: Services, key: str) -> list[AuditEntry]:
+    """Return what the audit trail has of a correlation id."""
+    return list(services.audit_trail.correlated(key))
+
+
+def letters(services: Services, key: str) -> list[LetterFacts]:
+    """Return the audit function's dead letters that belong to a test."""
+    return [facts for facts in services.dead_letters.look("audit") if key in {facts.event_id, facts.correlation_id}]
+
+
+def send(services: Services, body: str, **attributes: str) -> None:
+    """Put a message into the audit function's queue, past the topic."""
+    sqs = services._clients.own("sqs")
+    typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+    dead = services.settings.dead_letter_queues["audit"]
+    (url,) = sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"]
+    sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=typed)
+
+
+def logged(sandbox: Sandbox) -> str:
+    """Return what the audit function wrote."""
+    return "".join(call.log for call in sandbox.loop.functions.invocations("contactsync-local-audit"))
+
+
+def test_audited(services: Services, sandbox: Sandbox, key: str) -> None:
+    """What is published is in the audit trail, each event once though it came three times."""
+    announced = [change(key, number) for number in range(4)]
+    for _ in range(3):
+        assert services.publisher.publish(announced).refused == {}
+    until(lambda: len(audited(services, key)) == 4)
+    until(sandbox.loop.queue_polling.is_idle)
+    assert {entry.event_id for entry in audited(services, key)} == {one.id for one in announced}
+    assert len(list(services.audit_trail.about(f"configuration#{key}"))) == 4
+    log = logged(sandbox)
+    assert f'"correlation_id":"{key}"' in log
+    assert '"Environment":"local"' in log.replace(" ", "")
+    assert '"EventsHandled"' in log
+
+
+def test_claim_check(services: Services, key: str) -> None:
+    """An event too large for a message reaches the trail with its data."""
+    large = change(key, changed_keys=["k" * 100] * 2800)
+    assert services.publisher.publish([large]).taken == (large,)
+    (entry,) = until(lambda: audited(services, key))
+    assert len(json.loads(entry.data)["changed_keys"]) == 2800
+
+
+def test_poison(services: Services, sandbox: Sandbox, key: str) -> None:
+    """A poison message is a dead letter after three receives, with its reason; its batch mates are handled."""
+    poison = json.dumps(
+        {**json.loads(event_of(AccountFailed, event_id=key, correlation_id=key).as_json()), "time": "?"}
+    )
+    send(services, poison, type="contactsync.account.failed.v1")
+    mates = [change(key, number) for number in range(3)]
+    services.publisher.publish(mates)
+    until(lambda: len(audited(services, key)) == 3)
+    (facts,) = until(lambda: letters(services, key))
+    assert (facts.code, facts.event_id) == ("EventInvalid", key)
+    assert "time" in str(facts.reason)
+    failure = services.dead_letters.failures.find("audit", facts.message_id)
+    assert failure
+    assert failure.receive_count == 3
+    assert f'"message_id":"{facts.message_id}"' in logged(sandbox)
+    body = services.dead_letters.show("audit", facts.message_id)["body"]
+    assert body["data"]["account_id"] == event_of().model_dump()["data"]["account_id"]
+
+
+def test_unknown_type(services: Services, sandbox: Sandbox, key: str) -> None:
+    """An event of an unknown type is a dead letter at once, whole, with its attributes; redriven it comes back once."""
+    document = json.loads(event_of(event_id=key, correlation_id=key).as_json())
+    body = json.dumps({**document, "type": "contactsync.account.failed.v9", "data": {"of": "the future"}})
+    send(services, body, type="contactsync.account.failed.v9")
+    (facts,) = until(lambda: letters(services, key))
+    assert facts.code == "EventTypeUnknown"
+    shown = services.dead_letters.show("audit", facts.message_id)
+    assert shown["attributes"]["type"] == "contactsync.account.failed.v9"
+    assert shown["attributes"][QUARANTINE_CODE] == "EventTypeUnknown"
+    assert shown["body"] == json.loads(body)
+    assert services.dead_letters.failures.find("audit", facts.message_id) is None
+    order = Order("audit", [facts.message_id], by="airflow:admin")
+    assert [step for step, _ in services.dead_letters.redrive(order, rate=5)] == [Step.REDRIVEN]
+    (again,) = until(lambda: letters(services, key))
+    until(sandbox.loop.queue_polling.is_idle)
+    assert again.message_id != facts.message_id
+    assert again.code == "EventTypeUnknown"
+
+
+def test_command(services: Services, sandbox: Sandbox, key: str, contactsync: Command) -> None:
+    """A handled event that somebody redrives changes nothing; the trail says who did it, and why."""
+    services.publisher.publish([change(key)])
+    (handled,) = until(lambda: audited(services, key))
+    until(sandbox.loop.queue_polling.is_idle)
+    event = services.publisher.message(change(key))
+    dead = services.settings.dead_letter_queues["audit"]
+    services._clients.own("sqs").send_message(QueueUrl=dead, MessageBody=event.body)
+    listed = json.loads(contactsync("dead-letters", "list", "audit", "-o", "json").out)
+    (mine,) = [row for row in listed if row["correlation_id"] == key]
+    redrive = ("dead-letters", "redrive", "audit", mine["message_id"], "--rate", "50", "--reason", "a drill")
+    assert "planned" in contactsync(*redrive, "--dry-run").out
+    assert "redriven" in contactsync(*redrive).out
+    until(sandbox.loop.queue_polling.is_idle)
+    rows = json.loads(contactsync("audit", "--correlation-id", key, "-o", "json").out)
+    by_type = {row["event_type"]: row for row in rows}
+    assert len(rows) == 2
+    assert by_type["contactsync.configuration.changed.v1"]["event_id"] == handled.event_id
+    done = by_type["contactsync.dead_letter.redriven"]["data"]
+    assert (done["reason"], done["message_id"]) == ("a drill", mine["message_id"])
+    assert "arn:aws:" in done["by"]
+    assert letters(services, key) == []
+
+
+def test_discard_command(services: Services, key: str, contactsync: Command) -> None:
+    """A letter is discarded with a reason, and the trail keeps who did it."""
+    url = services.settings.dead_letter_queues["rule"]
+    sent = services._clients.own("sqs").send_message(QueueUrl=url, MessageBody=json.dumps({"detail": {"eventID": key}}))
+    misused(contactsync("dead-letters", "discard", "rule", sent["MessageId"]), "--reason")
+    misused(contactsync("dead-letters", "discard", "rule", "--reason", "r"), "--all")
+    misused(contactsync("dead-letters", "discard", "rule", "x", "--all", "--reason", "r"), "--all")
+    answer = contactsync("dead-letters", "discard", "rule", sent["MessageId"], "--reason", "a drill", "-o", "csv")
+    assert (answer.code, key in answer.out) == (0, True)
+    (entry,) = audited(services, key)
+    assert entry.event_type == "contactsync.dead_letter.discarded"
+    refused(contactsync("dead-letters", "show", "rule", sent["MessageId"]), sent["MessageId"])
+
+
+def test_show_command(services: Services, key: str, contactsync: Command) -> None:
+    """A letter is shown whole in every form, without contact values."""
+    url = services.settings.dead_letter_queues["rule"]
+    detail = {"eventID": key, "requestParameters": {"name": "Wanda Quillfeather", "alternateContactType": "SECURITY"}}
+    body = json.dumps({"detail": detail})
+    sent = services._clients.own("sqs").send_message(QueueUrl=url, MessageBody=body)["MessageId"]
+    for form in ("table", "json", "csv"):
+        answer = contactsync("dead-letters", "show", "rule", sent, "-o", form)
+        assert (answer.code, answer.err) == (0, "")
+        assert key in answer.out
+        assert "SECURITY" in answer.out
+        assert "Wanda" not in answer.out
+    contactsync("dead-letters", "discard", "rule", sent, "--reason", "seen")
+
+
+def test_unreadable_command(services: Services, contactsync: Command) -> None:
+    """What holds no event is named, and the command fails."""
+    url = services.settings.dead_letter_queues["trigger"]
+    sent = services._clients.own("sqs").send_message(QueueUrl=url, MessageBody="poison")["MessageId"]
+    answer = contactsync("dead-letters", "redrive", "trigger", sent)
+    assert (answer.code, "unreadable" in answer.out) == (1, True)
+    assert "discard" in answer.err
+    contactsync("dead-letters", "discard", "trigger", sent, "--reason", "seen")
+
+
+def test_no_source_command(services: Services, contactsync: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue that no redrive policy names ends the command with one sentence, and its message stays."""
+    sqs = services._clients.own("sqs")
+    url = sqs.create_queue(QueueName=str(uuid.uuid4()))["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=event_of().as_json())
+    monkeypatch.setenv("CONTACTSYNC_DEAD_LETTER_QUEUES", f"audit={url}")
+    refused(contactsync("dead-letters", "redrive", "audit", "--all"), "redrive policy")
+    assert len(json.loads(contactsync("dead-letters", "list", "audit", "-o", "json").out)) == 1
+
+
+def test_unknown_queue(services: Services, contactsync: Command) -> None:
+    """A queue that is not there is one sentence."""
+    del services
+    answer = contactsync("dead-letters", "redrive", "audits", "--all")
+    assert (answer.code, answer.out) == (1, "")
+    assert "audit, notices, rule, trigger" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ((), "--since"),
+        (("--account", "1", "--operation", "2"), "one thing"),
+        (("--account", "1", "--day", "2026-01-14"), "one question"),
+        (("--day", "14.1.2026"), "2026-01-31"),
+        (("--correlation-id", "c", "--since", "1d"), "--correlation-id"),
+        (("--since", "2026-01-14", "--until", "2026-01-13"), "--until"),
+    ],
+)
+def test_audit_misused(contactsync: Command, options: tuple[str, ...], text: str) -> None:
+    """A question that cannot be answered is wrong usage."""
+    misused(contactsync("audit", *options), text)
+
+
+def test_audit_questions(services: Services, key: str, contactsync: Command) -> None:
+    """The trail answers by operation, run, account, entity, day and period."""
+    run, account = key, f"{uuid.UUID(key).int % 10**12:012}"
+    event = event_of(event_id=key, correlation_id=key, sync_id=sync_id_of(run), account_id=account)
+    services.audit_trail.add(entry_of(event))
+    for options in (
+        ("--operation", run),
+        ("--operation", sync_id_of(run)),
+        ("--account", account),
+        ("--entity", f"account#{account}"),
+        ("--day", "2026-01-14"),
+        ("--since", "2026-01-14", "--until", "2026-01-14"),
+        ("--account", account, "--since", "2026-01-14", "--limit", "1"),
+    ):
+        rows = json.loads(contactsync("audit", *options, "-o", "json").out)
+        assert key in {row["event_id"] for row in rows}, options
+    assert key in contactsync("audit", "--correlation-id", key).out
+    nothing = contactsync("audit", "--account", account, "--until", "2026-01-13")
+    assert (nothing.code, nothing.out) == (0, "")
+
+
+def test_settings_missing(services: Services, monkeypatch: pytest.MonkeyPatch, contactsync: Command) -> None:
+    """A command that lacks a setting names it."""
+    del services
+    for name, arguments in {
+        "AUDIT_TABLE": ("audit", "--day", "2026-01-14"),
+        "DEAD_LETTER_QUEUES": ("dead-letters", "list"),
+        "IDEMPOTENCY_TABLE": ("dead-letters", "show", "audit", "m"),
+    }.items():
+        with monkeypatch.context() as patch:
+            patch.delenv(f"CONTACTSYNC_{name}")
+            refused(contactsync(*arguments), f"CONTACTSYNC_{name}")

@@ -1,0 +1,41 @@
+"""Every notice in every form, as it was looked at and found good: tests/data/notices.
+
+A wanted change of a text changes these files. Renew them, and look at the difference before it is committed:
+
+    RENEW_GOLDEN_FILES=1 python -m pytest tests/unit/test_notices_golden.py && git diff tests/data/notices
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from contactsync.notices.preview import previewed
+from contactsync.notices.routing import Form
+from contactsync.notices.samples import sample
+from contactsync.notices.scenarios import Scenario
+
+GOLDEN: Final = Path(__file__).parents[1] / "data" / "notices"
+RENEW: Final = "RENEW_GOLDEN_FILES"
+SUFFIXES: Final = {Form.TEXT: "txt", Form.JSON: "json", Form.CHAT: "chat.json", Form.SMS: "sms.txt"}
+
+
+def golden(scenario: Scenario, form: Form) -> Path:
+    """Return the file of one notice in one form."""
+    return GOLDEN / f"{scenario}.{SUFFIXES[form]}"
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("scenario", Scenario)
+def test_golden(scenario: Scenario, form: Form) -> None:
+    """Each sample reads as its golden file does."""
+    found, file = previewed(sample(scenario), form), golden(scenario, form)
+    if os.environ.get(RENEW):
+        file.write_text(found, encoding="utf-8")
+    assert found == file.read_text(encoding="utf-8"), f"When this is wanted, renew the files with {RENEW}=1."
+
+
+def test_no_other_files() -> None:
+    """There is no golden file of a notice that is gone."""
+    assert set(GOLDEN.iterdir()) == {golden(scenario, form) for scenario in Scenario for form in Form}

@@ -1,0 +1,121 @@
+"""The notifier: what Airflow's callbacks hand it becomes a request, and it never breaks what called it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import structlog
+from airflow.sdk.execution_time.callback_supervisor import execute_callback
+
+from contactsync.errors import ServiceUnavailableError
+from contactsync.notices.scenarios import Scenario
+from contactsync.orchestration import notices, steps
+from contactsync.orchestration.notices import About, NoticeNotifier
+
+ERROR = ServiceUnavailableError("Query", "InternalServerError")
+
+
+@dataclass
+class FakeDesk:
+    """Remembers what it is asked for."""
+
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    error: Exception | None = None
+
+    def _ask(self, *what: Any) -> None:
+        self.asked.append(what)
+        if self.error:
+            raise self.error
+
+    def operation_ended(self, run_id: str, error: BaseException | None, *, failed: bool) -> None:
+        """Remember."""
+        self._ask("ended", run_id, error, failed)
+
+    def task_failed(self, run_id: str, error: BaseException | None, *, dag_id: str | None) -> None:
+        """Remember."""
+        self._ask("failed", run_id, error, dag_id)
+
+    def run_failed(self, run_id: str, *, dag_id: str | None) -> None:
+        """Remember."""
+        self._ask("run", run_id, dag_id)
+
+    def request(self, scenario: Scenario, run_id: str, *, error: BaseException | None, dag_id: str | None) -> None:
+        """Remember."""
+        self._ask(scenario, run_id, error, dag_id)
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> FakeDesk:
+    """Give the desk that the notifier finds."""
+    made = FakeDesk()
+    monkeypatch.setattr(steps, "services", lambda: SimpleNamespace(notice_desk=made))
+    return made
+
+
+def of_task(**more: Any) -> dict[str, Any]:
+    """Return a task's context."""
+    return {"dag_run": SimpleNamespace(run_id="the-run", dag_id="contact_sync"), "run_id": "the-run", **more}
+
+
+def test_task(desk: FakeDesk) -> None:
+    """A failed task hands over its error."""
+    NoticeNotifier()(of_task(exception=ERROR))
+    assert desk.asked == [("failed", "the-run", ERROR, "contact_sync")]
+
+
+def test_operation(desk: FakeDesk) -> None:
+    """The report hands over the run, that it failed itself, and its error when it has one."""
+    NoticeNotifier(about=About.OPERATION)(of_task())
+    NoticeNotifier(about=About.REPORT)(of_task(exception=ERROR))
+    assert desk.asked == [("ended", "the-run", None, False), ("ended", "the-run", ERROR, True)]
+
+
+def test_run(desk: FakeDesk) -> None:
+    """A DAG's callback runs with less context: the run's id is enough."""
+    NoticeNotifier(about=About.RUN)({"run_id": "the-run", "reason": "task_failure"})
+    NoticeNotifier(about=About.RUN).notify({"run_id": "the-run", "dag": SimpleNamespace(dag_id="yours")})
+    assert desk.asked == [("run", "the-run", None), ("run", "the-run", "yours")]
+
+
+def test_scenario(desk: FakeDesk) -> None:
+    """A scenario that is named is requested whatever has happened."""
+    NoticeNotifier("approval_waiting")(of_task())
+    assert desk.asked == [(Scenario.APPROVAL_WAITING, "the-run", None, "contact_sync")]
+
+
+def test_scenarios() -> None:
+    """The notifier knows every scenario."""
+    assert set(notices.SCENARIOS) == set(Scenario)
+
+
+def test_unknown_scenario(desk: FakeDesk) -> None:
+    """A scenario that there is not is refused where it is written."""
+    with pytest.raises(ValueError, match="earthquake"):
+        NoticeNotifier("earthquake")
+    assert desk.asked == []
+
+
+def test_trouble(desk: FakeDesk, caplog: pytest.LogCaptureFixture) -> None:
+    """A table that is down keeps no callback from ending well; the log says so."""
+    desk.error = ERROR
+    NoticeNotifier()(of_task())
+    assert "No notice was requested: Query failed with InternalServerError" in caplog.text
+
+
+def test_async(desk: FakeDesk) -> None:
+    """The triggerer can await it."""
+    asyncio.run(NoticeNotifier("overdue").async_notify(of_task()))
+    assert desk.asked == [(Scenario.OVERDUE, "the-run", None, "contact_sync")]
+
+
+def test_deadline(desk: FakeDesk) -> None:
+    """Airflow's own runner of a deadline's callbacks can use it: the run is named in another way there."""
+    context = {"dag_run": {"dag_run_id": "the-run", "dag_id": "yours"}, "deadline": {"id": "d"}}
+    path = f"{NoticeNotifier.__module__}.{NoticeNotifier.__qualname__}"
+    done, error = execute_callback(
+        path, {"scenario": "overdue", "context": context}, "yours.py", None, structlog.get_logger()
+    )
+    assert (done, error) == (True, None)
+    assert desk.asked == [(Scenario.OVERDUE, "the-run", None, "yours")]

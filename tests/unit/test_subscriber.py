@@ -1,0 +1,107 @@
+"""What subscribers' functions share: failures are reported and remembered, and nothing of a message is logged."""
+
+import io
+import json
+import logging
+import uuid
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from contactsync.bus.consume import Failure
+from contactsync.errors import ServiceUnavailableError, SettingsError
+from contactsync.lambdas.subscriber import RememberingProcessor, required, subscribed
+from tests.bus_builders import event_of
+from tests.bus_fakes import FakeFailures
+from tests.recorded import MANAGEMENT_ACCOUNT, in_sqs
+
+CONTEXT: Any = SimpleNamespace(
+    function_name="contactsync-prod-audit",
+    memory_limit_in_mb=256,
+    invoked_function_arn=f"arn:aws:lambda:us-east-1:{MANAGEMENT_ACCOUNT}:function:contactsync-prod-audit",
+    aws_request_id="6f1d6b9a-7d0c-4d3e-9f7e-000000000001",
+    get_remaining_time_in_millis=lambda: 30_000,
+)
+UNAVAILABLE = ServiceUnavailableError("PutItem", "InternalServerError")
+SECRET = "wanda.quillfeather@quagga.example"
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    """Catch what is logged, as it is written."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def logger(log: io.StringIO) -> Iterator[Logger]:
+    """Give a logger that writes there."""
+    handler = logging.StreamHandler(log)
+    made = Logger(service=f"tests-{uuid.uuid4()}", logger_handler=handler)
+    yield made
+    made.removeHandler(handler)
+
+
+def processed(failing: dict[str, Exception], failures: FakeFailures, logger: Logger) -> list[str]:
+    """Process three messages, of which some fail, and return the numbers of those that are reported."""
+
+    def handle(record: SQSRecord) -> None:
+        if error := failing.get(json.loads(record.body)["id"]):
+            raise error
+
+    batch = in_sqs(*(json.loads(event_of(event_id=str(number)).as_json()) for number in range(3)))
+    processor = RememberingProcessor("audit", failures, logger)
+    answer = process_partial_response(event=batch, record_handler=handle, processor=processor, context=CONTEXT)
+    return [item["itemIdentifier"][-1] for item in answer["batchItemFailures"]]
+
+
+def test_mates(logger: Logger) -> None:
+    """Only the messages that failed are reported, and why is kept for each."""
+    failures = FakeFailures()
+    assert processed({"1": UNAVAILABLE}, failures, logger) == ["1"]
+    ((key, failure),) = failures.kept.items()
+    assert key == ("audit", "059f36b4-87a3-44ab-83d2-661975040001")
+    assert failure == Failure("InternalServerError", str(UNAVAILABLE), 1)
+
+
+def test_all_failed(logger: Logger) -> None:
+    """A batch of failures is reported as such, and is no error of the function, whose text would quote them."""
+    failures = FakeFailures()
+    errors = dict.fromkeys("012", LookupError(SECRET))
+    assert processed(errors, failures, logger) == ["0", "1", "2"]
+    assert len(failures.kept) == 3
+
+
+def test_nothing_quoted(logger: Logger, log: io.StringIO) -> None:
+    """What a foreign error says is neither logged nor kept; what it was, where, and for which event is."""
+    failures = FakeFailures()
+    processed({"1": LookupError(SECRET)}, failures, logger)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    (line,) = [line for line in lines if line["level"] == "ERROR"]
+    assert (line["error"], line["event_id"], line["receive_count"]) == ("LookupError", "1", 1)
+    assert line["correlation_id"] == event_of().correlationid
+    assert any("raise error" in frame for frame in line["where"])
+    assert SECRET not in log.getvalue()
+    assert SECRET not in str(failures.kept)
+
+
+def test_not_remembered(logger: Logger, log: io.StringIO) -> None:
+    """A failure that cannot be kept is reported all the same, and so is what comes after it."""
+    failures = FakeFailures(error=UNAVAILABLE)
+    assert processed({"0": UNAVAILABLE, "2": UNAVAILABLE}, failures, logger) == ["0", "2"]
+    assert "is not kept" in log.getvalue()
+
+
+def test_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function without its environment fails by name, and so does its batch as a whole."""
+    with pytest.raises(SettingsError, match="CONTACTSYNC_AUDIT_TABLE"):
+        required("CONTACTSYNC_AUDIT_TABLE")
+    monkeypatch.setenv("CONTACTSYNC_AUDIT_TABLE", " t ")
+    assert required("CONTACTSYNC_AUDIT_TABLE") == "t"
+    handler = subscribed("unset", lambda: lambda _: None)
+    with pytest.raises(SettingsError):
+        handler(in_sqs({}), CONTEXT)
