@@ -1,0 +1,89 @@
+"""Events that other systems publish: checked and cleaned before they come onto the bus."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from contactsync.bus.envelope import EVENT_ID_NAMESPACE, Announcement, announcement, problems_of
+from contactsync.bus.events import ExternalEventReported, Severity
+from contactsync.errors import EventInvalidError
+
+MASK: Final = "***"
+MOST_DETAILS: Final = 20
+
+_EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
+_PHONE: Final = re.compile(r"(?<![\w.-])\+?\d[\d ()./-]{5,}\d(?![\w.-])")
+_NO_PHONE: Final = re.compile(r"\d{12}|\d{4}-\d{2}-\d{2}", re.ASCII)
+"""An account id, a date."""
+SHORTEST_PHONE: Final = 7
+"""Digits of a telephone number at least."""
+
+
+def cleaned(text: str) -> str:
+    """Return text in one line, without control characters, and with what looks like a person's contact masked.
+
+    E-mail addresses and telephone numbers have no place on the bus; account ids and dates (2026-01-31) stay.
+    """
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return _PHONE.sub(_masked, _EMAIL.sub(MASK, line))
+
+
+def _masked(found: re.Match[str]) -> str:
+    digits = sum(letter.isdigit() for letter in found[0])
+    return found[0] if digits < SHORTEST_PHONE or _NO_PHONE.fullmatch(found[0]) else MASK
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Cleaned = AfterValidator(cleaned)
+
+
+class OutsideEvent(BaseModel):
+    """What another system sends; anything else is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    system: Name
+    kind: Name
+    title: Annotated[str, Field(min_length=1, max_length=256), Cleaned]
+    severity: Severity = Severity.INFO
+    details: Annotated[
+        dict[Name, Annotated[str, Field(max_length=1024), Cleaned]],
+        Field(default_factory=dict, max_length=MOST_DETAILS),
+    ]
+    correlation_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
+    """The system's own id of the event: sent again with it, it is the same event."""
+
+
+def announced_outside(data: object, *, reported_by: str, now: datetime) -> Announcement:
+    """Return the announcement of another system's event; raise EventInvalidError with every problem."""
+    if not isinstance(data, Mapping):
+        raise EventInvalidError(event_id=None, problems=["it is not an object"])
+    try:
+        event = OutsideEvent.model_validate(dict(data))
+    except ValidationError as error:
+        raise EventInvalidError(event_id=None, problems=problems_of(error)) from None
+    own_id = event.id or str(uuid.uuid4())
+    return announcement(
+        ExternalEventReported(
+            system=event.system,
+            kind=event.kind,
+            title=event.title or MASK,
+            priority=event.severity,
+            details=event.details,
+            reported_by=reported_by,
+        ),
+        about=f"{event.system}#{own_id}",
+        subject=event.system,
+        correlation_id=event.correlation_id or str(uuid.uuid5(EVENT_ID_NAMESPACE, own_id)),
+        time=now,
+    )
+
+
+def answer_of(announced: Announcement) -> dict[str, Any]:
+    """Return what the sender learns: the ids under which the event is found in the audit trail."""
+    return {"event_id": announced.id, "correlation_id": announced.correlation_id}

@@ -1,0 +1,88 @@
+"""The optional publisher: other systems put events onto the bus through API Gateway, with IAM authorization."""
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools import Logger
+
+from contactsync.aws.metrics import CloudWatchMetrics
+from contactsync.aws.topic import SnsTopic
+from contactsync.bus.outside import announced_outside, answer_of
+from contactsync.bus.publish import Publisher
+from contactsync.errors import EventInvalidError
+from contactsync.lambdas.subscriber import clients, required
+from contactsync.services import SystemClock
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+LARGEST_BODY: Final = 65_536
+"""Bytes; what an event of the allowed fields needs is much less."""
+
+# The event is never logged: it holds what a stranger sent.
+logger = Logger(service="contactsync-publisher")
+
+
+@logger.inject_lambda_context
+def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: ANN401, ARG001 -- Lambda's own signature
+    """Answer 202 with the event's ids, 400 with the problems, 403, 413, or 503 when the bus does not take it.
+
+    A status is the right answer here, and an error is not: the caller waits for it, and sends again after 503.
+    """
+    caller = _caller(event)
+    if caller is None:
+        return _answer(403, {"problems": ["sign the request with IAM credentials"]})
+    try:
+        announced = announced_outside(_body(event), reported_by=caller, now=SystemClock().now())
+    except _TooLargeError:
+        return _answer(413, {"problems": [f"the body is larger than {LARGEST_BODY} bytes"]})
+    except EventInvalidError as error:
+        logger.info("refused", extra={"problems": list(error.problems)})
+        return _answer(400, {"problems": list(error.problems)})
+    published = _publisher().publish([announced])
+    ids = answer_of(announced)
+    if published.refused:
+        logger.error("not taken by the bus", extra={**ids, "error": published.refused[announced.id]})
+        return _answer(503, {"problems": ["the event bus did not take the event; send it again"]})
+    logger.info("published", extra=ids)
+    return _answer(202, ids)
+
+
+class _TooLargeError(Exception):
+    """The body is larger than anything that would be accepted."""
+
+
+def _body(event: Any) -> object:  # noqa: ANN401 -- API Gateway's proxy event
+    text = str(event.get("body") or "")
+    if len(text.encode(errors="replace")) > LARGEST_BODY:
+        raise _TooLargeError
+    if event.get("isBase64Encoded"):
+        raise EventInvalidError(event_id=None, problems=["the body must be JSON text"])
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise EventInvalidError(event_id=None, problems=["it is not JSON"]) from None
+
+
+def _caller(event: Any) -> str | None:  # noqa: ANN401 -- as above
+    """Return the ARN that IAM authorization has found; None where a stage lets callers in without it."""
+    identity = (event.get("requestContext") or {}).get("identity") or {}
+    caller = str(identity.get("userArn") or "")
+    return caller if caller.startswith("arn:") else None
+
+
+@cache
+def _publisher() -> Publisher:
+    environment = required("CONTACTSYNC_ENVIRONMENT")
+    return Publisher(
+        topic=SnsTopic(clients().quick("sns"), required("CONTACTSYNC_EVENTS_TOPIC_ARN")),
+        claims=None,
+        metrics=CloudWatchMetrics(clients().quick("cloudwatch"), environment),
+        clock=SystemClock(),
+        environment=environment,
+    )
+
+
+def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}

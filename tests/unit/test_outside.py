@@ -1,0 +1,127 @@
+"""Events of other systems: only what is allowed, cleaned, and the same event when it is sent again."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contactsync.bus.events import ExternalEventReported, Severity
+from contactsync.bus.outside import announced_outside, cleaned
+from contactsync.errors import EventInvalidError
+from tests.fakes import START
+
+ARN = "arn:aws:iam::111122223333:role/ticketing"
+LEAST = {"system": "ticketing", "kind": "ticket.opened", "title": "A ticket"}
+
+
+def made(**changes: Any) -> ExternalEventReported:
+    """Return what becomes of an event."""
+    data = announced_outside({**LEAST, **changes}, reported_by=ARN, now=START).data
+    assert isinstance(data, ExternalEventReported)
+    return data
+
+
+def test_least() -> None:
+    """Three fields are enough; who reported it is what IAM says, and nobody is told unless it says so."""
+    found = made()
+    assert (found.system, found.kind, found.title, found.details) == ("ticketing", "ticket.opened", "A ticket", {})
+    assert (found.reported_by, found.priority) == (ARN, Severity.INFO)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("line\none\ttwo\x00", "line one two"),
+        ("ask wanda.quill@quagga.example now", "ask *** now"),
+        ("<wanda@quagga.example>", "<***>"),
+        ("call +1 (206) 555-0134 today", "call *** today"),
+        ("call 020 7946 0958", "call ***"),
+        ("account 111122223333", "account 111122223333"),
+        ("run of 2026-11-21", "run of 2026-11-21"),
+        ("on 10/12/14", "on 10/12/14"),
+        ("\u202eevil", "evil"),
+        ("5 of 12 accounts", "5 of 12 accounts"),
+    ],
+)
+def test_cleaned(text: str, clean: str) -> None:
+    """Control characters go, contact values are masked, account ids stay."""
+    assert cleaned(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"type": "contactsync.sync_operation.completed.v1"}, "type"),
+        ({"reported_by": "arn:aws:iam::1:root"}, "reported_by"),
+        ({"system": "Ticketing"}, "system"),
+        ({"title": ""}, "title"),
+        ({"title": "x" * 257}, "title"),
+        ({"severity": "catastrophic"}, "severity"),
+        ({"details": {"a": 1}}, "details"),
+        ({"details": {"a": "x" * 1025}}, "details"),
+        ({"details": dict.fromkeys((f"k{n}" for n in range(21)), "")}, "details"),
+        ({"details": {"Bad Name": ""}}, "details"),
+        ({"id": "with space"}, "id"),
+    ],
+)
+def test_refused(changes: dict[str, Any], problem: str) -> None:
+    """What is not allowed is refused with the field's name, and without its value."""
+    with pytest.raises(EventInvalidError) as caught:
+        made(**changes)
+    assert any(found.startswith(problem) for found in caught.value.problems)
+    assert "catastrophic" not in str(caught.value)
+
+
+STRANGE = "wanda@quagga.example"
+
+
+@pytest.mark.parametrize("changes", [{STRANGE: 1}, {"details": {STRANGE: "x"}}, {"details": {STRANGE: 1}}])
+def test_strange_keys(changes: dict[str, Any]) -> None:
+    """A key that is no field of ours is not repeated: it may be somebody's address."""
+    with pytest.raises(EventInvalidError) as caught:
+        made(**changes)
+    assert any("***" in problem for problem in caught.value.problems)
+    assert "wanda" not in f"{caught.value} {caught.value.problems}"
+
+
+def test_many_problems() -> None:
+    """Of many problems the sender learns the first, and how many more there are."""
+    with pytest.raises(EventInvalidError) as caught:
+        made(**{f"k{number}": 1 for number in range(30)})
+    assert caught.value.problems[20:] == ["and 10 more"]
+
+
+def test_same_event() -> None:
+    """With an id of its own an event that is sent again is the same event; without, each is another."""
+    first, again = (announced_outside({**LEAST, "id": "T-1"}, reported_by=ARN, now=START) for _ in range(2))
+    assert (first.id, first.correlation_id) == (again.id, again.correlation_id)
+    other = announced_outside({**LEAST, "id": "T-1", "system": "paging"}, reported_by=ARN, now=START)
+    assert other.id != first.id
+    without = {announced_outside(LEAST, reported_by=ARN, now=START).id for _ in range(3)}
+    assert len(without) == 3
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@settings(max_examples=200)
+@given(JSON | st.fixed_dictionaries({}, optional=dict.fromkeys((*LEAST, "details", "severity", "id"), JSON)))
+def test_never_anything_else(data: object) -> None:
+    """Whatever is sent is an event, or is refused with problems."""
+    with suppress(EventInvalidError):
+        announced = announced_outside(data, reported_by=ARN, now=START)
+        assert announced.data.event_type == "contactsync.external_event.reported.v1"
+
+
+@settings(max_examples=200)
+@given(st.text())
+def test_cleaned_stays(text: str) -> None:
+    """Clean text is one printable line, and stays as it is when it is cleaned again."""
+    once = cleaned(text)
+    assert cleaned(once) == once
+    assert once.isprintable()
