@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -241,7 +241,7 @@ class FakeDeadLetters:
         hidden = len(self.hidden & set(letters))
         return QueueCounts(len(letters) - hidden, hidden)
 
-    def take(self, queue: str) -> Iterator[DeadLetter]:
+    def take(self, queue: str) -> Generator[DeadLetter, None, None]:
         """Yield what is visible, including what comes in meanwhile, and hide it."""
         self._step("take", queue)
         while visible := [one for one in self._letters(queue).values() if one.message_id not in self.hidden]:

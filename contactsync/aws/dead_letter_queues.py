@@ -1,7 +1,7 @@
 """The dead-letter queues in SQS, the ways that lead back out of them, and the quarantine that leads into them."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
@@ -71,7 +71,7 @@ class SqsDeadLetterQueues:
         waiting, in_flight = (int(found["Attributes"].get(name, 0)) for name in names)
         return QueueCounts(waiting, in_flight)
 
-    def take(self, queue: str) -> Iterator[DeadLetter]:
+    def take(self, queue: str) -> Generator[DeadLetter, None, None]:
         """Receive until nothing comes, or nothing new for PAGES_WITHOUT_NEW pages."""
         seen: set[str] = set()
         pages = 0
@@ -79,7 +79,11 @@ class SqsDeadLetterQueues:
             ids = {letter.message_id for letter in letters}
             pages = pages + 1 if ids <= seen else 0
             seen |= ids
-            yield from letters
+            left = iter(letters)
+            try:
+                yield from left
+            finally:  # closed half-way: what was received and not yielded is nobody's
+                self.give_back(left)
 
     def give_back(self, letters: Iterable[DeadLetter]) -> None:
         """Make messages visible in batches; those that are gone, or were given to somebody else, do not matter."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Collection, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -199,16 +199,17 @@ class DeadLetterDesk:
     def _take(self, queue: str, wanted: Collection[str] | None, taken: dict[str, DeadLetter]) -> Iterator[DeadLetter]:
         missing = set(wanted or ())
         seen: set[str] = set()
-        for letter in self.queues.take(queue):
-            taken[letter.message_id] = letter
-            if letter.message_id in seen:
-                continue
-            seen.add(letter.message_id)
-            if wanted is None or letter.message_id in missing:
-                missing.discard(letter.message_id)
-                yield letter
-            if wanted is not None and not missing:
-                return
+        with closing(self.queues.take(queue)) as letters:
+            for letter in letters:
+                taken[letter.message_id] = letter
+                if letter.message_id in seen:
+                    continue
+                seen.add(letter.message_id)
+                if wanted is None or letter.message_id in missing:
+                    missing.discard(letter.message_id)
+                    yield letter
+                if wanted is not None and not missing:
+                    return
         if missing:
             raise DeadLetterMissingError(queue=queue, message_ids=sorted(missing))
 

@@ -1,7 +1,7 @@
 """What the bus needs from the outside, and nothing more."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -168,9 +168,10 @@ class DeadLetterQueues(Protocol):
     def counts(self, queue: str) -> QueueCounts:
         """Count the messages of a queue."""
 
-    def take(self, queue: str) -> Iterator["DeadLetter"]:
+    def take(self, queue: str) -> Generator["DeadLetter", None, None]:
         """Yield every message of a queue; nobody else gets it for some minutes, or until it is given back.
 
+        Closed half-way it keeps nothing that it has not yielded.
         One that is still in the queue after these minutes may be yielded again: only its newest receipt is good then.
         """
 

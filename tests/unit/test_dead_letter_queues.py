@@ -156,6 +156,14 @@ def test_many_left(aws: FakeAws) -> None:
     assert len(aws.visible) == 201
 
 
+def test_one_of_many(aws: FakeAws) -> None:
+    """Looking for one message hides no other, those least of all that came with it."""
+    aws.put(*(event(number) for number in range(25)))
+    shown = desk(aws).show("trigger", "m-12")
+    assert shown["event_id"] == "e-12"
+    assert len(aws.visible) == 25
+
+
 def test_ends(aws: FakeAws) -> None:
     """A queue that gives out the same messages again and again is not read for ever."""
     aws.takes = 10
