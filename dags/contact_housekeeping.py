@@ -19,13 +19,14 @@ A red run names the operations that it could not close; the next run tries them 
 
 CLOSE_ABANDONED_DOC = """\
 Asks Airflow for the run of every operation that has no end yet, and closes the operation when that run is gone or has
-ended. A report that finishes meanwhile wins. The log names every operation that was closed, with the reason.
+ended. A report that finishes meanwhile wins. The log names every operation that was closed, with the reason, and people
+are told of its end as if its run had reported.
 """
 
 TELL_OF_OVERDUE_DOC = """\
-Requests the notice `overdue` for every operation that has not finished an hour after its plan
-(`CONTACTSYNC_OVERDUE_AFTER`), once for each. Those that wait for the approval of a deletion are left out: people were
-asked.
+Requests the notice `overdue` for every operation that has not finished an hour (`CONTACTSYNC_OVERDUE_AFTER`) after its
+plan, or after the decision about its deletion, once for each. Those that wait for that decision are left out: people
+were asked.
 """
 
 SEND_OUTBOX_DOC = """\
