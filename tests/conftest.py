@@ -1,5 +1,6 @@
 """What holds for every test: no network, no AWS environment of anyone, Hypothesis' settings, --long and --soak."""
 
+import gc
 import ipaddress
 import os
 import socket
@@ -123,3 +124,12 @@ def _same_environment() -> Iterator[None]:
         if name != "PYTEST_CURRENT_TEST":
             del os.environ[name]
     os.environ.update({name: value for name, value in before.items() if name != "PYTEST_CURRENT_TEST"})
+
+
+@pytest.fixture
+def _deep_nesting() -> Iterator[None]:
+    """Collect no garbage during a test whose input exhausts the stack: finalizers that run down there fail."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

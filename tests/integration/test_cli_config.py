@@ -119,6 +119,7 @@ def test_invalid_file(contactsync: Command, file: Path, command: str, content: b
         (b'{"rates": {"clock_skew": 1e-300}}', "rates.clock_skew"),
     ],
 )
+@pytest.mark.usefixtures("_deep_nesting")
 def test_odd_file(contactsync: Command, file: Path, content: bytes, problem: str) -> None:
     """What JSON readers take without a word, or fail on, is refused too."""
     file.write_bytes(content)

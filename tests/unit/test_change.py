@@ -170,6 +170,7 @@ def test_bad_record(record: object) -> None:
     assert [getattr(item, "reason", None) for item in found] == [Refused.MALFORMED]
 
 
+@pytest.mark.usefixtures("_deep_nesting")
 def test_deep_record() -> None:
     """A body nested deeper than the interpreter's stack is malformed, not a crash."""
     found = list(changes_in({"Records": [{"body": "[" * 200_000}]}, MANAGEMENT_ACCOUNT))

@@ -105,6 +105,7 @@ def test_quarantine_full() -> None:
         json.dumps(document() | {"data": None}),
     ],
 )
+@pytest.mark.usefixtures("_deep_nesting")
 def test_malformed(body: str) -> None:
     """What is no event of its type is our error, and the subscriber does not hear of it."""
     listener = Listener()

@@ -123,6 +123,7 @@ def test_reason_timeout(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "body", ["", "no JSON", "[]", '"text"', "{}", '{"detail": 3, "requestPayload": []}', "[" * 9999]
 )
+@pytest.mark.usefixtures("_deep_nesting")
 def test_any_body(desk: Desk, queue: str, body: str) -> None:
     """Whatever a message holds, it is listed and shown, and given back."""
     letter = desk.queues.put(queue, body)

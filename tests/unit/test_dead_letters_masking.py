@@ -70,6 +70,7 @@ def test_error_text(kind: str, shown: str) -> None:
 @pytest.mark.parametrize(
     "text", ["Wanda Quillfeather", '"Wanda Quillfeather"', "[" * 5000, '{"a":' * 700 + "1" + "}" * 700]
 )
+@pytest.mark.usefixtures("_deep_nesting")
 def test_no_object(text: str) -> None:
     """Of what is not JSON, or too deep to be looked through, only the length is told."""
     assert masked_text(text) == f"{MASK} ({len(text)} bytes that are no JSON object)"
