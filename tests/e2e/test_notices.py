@@ -43,8 +43,9 @@ def inbox(world: "World") -> list[dict[str, Any]]:
 
 
 def _is_short(message: dict[str, Any], run_id: str) -> bool:
-    """Tell whether it is a text or chat message, which show the operation's id only, about a run."""
-    return message["channel"] in {"sms", "chat"} and sync_id_of(run_id) in message["text"]
+    """Tell whether it is a text or chat message, which show the operation or the run only, about a run."""
+    named = sync_id_of(run_id) in message["text"] or run_id in message["text"]
+    return named and message["channel"] in {"sms", "chat"}
 
 
 def mails(world: "World", run_id: str) -> list[dict[str, Any]]:
@@ -94,10 +95,10 @@ def test_complete_failure(faults: "World") -> None:
 
 
 def test_configuration_error(world: "World") -> None:
-    """A configuration that is broken before the plan is told under the default settings, with its problem."""
+    """A configuration that is broken before the plan is told with its problem, on every channel for its severity."""
     with broken_configuration(world, world.new_contact()) as run_id:
         assert world.finish(run_id) == "failed"
-        assert told(world, run_id) == {"configuration_errors": {MAIL}}
+        assert told(world, run_id, "TEAMS") == {"configuration_errors": {MAIL, CHAT}}
     (mail,) = mails(world, run_id)
     assert "excluded_acounts: unknown key" in mail["text"]
 
