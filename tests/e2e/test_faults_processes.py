@@ -126,7 +126,10 @@ def test_killed_probe(faults: "World") -> None:
     world, contact, api = faults, faults.new_contact(), ApiOperation.GET_ALTERNATE_CONTACT
     breakers = world.system.services.breakers
     lease = 8.0
-    with configured(world, breaker={"threshold": 5, "open_for": 3, "probe_lease": lease}):
+    # More retries than usual: a machine that stands still lets calls time out, which is not what this is about.
+    with configured(
+        world, breaker={"threshold": 5, "open_for": 3, "probe_lease": lease}, retry_config={"max_attempts": 10}
+    ):
         run_id = begin(world, contact)
         accounts = wait_for_plan(world, run_id)
         down = fault(world, "GetAlternateContact", error="InternalServerException")
