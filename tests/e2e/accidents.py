@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -149,6 +149,21 @@ def watch(world: "World", run_id: str, *, seconds: float = 240) -> Watch:
         time.sleep(0.3)
     watch.seconds = time.monotonic() - started
     return watch
+
+
+def red_logs(world: "World", run_id: str, accounts: Sequence[str]) -> str:
+    """Return the logs of all tries of the accounts whose tasks are red, for a test that did not expect any."""
+    failed = [
+        item for item in world.api.task_instances(DAG_ID, run_id, task_id="sync_account") if item["state"] == "failed"
+    ]
+    texts = []
+    for item in failed:
+        index = item["map_index"]
+        for one in world.api.tries(DAG_ID, run_id, "sync_account", map_index=index):
+            number = one["try_number"]
+            log = world.api.log(DAG_ID, run_id, "sync_account", try_number=number, map_index=index)
+            texts.append(f"{accounts[index]}, try {number}, {one['start_date']} to {one['end_date']}:\n{log}")
+    return "\n".join(texts)
 
 
 def tries(world: "World", run_id: str, account: str) -> list[dict[str, Any]]:
