@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from contactsync.contacts import Contact, ContactType
 from contactsync.errors import (
     AccessDeniedError,
     ContactSyncError,
@@ -16,55 +15,12 @@ from contactsync.errors import (
     UnexpectedAwsError,
 )
 from contactsync.sync.breaker import BreakerState, Phase, Transition
-from contactsync.sync.calls import ApiOperation
 from contactsync.sync.operation import Halt, OperationStatus
-from contactsync.sync.report import FollowUp, Report, stored_report
+from contactsync.sync.report import stored_report
 from contactsync.sync.request import PARAMETERS, parse_request
-from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, alternate, request
+from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, alternate, request
 from tests.fakes import Fault
-
-SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING
-ONE = account(1).account_id
-OLD, NEW = alternate(Name="Older"), alternate(Name="Newer")
-GET = ApiOperation.GET_ALTERNATE_CONTACT
-
-
-def ran(*contact_types: str, run: str = RUN, **parts: object) -> World:
-    """Return a world whose run went well."""
-    world = World.of(1, contact_types=list(contact_types or ("security",)), deletion={"policy": "propagate"})
-    carry_out(world, run=run, **parts)
-    return world
-
-
-def carry_out(world: World, run: str = RUN, **parts: object) -> None:
-    """Plan a run and settle its accounts."""
-    for account_id in world.plan(request(dag_run_id=run, **parts)):
-        world.sync(account_id, run=run)
-
-
-def report(world: World, run: str = RUN) -> Report:
-    """Report, all tasks having succeeded."""
-    return world.reporter.report(run, {ONE: "success"}, planned=True)
-
-
-def change(world: World, contact: Contact | None, contact_type: ContactType = SECURITY) -> None:
-    """Change the source without an event."""
-    if contact:
-        world.contacts.stored[None, contact_type] = contact
-    else:
-        world.contacts.stored.pop((None, contact_type), None)
-
-
-def following(world: World, run: str = RUN) -> FollowUp:
-    """Report, and return the follow-up that has to be there."""
-    found = report(world, run).follow_up
-    assert found
-    return found
-
-
-def follow(world: World, follow_up: FollowUp) -> None:
-    """Carry out a follow-up."""
-    carry_out(world, run=follow_up.run_id, **follow_up.conf)
+from tests.follow_ups import BILLING, GET, NEW, OLD, ONE, SECURITY, carry_out, change, follow, following, ran, report
 
 
 def test_source_is_the_same() -> None:
@@ -191,53 +147,6 @@ def test_changed_back() -> None:
     assert world.contacts.stored[ONE, SECURITY] == alternate()
 
 
-def test_deleted_since() -> None:
-    """A source that is gone by now is another one, too."""
-    world = ran()
-    change(world, None)
-    follow(world, following(world))
-    assert (ONE, SECURITY) not in world.contacts.stored
-
-
-def test_deletion_as_planned() -> None:
-    """A source that is as absent as the run found it needs no other run."""
-    world = World.of(1, contact_types=["security"], deletion={"policy": "propagate"})
-    change(world, None)
-    carry_out(world)
-    assert report(world).follow_up is None
-
-
-@pytest.mark.parametrize("policy", ["approve", "ignore"])
-def test_deletion_not_approved(policy: str) -> None:
-    """A deletion that was not approved is not asked for again by a follow-up, nor by one of it."""
-    world = World.of(1, contact_types=["security"], deletion={"policy": policy})
-    carry_out(world, run="before")
-    change(world, None)
-    carry_out(world)
-    assert report(world).follow_up is None
-
-
-def test_deletion_taken_back() -> None:
-    """A contact that is put back as it was, while its deletion waited for approval, needs no other run."""
-    world = World.of(1, contact_types=["security"], deletion={"policy": "approve"})
-    carry_out(world, run="before")
-    change(world, None)
-    carry_out(world)
-    change(world, alternate())
-    assert report(world).follow_up is None
-
-
-def test_put_while_the_deletion_waited() -> None:
-    """Another contact that was put while a deletion waited for approval is followed up."""
-    world = World.of(1, contact_types=["security"], deletion={"policy": "approve"})
-    carry_out(world, run="before")
-    change(world, None)
-    carry_out(world)
-    change(world, NEW)
-    follow(world, following(world))
-    assert world.contacts.stored[ONE, SECURITY] == NEW
-
-
 def test_dry_run() -> None:
     """A dry run starts no other run, and does not look."""
     world = ran(dry_run=True)
@@ -358,44 +267,6 @@ def test_seems_moved() -> None:
     world = ran()
     world.contacts._stale[None, SECURITY] = (1, OLD)
     assert report(world).follow_up is None
-
-
-def test_deletion_awaits_approval() -> None:
-    """A deletion that a later operation has found is that one's to ask for; nobody is asked twice."""
-    world = World.of(1, contact_types=["security"])
-    carry_out(world)
-    change(world, None)
-    world.plan(request(dag_run_id="later"))
-    assert report(world).follow_up is None
-
-
-def test_lost_deletion() -> None:
-    """A deletion that no operation has found is followed up, and then asked for."""
-    world = World.of(1, contact_types=["security"])
-    carry_out(world)
-    change(world, None)
-    found = following(world)
-    follow(world, found)
-    assert world.operation(found.run_id).plans[SECURITY].needs_approval
-
-
-def test_lost_deletion_after_a_later_run() -> None:
-    """A later operation that found the contact still there has not found its deletion: that is followed up."""
-    world = World.of(1, contact_types=["security"])
-    carry_out(world)
-    carry_out(world, run="later")
-    assert report(world, run="later").follow_up is None
-    change(world, None)
-    assert following(world).conf["contact_types"] == ["security"]
-
-
-def test_lost_deletion_after_a_plan_that_died() -> None:
-    """A plan that raised the generation and died has found nothing: the deletion is followed up all the same."""
-    world = World.of(1, contact_types=["security"])
-    carry_out(world)
-    change(world, None)
-    world.operations.raise_generation(SECURITY)
-    assert following(world).conf["contact_types"] == ["security"]
 
 
 def test_moved_again() -> None:
