@@ -9,8 +9,11 @@ from moto.core.common_models import CloudFormationModel
 class AddedResource(CloudFormationModel):  # type: ignore[misc] # moto has no types for us
     """What every added type has: a physical id, and nothing to undo when its stack is deleted."""
 
-    def __init__(self, physical_resource_id: str) -> None:
+    def __init__(self, physical_resource_id: str, account: str, region: str) -> None:
+        """Take the id, and where the resource is."""
         self.physical_resource_id = physical_resource_id
+        self.account = account
+        self.region = region
 
     @staticmethod
     def cloudformation_name_type() -> str:
@@ -32,7 +35,8 @@ class AddedResource(CloudFormationModel):  # type: ignore[misc] # moto has no ty
         **_: object,
     ) -> "AddedResource":
         """Create the resource."""
-        return cls(cls.apply(resource_name, cloudformation_json.get("Properties", {}), account_id, region_name))
+        applied = cls.apply(resource_name, cloudformation_json.get("Properties", {}), account_id, region_name)
+        return cls(applied, account_id, region_name)
 
     @classmethod
     def update_from_cloudformation_json(
@@ -58,6 +62,6 @@ class AddedResource(CloudFormationModel):  # type: ignore[misc] # moto has no ty
         """Leave things as they are: what the added types change goes with the resource they change."""
 
     @classmethod
-    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003 - the interface of all types
         """Do what the properties say, and return the physical id."""
         return name

@@ -28,7 +28,7 @@ def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[st
     try:
         with _uncopied(backend):
             _original(backend, transact_items)
-    except Exception:
+    except BaseException:  # goes on below, whatever it is: a transaction is carried out whole or not at all
         for table, place, item in kept:
             _restore(table, place, item)
         raise

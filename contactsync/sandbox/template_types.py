@@ -80,23 +80,7 @@ class MetricAlarm(AddedResource):
 
     def get_cfn_attribute(self, attribute_name: str) -> str:  # noqa: ARG002 - has_cfn_attr lets only Arn pass
         """Return the ARN."""
-        return self.arn
-
-    arn = ""
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls,
-        resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-        **_: object,
-    ) -> "AddedResource":
-        """Put the alarm."""
-        alarm = cls(cls.apply(resource_name, cloudformation_json["Properties"], account_id, region_name))
-        alarm.arn = f"arn:aws:cloudwatch:{region_name}:{account_id}:alarm:{resource_name}"
-        return alarm
+        return f"arn:aws:cloudwatch:{self.region}:{self.account}:alarm:{self.physical_resource_id}"
 
     @classmethod
     def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:
@@ -128,7 +112,7 @@ class TopicSubscription(AddedResource):
         return "AWS::SNS::Subscription"
 
     @classmethod
-    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003 - the interface of all types
         """Subscribe the endpoint and set the attributes."""
         backend = sns_backends[account][region]
         subscription = backend.subscribe(properties["TopicArn"], properties["Endpoint"], properties["Protocol"])

@@ -27,7 +27,7 @@ JSON = st.recursive(
 
 def invocation(answer: object = None, error: dict[str, Any] | None = None) -> Invocation:
     """Make an invocation that came to this."""
-    return Invocation("r-1", "function", datetime.now(UTC), 0.1, True, json.dumps(answer), error, "")  # noqa: FBT003
+    return Invocation("r-1", "function", datetime.now(UTC), 0.1, True, json.dumps(answer), error, "")  # noqa: FBT003 -- a row of plain values
 
 
 def failures(*items: object) -> dict[str, object]:
