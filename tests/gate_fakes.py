@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from contactsync.errors import PausedError, StateConflictError
-from contactsync.sync.breaker import BreakerState, Tally, Transition, Window
+from contactsync.sync.breaker import BUCKETS, BreakerState, Bucket, Tally, Transition
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.gate import Gatekeeper
 from contactsync.sync.ports import Clock
@@ -57,7 +57,7 @@ class FakeBreakers:
     """Breakers in memory; `error` meets every method while it is set."""
 
     states: dict[ApiOperation, BreakerState] = field(default_factory=dict)
-    tallies: defaultdict[tuple[ApiOperation, Window], Tally] = field(default_factory=lambda: defaultdict(Tally))
+    counters: defaultdict[tuple[ApiOperation, Bucket], Tally] = field(default_factory=lambda: defaultdict(Tally))
     checked: datetime | None = None
     error: Exception | None = None
     tries: int = 5
@@ -87,17 +87,18 @@ class FakeBreakers:
             self.states[state.operation] = state
         return state
 
-    def count(self, api: ApiOperation, window: Window, tally: Tally) -> None:
-        """Add to the calls of a window."""
+    def count(self, api: ApiOperation, bucket: Bucket, tally: Tally) -> None:
+        """Add to the calls of a bucket."""
         with self.lock:
             self._called(writes=1)
-            self.tallies[api, window] += tally
+            self.counters[api, bucket] += tally
 
-    def tally(self, api: ApiOperation, window: Window) -> Tally:
-        """Return the calls of a window and of the one before it."""
+    def tallies(self, api: ApiOperation, newest: Bucket) -> list[Tally]:
+        """Return the calls of a window's buckets, newest first."""
         with self.lock:
             self._called(reads=1)
-            return self.tallies[api, window] + self.tallies[api, window.before]
+            keys = ((api, newest.earlier(count)) for count in range(BUCKETS + 1))
+            return [self.counters[key] for key in keys if key in self.counters]
 
     def transitions(self, since: datetime) -> list[Transition]:
         """Return all breakers' transitions in the order of time."""

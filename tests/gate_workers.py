@@ -85,4 +85,4 @@ class Workers:
     @property
     def tally(self) -> Tally:
         """What is counted of PUT."""
-        return sum((tally for (api, _), tally in self.breakers.tallies.items() if api is PUT), Tally())
+        return sum((tally for (api, _), tally in self.breakers.counters.items() if api is PUT), Tally())

@@ -10,7 +10,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 from contactsync.aws.error_codes import translated
 from contactsync.aws.items import from_item, query, to_item, to_moment
 from contactsync.errors import StateConflictError
-from contactsync.sync.breaker import BreakerState, Phase, Tally, Transition, Window
+from contactsync.sync.breaker import BUCKETS, BreakerState, Bucket, Phase, Tally, Transition
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.ports import Clock
 
@@ -21,8 +21,8 @@ ACCESS: Final = "ACCESS"
 SAME_VERSION: Final = "version = :version"
 NOT_STORED: Final = "attribute_not_exists(pk)"
 
-KEPT_WINDOWS: Final = 10
-"""So many windows after its end a counter expires."""
+KEPT_BUCKETS: Final = 10 * BUCKETS
+"""So many buckets, ten windows, after its end a counter expires."""
 
 
 class DynamoDbBreakers:
@@ -82,33 +82,34 @@ class DynamoDbBreakers:
                 return bool(from_item(found.get("Item", {})).get("token") == token)
         return True
 
-    def count(self, api: ApiOperation, window: Window, tally: Tally) -> None:
-        """Add to a window's counters; a repeated write counts twice, which does no harm."""
+    def count(self, api: ApiOperation, bucket: Bucket, tally: Tally) -> None:
+        """Add to a bucket's counters; a repeated write counts twice, which does no harm."""
         with translated("UpdateItem"):
             self._client.update_item(
                 TableName=self._table,
-                Key=to_item(self._window_key(api, window)),
+                Key=to_item(self._bucket_key(api, bucket)),
                 UpdateExpression="ADD failures :failures, answers :answers SET expires_at = :expiry",
                 ExpressionAttributeValues=to_item(
                     {
                         ":failures": tally.failures,
                         ":answers": tally.answers,
-                        ":expiry": int(window.end + KEPT_WINDOWS * window.seconds),
+                        ":expiry": int(bucket.end + KEPT_BUCKETS * bucket.seconds),
                     }
                 ),
             )
 
-    def tally(self, api: ApiOperation, window: Window) -> Tally:
-        """Return the calls of a window and of the one before it."""
-        first, last = self._window_key(api, window.before), self._window_key(api, window)
+    def tallies(self, api: ApiOperation, newest: Bucket) -> list[Tally]:
+        """Return the calls of a window's buckets, newest first."""
+        first, last = self._bucket_key(api, newest.earlier(BUCKETS)), self._bucket_key(api, newest)
         items = query(
             self._client,
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues=to_item({":pk": last["pk"], ":first": first["sk"], ":last": last["sk"]}),
+            ScanIndexForward=False,
             ConsistentRead=True,
         )
-        return sum((Tally(item["failures"], item["answers"]) for item in items), Tally())
+        return [Tally(item["failures"], item["answers"]) for item in items]
 
     def transitions(self, since: datetime) -> list[Transition]:
         """Return what the five items keep, oldest first."""
@@ -141,9 +142,9 @@ class DynamoDbBreakers:
     def _key(self, name: str) -> dict[str, str]:
         return {"pk": self._partition, "sk": name}
 
-    def _window_key(self, api: ApiOperation, window: Window) -> dict[str, str]:
+    def _bucket_key(self, api: ApiOperation, bucket: Bucket) -> dict[str, str]:
         """Keep a breaker's counters together, their numbers of one width, so that text order is time order."""
-        return {"pk": f"{self._partition}#{api}", "sk": f"{window.episode}#{window.number:015}"}
+        return {"pk": f"{self._partition}#{api}", "sk": f"{bucket.episode}#{bucket.number:015}"}
 
 
 def state_item(state: BreakerState) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The circuit breaker: calls of one API operation pause while Account Management fails them for everyone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +16,9 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 KEPT_TRANSITIONS: Final = 20
 """As many as a report can show; the state's item stays small."""
 
+BUCKETS: Final = 12
+"""So many stretches a window is counted in: a sudden outage is known after one of them, about."""
+
 RECOVERED: Final = "Recovered"
 PROBE: Final = "Probe"
 RESET: Final = "Reset"
@@ -22,7 +26,7 @@ RESET: Final = "Reset"
 
 @dataclass(frozen=True)
 class Tally:
-    """How many calls failed and how many were answered, within a window."""
+    """How many calls failed and how many were answered, within a bucket."""
 
     failures: int = 0
     answers: int = 0
@@ -33,13 +37,13 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Window:
-    """A stretch of time in which calls are counted."""
+class Bucket:
+    """A stretch of the window in which calls are counted."""
 
     episode: int
     """Which one of the breaker: calls that began before a recovery say nothing about the time after it."""
     number: int
-    """Since 1970, counting in windows."""
+    """Since 1970, counting in buckets."""
     seconds: float
 
     @property
@@ -47,10 +51,9 @@ class Window:
         """The end, in seconds since 1970."""
         return (self.number + 1) * self.seconds
 
-    @property
-    def before(self) -> "Window":
-        """The one before it."""
-        return replace(self, number=self.number - 1)
+    def earlier(self, count: int) -> "Bucket":
+        """Return the one so many buckets before it."""
+        return replace(self, number=self.number - count)
 
 
 class BreakerConfig(Section):
@@ -60,7 +63,7 @@ class BreakerConfig(Section):
     threshold: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 20
     """How many service errors and timeouts of one API operation within `window` open it."""
     failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """The least share of failed calls among all of the window's that opens it."""
+    """The least share of failed calls that opens it, among the newest calls that hold `threshold` failures."""
     window: Seconds = 60
     open_for: Seconds = 15
     """How long it stays open before one account may probe."""
@@ -74,20 +77,29 @@ class BreakerConfig(Section):
     So long denied calls go on after trusted access was switched off, and so often Organizations is asked at most.
     """
 
-    def trips(self, tally: Tally) -> bool:
-        """Tell whether so many failures of so many calls open a closed breaker."""
-        calls = tally.failures + tally.answers
-        return tally.failures >= self.threshold and tally.failures >= self.failure_ratio * calls
+    def trips(self, newest_first: Iterable[Tally]) -> bool:
+        """Tell whether the calls of a window's buckets open a closed breaker.
 
-    def window_at(self, now: datetime, episode: int) -> Window:
-        """Return the window that a moment lies in."""
-        return Window(episode, int(now.timestamp() // self.window), self.window)
+        Only the newest buckets that together hold `threshold` failures are judged: what was answered before a sudden
+        outage does not delay its discovery, by which time the first accounts would have used up their retries.
+        """
+        seen = Tally()
+        for tally in newest_first:
+            seen += tally
+            if seen.failures >= self.threshold:
+                return seen.failures >= self.failure_ratio * (seen.failures + seen.answers)
+        return False
+
+    def bucket_at(self, now: datetime, episode: int) -> Bucket:
+        """Return the bucket that a moment lies in."""
+        seconds = self.window / BUCKETS
+        return Bucket(episode, int(now.timestamp() // seconds), seconds)
 
     @property
     def silence(self) -> float:
         """The longest time in seconds between two probes of an outage that somebody waits for.
 
-        A probe may hold its lease to the end, and a paused task needs some time to come back.
+        A probe may hold its lease to the end, and a paused task needs some time to come back: a window, about.
         """
         return self.open_for + self.probe_lease + self.window
 

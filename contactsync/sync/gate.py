@@ -19,7 +19,7 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from contactsync.sync.breaker import BreakerState, Phase, Tally, Window
+from contactsync.sync.breaker import BreakerState, Bucket, Phase, Tally
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.config import Configuration
 from contactsync.sync.ports import Breakers, Clock, Pacer
@@ -65,7 +65,7 @@ class Gate:
         self._rates, self._breaker = settings.rates, settings.breaker
         self._token = secrets.token_hex(16)
         self._seen: dict[ApiOperation, tuple[float, BreakerState]] = {}
-        self._answers: Counter[tuple[ApiOperation, Window]] = Counter()
+        self._answers: Counter[tuple[ApiOperation, Bucket]] = Counter()
 
     def __enter__(self) -> Self:
         """Return the gate."""
@@ -189,7 +189,7 @@ class Gate:
             with self._bookkeeping(api):
                 self._change(api, lambda found: found.succeeded(self._token, now))
         else:
-            self._answers[api, self._breaker.window_at(now, state.episode)] += 1
+            self._answers[api, self._breaker.bucket_at(now, state.episode)] += 1
 
     def _count_failure(self, api: ApiOperation, error: AwsCallError) -> ContactSyncError | None:
         """Return why the task has to pause, when this failure or an earlier one has opened the breaker."""
@@ -206,9 +206,9 @@ class Gate:
         now, (_, seen) = self._clock.now(), self._seen[api]
         if seen.is_probed_by(self._token):
             return lambda found: found.failed(self._token, now, error.code)
-        window = self._breaker.window_at(now, seen.episode)
-        self._keeper.breakers.count(api, window, Tally(failures=1))
-        if self._breaker.trips(self._keeper.breakers.tally(api, window)):
+        bucket = self._breaker.bucket_at(now, seen.episode)
+        self._keeper.breakers.count(api, bucket, Tally(failures=1))
+        if self._breaker.trips(self._keeper.breakers.tallies(api, bucket)):
             return lambda found: found.tripped(now, error.code, seen.episode)
         return lambda found: found
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from contactsync.accounts import Account, AccountState, UnitPath
 from contactsync.bus.envelope import Announcement
 from contactsync.contacts import Contact, ContactType
-from contactsync.sync.breaker import BreakerState, Tally, Transition, Window
+from contactsync.sync.breaker import BreakerState, Bucket, Tally, Transition
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.config import StoredConfiguration
 from contactsync.sync.desired import DesiredContact
@@ -212,11 +212,14 @@ class Breakers(Protocol):
         `step` is called again when somebody else was faster, and nothing is written when it returns what it was given.
         """
 
-    def count(self, api: ApiOperation, window: Window, tally: Tally) -> None:
-        """Add to the calls of a window."""
+    def count(self, api: ApiOperation, bucket: Bucket, tally: Tally) -> None:
+        """Add to the calls of a bucket."""
 
-    def tally(self, api: ApiOperation, window: Window) -> Tally:
-        """Return the calls of a window and of the one before it, in the same episode, read consistently."""
+    def tallies(self, api: ApiOperation, newest: Bucket) -> list[Tally]:
+        """Return the calls of a window's buckets, read consistently, newest first; empty buckets are left out.
+
+        The window is whole with the bucket before the `BUCKETS` newest ones, as the newest has only begun.
+        """
 
     def transitions(self, since: datetime) -> list[Transition]:
         """Return what is known of the changes of phase from `since` on, oldest first."""

@@ -10,7 +10,7 @@ import pytest
 
 from contactsync.aws.breaker_table import DynamoDbBreakers
 from contactsync.errors import StateConflictError
-from contactsync.sync.breaker import BreakerConfig, BreakerState, Phase, Tally, Window
+from contactsync.sync.breaker import BUCKETS, BreakerConfig, BreakerState, Bucket, Phase, Tally
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.ports import Breakers
 from tests.contract.conftest import Adapters
@@ -132,24 +132,26 @@ def test_one_opening(port: Breakers) -> None:
 
 
 def test_counters(port: Breakers) -> None:
-    """Calls of many workers add up, in the window and the one before it."""
-    window = Window(episode=2, number=100, seconds=60)
+    """Calls of many workers add up in their bucket; a window's buckets come newest first, whatever their numbers."""
+    bucket = Bucket(episode=2, number=100, seconds=5)
     with ThreadPoolExecutor(24) as threads:
-        list(threads.map(lambda _: port.count(PUT, window, Tally(failures=1, answers=2)), range(24)))
-    port.count(PUT, window.before, Tally(answers=5))
-    port.count(PUT, window.before.before, Tally(failures=100))
-    assert port.tally(PUT, window) == Tally(failures=24, answers=53)
-    assert port.tally(PUT, window.before) == Tally(failures=100, answers=5)
+        list(threads.map(lambda _: port.count(PUT, bucket, Tally(failures=1, answers=2)), range(24)))
+    port.count(PUT, bucket.earlier(1), Tally(answers=5))
+    port.count(PUT, bucket.earlier(BUCKETS), Tally(failures=3))
+    port.count(PUT, bucket.earlier(BUCKETS + 1), Tally(failures=100))
+    assert port.tallies(PUT, bucket) == [Tally(failures=24, answers=48), Tally(answers=5), Tally(failures=3)]
+    assert port.tallies(PUT, bucket.earlier(1)) == [Tally(answers=5), Tally(failures=3), Tally(failures=100)]
 
 
 def test_other_counters(port: Breakers) -> None:
     """Other operations and episodes count for themselves, and what nobody counted is nothing."""
-    window = Window(episode=2, number=100, seconds=60)
-    port.count(PUT, window, Tally(failures=1))
-    assert port.tally(GET, window) == Tally()
-    assert port.tally(PUT, Window(1, 100, 60)) == Tally()
-    assert port.tally(PUT, Window(20, 100, 60)) == Tally()
-    assert port.tally(PUT, Window(2, 102, 60)) == Tally()
+    bucket = Bucket(episode=2, number=100, seconds=5)
+    port.count(PUT, bucket, Tally(failures=1))
+    assert port.tallies(GET, bucket) == []
+    assert port.tallies(PUT, Bucket(1, 100, 5)) == []
+    assert port.tallies(PUT, Bucket(20, 100, 5)) == []
+    assert port.tallies(PUT, Bucket(2, 99, 5)) == []
+    assert port.tallies(PUT, Bucket(2, 101 + BUCKETS, 5)) == []
 
 
 def test_transitions(port: Breakers) -> None:
@@ -214,8 +216,8 @@ def test_expiry(adapters: Adapters) -> None:
     """Counters expire some windows later; a breaker never does."""
     caller = str(uuid.uuid4())
     port = adapter_for(adapters, caller)
-    window = CONFIG.window_at(START, 0)
-    port.count(PUT, window, Tally(failures=1))
+    bucket = CONFIG.bucket_at(START, 0)
+    port.count(PUT, bucket, Tally(failures=1))
     port.change(PUT, trip())
     client, table = adapters.services._dynamodb, adapters.services.settings.state_table
     (counter,) = client.query(
@@ -223,6 +225,6 @@ def test_expiry(adapters: Adapters) -> None:
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": f"BREAKER#{caller}#{PUT}"}},
     )["Items"]
-    assert int(counter["expires_at"]["N"]) == window.end + 600
+    assert int(counter["expires_at"]["N"]) == bucket.end + 10 * CONFIG.window
     breaker = client.get_item(TableName=table, Key={"pk": {"S": f"BREAKER#{caller}"}, "sk": {"S": PUT}})["Item"]
     assert "expires_at" not in breaker

@@ -28,13 +28,36 @@ PROBED = OPEN.claimed("me", after(15), CONFIG)
 
 
 @pytest.mark.parametrize(
-    ("failures", "answers", "trips"),
-    [(0, 0, False), (19, 0, False), (20, 0, True), (20, 20, True), (20, 21, False), (500, 501, False), (21, 20, True)],
+    ("newest_first", "trips"),
+    [
+        ([], False),
+        ([(19, 0)], False),
+        ([(20, 0)], True),
+        ([(20, 20)], True),
+        ([(20, 21)], False),
+        ([(500, 501)], False),
+        ([(10, 0), (10, 20)], True),
+        ([(10, 1), (10, 20)], False),
+        ([(20, 0), (0, 600)], True),
+        ([(19, 0), (0, 600)], False),
+        ([(0, 20), (20, 0)], True),
+        ([(0, 21), (20, 0)], False),
+        ([(5, 5)] * 4, True),
+        ([(5, 6)] * 4, False),
+    ],
 )
-def test_trips(failures: int, answers: int, trips: bool) -> None:  # noqa: FBT001 -- a column of the table
-    """Enough failures, and enough of all calls: a few in a big healthy run are not an outage."""
+def test_trips(newest_first: list[tuple[int, int]], trips: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """Enough failures, and enough of the newest calls: a few in a big healthy run are not an outage."""
     config = BreakerConfig(threshold=20, failure_ratio=0.5)
-    assert config.trips(Tally(failures, answers)) is trips
+    assert config.trips(Tally(*counts) for counts in newest_first) is trips
+
+
+def test_bucket() -> None:
+    """A window is counted in twelve buckets, each in its episode."""
+    first, last = CONFIG.bucket_at(START, 3), CONFIG.bucket_at(after(60), 3)
+    assert (first.episode, first.seconds) == (3, 5)
+    assert last.earlier(12) == first
+    assert first.end - first.seconds <= START.timestamp() < first.end
 
 
 def test_opens() -> None:
@@ -166,13 +189,6 @@ def test_transitions() -> None:
     assert len(state.transitions) == KEPT_TRANSITIONS
     assert state.transitions[-1].after is Phase.CLOSED
     assert state.version == 3 * KEPT_TRANSITIONS
-
-
-def test_windows() -> None:
-    """Windows follow each other, and know where they end."""
-    window = CONFIG.window_at(START, episode=3)
-    assert window.before == CONFIG.window_at(after(-60), episode=3)
-    assert window.end - 60 <= START.timestamp() < window.end
 
 
 @pytest.mark.parametrize(

@@ -126,12 +126,29 @@ def test_healthy_majority(workers: Workers) -> None:
 
 
 def test_old_failures(workers: Workers) -> None:
-    """Failures that are older than the window and the one before count no more."""
+    """Failures that are older than the window count no more."""
     for _ in range(4):
         with pytest.raises(ServiceUnavailableError):
             workers.gate().call(PUT, service(UNAVAILABLE))
         workers.wait(60)
     assert workers.phase is Phase.CLOSED
+
+
+def test_outage_in_a_big_run() -> None:
+    """A sudden outage in a run of many calls is known before an account has used up its retries (2, 4 and 8 s)."""
+    workers = Workers(settings=configuration(rates={"enabled": False}))
+    for _ in range(929):  # ten calls a second; the outage begins in the middle of a minute, and late in a bucket
+        with workers.gate() as gate:
+            gate.call(PUT, service())
+        workers.wait(0.1)
+    assert workers.phase is Phase.CLOSED
+    failed = 0
+    while workers.phase is Phase.CLOSED:
+        with pytest.raises((ServiceUnavailableError, PausedError)), workers.gate() as gate:
+            gate.call(PUT, service(UNAVAILABLE))
+        failed += 1
+        workers.wait(0.1)
+    assert failed <= 10 * 7
 
 
 def test_open(workers: Workers) -> None:
