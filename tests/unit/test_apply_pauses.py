@@ -248,7 +248,7 @@ def test_unavailable_for_one() -> None:
     assert failed(world).retryable
     assert ending(world) == (OutcomeStatus.FAILED, OutcomeDetail.UNAVAILABLE)
     assert phase(world) is Phase.CLOSED
-    assert sum(tally.failures for tally in world.breakers.tallies.values()) == 1
+    assert sum(tally.failures for tally in world.breakers.counters.values()) == 1
 
 
 @pytest.mark.parametrize("error", [UNAVAILABLE, UNANSWERED], ids=["500", "timeout"])
@@ -271,10 +271,10 @@ def test_answers_are_counted(faults: list[Fault]) -> None:
     """However a task ends, it reports the calls that were answered: the breaker opens on a share of them."""
     world = planned()
     world.contacts.faults += faults
-    world.breakers.tallies.clear()
+    world.breakers.counters.clear()
     with suppress(AccountsFailedError):
         world.sync(ONE)
-    assert sum(tally.answers for tally in world.breakers.tallies.values()) == len(world.contacts.calls)
+    assert sum(tally.answers for tally in world.breakers.counters.values()) == len(world.contacts.calls)
 
 
 def opened(error: ServiceUnavailableError = UNAVAILABLE, **breaker: object) -> World:
