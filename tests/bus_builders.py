@@ -74,6 +74,7 @@ def event_of(
     """Return a valid event."""
     data = data_of(kind, **changes)
     return Event(
+        specversion="1.0",
         id=event_id,
         source="/contactsync/test",
         type=data.event_type,

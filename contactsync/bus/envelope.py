@@ -27,6 +27,8 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 E = TypeVar("E", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=256)]
+CorrelationId = Annotated[str, Field(min_length=1, max_length=512)]
+"""As long as the event id of a change and the correlation id of a run may be."""
 
 
 class Announcement(BaseModel):
@@ -37,7 +39,7 @@ class Announcement(BaseModel):
     id: Name
     time: AwareDatetime
     subject: Name
-    correlation_id: Name
+    correlation_id: CorrelationId
     data: SerializeAsAny[EventData]
 
     def as_json(self) -> str:
@@ -50,14 +52,14 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    specversion: Literal["1.0"] = "1.0"
+    specversion: Literal["1.0"]
     id: Name
     source: Name
     type: Name
     time: AwareDatetime
     subject: Name
     datacontenttype: Literal["application/json"] = "application/json"
-    correlationid: Name
+    correlationid: CorrelationId
     severity: Severity
     environment: Name
     dataref: str | None = None
@@ -81,14 +83,21 @@ FIELDS: Final = frozenset(name for model in (Announcement, Event, *EVENT_TYPES.v
 
 
 def announcement(data: EventData, *, about: str, subject: str, correlation_id: str, time: datetime) -> Announcement:
-    """Return the announcement of something that `about` names uniquely: repeated, it has the same id."""
-    return Announcement(
-        id=str(uuid.uuid5(EVENT_ID_NAMESPACE, _paired(f"{data.event_type}#{about}"))),
-        time=time.astimezone(UTC),
-        subject=_paired(subject),
-        correlation_id=_paired(correlation_id),
-        data=data.model_validate(_paired(data.model_dump(exclude_unset=True))),
-    )
+    """Return the announcement of something that `about` names uniquely: repeated, it has the same id.
+
+    Raises EventInvalidError for what the envelope does not take, such as an id that is too long.
+    """
+    event_id = str(uuid.uuid5(EVENT_ID_NAMESPACE, _paired(f"{data.event_type}#{about}")))
+    try:
+        return Announcement(
+            id=event_id,
+            time=time.astimezone(UTC),
+            subject=_paired(subject),
+            correlation_id=_paired(correlation_id),
+            data=data.model_validate(_paired(data.model_dump(exclude_unset=True))),
+        )
+    except ValidationError as error:
+        raise EventInvalidError(event_id=event_id, problems=problems_of(error)) from None
 
 
 def parse_announcement(text: str) -> Announcement:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from contactsync.contacts import ContactType
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
-Text = Annotated[str, Field(min_length=1, max_length=2048)]
+TEXT_LENGTH: Final = 2048
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH)]
 
 
 class Severity(StrEnum):

@@ -33,6 +33,8 @@ class Published:
     taken: tuple[Announcement, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     """AWS's code, or our error's, by event id."""
+    out_of_reach: str | None = None
+    """AWS's code, when the topic could not be reached: nothing more was tried then."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Publisher:
         taken = tuple(known[event_id] for event_id in known if event_id not in refused)
         values = {"EventsPublished": len(taken), "EventsNotTaken": len(refused)}
         self.metrics.record({**values, "PublishTime": self.clock.monotonic() - started})
-        return Published(taken, refused)
+        return Published(taken, refused, out_of_reach)
 
     def _messages(
         self, announcements: Iterable[Announcement], known: dict[str, Announcement], refused: dict[str, str]
@@ -82,6 +84,7 @@ class Publisher:
     def message(self, announced: Announcement) -> Message:
         """Return the message of an announcement; raise EventTooLargeError when it cannot be made small enough."""
         event = Event(
+            specversion="1.0",
             id=announced.id,
             source=f"/contactsync/{self.environment}",
             type=announced.data.event_type,

@@ -3,15 +3,15 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from typing import Final
 
 from contactsync.bus.envelope import Announcement
 from contactsync.bus.ports import Clock, Outbox
-from contactsync.bus.publish import Publisher
-from contactsync.errors import AwsCallError, PublishFailedError
+from contactsync.bus.publish import Published, Publisher
+from contactsync.errors import ContactSyncError, PublishFailedError
 
 log = logging.getLogger(__name__)
 
@@ -21,44 +21,68 @@ PORTION: Final = 100
 SETTLED_AFTER: Final = timedelta(seconds=60)
 """What is younger may be on its way from the process that stored it."""
 
+SILENCE: Final = 60.0
+"""For so many seconds a process that finds the topic out of reach leaves all it announces to housekeeping."""
 
-@dataclass(frozen=True)
+
+@dataclass
 class Relay:
     """Publishes what the outbox holds; an announcement may go out twice, and is never lost."""
 
     outbox: Outbox
     publisher: Publisher
     clock: Clock
+    _silent_until: float = field(default=float("-inf"), init=False)
 
     def send(self, announcements: Sequence[Announcement]) -> None:
-        """Publish what was stored a moment ago; what fails is logged and stays in the outbox, nothing is raised."""
-        if not announcements:
+        """Publish what was stored a moment ago; what fails is logged and stays in the outbox, nothing is raised.
+
+        A topic that does not answer costs its timeouts once in a while, not with each of ten thousand failed accounts.
+        """
+        if not announcements or self.clock.monotonic() < self._silent_until:
             return
-        try:
-            refused = self._publish(announcements)
-        except AwsCallError as error:  # taken by the bus, not removed from the outbox: goes out twice
-            log.warning("The outbox was not emptied: %s", error)
-            return
-        if refused:
-            log.warning("%s", PublishFailedError(failed=refused.total(), causes=sorted(refused)))
+        published = self._publish(announcements)
+        if published.refused:
+            causes = Counter(published.refused.values())
+            log.warning("%s", PublishFailedError(failed=causes.total(), causes=sorted(causes)))
+        self._remove(published)
 
     def send_left(self) -> int:
         """Publish what is older than a minute, and return how much that was.
 
-        Raises PublishFailedError, after everything was tried, when something was not taken, or could not be read.
+        Raises PublishFailedError, after everything was tried, when something was not taken, not removed, or could not
+        be read. When the topic is out of reach, the rest is only counted.
         """
         sent, left = 0, Counter[str]()
+        out_of_reach: str | None = None
         entries = self.outbox.entries(self.clock.now() - SETTLED_AFTER, left)
         while portion := [entry.announcement for entry in islice(entries, PORTION)]:
-            refused = self._publish(portion)
-            left.update(refused)
-            sent += len(portion) - refused.total()
+            if out_of_reach:
+                left[out_of_reach] += len(portion)
+                continue
+            published = self._publish(portion)
+            out_of_reach = published.out_of_reach
+            left.update(published.refused.values())
+            if code := self._remove(published):
+                left[code] += len(published.taken)
+            else:
+                sent += len(published.taken)
         self.publisher.metrics.record({"HousekeepingRuns": 1.0, "OutboxLeft": float(left.total())})
         if left:
             raise PublishFailedError(failed=left.total(), causes=sorted(left))
         return sent
 
-    def _publish(self, announcements: Sequence[Announcement]) -> Counter[str]:
-        result = self.publisher.publish(announcements)
-        self.outbox.remove(result.taken)
-        return Counter(result.refused.values())
+    def _publish(self, announcements: Sequence[Announcement]) -> Published:
+        published = self.publisher.publish(announcements)
+        if published.out_of_reach:
+            self._silent_until = self.clock.monotonic() + SILENCE
+        return published
+
+    def _remove(self, published: Published) -> str | None:
+        """Remove what was taken; return why that failed: it goes out again then, which changes nothing."""
+        try:
+            self.outbox.remove(published.taken)
+        except ContactSyncError as error:
+            log.warning("The outbox was not emptied: %s", error)
+            return error.code
+        return None

@@ -12,6 +12,7 @@ from contactsync.errors.bus import (
     EventTooLargeError,
     EventTypeUnknownError,
     NoticeUndeliveredError,
+    OutOfTimeError,
     PublishFailedError,
 )
 from contactsync.errors.calls import (
@@ -93,6 +94,7 @@ __all__ = [
     "OperationMissingError",
     "OperationUnknownError",
     "OrganizationMissingError",
+    "OutOfTimeError",
     "OutageError",
     "OvertakenError",
     "PausedError",

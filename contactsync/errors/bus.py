@@ -55,7 +55,7 @@ class EventTooLargeError(ContactSyncError):
 
 @dataclass(eq=False)
 class PublishFailedError(ContactSyncError):
-    """Events were not taken by the bus; they stay in the outbox."""
+    """Events were not taken by the bus, or could not be removed from the outbox then; they stay in it."""
 
     failed: int
     causes: Sequence[str]
@@ -69,8 +69,8 @@ class PublishFailedError(ContactSyncError):
         unreadable = {"EventInvalid", "EventTypeUnknown"} & set(self.causes)
         more = " The log names those that this version cannot read or write; an update may help." if unreadable else ""
         return (
-            f"{self.failed} events were not taken by the bus ({', '.join(self.causes)}). They stay in the outbox and "
-            f"are sent again by the DAG contact_housekeeping.{more}"
+            f"{self.failed} events are left in the outbox ({', '.join(self.causes)}): the bus did not take them, or "
+            f"they could not be removed afterwards. The DAG contact_housekeeping sends them again.{more}"
         )
 
 
@@ -139,6 +139,21 @@ class DeadLetterSourceError(ContactSyncError):
             f"Messages of the dead-letter queue {self.queue} cannot be sent on, and stay: {self.sources} queues name "
             "it in their redrive policy, and one should. Mend the redrive policy (RedrivePolicy, infra/bus.yaml), then "
             f"`contactsync dead-letters redrive {self.queue}` again."
+        )
+
+
+@dataclass(eq=False)
+class OutOfTimeError(ContactSyncError):
+    """A subscriber's function has too little time left to begin with a message."""
+
+    seconds: float
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The function had {self.seconds:.0f} s left and did not begin with a message; it is delivered again. The "
+            "messages before it took long: see their lines in this log."
         )
 
 

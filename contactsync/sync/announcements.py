@@ -2,6 +2,7 @@
 
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import (
+    TEXT_LENGTH,
     AccountFailed,
     SyncOperationCompleted,
     SyncOperationFailed,
@@ -47,7 +48,7 @@ def _ended(operation: SyncOperation) -> SyncOperationCompleted | SyncOperationFa
         "followed_by": operation.followed_by,
     }
     if operation.halt:
-        return SyncOperationHalted(**facts, code=operation.halt.code, message=operation.halt.message)
+        return SyncOperationHalted(**facts, code=operation.halt.code, message=operation.halt.message[:TEXT_LENGTH])
     if operation.status is OperationStatus.FAILED:
         return SyncOperationFailed(**facts, note=operation.note)
     return SyncOperationCompleted(**facts)

@@ -74,10 +74,10 @@ class Planner:
             raise MappingLimitError(accounts=len(scope.targets), limit=map_limit)
         concerned = tuple(t for t in contact_types if any(scope.concerned(t)))
         operation, desired = self._read_source(request, configuration, concerned, planned)
+        announced = [started(operation)]
         self.operations.store_plan(operation, desired)
         self._remember_deletions(operation)
         self._expect_outcomes(scope, operation)
-        announced = [started(operation)]
         self.operations.update(replace(operation, status=OperationStatus.IN_PROGRESS), announced)
         self.announcer.send(announced)
         return tuple(account.account_id for account in scope.targets)

@@ -171,6 +171,7 @@ def requested(priority: Severity = Severity.HIGH, **parts: Any) -> Event:
         "dag_id": "contact_sync",
     }
     return Event(
+        specversion="1.0",
         id="e",
         source="/contactsync/prod",
         type=NoticeRequested.event_type,

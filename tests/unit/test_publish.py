@@ -13,9 +13,17 @@ from contactsync.bus.envelope import Announcement, announcement, parse_announcem
 from contactsync.bus.events import AccountFailed, ConfigurationChanged, EventData, NoticeRequested, Severity
 from contactsync.bus.ports import Message, Refusal
 from contactsync.bus.publish import BATCH_LIMIT, SIZE_LIMIT, Publisher, batches
-from contactsync.bus.relay import Relay
+from contactsync.bus.relay import SILENCE, Relay
 from contactsync.contacts import ContactType
-from contactsync.errors import AccessDeniedError, PublishFailedError, RequestInvalidError, ServiceUnavailableError
+from contactsync.errors import (
+    AccessDeniedError,
+    ContactSyncError,
+    EventInvalidError,
+    PublishFailedError,
+    RequestInvalidError,
+    ServiceUnavailableError,
+    StateConflictError,
+)
 from tests.bus_builders import data_of
 from tests.bus_fakes import FakeClaims, FakeMetrics, FakeOutbox, FakeTopic
 from tests.fakes import START, FakeClock
@@ -50,6 +58,15 @@ def publisher(topic: FakeTopic, **parts: Any) -> Publisher:
 def ids(announcements: Sequence[Announcement]) -> list[str]:
     """Return the ids of announcements."""
     return [one.id for one in announcements]
+
+
+def test_ids() -> None:
+    """The ids of changes and runs fit, however long they may be; what does not fit is our error, without the value."""
+    data = data_of(AccountFailed)
+    assert announcement(data, about="a", subject="s", correlation_id="é" * 512, time=START).correlation_id == "é" * 512
+    with pytest.raises(EventInvalidError, match="correlation_id: String should have at most 512") as caught:
+        announcement(data, about="a", subject="s", correlation_id="wanda" * 200, time=START)
+    assert "wanda" not in str(caught.value)
 
 
 def test_message() -> None:
@@ -267,7 +284,7 @@ def test_left_when_out_of_reach(caplog: pytest.LogCaptureFixture) -> None:
     outbox.add(announced(1), announced(2))
     relay(FakeTopic(errors=[DOWN]), outbox).send([announced(1), announced(2)])
     assert set(outbox.kept) == {announced(1).id, announced(2).id}
-    assert "2 events were not taken by the bus (InternalError)" in caplog.text
+    assert "2 events are left in the outbox (InternalError)" in caplog.text
 
 
 def test_left_when_not_removed() -> None:
@@ -313,6 +330,51 @@ def test_bad_one_among_many() -> None:
     assert len(topic.taken) == 99
 
 
+def test_silence() -> None:
+    """A topic that does not answer is not asked for each of many announcements, and is asked again later."""
+    clock, outbox = FakeClock(START + timedelta(minutes=5)), FakeOutbox()
+    topic = FakeTopic(errors=[DOWN])
+    made = relay(topic, outbox, clock)
+    for number in range(100):
+        outbox.add(announced(number))
+        made.send([announced(number)])
+    assert (topic.calls, len(outbox.kept)) == (1, 100)
+    clock.sleep(SILENCE)
+    made.send([announced(99)])
+    assert (topic.calls, len(outbox.kept)) == (2, 99)
+
+
+def test_housekeeping_asks_once() -> None:
+    """Housekeeping asks a topic that is out of reach once, and counts everything that is left."""
+    topic, outbox = FakeTopic(errors=[DOWN] * 100), FakeOutbox()
+    outbox.add(*(announced(number) for number in range(450)))
+    made = relay(topic, outbox, FakeClock(START + timedelta(minutes=5)))
+    with pytest.raises(PublishFailedError, match="450 events"):
+        made.send_left()
+    assert topic.calls == 1
+    assert left_of(made) == 450
+
+
+@pytest.mark.parametrize(
+    "error", [ServiceUnavailableError("BatchWriteItem", "InternalServerError"), StateConflictError("Table state", 5)]
+)
+def test_housekeeping_cannot_remove(error: ContactSyncError) -> None:
+    """What cannot be removed does not keep what comes after it from being sent, and is told."""
+    topic, outbox = FakeTopic(), FakeOutbox(error=error)
+    outbox.add(*(announced(number) for number in range(250)))
+    made = relay(topic, outbox, FakeClock(START + timedelta(minutes=5)))
+    with pytest.raises(PublishFailedError, match=rf"250 events .*{error.code}"):
+        made.send_left()
+    assert len(topic.taken) == len(outbox.kept) == left_of(made) == 250
+    made.send([announced(1)])  # raises nothing either
+
+
+def left_of(made: Relay) -> float:
+    """Return what the metric says is left."""
+    assert isinstance(made.publisher.metrics, FakeMetrics)
+    return made.publisher.metrics.total("OutboxLeft")
+
+
 def test_unreadable_is_told() -> None:
     """What the outbox cannot read is counted and fails housekeeping, after everything else was sent."""
     topic, outbox = FakeTopic(), FakeOutbox(unreadable=["EventTypeUnknown", "EventInvalid"])
@@ -321,9 +383,7 @@ def test_unreadable_is_told() -> None:
     with pytest.raises(PublishFailedError, match=r"2 events .*EventInvalid, EventTypeUnknown.* update"):
         made.send_left()
     assert not outbox.kept
-    metrics = made.publisher.metrics
-    assert isinstance(metrics, FakeMetrics)
-    assert metrics.total("OutboxLeft") == 2
+    assert left_of(made) == 2
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.booleans()), max_size=30))
