@@ -114,6 +114,9 @@ class DeadLetterDesk:
     def redrive(self, order: Order, *, rate: float) -> Done:
         """Send letters on, so many a second at most, and yield what became of each."""
         sent: set[str] = set()
+        if not order.dry_run:
+            # Before anything is sent: without an audit trail nothing is.
+            self.trail.add(self._ordered(order))
         with self._taken() as taken:
             for letter in self._take(order.queue, order.message_ids, taken):
                 facts = self.facts(letter)
@@ -170,6 +173,22 @@ class DeadLetterDesk:
     def _finish(self, letter: DeadLetter, facts: LetterFacts, order: Order, step: Step) -> None:
         self.trail.add(self._entry(facts, order, step))
         self.queues.delete(letter)
+
+    def _ordered(self, order: Order) -> AuditEntry:
+        """Return the row that says who ordered what; each letter that is sent on has a row of its own after it."""
+        now = self.clock.now()
+        event_id = str(uuid.uuid5(EVENT_ID_NAMESPACE, f"redrive#{order.queue}#{order.by}#{now.isoformat()}"))
+        wanted = sorted(order.message_ids) if order.message_ids is not None else "all"
+        return AuditEntry(
+            event_id=event_id,
+            event_type="contactsync.dead_letter.redrive_ordered",
+            time=now,
+            severity=Severity.INFO,
+            source=self.source,
+            correlation_id=event_id,
+            entities=(entity("dead-letter", order.queue),),
+            data=json.dumps({"queue": order.queue, "messages": wanted, "by": order.by, "reason": order.reason}),
+        )
 
     def _entry(self, facts: LetterFacts, order: Order, step: Step) -> AuditEntry:
         now = self.clock.now()

@@ -100,9 +100,11 @@ def _names(entity: str | None, account: str | None, operation: str | None) -> li
 
 def _midnight(text: str) -> datetime:
     try:
-        return datetime.combine(date.fromisoformat(text), time.min, tzinfo=UTC)
-    except ValueError:
+        midnight = datetime.combine(date.fromisoformat(text), time.min, tzinfo=UTC)
+        midnight + DAY  # the calendar's last day has no end
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!r} is not a date; write 2026-01-31.") from None
+    return midnight
 
 
 def _row(entry: "AuditEntry") -> Row:

@@ -1,5 +1,6 @@
 """`contactsync dead-letters`: what could not be delivered or handled, why, and what to do with it."""
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -84,6 +85,9 @@ def redrive(
     """
     from contactsync.services import Services
 
+    if not math.isfinite(rate):
+        raise typer.BadParameter("--rate must be a number of messages per second.")
+    _check_named(message_ids, everything=everything)
     services = Services.from_environment()
     order = _order(services, queue, message_ids, everything=everything, reason=reason, dry_run=dry_run)
     _show_done(services.dead_letters.redrive(order, rate=rate), output)
@@ -107,9 +111,15 @@ def discard(
 
     if not reason.strip():
         raise typer.BadParameter("--reason must say something.")
+    _check_named(message_ids, everything=everything)
     services = Services.from_environment()
     order = _order(services, queue, message_ids, everything=everything, reason=reason, dry_run=dry_run)
     _show_done(services.dead_letters.discard(order), output)
+
+
+def _check_named(message_ids: list[str] | None, *, everything: bool) -> None:
+    if bool(message_ids) == everything:
+        raise typer.BadParameter("Name messages, or --all of them.")
 
 
 def _order(
@@ -124,8 +134,6 @@ def _order(
     from contactsync.bus.dead_letters import Order
     from contactsync.cli.config import author
 
-    if bool(message_ids) == everything:
-        raise typer.BadParameter("Name messages, or --all of them.")
     ids = None if everything else message_ids
     return Order(queue, ids, by=author(services), reason=reason, dry_run=dry_run)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from itertools import islice
 from typing import Annotated, Any, Final
 
 import typer
@@ -85,13 +84,25 @@ def flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _show_tables(columns: Sequence[str], rows: Iterable[Row]) -> None:
-    remaining = iter(rows)
-    batch = list(islice(remaining, ROWS_PER_TABLE))
-    if not batch:
+    """Show all rows; those that came before an error or Ctrl-C too, since a row may tell what was done."""
+    waiting: list[Row] = []
+    found = False
+    try:
+        for row in rows:
+            found = True
+            waiting.append(row)
+            if len(waiting) == ROWS_PER_TABLE:
+                shown, waiting = waiting, []
+                _show_table_of(columns, shown)
+    finally:
+        if waiting:
+            _show_table_of(columns, waiting)
+    if not found:
         typer.echo("Nothing was found.", err=True)
-    while batch:
-        show_table(columns, ([row.get(column) for column in columns] for row in batch))
-        batch = list(islice(remaining, ROWS_PER_TABLE))
+
+
+def _show_table_of(columns: Sequence[str], rows: Iterable[Row]) -> None:
+    show_table(columns, ([row.get(column) for column in columns] for row in rows))
 
 
 def printable(text: str) -> str:

@@ -178,7 +178,15 @@ def test_redrive(desk: Desk) -> None:
     assert desk.queues.sent_on == [("audit", letter.body, {"type": "t"})]
     assert [step for step, _ in desk.queues.steps] == ["take", "send_on", "delete"]
     assert desk.left("audit") == []
-    (entry,) = desk.trail.about("dead-letter#audit")
+    ordered, entry = desk.trail.rows.values()
+    assert ordered.event_type == "contactsync.dead_letter.redrive_ordered"
+    assert ordered.entities == entry.entities == ("dead-letter#audit",)
+    assert json.loads(ordered.data) == {
+        "queue": "audit",
+        "messages": [letter.message_id],
+        "by": "airflow:admin",
+        "reason": "updated",
+    }
     assert (entry.event_type, entry.correlation_id) == ("contactsync.dead_letter.redriven", CORRELATION_ID)
     assert entry.time == desk.clock.now()
     assert json.loads(entry.data) == {
@@ -206,7 +214,17 @@ def test_redrive_event(desk: Desk, queue: str, body: dict[str, Any]) -> None:
     else:
         assert step is Step.UNREADABLE
         assert len(desk.left(queue)) == 1
-        assert desk.trail.rows == {}
+        assert [entry.event_type for entry in desk.trail.entries] == ["contactsync.dead_letter.redrive_ordered"]
+
+
+def test_redrive_without_trail(desk: Desk) -> None:
+    """While the trail takes no row, nothing is sent either."""
+    desk.queues.put("audit", event_of().as_json())
+    desk.trail.error = UNAVAILABLE
+    with pytest.raises(ServiceUnavailableError):
+        desk.redrive("audit")
+    assert desk.queues.sent_on == []
+    assert len(desk.left("audit")) == 1
 
 
 def test_redrive_same_event(desk: Desk) -> None:
