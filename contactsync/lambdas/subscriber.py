@@ -6,7 +6,7 @@ aws-lambda-powertools does the first two; a subscriber is one line: `handler = s
 import os
 import traceback
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -24,7 +24,7 @@ from contactsync.aws.dead_letter_queues import DynamoDbFailures, SqsQuarantine
 from contactsync.aws.metrics import NAMESPACE
 from contactsync.bus.consume import Consumed, Consumer, Subscriber, failure_of, names_in
 from contactsync.bus.ports import Failures
-from contactsync.errors import AwsCallError, SettingsError
+from contactsync.errors import AwsCallError, OutOfTimeError, SettingsError
 from contactsync.services import SystemClock
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 WINDOW: Final = 35 * 86_400
 """Seconds for which a handled event is remembered: dead letters live 14 days, and once more after a redrive."""
+
+ENOUGH: Final = 8.0
+"""Seconds of a function's time without which no further message is begun; a table may answer late."""
 
 Handler = Callable[[dict[str, Any], "LambdaContext"], "PartialItemFailureResponse"]
 
@@ -93,6 +96,9 @@ class RememberingProcessor(BatchProcessor):
     def failure_handler(self, record: Any, exception: Any) -> Any:  # noqa: ANN401 -- powertools' own types
         """Log and keep the failure; where that fails the message is reported all the same."""
         _, error, trace = exception
+        if isinstance(error, OutOfTimeError):  # says nothing about the message
+            self._log.warning("%s", error)
+            return super().failure_handler(record, exception)
         failure = failure_of(error, int(record.attributes.approximate_receive_count))
         facts = {"message_id": record.message_id, "error": failure.code, "receive_count": failure.receive_count}
         facts |= vars(names_in(record.body))
@@ -124,12 +130,16 @@ class Subscription:
         self._once.begin(context)
         processor = RememberingProcessor(self._name, self._failures, self.logger)
         answer = process_partial_response(
-            event=event, record_handler=self._consume, processor=processor, context=context
+            event=event, record_handler=partial(self._consume, context), processor=processor, context=context
         )
         self._count("EventsFailed", len(processor.fail_messages))
         return answer
 
-    def _consume(self, record: "SQSRecord") -> None:
+    def _consume(self, context: "LambdaContext", record: "SQSRecord") -> None:
+        """Consume one message; when time runs out, report it, rather than lose the whole batch and its reasons."""
+        left = context.get_remaining_time_in_millis() / 1000
+        if left < ENOUGH:
+            raise OutOfTimeError(seconds=left)
         attributes = {name: value.string_value or "" for name, value in record.message_attributes.items()}
         consumed = self._consumer.consume(record.body, attributes)
         self._count("EventsHandled", int(consumed is Consumed.HANDLED))
@@ -151,12 +161,12 @@ class Subscription:
     @cached_property
     def _once(self) -> OnceByPowertools:
         table = required("CONTACTSYNC_IDEMPOTENCY_TABLE")
-        persistence = DynamoDBPersistenceLayer(table, boto3_client=clients().own("dynamodb"))
+        persistence = DynamoDBPersistenceLayer(table, boto3_client=clients().quick("dynamodb"))
         return OnceByPowertools(self._name, persistence, self.logger)
 
     @cached_property
     def _failures(self) -> DynamoDbFailures:
-        return DynamoDbFailures(clients().own("dynamodb"), required("CONTACTSYNC_IDEMPOTENCY_TABLE"), SystemClock())
+        return DynamoDbFailures(clients().quick("dynamodb"), required("CONTACTSYNC_IDEMPOTENCY_TABLE"), SystemClock())
 
 
 def subscribed(name: str, make: Callable[[], Callable[["Event"], None]]) -> Handler:

@@ -96,6 +96,18 @@ def test_not_remembered(logger: Logger, log: io.StringIO) -> None:
     assert "is not kept" in log.getvalue()
 
 
+def test_out_of_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """With too little time left messages are reported untouched, and the function itself ends well."""
+    for name in ("ENVIRONMENT", "IDEMPOTENCY_TABLE", "DEAD_LETTERS_URL"):
+        monkeypatch.setenv(f"CONTACTSYNC_{name}", "t")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    handler = subscribed("late", lambda: pytest.fail("nothing may be handled"))
+    context: Any = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 7_900})
+    answer = handler(in_sqs(json.loads(event_of().as_json()), json.loads(event_of().as_json())), context)
+    assert len(answer["batchItemFailures"]) == 2
+    assert "did not begin with a message" in capsys.readouterr().out
+
+
 def test_required(monkeypatch: pytest.MonkeyPatch) -> None:
     """A function without its environment fails by name, and so does its batch as a whole."""
     with pytest.raises(SettingsError, match="CONTACTSYNC_AUDIT_TABLE"):
