@@ -56,7 +56,7 @@ class OutsideEvent(BaseModel):
     ]
     correlation_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
-    """The system's own id of the event: sent again with it, it is the same event."""
+    """The system's own id of the event: sent again with it by the same role or user, it is the same event."""
 
 
 def announced_outside(data: object, *, reported_by: str, now: datetime) -> Announcement:
@@ -75,13 +75,23 @@ def announced_outside(data: object, *, reported_by: str, now: datetime) -> Annou
             title=event.title or MASK,
             priority=event.severity,
             details=event.details,
-            reported_by=reported_by,
+            reported_by=_named(reported_by),
         ),
-        about=f"{event.system}#{own_id}",
+        about=f"{_principal(reported_by)}#{event.system}#{own_id}",
         subject=event.system,
         correlation_id=event.correlation_id or str(uuid.uuid5(EVENT_ID_NAMESPACE, own_id)),
         time=now,
     )
+
+
+def _principal(arn: str) -> str:
+    """Return the caller without its session: two callers that use the same id do not send the same event."""
+    return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn
+
+
+def _named(arn: str) -> str:
+    """Return the caller's ARN; sessions of IAM Identity Center are named after a person's e-mail address."""
+    return f"{_principal(arn)}/{MASK}" if "@" in arn else arn
 
 
 def answer_of(announced: Announcement) -> dict[str, Any]:

@@ -99,6 +99,22 @@ def test_same_event() -> None:
     assert (first.id, first.correlation_id) == (again.id, again.correlation_id)
     other = announced_outside({**LEAST, "id": "T-1", "system": "paging"}, reported_by=ARN, now=START)
     assert other.id != first.id
+    stranger = announced_outside({**LEAST, "id": "T-1"}, reported_by=f"{ARN}2", now=START)
+    assert stranger.id != first.id
+
+
+def test_sessions() -> None:
+    """Sessions of a role are one caller, and a session that is named after a person's address does not say so."""
+    role = "arn:aws:sts::111122223333:assumed-role/ticketing"
+    named = (f"{role}/i-0abc", f"{role}/wanda.quill@quagga.example")
+    found = [announced_outside({**LEAST, "id": "T-1"}, reported_by=arn, now=START) for arn in named]
+    assert found[0].id == found[1].id
+    reported = [one.data.reported_by for one in found if isinstance(one.data, ExternalEventReported)]
+    assert reported == [f"{role}/i-0abc", f"{role}/***"]
+
+
+def test_without_id() -> None:
+    """Without an id of its own each event is another one."""
     without = {announced_outside(LEAST, reported_by=ARN, now=START).id for _ in range(3)}
     assert len(without) == 3
 
