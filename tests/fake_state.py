@@ -160,6 +160,7 @@ class FakeOperations:
             status=operation.status,
             counts=operation.counts,
             finished=operation.finished,
+            ends=operation.ends,
             followed_by=operation.followed_by or self._stored(operation).followed_by,
         )
         self._state.outbox += announced
@@ -179,6 +180,7 @@ class FakeOperations:
             status=operation.status,
             counts=operation.counts,
             finished=operation.finished,
+            ends=operation.ends,
             note=operation.note,
         )
         self._state.outbox += announced

@@ -184,4 +184,5 @@ def operations(draw: st.DrawFn) -> SyncOperation:
         halt=draw(st.none() | halts),
         follow_up=draw(st.integers(0, 3)),
         followed_by=draw(st.none() | run_ids),
+        ends=draw(st.integers(0, 5)),
     )

@@ -68,6 +68,7 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "follow_up": operation.follow_up,
         "followed_by": operation.followed_by,
         "correlation_id": operation.correlation_id,
+        "ends": operation.ends,
         "expires_at": expires_at,
     }
 
@@ -120,6 +121,7 @@ def operation_from(item: dict[str, Any]) -> SyncOperation:
         follow_up=item.get("follow_up", 0),
         followed_by=item.get("followed_by"),
         correlation_id=item.get("correlation_id"),
+        ends=item.get("ends", 0),
     )
 
 

@@ -175,9 +175,10 @@ class DynamoDbOperations(DynamoDbStoredOperations):
             ":status": operation.status,
             ":counts": operation.counts,
             ":finished": operation.finished,
+            ":ends": operation.ends,
             ":followed_by": operation.followed_by,
         }
-        expression = "SET operation_status = :status, counts = :counts"
+        expression = "SET operation_status = :status, counts = :counts, ends = :ends"
         expression += ", followed_by = :followed_by" if operation.followed_by else ""
         expression += ", finished = :finished" if operation.finished else " REMOVE finished"
         self._change(operation, expression, values, announced=announced)
@@ -188,11 +189,14 @@ class DynamoDbOperations(DynamoDbStoredOperations):
             ":status": operation.status,
             ":counts": operation.counts,
             ":finished": operation.finished,
+            ":ends": operation.ends,
             ":note": operation.note,
             ":pending": OperationStatus.PENDING,
             ":in_progress": OperationStatus.IN_PROGRESS,
         }
-        expression = "SET operation_status = :status, counts = :counts, finished = :finished, note = :note"
+        expression = (
+            "SET operation_status = :status, counts = :counts, finished = :finished, ends = :ends, note = :note"
+        )
         try:
             self._change(operation, expression, values, NOT_FINISHED, announced)
         except OvertakenError:

@@ -27,12 +27,11 @@ def started(operation: SyncOperation) -> Announcement:
 
 
 def ended(operation: SyncOperation) -> Announcement:
-    """Announce an operation's stored end; a report that is repeated and counts the same announces the same event."""
+    """Announce an operation's stored end; a report that is repeated and finds the same announces the same event."""
     data = _ended(operation)
-    counts = ",".join(f"{status}={count}" for status, count in sorted(operation.counts.items()))
     return announcement(
         data,
-        about=f"{operation.sync_id}#{operation.planned.isoformat()}#{counts}",
+        about=f"{operation.sync_id}#{operation.planned.isoformat()}#{operation.ends}",
         subject=operation.sync_id,
         correlation_id=operation.correlation,
         time=data.finished,

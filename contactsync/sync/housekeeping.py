@@ -111,13 +111,9 @@ class Housekeeper:
         unplanned = operation.status is OperationStatus.PENDING
         too_many = tally.failures >= settings.notification_settings.failure_threshold
         failed = unplanned or too_many or operation.halt is not None
-        return replace(
-            operation,
-            status=OperationStatus.FAILED if failed else OperationStatus.COMPLETED,
-            counts=dict(tally.counts),
-            finished=self.clock.now(),
-            note=" ".join(filter(None, [operation.note, why])),
-        )
+        status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
+        closed = operation.ended_as(status, tally.counts, self.clock.now())
+        return replace(closed, note=" ".join(filter(None, [operation.note, why])))
 
 
 def _set_going(operation: SyncOperation) -> datetime:

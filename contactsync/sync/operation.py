@@ -1,6 +1,7 @@
 """Sync operations and account outcomes: one attempt to bring the targets to the desired contacts, and what it did."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -193,6 +194,13 @@ class SyncOperation:
     """The run id of the follow-up that the report started, because the source was another one by then."""
     correlation_id: str | None = None
     """What a follow-up shares with the operation that it follows."""
+    ends: int = 0
+    """Counts the different ends that were stored, one after the other: what is cleared ends anew."""
+
+    def ended_as(self, status: OperationStatus, counts: Mapping[str, int], at: datetime) -> "SyncOperation":
+        """Return the operation with an end; the same end that is stored again is no other one."""
+        another = self.finished is None or (self.status, self.counts) != (status, counts)
+        return replace(self, status=status, counts=dict(counts), finished=at, ends=self.ends + another)
 
     @property
     def correlation(self) -> str:

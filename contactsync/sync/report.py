@@ -146,7 +146,7 @@ class Reporter:
         if operation is None:
             raise OperationMissingError(dag_run_id=dag_run_id)
         if not planned or operation.status is OperationStatus.PENDING:
-            self._store_end(replace(operation, status=OperationStatus.FAILED, finished=self.clock.now()))
+            self._store_end(operation.ended_as(OperationStatus.FAILED, operation.counts, self.clock.now()))
             raise OperationMissingError(dag_run_id=dag_run_id)
         tally = Tally()
         for outcome in self.judged(operation, task_states):
@@ -225,11 +225,9 @@ class Reporter:
         threshold = settings.notification_settings.failure_threshold
         follow_up, remark = self._look_again(operation, settings)
         failed = operation.halt is not None or tally.failures >= threshold
+        status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
         finished = replace(
-            operation,
-            status=OperationStatus.FAILED if failed else OperationStatus.COMPLETED,
-            counts=dict(tally.counts),
-            finished=self.clock.now(),
+            operation.ended_as(status, tally.counts, self.clock.now()),
             followed_by=follow_up.run_id if follow_up else operation.followed_by,
         )
         remarks = [*remarks_of(finished), *filter(None, [remark]), *self._transitions(operation)]

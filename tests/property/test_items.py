@@ -35,7 +35,7 @@ def test_operation(operation: SyncOperation) -> None:
     assert again.contact_types == operation.contact_types
 
 
-LATER_OPERATION_KEYS = ("halt", "follow_up", "followed_by")
+LATER_OPERATION_KEYS = ("halt", "follow_up", "followed_by", "ends")
 LATER_PLAN_KEYS = ("needs_approval", "decision")
 
 
@@ -49,7 +49,7 @@ def test_old_operation(operation: SyncOperation) -> None:
         for kind, plan in item["plans"].items()
     }
     again = operation_from(old)
-    assert (again.halt, again.follow_up, again.followed_by) == (None, 0, None)
+    assert (again.halt, again.follow_up, again.followed_by, again.ends) == (None, 0, None, 0)
     assert not any(plan.needs_approval or plan.decision for plan in again.plans.values())
 
 

@@ -1,5 +1,6 @@
 """What contact synchronization announces: in the transaction of the change, once, and without contact values."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,6 +119,25 @@ def test_announced_once() -> None:
     report(world)
     assert len(sent(world, AccountFailed)) == 1
     assert len({ended.id for ended in sent(world, SyncOperationFailed)}) == 1
+
+
+def test_ends_again() -> None:
+    """Failed, cleared and completed, cleared and failed as before: three events, so that listeners end at the last."""
+    world = ran(Fault(UNAVAILABLE, "write", IDS[0]))
+    report(world)
+    settled = world.outcomes()[IDS[0], SECURITY]
+    world.contacts.faults.clear()
+    world.sync(IDS[0], 2, first_try=2)
+    report(world)
+    world.operations.settle_outcome(
+        world.operation(), replace(settled, attempts=world.outcomes()[IDS[0], SECURITY].attempts)
+    )
+    report(world)
+    ends = [a for a in world.announcer.sent if isinstance(a.data, (SyncOperationFailed, SyncOperationCompleted))]
+    assert [type(a.data) for a in ends] == [SyncOperationFailed, SyncOperationCompleted, SyncOperationFailed]
+    assert ends[0].data.counts == ends[2].data.counts  # type: ignore[union-attr] # both are failed ends
+    assert len({a.id for a in ends}) == 3
+    assert world.operation().ends == 3
 
 
 def test_failed_again() -> None:
