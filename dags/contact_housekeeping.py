@@ -14,7 +14,7 @@ or never got to its report. Accounts that no task settled are stored as failed (
 counts, its status and a note that says why it was closed. Runs that are queued or running are left alone, also those
 that wait for the approval of a deletion. Publishes events that are left in the outbox.
 
-A red run names the operations that it could not close; the next run tries them again.
+A red run names the operations that it could not close; the next run tries them again, and people are told once a day.
 """
 
 CLOSE_ABANDONED_DOC = """\
@@ -26,7 +26,8 @@ are told of its end as if its run had reported.
 TELL_OF_OVERDUE_DOC = """\
 Requests the notice `overdue` for every operation that has not finished an hour (`CONTACTSYNC_OVERDUE_AFTER`) after its
 plan, or after the decision about its deletion, once for each. Those that wait for that decision are left out: people
-were asked.
+were asked. Also when runs of `contact_sync` have been queued or running for that long without an operation: the DAG is
+paused, no worker is free, or `plan` hangs.
 """
 
 SEND_OUTBOX_DOC = """\
@@ -65,10 +66,12 @@ def contact_housekeeping() -> None:
 
     @task(doc_md=TELL_OF_OVERDUE_DOC, retries=1, retry_delay=timedelta(seconds=30))
     def tell_of_overdue() -> None:
-        """Have people told of operations that have not finished in time."""
-        steps.tell_of_overdue(sync_dag="contact_sync")
+        """Have people told of operations that have not finished, and of runs that do not begin, in time."""
+        steps.tell_of_overdue(get_current_context(), sync_dag="contact_sync")
 
-    close_abandoned() >> tell_of_overdue()
+    # None waits for another: trouble of one must not keep the others from their work.
+    close_abandoned()
+    tell_of_overdue()
     send_outbox()
 
 

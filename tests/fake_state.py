@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from contactsync.bus.envelope import Announcement
@@ -24,6 +25,9 @@ class FakeState:
     records: dict[tuple[str, ContactType], AccountRecord] = field(default_factory=dict)
     outbox: list[Announcement] = field(default_factory=list)
     deletions: dict[ContactType, int] = field(default_factory=dict)
+    unplanned: datetime | None = None
+    unreadable: Exception | None = None
+    """What reading an operation raises."""
 
     @property
     def empty(self) -> bool:
@@ -44,6 +48,11 @@ class FakeAnnouncer:
         for announced in announcements:
             self._state.outbox.remove(announced)
             self.sent.append(announced)
+
+    def send_unstored(self, announcements: Sequence[Announcement]) -> bool:
+        """Take what stands nowhere."""
+        self.sent += announcements
+        return True
 
 
 @dataclass
@@ -127,6 +136,15 @@ class FakeOperations:
         """Return it."""
         return self._state.deletions.get(contact_type, 0)
 
+    def unplanned_since(self, now: datetime) -> datetime:
+        """Keep the first."""
+        self._state.unplanned = self._state.unplanned or now
+        return self._state.unplanned
+
+    def none_unplanned(self) -> None:
+        """Forget it."""
+        self._state.unplanned = None
+
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all or, when the operation was planned later already, nothing; overtaken desired contacts stay out."""
         earlier = self._state.operations.get(operation.sync_id)
@@ -151,6 +169,8 @@ class FakeOperations:
 
     def get(self, sync_id: str) -> SyncOperation | None:
         """Return an operation."""
+        if self._state.unreadable:
+            raise self._state.unreadable
         return self._state.operations.get(sync_id)
 
     def update(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> None:

@@ -38,9 +38,9 @@ class SnsNoticeTopic:
         arn = topic_arn or self._topic_arn
         structured: dict[str, Any] = {}
         body = message.body
-        if message.protocol:
+        if message.by_protocol:
             structured = {"MessageStructure": "json"}
-            body = json.dumps({"default": message.for_machines, message.protocol: message.body})
+            body = json.dumps({"default": message.body, **message.by_protocol})
         with translated("Publish"):
             self._client_in(arn.split(":")[3]).publish(
                 TopicArn=arn,

@@ -57,20 +57,25 @@ class DynamoDbNoticeRequests:
         return self._transactions.store(update, announced)
 
     def record_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
-        """Record how a channel ended; the latest result of a channel replaces an earlier one."""
+        """Record how a channel ended; the latest result of a channel replaces an earlier one.
+
+        The request itself may be missing: it was published while this table was out of reach.
+        """
+        expiry = int((self._clock.now() + self._retention).timestamp())
         with translated("UpdateItem"):
             self._client.update_item(
                 TableName=self._table,
                 Key=to_item(_key(sync_id, scenario)),
-                UpdateExpression="SET #delivery = :result",
+                UpdateExpression="SET #delivery = :result, expires_at = if_not_exists(expires_at, :expiry)",
                 ExpressionAttributeNames={"#delivery": f"{DELIVERY}{channel}"},
-                ExpressionAttributeValues=to_item({":result": result}),
+                ExpressionAttributeValues=to_item({":result": result, ":expiry": expiry}),
             )
 
     def deliveries(self, sync_id: str) -> Iterator[dict[str, Any]]:
         """Yield how each channel of an operation's notices ended; one that waits has no channel yet."""
         for item in self.of_operation(sync_id):
-            facts = {"scenario": item["sk"], **{name: item[name] for name in ("priority", "notice_id", "requested_at")}}
+            known = {name: item.get(name) for name in ("priority", "notice_id", "requested_at")}
+            facts = {"scenario": item["sk"], **known}
             ends = {name: item[name] for name in sorted(item) if name.startswith(DELIVERY)}
             for name, end in ends.items():
                 yield {**facts, "channel": name.removeprefix(DELIVERY), **end}

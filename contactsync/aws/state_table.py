@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -12,7 +12,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 from contactsync.aws.batches import write_all
 from contactsync.aws.desired_contacts_table import desired_item
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, to_item
+from contactsync.aws.items import from_item, to_item, to_moment
 from contactsync.aws.operation_items import (
     generation_key,
     halt_map,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 SAME_OUTCOME: Final = "outcome_time = :time"
 NO_LATER_TRY: Final = "attribute_not_exists(try_started) OR try_started <= :started"
+
+UNPLANNED_KEY: Final = {"pk": "HOUSEKEEPING", "sk": "UNPLANNED"}
 
 OF_THIS_PLAN: Final = "planned = :planned"
 NOT_FINISHED: Final = "attribute_not_exists(finished) AND operation_status IN (:pending, :in_progress)"
@@ -87,6 +89,24 @@ class DynamoDbOperations(DynamoDbStoredOperations):
                 ConditionExpression=NO_LATER_DELETION,
                 ExpressionAttributeValues=to_item({":generation": generation}),
             )
+
+    def unplanned_since(self, now: datetime) -> datetime:
+        """Return what is stored, else store it."""
+        with translated("UpdateItem"):
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=to_item(UNPLANNED_KEY),
+                UpdateExpression="SET #since = if_not_exists(#since, :now)",
+                ExpressionAttributeNames={"#since": "since"},
+                ExpressionAttributeValues=to_item({":now": now}),
+                ReturnValues="ALL_NEW",
+            )
+        return to_moment(from_item(answer["Attributes"])["since"])
+
+    def none_unplanned(self) -> None:
+        """Remove what is stored."""
+        with translated("DeleteItem"):
+            self._client.delete_item(TableName=self._table, Key=to_item(UNPLANNED_KEY))
 
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store all in one transaction, without the desired contacts that a later plan has overtaken."""

@@ -137,7 +137,9 @@ class NoticeRequested(EventData):
     dag_run_id: str | None = None
     sync_id: str | None = None
     attempt: Annotated[int, Field(ge=1)] = 1
-    """Greater when no channel took the notice before."""
+    """Greater when a channel did not take the notice before."""
+    channels: tuple[str, ...] = ()
+    """Those that did not; all that are configured when it is empty."""
     code: str | None = None
     """The error's short name, where the notice is about one error."""
     message: str | None = None

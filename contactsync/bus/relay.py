@@ -47,6 +47,13 @@ class Relay:
             log.warning("%s", PublishFailedError(failed=causes.total(), causes=sorted(causes)))
         self._remove(published)
 
+    def send_unstored(self, announcements: Sequence[Announcement]) -> bool:
+        """Publish what could not be stored, and return whether the bus took all of it; nothing is raised."""
+        published = self._publish(announcements)
+        if published.refused:
+            log.error("Events are lost that could be neither stored nor published: %s", sorted(published.refused))
+        return not published.refused
+
     def send_left(self) -> int:
         """Publish what is older than a minute, and return how much that was.
 

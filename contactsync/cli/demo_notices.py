@@ -23,8 +23,10 @@ def show_notices(console: "Console", system: "LocalSystem", run_id: str) -> None
     if not requested:
         console.print("\nNobody is told of this run: it succeeded, or its notices are switched off.")
         return
-    inbox, deadline = system.sandbox.loop.inbox, time.monotonic() + LONGEST
-    while not all(any(notice in m.text for m in inbox.messages()) for notice in requested):
+    inbox, queues = system.sandbox.loop.inbox, system.sandbox.loop.queue_polling
+    deadline = time.monotonic() + LONGEST
+    # The mail names its notice; chats and SMS come a moment later, before the function has ended.
+    while not (all(any(notice in m.text for m in inbox.messages()) for notice in requested) and queues.is_idle()):
         if time.monotonic() > deadline:
             console.print("\nNot every notice has arrived yet: contactsync sandbox inbox --follow shows them.")
             break

@@ -32,7 +32,7 @@ class EventTypeUnknownError(ContactSyncError):
         """The operator's sentence."""
         return (
             f"Event {self.event_id} is of the unknown type {self.event_type}. It is kept: update contactsync, then "
-            "`contactsync dead-letters redrive`."
+            "`contactsync dead-letters redrive QUEUE --all`."
         )
 
 
@@ -138,7 +138,7 @@ class DeadLetterSourceError(ContactSyncError):
         return (
             f"Messages of the dead-letter queue {self.queue} cannot be sent on, and stay: {self.sources} queues name "
             "it in their redrive policy, and one should. Mend the redrive policy (RedrivePolicy, infra/bus.yaml), then "
-            f"`contactsync dead-letters redrive {self.queue}` again."
+            f"`contactsync dead-letters redrive {self.queue} --all` again."
         )
 
 
@@ -159,16 +159,18 @@ class OutOfTimeError(ContactSyncError):
 
 @dataclass(eq=False)
 class NoticeUndeliveredError(ContactSyncError):
-    """A notice was taken by no channel, for a day."""
+    """A notice was not taken by a channel, for a day."""
 
     notice_id: str
     scenario: str
+    channels: Sequence[str]
     tries: int
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
         return (
-            f"Notice {self.notice_id} ({self.scenario}) was taken by no channel, {self.tries} times. Check the notices "
-            "topic and its subscriptions, then `contactsync dead-letters redrive notices`."
+            f"Notice {self.notice_id} ({self.scenario}) was not taken by {', '.join(self.channels)}, {self.tries} "
+            "times. Check the notices topic and its subscriptions, then "
+            "`contactsync dead-letters redrive notices --all`."
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from contactsync.errors.root import ContactSyncError
 
@@ -194,6 +195,24 @@ class HousekeepingError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         return f"{len(self.problems)} sync operations could not be closed: {'; '.join(self.problems)}."
+
+
+@dataclass(eq=False)
+class RunsUnplannedError(ContactSyncError):
+    """Runs have been queued or running for long, and nothing has planned them."""
+
+    dag_id: str
+    number: int
+    since: datetime
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"{self.number} runs of the DAG {self.dag_id} are queued or running and have no sync operation; there have "
+            f"been such runs since {self.since:%Y-%m-%d %H:%M} UTC. Look in Airflow whether the DAG is paused, whether "
+            "workers are free, and what the task plan does."
+        )
 
 
 @dataclass(eq=False)

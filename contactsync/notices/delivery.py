@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -24,7 +24,7 @@ from contactsync.sync.ports import Clock, Configurations
 log = logging.getLogger(__name__)
 
 TRIES: Final = 288
-"""How often a notice that no channel takes is put into the outbox again: for a day, at housekeeping's five minutes."""
+"""How often a notice that a channel does not take is put into the outbox again: for a day, every five minutes."""
 
 FALLBACK: Final = "FALLBACK"
 """The name of the fallback topic among the channels that are recorded."""
@@ -33,7 +33,7 @@ USER_NOTIFICATIONS: Final = "USER_NOTIFICATIONS"
 
 
 PROTOCOLS: Final[Mapping[Form, str]] = MappingProxyType({Form.TEXT: "email", Form.SMS: "sms"})
-"""SNS's name of the subscriptions that a form is for; a chat's message is JSON that all of them may have."""
+"""SNS's names of the subscriptions of people."""
 
 
 class Outcomes(Protocol):
@@ -52,11 +52,10 @@ class Rendered:
 
     subject: str
     body: str
+    """What all subscribers get."""
     attributes: Mapping[str, str]
-    protocol: str | None
-    """The protocol that the body is for, while subscribers of others get the form for machines; None: it is for all."""
-    for_machines: str
-    """What subscribers get that are no people, where the body is a text for people."""
+    by_protocol: Mapping[str, str] = field(default_factory=dict)
+    """What subscribers of these protocols get instead, by SNS's names."""
 
 
 class NoticeTopic(Protocol):
@@ -129,31 +128,48 @@ class Deliverer:
     def deliver(self, event: Event) -> None:
         """Deliver the notice of an event, on every channel that its severity is for.
 
-        When no channel takes it, it goes back to the outbox, and comes again; raises NoticeUndeliveredError when that
-        has happened for a day, and EventInvalidError for another event.
+        What a channel does not take, nor the fallback topic, goes back to the outbox and comes again for that channel;
+        raises NoticeUndeliveredError when that has happened for a day, and EventInvalidError for another event.
         """
         request = event.data
         if not isinstance(request, NoticeRequested):
             raise EventInvalidError(event_id=event.id, problems=["type: only requests for notices are delivered"])
-        operation = self.operations.get(request.sync_id) if request.sync_id else None
-        settings = self._settings(operation)
+        operation = self._operation(request)
+        settings = self._settings(operation, request)
         notice = self._notice(event, request, operation)
-        deliveries = deliveries_of(notice, settings)
+        deliveries = [one for one in deliveries_of(notice, settings) if _is_wanted(one, request)]
         if not deliveries:
             return
-        ends = self._send_all(notice, deliveries, settings)
-        self.metrics.record({"NoticesDelivered": float(ends > 0), "NoticesNotDelivered": float(ends == 0)})
-        if not ends:
-            self._come_again(event, request)
+        taken, failed = self._send_all(notice, deliveries, settings)
+        self.metrics.record(
+            {
+                "NoticesDelivered": float(taken > 0),
+                "NoticesNotDelivered": float(taken == 0),
+                "NoticeChannelsFailed": float(len(failed)),
+            }
+        )
+        if failed:
+            self._come_again(event, request, failed)
 
-    def _settings(self, operation: SyncOperation | None) -> NotificationSettings:
-        """Return the operation's settings, or those in force.
+    def _operation(self, request: NoticeRequested) -> SyncOperation | None:
+        """Return the operation; a task's error is told without it when the state table is the trouble itself."""
+        try:
+            return self.operations.get(request.sync_id) if request.sync_id else None
+        except AwsCallError as error:
+            if not request.of_task:
+                raise
+            log.warning("Notice %s is delivered without its operation: %s", request.notice_id, error)
+            return None
+
+    def _settings(self, operation: SyncOperation | None, request: NoticeRequested) -> NotificationSettings:
+        """Return the operation's settings, or those in force, which also count when the notice comes again.
 
         When they cannot be read, the defaults on every channel: the notice of a broken configuration must reach people.
         """
+        version = operation.config_version if operation and request.attempt == 1 else None
         try:
-            found = self.configurations.version(operation.config_version) if operation else self.configurations.latest()
-        except ConfigurationError as error:
+            found = self.configurations.latest() if version is None else self.configurations.version(version)
+        except (ConfigurationError, AwsCallError) as error:
             log.warning("The default notification settings are used, on every channel: %s", error)
             return NotificationSettings(
                 user_notifications_config=UserNotificationsConfig(delivery_channels=tuple(DeliveryChannel))
@@ -180,22 +196,28 @@ class Deliverer:
             log.warning("The full list of notice %s was not stored: %s", notice.notice_id, error)
             return None
 
-    def _send_all(self, notice: Notice, deliveries: Sequence[Delivery], settings: NotificationSettings) -> int:
-        """Send to every channel, and to the fallback topic when one fails; return how many messages were taken."""
-        sent = [self._attempt(notice, one.channels, partial(self._send, notice, one)) for one in deliveries]
+    def _send_all(
+        self, notice: Notice, deliveries: Sequence[Delivery], settings: NotificationSettings
+    ) -> tuple[int, list[str]]:
+        """Send to every channel, and to the fallback topic when one fails.
+
+        Return how many messages were taken, and the channels that nothing made up for.
+        """
+        ends = [(one, self._attempt(notice, one.channels, partial(self._send, notice, one))) for one in deliveries]
+        taken = sum(sent for _, sent in ends)
+        failed = [str(channel) for one, sent in ends if not sent for channel in one.channels]
         mirrored = self._mirror(notice, settings)
         fallback = settings.fallback_sns_topic
-        if fallback and not (mirrored and all(sent)):
-            sent.append(self._attempt(notice, (FALLBACK,), partial(self._send, notice, fallback_of(notice), fallback)))
-        return sum(sent)
+        if not fallback or (mirrored and not failed):
+            return taken, failed
+        made_up = self._attempt(notice, (FALLBACK,), partial(self._send, notice, fallback_of(notice), fallback))
+        return taken + made_up, [] if made_up else failed
 
     def _send(self, notice: Notice, delivery: Delivery, topic_arn: str | None = None) -> None:
         message = Rendered(
             subject=subject_of(notice),
-            body=rendered(notice, delivery.form),
             attributes=delivery.attributes,
-            protocol=PROTOCOLS.get(delivery.form),
-            for_machines=rendered(notice, Form.JSON),
+            **_bodies(notice, delivery.form),
         )
         self.topic.send(message, topic_arn)
 
@@ -224,11 +246,27 @@ class Deliverer:
         except AwsCallError as error:  # people have the notice, which matters more
             log.warning("The delivery of notice %s was not recorded: %s", notice.notice_id, error)
 
-    def _come_again(self, event: Event, request: NoticeRequested) -> None:
+    def _come_again(self, event: Event, request: NoticeRequested, channels: Sequence[str]) -> None:
+        """Put the request into the outbox again, for those channels only that did not take the notice."""
         if request.attempt >= TRIES:
-            raise NoticeUndeliveredError(notice_id=request.notice_id, scenario=request.scenario, tries=request.attempt)
-        again = request.model_copy(update={"attempt": request.attempt + 1})
+            raise NoticeUndeliveredError(
+                notice_id=request.notice_id, scenario=request.scenario, channels=channels, tries=request.attempt
+            )
+        again = request.model_copy(update={"attempt": request.attempt + 1, "channels": tuple(channels)})
         self.outbox.add(_announced_again(event, again, self.clock.now()))
+
+
+def _is_wanted(delivery: Delivery, request: NoticeRequested) -> bool:
+    """Tell whether a delivery is for a channel that does not have the notice yet."""
+    return not request.channels or any(channel in request.channels for channel in delivery.channels)
+
+
+def _bodies(notice: Notice, form: Form) -> dict[str, Any]:
+    """Return what subscribers get: all of them a chat's message; people a text, and systems JSON beside it."""
+    if form is Form.CHAT:
+        return {"body": rendered(notice, form)}
+    texts = {protocol: rendered(notice, text) for text, protocol in PROTOCOLS.items()}
+    return {"body": rendered(notice, Form.JSON), "by_protocol": texts}
 
 
 def _announced_again(event: Event, request: NoticeRequested, now: datetime) -> Announcement:

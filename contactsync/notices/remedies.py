@@ -133,9 +133,13 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
             "The stored configuration is not valid.",
             (
                 Step("See who changed what last.", "contactsync config history"),
-                Step("Correct it and have it checked.", "contactsync config validate configuration.json"),
+                Step("Take the last valid version back; that alone mends it.", "contactsync config rollback VERSION"),
+                Step(
+                    "Or write that version into a file, and change it there.",
+                    "contactsync config show --version VERSION > configuration.json",
+                ),
+                Step("Have it checked.", "contactsync config validate configuration.json"),
                 Step("Store it.", "contactsync config put configuration.json"),
-                Step("Or take the last valid version back.", "contactsync config rollback VERSION"),
             ),
         ),
         "ConfigurationConflict": Remedy(
@@ -179,6 +183,17 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
         "SourceContactInvalid": Remedy("AWS would refuse the management account's contact.", (SOURCE_CONTACT,)),
         "SourceContactMissing": Remedy(
             "The management account's primary contact could not be read.", (SOURCE_CONTACT,)
+        ),
+        "RunsUnplanned": Remedy(
+            "Changes wait: no run is planned.",
+            (
+                Step("In Airflow see whether the DAG contact_sync is paused, and what its first runs wait for."),
+                Step("See in the environment's metrics whether workers are free."),
+            ),
+        ),
+        "Housekeeping": Remedy(
+            "Operations whose run is gone could not be closed; they are tried again every five minutes.",
+            (Step("Mend what the sentence above says of each; the next run closes them."),),
         ),
         "DesiredContactMissing": Remedy(
             "The plan stored no desired contact.",

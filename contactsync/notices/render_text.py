@@ -96,11 +96,12 @@ def _failure(failure: Failure) -> str:
 
 
 def _links(notice: Notice) -> Iterator[str]:
+    export = notice.links.export
     places = (
         ("Run in Airflow", notice.links.run),
         ("Operation", notice.links.operation),
         ("All outcomes as a file", notice.links.outcomes),
-        ("Full list of failures", notice.links.export),
+        ("Full list of failures, kept for 35 days", export and f"aws s3 cp {export} failures.csv"),
     )
     for name, place in places:
         if place:

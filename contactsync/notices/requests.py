@@ -7,7 +7,7 @@ from typing import Protocol
 
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import NoticeRequested, Severity
-from contactsync.errors import ConfigurationError, ContactSyncError, OperationMissingError
+from contactsync.errors import AwsCallError, ConfigurationError, ContactSyncError, OperationMissingError
 from contactsync.notices.notice import SYNC_DAG
 from contactsync.notices.scenarios import (
     DEFAULT_SEVERITIES,
@@ -40,6 +40,13 @@ class NoticeRequests(Protocol):
         """Return the scenarios that were requested about an operation, or about a run that came to none."""
 
 
+class NoticeAnnouncer(Announcer, Protocol):
+    """Publishes what was stored a moment ago, and what could not be stored."""
+
+    def send_unstored(self, announcements: Sequence[Announcement]) -> bool:
+        """Publish now or never, and return whether the bus took all; raises nothing of ours."""
+
+
 @dataclass(frozen=True)
 class NoticeDesk:
     """Takes requests for notices; holds the ports that this needs."""
@@ -47,7 +54,7 @@ class NoticeDesk:
     requests: NoticeRequests
     operations: Operations
     configurations: Configurations
-    announcer: Announcer
+    announcer: NoticeAnnouncer
     clock: Clock
 
     def operation_ended(
@@ -63,16 +70,27 @@ class NoticeDesk:
             return []
         if failed and operation.status is not OperationStatus.FAILED:
             return list(filter(None, [self.task_failed(dag_run_id, error)]))
+        found = self._worth_telling(operation)
+        topic = _Topic.of(dag_run_id)
+        return [scenario for scenario, severity in found if self._request(topic, scenario, severity, operation)]
+
+    def announced_end(self, operation: SyncOperation) -> list[Announcement]:
+        """Return what announces the notices of an end that is about to be stored, to be stored with it.
+
+        Nothing when the run has told its end. `operation_closed` records them afterwards, as the same events.
+        """
+        topic = _Topic.of(operation.dag_run_id)
+        if self._is_end_known(topic):
+            return []
+        found = self._worth_telling(operation)
+        return [self._announced(topic, scenario, severity, operation)[1] for scenario, severity in found]
+
+    def _worth_telling(self, operation: SyncOperation) -> list[tuple[Scenario, Severity]]:
         settings = self._settings(operation) or NotificationSettings()
         tally = Tally()
         for outcome in self.operations.outcomes(operation.sync_id):
             tally.add(outcome)
-        topic = _Topic.of(dag_run_id)
-        return [
-            scenario
-            for scenario in scenarios_of(operation, tally, settings)
-            if self._request(topic, scenario, _severity(scenario, settings), operation)
-        ]
+        return [(found, _severity(found, settings)) for found in scenarios_of(operation, tally, settings)]
 
     def task_failed(
         self, dag_run_id: str, error: BaseException | None, *, dag_id: str | None = None
@@ -118,15 +136,41 @@ class NoticeDesk:
         severity = _severity(scenario, settings) if told else Severity.INFO
         return self._request(topic, scenario, severity, operation, error=error, of_task=of_task) and told
 
+    def request_unstored(
+        self,
+        scenario: Scenario,
+        dag_run_id: str,
+        *,
+        error: BaseException | None = None,
+        dag_id: str | None = None,
+        about: str | None = None,
+    ) -> bool:
+        """Announce a notice although the state table is out of reach; True when the bus took it.
+
+        It is told without the operation's numbers. Whoever requests it again announces the same event.
+        """
+        settings = self._settings(None)
+        if settings is not None and not is_told(scenario, settings):
+            return False
+        topic = _Topic.of(dag_run_id, dag_id, about)
+        severity = _severity(scenario, settings)
+        data, announced = self._announced(topic, scenario, severity, None, error=error, of_task=True)
+        log.warning("Notice %s is published without being stored", data.notice_id)
+        return self.announcer.send_unstored([announced])
+
     def _is_end_known(self, topic: "_Topic") -> bool:
         return bool(set(self.requests.requested(topic.sync_id)) - NO_END)
 
     def _settings(self, operation: SyncOperation | None) -> NotificationSettings | None:
-        """Return the operation's own settings, else those in force; None when the configuration cannot be read."""
+        """Return the operation's own settings, else those in force.
+
+        None when the configuration cannot be read, or not be reached: then the defaults count, and all channels.
+        """
         try:
             version = self.configurations.version(operation.config_version) if operation else None
             return (version or self.configurations.latest()).settings.notification_settings
-        except ConfigurationError:
+        except (ConfigurationError, AwsCallError) as error:
+            log.warning("The default notification settings count: %s", error)
             return None
 
     def _request(
@@ -139,6 +183,24 @@ class NoticeDesk:
         error: BaseException | None = None,
         of_task: bool = False,
     ) -> bool:
+        data, announced = self._announced(topic, scenario, severity, operation, error=error, of_task=of_task)
+        announcements = [] if severity is Severity.INFO else [announced]
+        if not self.requests.store(topic.sync_id, data, announcements):
+            return False
+        log.info("Notice %s requested: %s, %s", data.notice_id, scenario, severity)
+        self.announcer.send(announcements)
+        return True
+
+    def _announced(
+        self,
+        topic: "_Topic",
+        scenario: Scenario,
+        severity: Severity,
+        operation: SyncOperation | None,
+        *,
+        error: BaseException | None = None,
+        of_task: bool = False,
+    ) -> tuple[NoticeRequested, Announcement]:
         data = NoticeRequested(
             notice_id=notice_id_of(scenario, topic.sync_id),
             scenario=scenario,
@@ -150,19 +212,16 @@ class NoticeDesk:
             message=str(error) if isinstance(error, ContactSyncError) else None,
             of_task=of_task,
         )
-        announced = announcement(
+        correlation = operation.correlation if operation else topic.dag_run_id
+        # The end's own time, so that what `announced_end` announces and what is recorded afterwards is one outbox item.
+        ended = operation.finished if operation and not of_task else None
+        return data, announcement(
             data,
             about=data.notice_id,
             subject=topic.sync_id,
-            correlation_id=operation.correlation if operation else topic.dag_run_id,
-            time=self.clock.now(),
+            correlation_id=correlation,
+            time=ended or self.clock.now(),
         )
-        announcements = [] if severity is Severity.INFO else [announced]
-        if not self.requests.store(topic.sync_id, data, announcements):
-            return False
-        log.info("Notice %s requested: %s, %s", data.notice_id, scenario, severity)
-        self.announcer.send(announcements)
-        return True
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ WHEN: Final[Mapping[Scenario, str]] = MappingProxyType(
         Scenario.SUCCESS_COMPLETION: "an operation completed; told in any case when a deletion was not approved",
         Scenario.HALTED: "an operation stopped for one cause that concerns every account",
         Scenario.APPROVAL_WAITING: "the deletion of a contact waits for a person's approval",
-        Scenario.OVERDUE: "an operation has not finished in time",
+        Scenario.OVERDUE: "an operation has not finished in time, or runs are not even planned",
         Scenario.DELIVERY_TROUBLE: "events or notices could not be delivered",
     }
 )
@@ -164,11 +164,14 @@ def scenarios_of(operation: SyncOperation, tally: Tally, settings: NotificationS
 
     The fewest that say everything (docs/notices.md): each of them carries all numbers, causes and accounts.
     """
-    if operation.status is OperationStatus.COMPLETED:
-        return (Scenario.SUCCESS_COMPLETION,) if _is_end_told(operation, settings) else ()
+    failures = _Failures.of(tally)
     if operation.status is OperationStatus.FAILED:
-        return _failure_scenarios(operation, _Failures.of(tally), settings)
-    return ()
+        return _failure_scenarios(operation, failures, settings)
+    if operation.status is not OperationStatus.COMPLETED:
+        return ()
+    if failures.all and failures.complete and is_told(Scenario.COMPLETE_FAILURE, settings):
+        return (Scenario.COMPLETE_FAILURE,)
+    return (Scenario.SUCCESS_COMPLETION,) if _is_end_told(operation, settings) else ()
 
 
 def scenario_of_error(error: BaseException | None) -> Scenario | None:

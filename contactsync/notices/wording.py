@@ -34,8 +34,8 @@ _WITHOUT_NUMBERS: Final = {
     Scenario.SUCCESS_COMPLETION: "The run completed",
     Scenario.HALTED: "The run was halted",
     Scenario.APPROVAL_WAITING: "A deletion waits for approval",
-    Scenario.OVERDUE: "A run is not finished in time",
-    Scenario.DELIVERY_TROUBLE: "Events or notices are not delivered",
+    Scenario.OVERDUE: "Runs do not go on in time",
+    Scenario.DELIVERY_TROUBLE: "Events or notices could not be delivered",
 }
 """Headlines for what has no outcomes, or is not about them."""
 

@@ -49,8 +49,6 @@ class NoticeNotifier(BaseNotifier):
     (docs/notices.md). It never raises an error of ours: a callback must not change how a task ends.
     """
 
-    template_fields = ("scenario",)
-
     def __init__(self, scenario: str | None = None, *, about: str = About.TASK) -> None:
         """Take the scenario to request, or what the notice is to be derived from."""
         super().__init__()
@@ -62,10 +60,18 @@ class NoticeNotifier(BaseNotifier):
 
     def notify(self, context: "Mapping[str, Any]") -> None:
         """Request the notices."""
-        from contactsync.errors import ContactSyncError
+        from contactsync.errors import AwsCallError, ContactSyncError, SettingsError
 
         try:
-            self._request(_desk(), context)
+            desk = _desk()
+        except SettingsError as error:
+            log.error("No notice was requested: %s", error)  # noqa: TRY400 -- the sentence says all
+            return
+        try:
+            self._request(desk, context)
+        except AwsCallError as error:
+            log.error("The notice cannot be stored: %s", error)  # noqa: TRY400 -- the sentence says all
+            self._request_unstored(desk, context)
         except ContactSyncError as error:
             log.error("No notice was requested: %s", error)  # noqa: TRY400 -- the sentence says all
 
@@ -85,6 +91,20 @@ class NoticeNotifier(BaseNotifier):
             desk.run_failed(run_id, dag_id=dag_id)
         else:
             desk.task_failed(run_id, error, dag_id=dag_id)
+
+    def _request_unstored(self, desk: "NoticeDesk", context: "Mapping[str, Any]") -> None:
+        """Tell what can be told without the state table: the error, or that the run failed."""
+        from contactsync.notices.scenarios import Scenario, scenario_of_error
+
+        error = context.get("exception")
+        if self.scenario:
+            scenario: Scenario | None = Scenario(self.scenario)
+        elif self.about == About.RUN:
+            scenario = Scenario.SYSTEM_ERRORS
+        else:
+            scenario = scenario_of_error(error) if self.about != About.OPERATION else None
+        if scenario:
+            desk.request_unstored(scenario, _run_id_of(context), error=error, dag_id=_dag_id_of(context))
 
 
 def _desk() -> "NoticeDesk":

@@ -6,7 +6,7 @@ A task speaks to Airflow through its supervisor, as Airflow's own operators do: 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from contactsync.sync.housekeeping import RunState
+from contactsync.sync.housekeeping import ACTIVE, RunState
 
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
@@ -20,6 +20,11 @@ def state_of_run(ti: "RuntimeTaskInstance", dag_id: str, run_id: str) -> RunStat
     if ti.get_dr_count(dag_id, run_ids=[run_id]) == 0:
         return None
     return RunState(ti.get_dagrun_state(dag_id, run_id))
+
+
+def active_runs(ti: "RuntimeTaskInstance", dag_id: str) -> int:
+    """Return how many runs of a DAG are queued or running."""
+    return int(ti.get_dr_count(dag_id, states=[str(state) for state in ACTIVE]))
 
 
 def start_run(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:

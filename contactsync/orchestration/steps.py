@@ -15,8 +15,10 @@ from contactsync.orchestration.retry import RETRY_CONFIG_KEY
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from contactsync.notices.scenarios import Scenario
     from contactsync.services import Services
     from contactsync.sync.approval import ApprovalRequest
+    from contactsync.sync.housekeeping import RunState
     from contactsync.sync.operation import AccountOutcome, SyncOperation
 
 log = logging.getLogger(__name__)
@@ -166,7 +168,12 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
 
 
 def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- as above
-    """Close the sync operations whose run can no longer report, and request the notices that their end is worth."""
+    """Close the sync operations whose run can no longer report, and request the notices that their end is worth.
+
+    What cannot be closed is told once a day, and raised.
+    """
+    from contactsync.errors import HousekeepingError
+    from contactsync.notices.scenarios import Scenario
     from contactsync.orchestration.runs import state_of_run
 
     made, ti = services(), context["ti"]
@@ -175,36 +182,62 @@ def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- 
         log.info("Run %s, sync operation %s: %s", operation.dag_run_id, operation.sync_id, operation.note)
         made.notice_desk.operation_closed(operation.dag_run_id)
 
-    made.housekeeper.close_abandoned(lambda run_id: state_of_run(ti, sync_dag, run_id), tell)
+    try:
+        made.housekeeper.close_abandoned(
+            lambda run_id: state_of_run(ti, sync_dag, run_id), made.notice_desk.announced_end, tell
+        )
+    except HousekeepingError as error:
+        _tell_daily(context, Scenario.SYSTEM_ERRORS, error)
+        raise
 
 
-def tell_of_overdue(*, sync_dag: str) -> None:
-    """Request a notice for every operation that has not finished in time; each is told of once."""
+def tell_of_overdue(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- as above
+    """Request a notice for every operation that has not finished in time, and one for runs that do not even begin."""
+    from contactsync.errors import RunsUnplannedError
     from contactsync.notices.scenarios import Scenario
+    from contactsync.orchestration.runs import active_runs, state_of_run
 
-    made = services()
-    for operation in made.housekeeper.overdue():
+    made, ti, dag_run = services(), context["ti"], context["dag_run"]
+
+    def state_of(run_id: str) -> "RunState | None":
+        return state_of_run(ti, sync_dag, run_id)
+
+    for operation in made.housekeeper.overdue(state_of):
         if made.notice_desk.request(Scenario.OVERDUE, operation.dag_run_id, dag_id=sync_dag):
             log.warning("Run %s has not finished in time", operation.dag_run_id)
+    unplanned = made.housekeeper.unplanned(active_runs(ti, sync_dag), state_of)
+    if unplanned and unplanned.overdue:
+        error = RunsUnplannedError(dag_id=sync_dag, number=unplanned.number, since=unplanned.since)
+        log.warning("%s", error)
+        about = f"{sync_dag}-unplanned-{unplanned.since.isoformat()}"
+        made.notice_desk.request(Scenario.OVERDUE, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
 
 
 def send_outbox(context: Any) -> None:  # noqa: ANN401 -- as above
-    """Publish what is left in the outbox; when the bus does not take it, request a notice of that and raise.
-
-    The notice waits in the outbox too. There is one a day, however many runs meet the same trouble.
-    """
-    from contactsync.errors import PublishFailedError
+    """Publish what is left in the outbox; when that fails, request a notice of it, which waits too, and raise."""
+    from contactsync.errors import ContactSyncError
     from contactsync.notices.scenarios import Scenario
 
-    made = services()
     try:
-        log.info("%s events were left, and are published now", made.relay.send_left())
-    except PublishFailedError as error:
-        dag_id = context["dag_run"].dag_id
-        about = f"{dag_id}-{made.clock.now():%Y-%m-%d}"
-        run_id = context["dag_run"].run_id
-        made.notice_desk.request(Scenario.DELIVERY_TROUBLE, run_id, error=error, dag_id=dag_id, about=about)
+        log.info("%s events were left, and are published now", services().relay.send_left())
+    except ContactSyncError as error:
+        _tell_daily(context, Scenario.DELIVERY_TROUBLE, error)
         raise
+
+
+def _tell_daily(context: Any, scenario: "Scenario", error: Exception) -> None:  # noqa: ANN401 -- as above
+    """Request one notice a day, however many runs meet the same trouble; what called this raises the trouble."""
+    from contactsync.errors import AwsCallError, ContactSyncError
+
+    desk, dag_run = services().notice_desk, context["dag_run"]
+    about = f"{dag_run.dag_id}-{services().clock.now():%Y-%m-%d}"
+    try:
+        desk.request(scenario, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
+    except AwsCallError as unstored:
+        log.warning("The notice cannot be stored: %s", unstored)
+        desk.request_unstored(scenario, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
+    except ContactSyncError as untold:
+        log.warning("No notice was requested: %s", untold)
 
 
 def _account_states(states: "Mapping[str, str]", account_ids: "Sequence[str]", sync_task: str) -> dict[str, str]:

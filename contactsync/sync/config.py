@@ -1,5 +1,6 @@
 """The configuration of contact synchronization: its schema, its defaults and what is wrong with a given one."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
@@ -119,25 +120,44 @@ def _some_channel(channels: tuple[DeliveryChannel, ...]) -> tuple[DeliveryChanne
     return channels
 
 
+REGION: Final = r"[a-z]{2,5}(-[a-z]+)+-[0-9]+"
+"""Partitions name theirs alike: eu-west-1, us-gov-west-1, cn-north-1, eusc-de-east-1."""
+
+TOPIC: Final = re.compile(rf"arn:aws(-[a-z]+)*:sns:{REGION}:[0-9]{{12}}:[A-Za-z0-9_-]{{1,256}}", re.ASCII)
+
+
+def _a_region(text: str) -> str:
+    if not re.fullmatch(REGION, text, re.ASCII):
+        message = "must be the name of a region, such as eu-west-1"
+        raise ValueError(message)
+    return text
+
+
+def _a_topic(text: str) -> str:
+    if text.endswith(".fifo"):
+        message = "must be a standard topic: a FIFO topic delivers to queues, not to people"
+        raise ValueError(message)
+    if not TOPIC.fullmatch(text):
+        message = "must be the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:111122223333:fallback"
+        raise ValueError(message)
+    return text
+
+
 class UserNotificationsConfig(Section):
     """By which channels people are told, with which priority, and where AWS User Notifications delivers."""
 
-    notification_hub_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
+    notification_hub_region: Annotated[str, AfterValidator(_a_region)] = "us-east-1"
     delivery_channels: Annotated[
         tuple[DeliveryChannel, ...], AfterValidator(_some_channel), AfterValidator(_distinct)
     ] = (DeliveryChannel.EMAIL,)
     notification_rules: NotificationRules = NotificationRules()
 
 
-FALLBACK_TOPIC: Final = r"^arn:aws(-[a-z]+)*:sns:[a-z]{2}(-[a-z]+)+-[0-9]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$"
-"""The ARN of a standard topic: a FIFO topic wants a message group, and delivers to queues only."""
-
-
 class NotificationSettings(Section):
     """Who is told about what, and from how many failed outcomes on an operation counts as failed."""
 
     user_notifications_config: UserNotificationsConfig = UserNotificationsConfig()
-    fallback_sns_topic: Annotated[str, Field(pattern=FALLBACK_TOPIC)] | None = None
+    fallback_sns_topic: Annotated[str, AfterValidator(_a_topic)] | None = None
     notify_on_failure: bool = True
     notify_on_success: bool = False
     notify_on_partial_failure: bool = True

@@ -1,12 +1,13 @@
 """Housekeeping: operations whose run can no longer report are closed with a true status."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from contactsync.bus.envelope import Announcement
 from contactsync.errors import ContactSyncError, HousekeepingError
 from contactsync.sync.announcements import ended
 from contactsync.sync.operation import OperationStatus, SyncOperation
@@ -36,6 +37,16 @@ _WHY: Final = {
 
 
 @dataclass(frozen=True)
+class Unplanned:
+    """Runs without an operation."""
+
+    number: int
+    since: datetime
+    """When they were seen first; not the same ones, maybe."""
+    overdue: bool
+
+
+@dataclass(frozen=True)
 class Housekeeper:
     """Closes what was left open; holds the ports that this needs."""
 
@@ -50,18 +61,23 @@ class Housekeeper:
     """From this age on, in seconds, an operation whose run is still active is worth a warning."""
 
     def close_abandoned(
-        self, state_of: Callable[[str], RunState | None], tell: Callable[[SyncOperation], object] = lambda _: None
+        self,
+        state_of: Callable[[str], RunState | None],
+        notices: Callable[[SyncOperation], Sequence[Announcement]] = lambda _: (),
+        tell: Callable[[SyncOperation], object] = lambda _: None,
     ) -> list[SyncOperation]:
         """Close the operations without an end whose run is gone or has ended, tell of each, and return them.
 
-        `state_of` tells the state of a run by its id, None when there is none. One operation's failure does not keep
-        the others from being closed; HousekeepingError names those afterwards.
+        `state_of` tells the state of a run by its id, None when there is none. What `notices` returns of an operation
+        is stored in one transaction with its end, and stays in the outbox: it is announced whatever becomes of `tell`,
+        which is called afterwards and may publish it at once.
+        One operation's failure does not keep the others from being closed; HousekeepingError names those afterwards.
         """
         closed: list[SyncOperation] = []
         errors = []
         for found in list(self.operations.unfinished()):
             try:
-                if one := self._visit(found, state_of):
+                if one := self._visit(found, state_of, notices):
                     closed.append(one)
                     tell(one)
             except ContactSyncError as error:
@@ -70,12 +86,35 @@ class Housekeeper:
             raise HousekeepingError(problems=errors)
         return closed
 
-    def overdue(self) -> list[SyncOperation]:
-        """Return the operations that have not finished in time, without those that wait for a person's approval."""
-        limit = self.clock.now() - timedelta(seconds=self.overdue_after)
-        return [found for found in self.operations.unfinished() if _set_going(found) < limit and not _waits(found)]
+    def overdue(self, state_of: Callable[[str], RunState | None]) -> list[SyncOperation]:
+        """Return the operations that have not finished in time while their run goes on.
 
-    def _visit(self, found: SyncOperation, state_of: Callable[[str], RunState | None]) -> SyncOperation | None:
+        Those that wait for a person's approval are none, and those whose run has ended are closed.
+        """
+        limit = self.clock.now() - timedelta(seconds=self.overdue_after)
+        late = [found for found in self.operations.unfinished() if _set_going(found) < limit and not _waits(found)]
+        return [found for found in late if state_of(found.dag_run_id) in ACTIVE]
+
+    def unplanned(self, active: int, state_of: Callable[[str], RunState | None]) -> "Unplanned | None":
+        """Return how many of so many active runs have no operation, and since when there are such; None without any.
+
+        Airflow tells a task how many runs there are, not which. A run has none for a moment before its plan and after
+        its report; when every look finds some, nothing plans them: the DAG is paused, no worker is free, `plan` hangs.
+        """
+        under_way = sum(state_of(found.dag_run_id) in ACTIVE for found in list(self.operations.unfinished()))
+        if active <= under_way:
+            self.operations.none_unplanned()
+            return None
+        now = self.clock.now()
+        since = self.operations.unplanned_since(now)
+        return Unplanned(active - under_way, since, overdue=now - since > timedelta(seconds=self.overdue_after))
+
+    def _visit(
+        self,
+        found: SyncOperation,
+        state_of: Callable[[str], RunState | None],
+        notices: Callable[[SyncOperation], Sequence[Announcement]],
+    ) -> SyncOperation | None:
         state = state_of(found.dag_run_id)
         if state in ACTIVE:
             self._warn(found)
@@ -87,7 +126,7 @@ class Housekeeper:
         closed = self._concluded(operation, f"Closed by housekeeping: {_WHY[state]}.")
         self.reporter.announce_failures(closed)
         announced = [ended(closed)]
-        if not self.operations.close(closed, announced):
+        if not self.operations.close(closed, [*announced, *notices(closed)]):
             return None
         self.announcer.send(announced)
         return closed

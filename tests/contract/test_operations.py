@@ -219,6 +219,17 @@ def test_deletions(store: Store) -> None:
     assert store.operations.last_deletion(kind) == before + 2
 
 
+def test_unplanned(store: Store) -> None:
+    """The first look counts until there is one that finds nothing."""
+    store.operations.none_unplanned()
+    later = START + timedelta(minutes=5)
+    assert store.operations.unplanned_since(START) == START
+    assert store.operations.unplanned_since(later) == START
+    for _ in range(2):
+        store.operations.none_unplanned()
+    assert store.operations.unplanned_since(later) == later
+
+
 @pytest.mark.parametrize(
     "late", [tried(1, 1), tried(3, 1), pending((4,))[0]], ids=["older", "older with a greater number", "never tried"]
 )

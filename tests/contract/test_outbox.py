@@ -170,6 +170,21 @@ def test_deliveries(services: Services) -> None:
     assert item["notice_id"] == "n-halted"
 
 
+def test_delivery_of_the_unstored(services: Services) -> None:
+    """The delivery of a notice that could not be stored is listed, counts as told, and expires as notices do."""
+    services.notice_requests.record_delivery("sync-4", "system_errors", "EMAIL", {"status": "sent"})
+    (row,) = services.notice_requests.deliveries("sync-4")
+    assert (row["scenario"], row["channel"], row["status"], row["notice_id"]) == (
+        "system_errors",
+        "EMAIL",
+        "sent",
+        None,
+    )
+    assert services.notice_requests.requested("sync-4") == ["system_errors"]
+    (item,) = services.notice_requests.of_operation("sync-4")
+    assert item["expires_at"] > services.clock.now().timestamp()
+
+
 def test_before(services: Services) -> None:
     """Only what was announced before the moment is listed."""
     found = stored(services, "outbox-before")

@@ -137,6 +137,7 @@ def test_filter() -> None:
 def test_channels() -> None:
     """Every receiver of notices gets its own channel's form; which severities that has is decided by routing."""
     receivers = {name: one for name, one in of_type("AWS::SNS::Subscription").items() if one["Protocol"] != "sqs"}
+    assert receivers.pop("AlarmsEmailSubscription")["TopicArn"] == {"Ref": "AlarmsTopic"}
     channels = {"email": "EMAIL", "sms": "SMS"}
     for receiver in receivers.values():
         policy = receiver["FilterPolicy"]
@@ -184,7 +185,8 @@ def test_alarm_metric(name: str) -> None:
         assert dimensions == ["Environment"]
     # Silence is what one of them is for.
     assert alarm["TreatMissingData"] == ("breaching" if name == "SilentAlarm" else "notBreaching")
-    assert "AlarmActions" in alarm
+    topic = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AlarmsTopic"}]}
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
 
 
 def recorded_metrics() -> set[str]:
@@ -214,7 +216,10 @@ def test_tables() -> None:
 
 def test_encrypted() -> None:
     """Everything that keeps events is encrypted, and the bucket is closed to the public."""
-    assert all("KmsMasterKeyId" in topic for topic in of_type("AWS::SNS::Topic").values())
+    topics = of_type("AWS::SNS::Topic")
+    assert {name for name, topic in topics.items() if "KmsMasterKeyId" not in topic} == {
+        "AlarmsTopic"
+    }  # keeps no event
     assert all(queue["SqsManagedSseEnabled"] for queue in of_type("AWS::SQS::Queue").values())
     assert all(table["SSESpecification"]["SSEEnabled"] for table in of_type("AWS::DynamoDB::Table").values())
     bucket = properties("ClaimBucket")

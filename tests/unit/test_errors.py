@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import pickle
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -58,6 +59,10 @@ PARTS: dict[str, Any] = {
     "causes": ["InternalError"],
     "notice_id": "6f1c",
     "scenario": "halted",
+    "channels": ("EMAIL",),
+    "dag_id": "contact_sync",
+    "number": 3,
+    "since": datetime(2026, 1, 9, tzinfo=UTC),
 }
 ABSTRACT = {ContactSyncError, ConfigurationError, AwsCallError}
 

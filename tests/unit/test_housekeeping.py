@@ -10,11 +10,12 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, OKResponse, TriggerDagRun
 
+from contactsync.bus.envelope import Announcement
 from contactsync.bus.events import AccountFailed
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationMissingError, HousekeepingError, ServiceUnavailableError
 from contactsync.orchestration.runs import start_run, state_of_run
-from contactsync.sync.housekeeping import RunState
+from contactsync.sync.housekeeping import RunState, Unplanned
 from contactsync.sync.operation import (
     Decision,
     Halt,
@@ -263,17 +264,23 @@ def test_start_run_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         start_run("contact_sync", RUN, {})
 
 
+def overdue(world: World, state: RunState | None = RunState.RUNNING) -> list[SyncOperation]:
+    """Return the operations that are overdue, with Airflow's answer for every run."""
+    return world.housekeeper.overdue(lambda _: state)
+
+
 def test_overdue() -> None:
     """An operation that has not finished an hour after its plan is overdue; one with an end or a new plan is not."""
     world = planned()
     world.clock.sleep(3600)
-    assert world.housekeeper.overdue() == []
+    assert overdue(world) == []
     world.clock.sleep(1)
-    assert [found.dag_run_id for found in world.housekeeper.overdue()] == [RUN]
+    assert [found.dag_run_id for found in overdue(world)] == [RUN]
+    assert [overdue(world, ended) for ended in ENDED] == [[], [], []]
     close(world, None)
-    assert world.housekeeper.overdue() == []
+    assert overdue(world) == []
     world.plan()
-    assert world.housekeeper.overdue() == []
+    assert overdue(world) == []
 
 
 def test_overdue_counts_from_the_decision() -> None:
@@ -285,9 +292,9 @@ def test_overdue_counts_from_the_decision() -> None:
     plans = {name: replace(plan, needs_approval=True, decision=decided) for name, plan in found.plans.items()}
     world.state.operations[found.sync_id] = replace(found, plans=plans)
     world.clock.sleep(3600)
-    assert world.housekeeper.overdue() == []
+    assert overdue(world) == []
     world.clock.sleep(1)
-    assert len(world.housekeeper.overdue()) == 1
+    assert len(overdue(world)) == 1
 
 
 def test_failures_are_announced() -> None:
@@ -308,8 +315,40 @@ def test_telling() -> None:
         raise ServiceUnavailableError("PutItem", operation.status)
 
     with pytest.raises(HousekeepingError, match="PutItem failed with failed"):
-        world.housekeeper.close_abandoned(lambda _: None, tell)
+        world.housekeeper.close_abandoned(lambda _: None, tell=tell)
     assert world.operation().status is OperationStatus.FAILED
+
+
+def test_no_notice_no_end() -> None:
+    """When it cannot be told which notices an end is worth, the operation is closed by a later pass."""
+    world = planned()
+
+    def notices(_: SyncOperation) -> list[Announcement]:
+        raise ServiceUnavailableError("Query", "InternalServerError")
+
+    with pytest.raises(HousekeepingError):
+        world.housekeeper.close_abandoned(lambda _: None, notices)
+    assert world.operation().status is OperationStatus.IN_PROGRESS
+    assert len(close(world, None)) == 1
+
+
+def test_unplanned() -> None:
+    """Runs without an operation at every look for an hour are overdue; one look without any starts anew."""
+    world = planned()
+
+    def look(active: int) -> Unplanned | None:
+        return world.housekeeper.unplanned(active, lambda _: RunState.RUNNING)
+
+    assert look(1) is None
+    first = look(3)
+    assert first == Unplanned(2, world.clock.now(), overdue=False)
+    world.clock.sleep(3600)
+    assert look(2) == Unplanned(1, first.since, overdue=False)
+    world.clock.sleep(1)
+    assert look(2) == Unplanned(1, first.since, overdue=True)
+    assert look(0) is None
+    assert look(2) == Unplanned(1, world.clock.now(), overdue=False)
+    assert world.housekeeper.unplanned(1, lambda _: None) == Unplanned(1, world.clock.now(), overdue=False)
 
 
 def test_waiting_is_not_overdue() -> None:
@@ -319,4 +358,4 @@ def test_waiting_is_not_overdue() -> None:
     world.plan()
     world.clock.sleep(7200)
     assert world.operation().plans[ContactType.SECURITY].needs_approval
-    assert world.housekeeper.overdue() == []
+    assert overdue(world) == []

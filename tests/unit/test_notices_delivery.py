@@ -11,12 +11,15 @@ from contactsync.bus.envelope import Announcement, Event
 from contactsync.bus.events import NoticeRequested, Severity, SyncOperationStarted
 from contactsync.contacts import ContactType
 from contactsync.errors import (
+    AccessDeniedError,
     AccountsFailedError,
     AwsCallError,
     ConfigurationInvalidError,
     EventInvalidError,
     NoticeUndeliveredError,
+    ResourceMissingError,
     ServiceUnavailableError,
+    ThrottledError,
 )
 from contactsync.notices.delivery import TRIES, Deliverer, Rendered
 from contactsync.notices.notice import Notice
@@ -28,6 +31,12 @@ from tests.fakes import START, Fault
 
 SYNC_ID = sync_id_of(RUN)
 DOWN = ServiceUnavailableError("Publish", "InternalError")
+TABLES_DOWN = [
+    AccessDeniedError("GetItem", "AccessDeniedException"),
+    ResourceMissingError("GetItem", "ResourceNotFoundException"),
+    ServiceUnavailableError("GetItem", "InternalServerError"),
+    ThrottledError("GetItem", "ThrottlingException"),
+]
 FALLBACK = "arn:aws:sns:eu-west-1:111122223333:fallback"
 
 
@@ -191,9 +200,9 @@ def test_mail() -> None:
     ((topic, message),) = post.topic.sent
     assert topic is None
     assert message.subject.startswith("[HIGH] contactsync prod: ")
-    assert message.protocol == "email"
-    assert "https://airflow.example.com/dags/contact_sync/runs/" in message.body
-    assert json.loads(message.for_machines)["notice_id"] == notice_id_of(Scenario.SYSTEM_ERRORS, SYNC_ID)
+    assert set(message.by_protocol) == {"email", "sms"}
+    assert "https://airflow.example.com/dags/contact_sync/runs/" in message.by_protocol["email"]
+    assert json.loads(message.body)["notice_id"] == notice_id_of(Scenario.SYSTEM_ERRORS, SYNC_ID)
     assert message.attributes["severity"] == "high"
     assert post.log.ends == {"EMAIL": "sent", "USER_NOTIFICATIONS": "sent"}
     assert post.metrics.total("NoticesDelivered") == 1
@@ -205,12 +214,12 @@ def test_channels() -> None:
     post.deliver()
     assert set(post.log.ends) == {"EMAIL", "SMS", "SLACK", "TEAMS", "USER_NOTIFICATIONS"}
     forms = {message.attributes["channel"]: message for _, message in post.topic.sent}
-    assert {name: message.protocol for name, message in forms.items()} == {
-        "EMAIL": "email",
-        "SMS": "sms",
-        "CHAT": None,
+    assert {name: sorted(message.by_protocol) for name, message in forms.items()} == {
+        "EMAIL": ["email", "sms"],
+        "SMS": ["email", "sms"],
+        "CHAT": [],
     }
-    assert len(forms["SMS"].body) <= 140
+    assert len(forms["SMS"].by_protocol["sms"]) <= 140
     assert json.loads(forms["CHAT"].body)["source"] == "custom"
 
 
@@ -241,7 +250,9 @@ def test_fallback_only(channels: tuple[str, ...]) -> None:
     post.deliver()
     ((topic, message),) = post.topic.sent
     assert topic == FALLBACK
-    assert (message.protocol, message.attributes["channel"]) == ("email", "EMAIL")
+    assert message.attributes["channel"] == "EMAIL"
+    assert message.by_protocol["email"].startswith("System errors")
+    assert len(message.by_protocol["sms"]) <= 140  # whatever subscribes to the fallback topic can read it
     assert post.outbox.kept == []
 
 
@@ -261,11 +272,40 @@ def test_nothing_works(caplog: pytest.LogCaptureFixture) -> None:
     assert len(post.topic.sent) == 1
 
 
+def test_one_channel_comes_again() -> None:
+    """Without a fallback the notice comes again for the channel that failed, and for that one only."""
+    post = Post.of("EMAIL", "SMS")
+    post.topic.channel_errors["EMAIL"] = DOWN
+    post.deliver()
+    (again,) = post.outbox.kept
+    assert isinstance(again.data, NoticeRequested)
+    assert (again.data.attempt, again.data.channels) == (2, ("EMAIL",))
+    assert post.metrics.total("NoticeChannelsFailed") == 1
+    assert post.metrics.total("NoticesNotDelivered") == 0
+    post.topic.channel_errors.clear()
+    post.deliver(requested(attempt=2, channels=("EMAIL",)))
+    assert post.topic.channels == ["SMS", "EMAIL"]
+    assert len(post.outbox.kept) == 1
+
+
+def test_mended_settings() -> None:
+    """A notice that comes again goes where the configuration in force says: its pinned version may be the trouble."""
+    post = Post.of()
+    post.topic.errors[None] = DOWN
+    latest = post.world.configurations.latest().settings
+    mended = latest.notification_settings.model_copy(update={"fallback_sns_topic": FALLBACK})
+    post.world.configurations.store(latest.model_copy(update={"notification_settings": mended}))
+    post.deliver()
+    assert post.topic.sent == []
+    post.deliver(requested(attempt=2, channels=("EMAIL",)))
+    assert [topic for topic, _ in post.topic.sent] == [FALLBACK]
+
+
 def test_nothing_works_for_a_day() -> None:
     """After a day the notice becomes a dead letter."""
     post = Post.of()
     post.topic.errors[None] = DOWN
-    with pytest.raises(NoticeUndeliveredError, match="288 times"):
+    with pytest.raises(NoticeUndeliveredError, match="was not taken by EMAIL, 288 times"):
         post.deliver(requested(attempt=TRIES))
     assert post.outbox.kept == []
 
@@ -320,7 +360,7 @@ def test_full_list() -> None:
     text = "".join(lines)
     assert all(account(number).account_id in text for number in range(1, 61))
     assert account(61).account_id not in text
-    assert f"s3://bucket/exports/{name}" in post.topic.sent[0][1].body
+    assert f"s3://bucket/exports/{name}" in post.topic.sent[0][1].by_protocol["email"]
 
 
 def test_full_list_cannot_be_stored() -> None:
@@ -328,7 +368,7 @@ def test_full_list_cannot_be_stored() -> None:
     post = Post.of(failing=60, accounts=61)
     post.exports.error = DOWN
     post.deliver()
-    assert "contactsync export" in post.topic.sent[0][1].body
+    assert "contactsync export" in post.topic.sent[0][1].by_protocol["email"]
 
 
 def test_configuration_broken() -> None:
@@ -339,11 +379,31 @@ def test_configuration_broken() -> None:
     assert post.topic.channels == ["EMAIL", "SMS", "CHAT"]
 
 
+@pytest.mark.parametrize("error", TABLES_DOWN)
+def test_configuration_out_of_reach(error: AwsCallError) -> None:
+    """A table of configurations that is missing or fails keeps no notice back: the defaults count, on every channel."""
+    post = Post.of("SMS")
+    post.world.configurations.version_error = error
+    post.deliver()
+    assert post.topic.channels == ["EMAIL", "SMS", "CHAT"]
+
+
+@pytest.mark.parametrize("error", TABLES_DOWN)
+def test_operation_out_of_reach(error: AwsCallError) -> None:
+    """A task's error is told without its operation, which may be what failed; an end waits until it can be read."""
+    post = Post.of()
+    post.world.state.unreadable = error
+    post.deliver(requested(of_task=True, code="InternalServerError", message="Query failed."))
+    assert "Query failed." in post.topic.sent[0][1].by_protocol["email"]
+    with pytest.raises(type(error)):
+        post.deliver()
+
+
 def test_without_operation() -> None:
     """A run that came to no operation has a notice without numbers."""
     post = Post.of()
     post.deliver(requested(sync_id="unknown", code="ConfigurationInvalid", message="Version 3 is invalid."))
-    assert "Version 3 is invalid." in post.topic.sent[0][1].body
+    assert "Version 3 is invalid." in post.topic.sent[0][1].by_protocol["email"]
 
 
 def test_other_events() -> None:

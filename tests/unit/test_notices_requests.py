@@ -8,11 +8,13 @@ import pytest
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.contacts import ContactType
 from contactsync.errors import (
+    AccessDeniedError,
     AccountsFailedError,
     ConfigurationInvalidError,
     ContactSyncError,
     OperationFailedError,
     OperationMissingError,
+    ResourceMissingError,
     ServiceUnavailableError,
 )
 from contactsync.notices.requests import NoticeDesk
@@ -177,6 +179,35 @@ def test_configuration_unreadable() -> None:
     assert made.sent[0].priority is Severity.MEDIUM
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ResourceMissingError("Query", "ResourceNotFoundException"),
+        ServiceUnavailableError("Query", "InternalServerError"),
+        AccessDeniedError("Query", "AccessDeniedException"),
+    ],
+)
+def test_configuration_out_of_reach(error: ContactSyncError) -> None:
+    """When the table of configurations cannot be reached, its notice has the default severity too."""
+    made = Desk.of(planned=False)
+    made.world.configurations.latest_error = error
+    assert made.desk.task_failed(RUN, error) is not None
+    assert len(made.sent) == 1
+
+
+def test_unstored() -> None:
+    """A notice that cannot be stored is published as the event that it would have been, and only if it is wanted."""
+    made = Desk.of(planned=False)
+    assert made.desk.request_unstored(Scenario.SYSTEM_ERRORS, RUN, error=UNAVAILABLE, dag_id="contact_sync")
+    (unstored,) = made.world.announcer.sent
+    assert made.sent[0].of_task
+    made.desk.task_failed(RUN, UNAVAILABLE)
+    assert made.world.announcer.sent[1].id == unstored.id
+    silent = Desk.of(planned=False, notify_on_failure=False)
+    assert not silent.desk.request_unstored(Scenario.SYSTEM_ERRORS, RUN)
+    assert silent.sent == []
+
+
 def test_rules() -> None:
     """The configuration's rules give the severity."""
     rules = {"low_priority": ["configuration_errors"]}
@@ -262,3 +293,15 @@ def test_operation_closed() -> None:
     (closed,) = made.world.housekeeper.close_abandoned(lambda _: None)
     assert made.desk.operation_closed(closed.dag_run_id) == [Scenario.SYSTEM_ERRORS]
     assert made.desk.operation_closed(closed.dag_run_id) == []
+
+
+def test_closed_and_killed() -> None:
+    """When housekeeping dies right after it closed an operation, the notice waits in the outbox, as the same event."""
+    made = Desk.of(planned=False)
+    made.world.plan()
+    (closed,) = made.world.housekeeper.close_abandoned(lambda _: None, made.desk.announced_end)
+    (waiting,) = [one for one in made.world.state.outbox if isinstance(one.data, NoticeRequested)]
+    assert waiting.data.scenario == Scenario.COMPLETE_FAILURE
+    assert made.desk.operation_closed(closed.dag_run_id) == [Scenario.COMPLETE_FAILURE]
+    assert made.world.announcer.sent[-1] == waiting
+    assert made.desk.announced_end(closed) == []

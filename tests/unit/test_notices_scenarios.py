@@ -136,6 +136,16 @@ def test_halted() -> None:
     assert told(settings(notify_on_failure=False), halt=halt, halted=3, updated=1) == ()
 
 
+def test_complete_below_the_threshold() -> None:
+    """When nothing at all went well people hear of it, however high the threshold is."""
+    given = settings(failure_threshold=5)
+    assert told(given, unavailable=3) == (COMPLETE,)
+    assert told(given, unavailable=3, excluded=1) == (COMPLETE,)
+    assert told(given, unavailable=3, unchanged=1) == ()
+    assert told(settings(failure_threshold=5, notify_on_failure=False), unavailable=3) == ()
+    assert told(given, excluded=3) == ()
+
+
 def test_threshold() -> None:
     """Fewer failures than the threshold are no failure; exactly as many are."""
     assert told(settings(failure_threshold=4), unavailable=3, updated=1) == ()

@@ -9,12 +9,19 @@ import pytest
 import structlog
 from airflow.sdk.execution_time.callback_supervisor import execute_callback
 
-from contactsync.errors import ServiceUnavailableError
+from contactsync.errors import (
+    AccessDeniedError,
+    OperationFailedError,
+    ServiceUnavailableError,
+    SettingsError,
+    StateConflictError,
+)
 from contactsync.notices.scenarios import Scenario
 from contactsync.orchestration import notices, steps
 from contactsync.orchestration.notices import About, NoticeNotifier
 
 ERROR = ServiceUnavailableError("Query", "InternalServerError")
+DENIED = AccessDeniedError("Query", "AccessDeniedException")
 
 
 @dataclass
@@ -44,6 +51,12 @@ class FakeDesk:
     def request(self, scenario: Scenario, run_id: str, *, error: BaseException | None, dag_id: str | None) -> None:
         """Remember."""
         self._ask(scenario, run_id, error, dag_id)
+
+    def request_unstored(
+        self, scenario: Scenario, run_id: str, *, error: BaseException | None, dag_id: str | None
+    ) -> None:
+        """Remember."""
+        self.asked.append(("unstored", scenario, run_id, error, dag_id))
 
 
 @pytest.fixture
@@ -97,11 +110,48 @@ def test_unknown_scenario(desk: FakeDesk) -> None:
     assert desk.asked == []
 
 
-def test_trouble(desk: FakeDesk, caplog: pytest.LogCaptureFixture) -> None:
-    """A table that is down keeps no callback from ending well; the log says so."""
+@pytest.mark.parametrize(
+    ("notifier", "exception", "scenario"),
+    [
+        (NoticeNotifier(), ERROR, Scenario.SYSTEM_ERRORS),
+        (NoticeNotifier(), DENIED, Scenario.PERMISSION_ERRORS),
+        (NoticeNotifier(about=About.REPORT), ERROR, Scenario.SYSTEM_ERRORS),
+        (NoticeNotifier(about=About.RUN), None, Scenario.SYSTEM_ERRORS),
+        (NoticeNotifier("overdue"), None, Scenario.OVERDUE),
+    ],
+)
+def test_table_down(desk: FakeDesk, notifier: NoticeNotifier, exception: Exception | None, scenario: Scenario) -> None:
+    """A table that is down keeps no callback from ending well, and no notice back: it is published unstored."""
     desk.error = ERROR
+    notifier(of_task(exception=exception))
+    assert desk.asked[1:] == [("unstored", scenario, "the-run", exception, "contact_sync")]
+
+
+@pytest.mark.parametrize("about", [About.OPERATION, About.REPORT])
+def test_nothing_to_tell(desk: FakeDesk, about: About) -> None:
+    """What the operation's own notice is to tell is not told without the operation; the DAG's callback tells then."""
+    desk.error = ERROR
+    NoticeNotifier(about=about)(of_task(exception=OperationFailedError(failed=1, threshold=1, total=3)))
+    assert len(desk.asked) == 1
+
+
+def test_trouble(desk: FakeDesk, caplog: pytest.LogCaptureFixture) -> None:
+    """Another error of ours is logged."""
+    desk.error = StateConflictError("an item", 5)
     NoticeNotifier()(of_task())
-    assert "No notice was requested: Query failed with InternalServerError" in caplog.text
+    assert "No notice was requested: an item" in caplog.text
+    assert len(desk.asked) == 1
+
+
+def test_unset(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Without settings there is nobody to ask; the log says what is missing."""
+
+    def unset() -> None:
+        raise SettingsError(variable="CONTACTSYNC_STATE_TABLE", problem="is not set")
+
+    monkeypatch.setattr(steps, "services", unset)
+    NoticeNotifier()(of_task())
+    assert "CONTACTSYNC_STATE_TABLE" in caplog.text
 
 
 def test_async(desk: FakeDesk) -> None:

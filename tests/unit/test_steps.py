@@ -14,6 +14,7 @@ from contactsync.bus.events import NoticeRequested
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccountsFailedError,
+    HousekeepingError,
     OperationFailedError,
     OperationMissingError,
     PausedError,
@@ -217,6 +218,69 @@ def test_follow_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     params = {name: param.value for name, param in contact_sync_params().items()} | conf
     request = parse_request(conf, params, dag_run_id=run_id, triggered_by="a", management_account=MANAGEMENT_ACCOUNT)
     assert (request.follow_up, request.contact_types, request.by_hand) == (1, (ContactType.SECURITY,), False)
+
+
+HOUSEKEEPING = SimpleNamespace(run_id="scheduled__2026-01-14T09:00:00+00:00", dag_id="contact_housekeeping")
+
+
+def housekeeping(active: int, state: str | None = "running") -> Any:
+    """Return the context of a task of housekeeping, with Airflow's answers about runs of contact_sync."""
+
+    def count(dag_id: str, run_ids: list[str] | None = None, states: list[str] | None = None) -> int:
+        assert dag_id == "contact_sync"
+        assert run_ids or sorted(states or []) == ["queued", "running"]
+        return active if states else int(state is not None)
+
+    ti = SimpleNamespace(get_dr_count=count, get_dagrun_state=lambda *_: state)
+    return {"ti": ti, "dag_run": HOUSEKEEPING}
+
+
+def told(world: World) -> list[NoticeRequested]:
+    """Return the notices that were requested."""
+    return [sent.data for sent in world.announcer.sent if isinstance(sent.data, NoticeRequested)]
+
+
+def test_overdue(world: World) -> None:
+    """An operation whose run goes on for too long is told of once; one whose run has ended is housekeeping's."""
+    steps.plan(context())
+    world.clock.sleep(3601)
+    steps.tell_of_overdue(housekeeping(0, "failed"), sync_dag="contact_sync")
+    assert told(world) == []
+    for _ in range(2):
+        steps.tell_of_overdue(housekeeping(1), sync_dag="contact_sync")
+    assert [(notice.scenario, notice.dag_run_id) for notice in told(world)] == [("overdue", RUN)]
+
+
+def test_unplanned(world: World) -> None:
+    """Runs that nothing plans for an hour are told of once, with how many there are and since when."""
+    for seconds in (0, 3600, 1, 300):
+        world.clock.sleep(seconds)
+        steps.tell_of_overdue(housekeeping(2), sync_dag="contact_sync")
+    (notice,) = told(world)
+    assert (notice.scenario, notice.code, notice.dag_id) == ("overdue", "RunsUnplanned", "contact_housekeeping")
+    assert "2 runs of the DAG contact_sync" in (notice.message or "")
+    steps.tell_of_overdue(housekeeping(0), sync_dag="contact_sync")
+    assert len(told(world)) == 1
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_cannot_close(world: World, monkeypatch: pytest.MonkeyPatch, stored: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """What cannot be closed turns the run red, and is told once a day, even while no request can be stored."""
+    error = ServiceUnavailableError("Query", "InternalServerError")
+    steps.plan(context())
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(world.configurations, "version_error", error)
+    if not stored:
+        monkeypatch.setattr(steps.services().notice_desk.requests, "store", fail)
+    for _ in range(3):
+        with pytest.raises(HousekeepingError):
+            steps.close_abandoned(housekeeping(0, None), sync_dag="contact_sync")
+    notices = {notice.notice_id: notice for notice in told(world)}
+    (notice,) = notices.values()
+    assert (notice.scenario, notice.code) == ("system_errors", "Housekeeping")
 
 
 def test_close_abandoned(world: World, caplog: pytest.LogCaptureFixture) -> None:
