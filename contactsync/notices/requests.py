@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from contactsync.bus.envelope import Announcement, announcement
@@ -56,6 +56,12 @@ class NoticeDesk:
     configurations: Configurations
     announcer: NoticeAnnouncer
     clock: Clock
+    correlation_id: str | None = None
+    """What ties notices of a run without an operation to what led to it; the run's id when it is not known."""
+
+    def correlated(self, correlation_id: str) -> "NoticeDesk":
+        """Return the desk for a run whose parameters name a correlation id, as those of a follow-up do."""
+        return replace(self, correlation_id=correlation_id)
 
     def operation_ended(
         self, dag_run_id: str, error: BaseException | None = None, *, failed: bool = False
@@ -212,7 +218,7 @@ class NoticeDesk:
             message=str(error) if isinstance(error, ContactSyncError) else None,
             of_task=of_task,
         )
-        correlation = operation.correlation if operation else topic.dag_run_id
+        correlation = operation.correlation if operation else self.correlation_id or topic.dag_run_id
         # The end's own time, so that what `announced_end` announces and what is recorded afterwards is one outbox item.
         ended = operation.finished if operation and not of_task else None
         return data, announcement(

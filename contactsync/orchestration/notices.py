@@ -67,6 +67,8 @@ class NoticeNotifier(BaseNotifier):
         except SettingsError as error:
             log.error("No notice was requested: %s", error)  # noqa: TRY400 -- the sentence says all
             return
+        if correlation_id := _correlation_id_of(context):
+            desk = desk.correlated(correlation_id)
         try:
             self._request(desk, context)
         except AwsCallError as error:
@@ -118,6 +120,14 @@ def _run_id_of(context: "Mapping[str, Any]") -> str:
     run = context.get("dag_run")
     found = run.get("dag_run_id") if isinstance(run, dict) else getattr(run, "run_id", None)
     return str(found or context["run_id"])
+
+
+def _correlation_id_of(context: "Mapping[str, Any]") -> str | None:
+    """Return what a run's parameters name as its cause; a callback may have no parameters in its context."""
+    run = context.get("dag_run")
+    conf = run.get("conf") if isinstance(run, dict) else getattr(run, "conf", None)
+    found = conf.get("correlation_id") if isinstance(conf, dict) else None
+    return found if isinstance(found, str) and found else None
 
 
 def _dag_id_of(context: "Mapping[str, Any]") -> str | None:

@@ -223,6 +223,9 @@ def test_correlation() -> None:
     made.world.plan(request(change=change))
     made.desk.request(Scenario.APPROVAL_WAITING, RUN)
     assert made.world.announcer.sent[-1].correlation_id == "the-change"
+    unplanned = made.desk.correlated("what-led-to-it")
+    assert unplanned.task_failed("a-follow-up", INVALID)
+    assert made.world.announcer.sent[-1].correlation_id == "what-led-to-it"
     assert ContactType.SECURITY in made.world.operation().contact_types
 
 

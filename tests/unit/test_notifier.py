@@ -36,6 +36,11 @@ class FakeDesk:
         if self.error:
             raise self.error
 
+    def correlated(self, correlation_id: str) -> "FakeDesk":
+        """Remember."""
+        self._ask("correlated", correlation_id)
+        return self
+
     def operation_ended(self, run_id: str, error: BaseException | None, *, failed: bool) -> None:
         """Remember."""
         self._ask("ended", run_id, error, failed)
@@ -76,6 +81,20 @@ def test_task(desk: FakeDesk) -> None:
     """A failed task hands over its error."""
     NoticeNotifier()(of_task(exception=ERROR))
     assert desk.asked == [("failed", "the-run", ERROR, "contact_sync")]
+
+
+def test_follow_up(desk: FakeDesk) -> None:
+    """A run whose parameters name what it follows keeps that correlation, before it has an operation too."""
+    run = SimpleNamespace(run_id="the-run", dag_id="contact_sync", conf={"correlation_id": "the-change"})
+    NoticeNotifier()({"dag_run": run, "exception": ERROR})
+    assert desk.asked == [("correlated", "the-change"), ("failed", "the-run", ERROR, "contact_sync")]
+
+
+@pytest.mark.parametrize("conf", [None, {}, {"correlation_id": None}, {"correlation_id": 5}, "text"])
+def test_without_correlation(desk: FakeDesk, conf: Any) -> None:
+    """Whatever else stands in a foreign run's parameters is left alone."""
+    NoticeNotifier()({"dag_run": SimpleNamespace(run_id="the-run", dag_id="yours", conf=conf)})
+    assert [what for what, *_ in desk.asked] == ["failed"]
 
 
 def test_operation(desk: FakeDesk) -> None:
