@@ -23,7 +23,8 @@ EVENT_ID_NAMESPACE: Final = uuid.UUID("5c1c8f0c-3a6d-5c0e-9d7e-6a2b1f0e4d11")
 MOST_PROBLEMS: Final = 20
 """How many problems of one event are told; a stranger may send any number."""
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_UNSENDABLE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
+"""What UTF-8 cannot say, or SQS refuses: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html."""
 
 E = TypeVar("E", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=256)]
@@ -146,9 +147,9 @@ def _object(text: str | bytes) -> Mapping[str, Any]:
 
 
 def _paired(value: Any) -> Any:  # noqa: ANN401 -- any JSON value
-    """Return a JSON value with unpaired surrogates replaced: JSON's escapes can say them, UTF-8 cannot."""
+    """Return a JSON value with unpaired surrogates, and what queues refuse, replaced: JSON's escapes can say them."""
     if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
+        return _UNSENDABLE.sub("\ufffd", value)
     if isinstance(value, dict):
         return {_paired(name): _paired(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

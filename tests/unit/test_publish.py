@@ -226,6 +226,16 @@ def test_torn_text(kind: type[EventData], name: str) -> None:
     assert (event.subject, event.correlationid) == ("a\ufffdb", "a\ufffdb")
 
 
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
+def test_refused_characters(character: str) -> None:
+    """What SQS refuses in a message would keep its event in the outbox for ever; it is replaced."""
+    topic = FakeTopic()
+    data = data_of(ConfigurationChanged, reason=f"a{character}b")
+    publisher(topic).publish([announcement(data, about="a", subject="s", correlation_id="c", time=START)])
+    assert character not in topic.taken[0].body
+    assert "a\ufffdb" in topic.taken[0].body
+
+
 def torn() -> Announcement:
     """Return an announcement that was not made as it should be."""
     data = data_of(NoticeRequested, message=TORN)
