@@ -26,8 +26,8 @@ are told of its end as if its run had reported.
 TELL_OF_OVERDUE_DOC = """\
 Requests the notice `overdue` for every operation that has not finished an hour (`CONTACTSYNC_OVERDUE_AFTER`) after its
 plan, or after the decision about its deletion, once for each. Those that wait for that decision are left out: people
-were asked. Also when runs of `contact_sync` have been queued or running for that long without an operation: the DAG is
-paused, no worker is free, or `plan` hangs.
+were asked. Also when there have been runs of `contact_sync` for that long whose `plan` is to come: the DAG is paused,
+no worker is free, or `plan` hangs.
 """
 
 SEND_OUTBOX_DOC = """\
@@ -67,7 +67,7 @@ def contact_housekeeping() -> None:
     @task(doc_md=TELL_OF_OVERDUE_DOC, retries=1, retry_delay=timedelta(seconds=30))
     def tell_of_overdue() -> None:
         """Have people told of operations that have not finished, and of runs that do not begin, in time."""
-        steps.tell_of_overdue(get_current_context(), sync_dag="contact_sync")
+        steps.tell_of_overdue(get_current_context(), sync_dag="contact_sync", plan_task="plan")
 
     # None waits for another: trouble of one must not keep the others from their work.
     close_abandoned()

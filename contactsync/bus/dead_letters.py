@@ -16,7 +16,7 @@ from contactsync.bus.envelope import EVENT_ID_NAMESPACE
 from contactsync.bus.events import Severity
 from contactsync.bus.masking import masked_text
 from contactsync.bus.ports import AuditTrail, Clock, DeadLetterQueues, Failures
-from contactsync.errors import DeadLetterMissingError, DeadLetterUnreadableError
+from contactsync.errors import DeadLetterMissingError, DeadLetterQueueUnknownError, DeadLetterUnreadableError
 
 RULE: Final = "rule"
 """The queue of events that EventBridge could not bring to the trigger function."""
@@ -114,6 +114,8 @@ class DeadLetterDesk:
     def redrive(self, order: Order, *, rate: float) -> Done:
         """Send letters on, so many a second at most, and yield what became of each."""
         sent: set[str] = set()
+        if order.queue not in self.queues.names:
+            raise DeadLetterQueueUnknownError(queue=order.queue, known=self.queues.names)
         if not order.dry_run:
             # Before anything is sent: without an audit trail nothing is.
             self.trail.add(self._ordered(order))

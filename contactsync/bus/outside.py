@@ -17,6 +17,8 @@ MOST_DETAILS: Final = 20
 
 _EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 _PHONE: Final = re.compile(r"(?<![\w.-])\+?\d[\d ()./-]{5,}\d(?![\w.-])")
+_ADDRESSED: Final = re.compile(r"[^/:]*@[^/:]*")
+"""A part of an ARN that is an e-mail address."""
 _NO_PHONE: Final = re.compile(r"\d{12}|\d{4}-\d{2}-\d{2}", re.ASCII)
 """An account id, a date."""
 SHORTEST_PHONE: Final = 7
@@ -90,8 +92,8 @@ def _principal(arn: str) -> str:
 
 
 def _named(arn: str) -> str:
-    """Return the caller's ARN; sessions of IAM Identity Center are named after a person's e-mail address."""
-    return f"{_principal(arn)}/{MASK}" if "@" in arn else arn
+    """Return the caller's ARN; users, and sessions of IAM Identity Center, may be named after an e-mail address."""
+    return _ADDRESSED.sub(MASK, arn)
 
 
 def answer_of(announced: Announcement) -> dict[str, Any]:

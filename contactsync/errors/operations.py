@@ -209,8 +209,8 @@ class RunsUnplannedError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         return (
-            f"{self.number} runs of the DAG {self.dag_id} are queued or running and have no sync operation; there have "
-            f"been such runs since {self.since:%Y-%m-%d %H:%M} UTC. Look in Airflow whether the DAG is paused, whether "
+            f"{self.number} runs of the DAG {self.dag_id} are queued or running and not planned; there have been such "
+            f"runs since {self.since:%Y-%m-%d %H:%M} UTC. Look in Airflow whether the DAG is paused, whether "
             "workers are free, and what the task plan does."
         )
 

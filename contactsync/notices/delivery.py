@@ -137,19 +137,24 @@ class Deliverer:
         operation = self._operation(request)
         settings = self._settings(operation, request)
         notice = self._notice(event, request, operation)
-        deliveries = [one for one in deliveries_of(notice, settings) if _is_wanted(one, request)]
+        wanted = deliveries_of(notice, settings)
+        deliveries = [one for one in wanted if _is_wanted(one, request)]
+        if wanted and not deliveries:
+            log.warning("Notice %s: %s are no channels any more", notice.notice_id, ", ".join(request.channels))
         if not deliveries:
             return
-        taken, failed = self._send_all(notice, deliveries, settings)
+        is_first = request.attempt == 1
+        taken, failed, left = self._send_all(notice, deliveries, settings, mirrored=is_first)
         self.metrics.record(
             {
                 "NoticesDelivered": float(taken > 0),
-                "NoticesNotDelivered": float(taken == 0),
-                "NoticeChannelsFailed": float(len(failed)),
+                "NoticesNotDelivered": float(taken == 0 and not request.channels),
+                "NoticeChannelsFailed": float(failed),
             }
         )
-        if failed:
-            self._come_again(event, request, failed)
+        if left:
+            # What nobody has at all comes again on every channel that is configured by then.
+            self._come_again(event, request, left, only=taken > 0 or bool(request.channels))
 
     def _operation(self, request: NoticeRequested) -> SyncOperation | None:
         """Return the operation; a task's error is told without it when the state table is the trouble itself."""
@@ -197,21 +202,21 @@ class Deliverer:
             return None
 
     def _send_all(
-        self, notice: Notice, deliveries: Sequence[Delivery], settings: NotificationSettings
-    ) -> tuple[int, list[str]]:
-        """Send to every channel, and to the fallback topic when one fails.
+        self, notice: Notice, deliveries: Sequence[Delivery], settings: NotificationSettings, *, mirrored: bool
+    ) -> tuple[int, int, list[str]]:
+        """Send to every channel, and to the fallback topic when one, or the mirror where it is wanted, fails.
 
-        Return how many messages were taken, and the channels that nothing made up for.
+        Return how many messages were taken, how many channels failed, and the channels that nothing made up for.
         """
         ends = [(one, self._attempt(notice, one.channels, partial(self._send, notice, one))) for one in deliveries]
         taken = sum(sent for _, sent in ends)
         failed = [str(channel) for one, sent in ends if not sent for channel in one.channels]
-        mirrored = self._mirror(notice, settings)
+        is_mirrored = self._mirror(notice, settings) if mirrored else True
         fallback = settings.fallback_sns_topic
-        if not fallback or (mirrored and not failed):
-            return taken, failed
+        if not fallback or (is_mirrored and not failed):
+            return taken, len(failed), failed
         made_up = self._attempt(notice, (FALLBACK,), partial(self._send, notice, fallback_of(notice), fallback))
-        return taken + made_up, [] if made_up else failed
+        return taken + made_up, len(failed), [] if made_up else failed
 
     def _send(self, notice: Notice, delivery: Delivery, topic_arn: str | None = None) -> None:
         message = Rendered(
@@ -246,13 +251,13 @@ class Deliverer:
         except AwsCallError as error:  # people have the notice, which matters more
             log.warning("The delivery of notice %s was not recorded: %s", notice.notice_id, error)
 
-    def _come_again(self, event: Event, request: NoticeRequested, channels: Sequence[str]) -> None:
-        """Put the request into the outbox again, for those channels only that did not take the notice."""
+    def _come_again(self, event: Event, request: NoticeRequested, channels: Sequence[str], *, only: bool) -> None:
+        """Put the request into the outbox again, `only` for those channels that did not take the notice, or for all."""
         if request.attempt >= TRIES:
             raise NoticeUndeliveredError(
                 notice_id=request.notice_id, scenario=request.scenario, channels=channels, tries=request.attempt
             )
-        again = request.model_copy(update={"attempt": request.attempt + 1, "channels": tuple(channels)})
+        again = request.model_copy(update={"attempt": request.attempt + 1, "channels": tuple(channels) if only else ()})
         self.outbox.add(_announced_again(event, again, self.clock.now()))
 
 

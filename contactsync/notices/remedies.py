@@ -135,8 +135,8 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
                 Step("See who changed what last.", "contactsync config history"),
                 Step("Take the last valid version back; that alone mends it.", "contactsync config rollback VERSION"),
                 Step(
-                    "Or write that version into a file, and change it there.",
-                    "contactsync config show --version VERSION > configuration.json",
+                    "Or have that version printed, save it as configuration.json, and change it there.",
+                    "contactsync config show --version VERSION",
                 ),
                 Step("Have it checked.", "contactsync config validate configuration.json"),
                 Step("Store it.", "contactsync config put configuration.json"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from contactsync.notices.requests import NoticeDesk
 
 log = logging.getLogger(__name__)
+
+SYNC_DAG: Final = "contact_sync"
 
 SCENARIOS: Final = (
     "complete_failure",
@@ -73,7 +76,8 @@ class NoticeNotifier(BaseNotifier):
             self._request(desk, context)
         except AwsCallError as error:
             log.error("The notice cannot be stored: %s", error)  # noqa: TRY400 -- the sentence says all
-            self._request_unstored(desk, context)
+            with suppress(ContactSyncError):  # of the notice itself; the table's error is logged
+                self._request_unstored(desk, context)
         except ContactSyncError as error:
             log.error("No notice was requested: %s", error)  # noqa: TRY400 -- the sentence says all
 
@@ -123,10 +127,10 @@ def _run_id_of(context: "Mapping[str, Any]") -> str:
 
 
 def _correlation_id_of(context: "Mapping[str, Any]") -> str | None:
-    """Return what a run's parameters name as its cause; a callback may have no parameters in its context."""
+    """Return what a run of contact_sync names as its cause; a callback may have no parameters in its context."""
     run = context.get("dag_run")
     conf = run.get("conf") if isinstance(run, dict) else getattr(run, "conf", None)
-    found = conf.get("correlation_id") if isinstance(conf, dict) else None
+    found = conf.get("correlation_id") if isinstance(conf, dict) and _dag_id_of(context) == SYNC_DAG else None
     return found if isinstance(found, str) and found else None
 
 

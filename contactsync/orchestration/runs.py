@@ -4,12 +4,25 @@ A task speaks to Airflow through its supervisor, as Airflow's own operators do: 
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from contactsync.sync.housekeeping import ACTIVE, RunState
+from contactsync.sync.housekeeping import RunState
 
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+
+NOT_ENDED: Final = (
+    "null",  # the execution API's name of no state
+    "scheduled",
+    "queued",
+    "running",
+    "restarting",
+    "up_for_retry",
+    "up_for_reschedule",
+    "deferred",
+)
+"""The states of a task of which more is to come."""
 
 
 def state_of_run(ti: "RuntimeTaskInstance", dag_id: str, run_id: str) -> RunState | None:
@@ -22,9 +35,9 @@ def state_of_run(ti: "RuntimeTaskInstance", dag_id: str, run_id: str) -> RunStat
     return RunState(ti.get_dagrun_state(dag_id, run_id))
 
 
-def active_runs(ti: "RuntimeTaskInstance", dag_id: str) -> int:
-    """Return how many runs of a DAG are queued or running."""
-    return int(ti.get_dr_count(dag_id, states=[str(state) for state in ACTIVE]))
+def unfinished(ti: "RuntimeTaskInstance", dag_id: str, task_id: str) -> int:
+    """Return in how many runs of a DAG a task has not ended; runs that are still queued have their tasks too."""
+    return int(ti.get_ti_count(dag_id, task_ids=[task_id], states=list(NOT_ENDED)))
 
 
 def start_run(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from contactsync.notices.scenarios import Scenario
     from contactsync.services import Services
     from contactsync.sync.approval import ApprovalRequest
-    from contactsync.sync.housekeeping import RunState
     from contactsync.sync.operation import AccountOutcome, SyncOperation
 
 log = logging.getLogger(__name__)
@@ -191,25 +190,21 @@ def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- 
         raise
 
 
-def tell_of_overdue(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- as above
+def tell_of_overdue(context: Any, *, sync_dag: str, plan_task: str) -> None:  # noqa: ANN401 -- as above
     """Request a notice for every operation that has not finished in time, and one for runs that do not even begin."""
     from contactsync.errors import RunsUnplannedError
     from contactsync.notices.scenarios import Scenario
-    from contactsync.orchestration.runs import active_runs, state_of_run
+    from contactsync.orchestration.runs import state_of_run, unfinished
 
     made, ti, dag_run = services(), context["ti"], context["dag_run"]
-
-    def state_of(run_id: str) -> "RunState | None":
-        return state_of_run(ti, sync_dag, run_id)
-
-    for operation in made.housekeeper.overdue(state_of):
+    for operation in made.housekeeper.overdue(lambda run_id: state_of_run(ti, sync_dag, run_id)):
         if made.notice_desk.request(Scenario.OVERDUE, operation.dag_run_id, dag_id=sync_dag):
             log.warning("Run %s has not finished in time", operation.dag_run_id)
-    unplanned = made.housekeeper.unplanned(active_runs(ti, sync_dag), state_of)
+    unplanned = made.housekeeper.unplanned(unfinished(ti, sync_dag, plan_task))
     if unplanned and unplanned.overdue:
         error = RunsUnplannedError(dag_id=sync_dag, number=unplanned.number, since=unplanned.since)
-        log.warning("%s", error)
-        about = f"{sync_dag}-unplanned-{unplanned.since.isoformat()}"
+        about = f"{sync_dag}-unplanned-{unplanned.since:%Y-%m-%dT%H:%M}"
+        log.warning("%s Its notice stands under %s.", error, about)
         made.notice_desk.request(Scenario.OVERDUE, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
 
 

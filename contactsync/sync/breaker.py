@@ -92,8 +92,12 @@ class BreakerConfig(Section):
 
     def bucket_at(self, now: datetime, episode: int) -> Bucket:
         """Return the bucket that a moment lies in."""
-        seconds = self.window / BUCKETS
-        return Bucket(episode, int(now.timestamp() // seconds), seconds)
+        return Bucket(episode, int(now.timestamp() // self.bucket_seconds), self.bucket_seconds)
+
+    @property
+    def bucket_seconds(self) -> float:
+        """How long a bucket lasts."""
+        return self.window / BUCKETS
 
     @property
     def silence(self) -> float:

@@ -141,6 +141,7 @@ class Gate:
             return False
         if wait >= self._keeper.long_wait:
             log.info("%s waits %.1f s for its turn (AWS's quota).", api, wait)
+        self._report_before(wait)
         self._clock.sleep(wait)
         return True
 
@@ -181,15 +182,19 @@ class Gate:
         return state
 
     def _count_answer(self, api: ApiOperation) -> None:
-        """Close the breaker when this was the probe; else count in this process only, which costs nothing."""
+        """Close the breaker when this was the probe; else count in this process, for as long as a bucket lasts."""
         if not self._breaker.enabled:
             return
         now, (_, state) = self._clock.now(), self._seen[api]
         if state.is_probed_by(self._token):
             with self._bookkeeping(api):
                 self._change(api, lambda found: found.succeeded(self._token, now))
-        else:
-            self._answers[api, self._breaker.bucket_at(now, state.episode)] += 1
+            return
+        bucket = self._breaker.bucket_at(now, state.episode)
+        if any(counted[0] == api and counted[1] != bucket for counted in self._answers):
+            with self._bookkeeping(api):
+                self._report_answers(api)
+        self._answers[api, bucket] += 1
 
     def _count_failure(self, api: ApiOperation, error: AwsCallError) -> ContactSyncError | None:
         """Return why the task has to pause, when this failure or an earlier one has opened the breaker."""
@@ -211,6 +216,13 @@ class Gate:
         if self._breaker.trips(self._keeper.breakers.tallies(api, bucket)):
             return lambda found: found.tripped(now, error.code, seen.episode)
         return lambda found: found
+
+    def _report_before(self, wait: float) -> None:
+        """Report what is counted before a wait of a bucket or more: others judge the newest buckets meanwhile."""
+        if self._breaker.enabled and wait >= self._breaker.bucket_seconds:
+            for api in {counted[0] for counted in self._answers}:
+                with self._bookkeeping(api):
+                    self._report_answers(api)
 
     def _report_answers(self, api: ApiOperation) -> None:
         for key in [key for key in self._answers if key[0] == api]:

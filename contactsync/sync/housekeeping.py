@@ -38,7 +38,7 @@ _WHY: Final = {
 
 @dataclass(frozen=True)
 class Unplanned:
-    """Runs without an operation."""
+    """Runs whose plan is to come."""
 
     number: int
     since: datetime
@@ -70,18 +70,20 @@ class Housekeeper:
 
         `state_of` tells the state of a run by its id, None when there is none. What `notices` returns of an operation
         is stored in one transaction with its end, and stays in the outbox: it is announced whatever becomes of `tell`,
-        which is called afterwards and may publish it at once.
+        which is called afterwards and may publish it at once; an error of it is logged.
         One operation's failure does not keep the others from being closed; HousekeepingError names those afterwards.
         """
         closed: list[SyncOperation] = []
         errors = []
         for found in list(self.operations.unfinished()):
             try:
-                if one := self._visit(found, state_of, notices):
-                    closed.append(one)
-                    tell(one)
+                one = self._visit(found, state_of, notices)
             except ContactSyncError as error:
                 errors.append(f"{found.sync_id}: {error}")
+                continue
+            if one:
+                closed.append(one)
+                _tell(tell, one)
         if errors:
             raise HousekeepingError(problems=errors)
         return closed
@@ -95,19 +97,18 @@ class Housekeeper:
         late = [found for found in self.operations.unfinished() if _set_going(found) < limit and not _waits(found)]
         return [found for found in late if state_of(found.dag_run_id) in ACTIVE]
 
-    def unplanned(self, active: int, state_of: Callable[[str], RunState | None]) -> "Unplanned | None":
-        """Return how many of so many active runs have no operation, and since when there are such; None without any.
+    def unplanned(self, number: int) -> "Unplanned | None":
+        """Return since when every look has found runs that are not planned; None when this one, of `number`, is 0.
 
-        Airflow tells a task how many runs there are, not which. A run has none for a moment before its plan and after
-        its report; when every look finds some, nothing plans them: the DAG is paused, no worker is free, `plan` hangs.
+        A plan takes moments. When there always is one to come, nothing plans: the DAG is paused, no worker is free, or
+        `plan` hangs.
         """
-        under_way = sum(state_of(found.dag_run_id) in ACTIVE for found in list(self.operations.unfinished()))
-        if active <= under_way:
+        if not number:
             self.operations.none_unplanned()
             return None
         now = self.clock.now()
         since = self.operations.unplanned_since(now)
-        return Unplanned(active - under_way, since, overdue=now - since > timedelta(seconds=self.overdue_after))
+        return Unplanned(number, since, overdue=now - since > timedelta(seconds=self.overdue_after))
 
     def _visit(
         self,
@@ -153,6 +154,13 @@ class Housekeeper:
         status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
         closed = operation.ended_as(status, tally.counts, self.clock.now())
         return replace(closed, note=" ".join(filter(None, [operation.note, why])))
+
+
+def _tell(tell: Callable[[SyncOperation], object], closed: SyncOperation) -> None:
+    try:
+        tell(closed)
+    except ContactSyncError as error:
+        log.warning("Notices of sync operation %s wait in the outbox: %s", closed.sync_id, error)
 
 
 def _set_going(operation: SyncOperation) -> datetime:

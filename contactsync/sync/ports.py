@@ -122,10 +122,10 @@ class Operations(Protocol):
         """Return the generation of the last plan that has found the contact deleted; 0 before the first."""
 
     def unplanned_since(self, now: datetime) -> datetime:
-        """Return since when there have been runs without an operation at every look: `now` at the first one."""
+        """Return since when there have been unplanned runs at every look: `now` at the first one."""
 
     def none_unplanned(self) -> None:
-        """Forget that: every run has an operation."""
+        """Forget that: every run is planned."""
 
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store the operation and the desired contacts in one transaction.

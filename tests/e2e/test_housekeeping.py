@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from contactsync.cli.local_system import DAG_ID
@@ -60,6 +61,31 @@ def test_runs_by_itself(world: "World") -> None:
     dag = world.api.dag(HOUSEKEEPING)
     assert dag is not None
     assert dag["next_dagrun_run_after"] is not None
+
+
+@pytest.mark.long
+def test_unplanned_run(world: "World") -> None:
+    """Housekeeping sees a run that waits because the DAG is paused, and none when it is planned, or cleared after it."""
+    world.api.pause(DAG_ID)
+    try:
+        run_id = str(world.api.trigger(DAG_ID, {})["dag_run_id"])
+        keep_house(world)
+        assert unplanned(world)
+    finally:
+        world.api.pause(DAG_ID, paused=False)
+    assert world.finish(run_id) == "success"
+    keep_house(world)
+    assert not unplanned(world)
+    world.api.clear(DAG_ID, run_id, ["report"])
+    keep_house(world)
+    assert not unplanned(world)
+    assert world.finish(run_id) == "success"
+
+
+def unplanned(world: "World") -> bool:
+    """Tell whether housekeeping has seen runs that are not planned, at its last look."""
+    table: Any = boto3.resource("dynamodb").Table(world.system.environment["CONTACTSYNC_STATE_TABLE"])
+    return "Item" in table.get_item(Key={"pk": "HOUSEKEEPING", "sk": "UNPLANNED"}, ConsistentRead=True)
 
 
 @pytest.mark.long

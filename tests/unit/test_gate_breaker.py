@@ -1,6 +1,7 @@
 """The gate and the breaker: what opens it, who probes, and what the others do meanwhile."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 import pytest
 
@@ -17,6 +18,7 @@ from contactsync.errors import (
 )
 from contactsync.sync.breaker import Phase, Tally
 from tests.builders import configuration
+from tests.gate_fakes import gatekeeper
 from tests.gate_workers import (
     ACCOUNT,
     DENIED,
@@ -149,6 +151,45 @@ def test_outage_in_a_big_run() -> None:
         failed += 1
         workers.wait(0.1)
     assert failed <= 10 * 7
+
+
+def test_answers_of_long_tasks() -> None:
+    """A task tells its answers when a bucket is over, and before it waits for long: others judge the newest buckets."""
+    workers = Workers(settings=configuration(rates={"enabled": False}))
+    gate = workers.gate()
+    for _ in range(3):
+        gate.call(PUT, service())
+        workers.wait(5)
+    assert workers.tally == Tally(answers=2)
+    gate.finish()
+    assert workers.tally == Tally(answers=3)
+
+
+@pytest.mark.parametrize(("wait", "told"), [(4.9, 0), (5.0, 1), (30.0, 1)])
+def test_answers_before_a_wait(wait: float, told: int) -> None:
+    """What is held is told before a wait of a bucket or more."""
+    workers = Workers()
+    seen: list[int] = []
+
+    @dataclass
+    class Turns:
+        """Gives the second turn late."""
+
+        waits: list[float]
+
+        def reserve(self, *_: object) -> float:
+            """Return the wait."""
+            return self.waits.pop(0)
+
+    def sleep(_: float) -> None:
+        seen.append(workers.tally.answers)
+
+    keeper = gatekeeper(workers.clock, Turns([0.0, wait]), workers.breakers)  # type: ignore[arg-type] # a pacer
+    workers.clock.sleep = sleep  # type: ignore[method-assign] # looks while it sleeps
+    gate = keeper.gate(workers.settings)
+    gate.call(PUT, service())
+    gate.call(GET, service())
+    assert seen == [told]
 
 
 def test_open(workers: Workers) -> None:

@@ -15,6 +15,7 @@ from contactsync.bus.events import AccountFailed
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationMissingError, HousekeepingError, ServiceUnavailableError
 from contactsync.orchestration.runs import start_run, state_of_run
+from contactsync.sync.announcements import ended
 from contactsync.sync.housekeeping import RunState, Unplanned
 from contactsync.sync.operation import (
     Decision,
@@ -307,16 +308,18 @@ def test_failures_are_announced() -> None:
     assert [(one.account_id, one.detail) for one in failed] == [(TWO, "no_outcome")]
 
 
-def test_telling() -> None:
-    """Whoever is to be told is told of each operation that was closed; an error of it is named with the operation."""
+def test_telling(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever is to be told is told of each operation that was closed; an error of it leaves that to the outbox."""
     world = planned()
+    notice = ended(world.operation())
 
     def tell(operation: SyncOperation) -> None:
         raise ServiceUnavailableError("PutItem", operation.status)
 
-    with pytest.raises(HousekeepingError, match="PutItem failed with failed"):
-        world.housekeeper.close_abandoned(lambda _: None, tell=tell)
+    (closed,) = world.housekeeper.close_abandoned(lambda _: None, lambda _: [notice], tell)
     assert world.operation().status is OperationStatus.FAILED
+    assert world.state.outbox == [notice]
+    assert f"Notices of sync operation {closed.sync_id} wait in the outbox: PutItem failed with failed" in caplog.text
 
 
 def test_no_notice_no_end() -> None:
@@ -333,22 +336,18 @@ def test_no_notice_no_end() -> None:
 
 
 def test_unplanned() -> None:
-    """Runs without an operation at every look for an hour are overdue; one look without any starts anew."""
-    world = planned()
-
-    def look(active: int) -> Unplanned | None:
-        return world.housekeeper.unplanned(active, lambda _: RunState.RUNNING)
-
-    assert look(1) is None
-    first = look(3)
-    assert first == Unplanned(2, world.clock.now(), overdue=False)
-    world.clock.sleep(3600)
-    assert look(2) == Unplanned(1, first.since, overdue=False)
-    world.clock.sleep(1)
-    assert look(2) == Unplanned(1, first.since, overdue=True)
+    """Runs whose plan is to come at every look for an hour are overdue; one look without any starts anew."""
+    world = World.of(1)
+    look = world.housekeeper.unplanned
     assert look(0) is None
-    assert look(2) == Unplanned(1, world.clock.now(), overdue=False)
-    assert world.housekeeper.unplanned(1, lambda _: None) == Unplanned(1, world.clock.now(), overdue=False)
+    first = look(3)
+    assert first == Unplanned(3, world.clock.now(), overdue=False)
+    world.clock.sleep(3600)
+    assert look(2) == Unplanned(2, first.since, overdue=False)
+    world.clock.sleep(1)
+    assert look(1) == Unplanned(1, first.since, overdue=True)
+    assert look(0) is None
+    assert look(2) == Unplanned(2, world.clock.now(), overdue=False)
 
 
 def test_waiting_is_not_overdue() -> None:

@@ -19,6 +19,7 @@ SOURCES = [
     *(path for path in (ROOT / "docs").glob("*.md") if path.name != "commands.md"),
     ROOT / "README.md",
     *(ROOT / "tests" / "data" / "notices").glob("*.txt"),
+    *(ROOT / "tests" / "data" / "notices").glob("*.chat.json"),
 ]
 
 

@@ -18,7 +18,7 @@ from contactsync.errors import (
     ServiceUnavailableError,
 )
 from contactsync.notices.requests import NoticeDesk
-from contactsync.notices.scenarios import Scenario, notice_id_of
+from contactsync.notices.scenarios import DEFAULT_SEVERITIES, Scenario, notice_id_of
 from contactsync.sync.config import Configuration
 from contactsync.sync.operation import sync_id_of
 from tests.builders import RUN, World, account, change_of, request
@@ -191,8 +191,10 @@ def test_configuration_out_of_reach(error: ContactSyncError) -> None:
     """When the table of configurations cannot be reached, its notice has the default severity too."""
     made = Desk.of(planned=False)
     made.world.configurations.latest_error = error
-    assert made.desk.task_failed(RUN, error) is not None
-    assert len(made.sent) == 1
+    scenario = made.desk.task_failed(RUN, error)
+    (sent,) = made.sent
+    assert sent.scenario == scenario
+    assert sent.priority is DEFAULT_SEVERITIES[Scenario(sent.scenario)]
 
 
 def test_unstored() -> None:

@@ -34,6 +34,7 @@ def test_one_channel_fails() -> None:
     assert [topic for topic, _ in post.topic.sent] == [None, FALLBACK]
     assert post.log.ends == {"EMAIL": "sent", "SMS": "failed", "FALLBACK": "sent", "USER_NOTIFICATIONS": "sent"}
     assert post.outbox.kept == []
+    assert post.metrics.total("NoticeChannelsFailed") == 1
 
 
 @pytest.mark.parametrize("channels", [("SLACK", "EMAIL"), ("SLACK",), ("SMS", "TEAMS")])
@@ -58,6 +59,7 @@ def test_nothing_works(caplog: pytest.LogCaptureFixture) -> None:
     (again,) = post.outbox.kept
     assert isinstance(again.data, NoticeRequested)
     assert (again.data.attempt, again.data.notice_id) == (2, notice_id_of(Scenario.SYSTEM_ERRORS, SYNC_ID))
+    assert again.data.channels == ()  # all that are configured by then
     assert again.correlation_id == "c"
     assert post.metrics.total("NoticesNotDelivered") == 1
     assert "was not taken by EMAIL" in caplog.text
@@ -76,10 +78,22 @@ def test_one_channel_comes_again() -> None:
     assert (again.data.attempt, again.data.channels) == (2, ("EMAIL",))
     assert post.metrics.total("NoticeChannelsFailed") == 1
     assert post.metrics.total("NoticesNotDelivered") == 0
-    post.topic.channel_errors.clear()
     post.deliver(requested(attempt=2, channels=("EMAIL",)))
+    assert post.outbox.kept[1].data.channels == ("EMAIL",)  # type: ignore[union-attr] # a request as above
+    assert post.metrics.total("NoticesNotDelivered") == 0  # others have it
+    post.topic.channel_errors.clear()
+    post.deliver(requested(attempt=3, channels=("EMAIL",)))
     assert post.topic.channels == ["SMS", "EMAIL"]
-    assert len(post.outbox.kept) == 1
+    assert len(post.outbox.kept) == 2
+    assert len(post.mirror.put_notices) == 1  # AWS User Notifications got it the first time
+
+
+def test_channel_that_is_gone(caplog: pytest.LogCaptureFixture) -> None:
+    """A channel that is configured no more when its notice comes again is left out, and the log says so."""
+    post = Post.of("SMS")
+    post.deliver(requested(attempt=2, channels=("EMAIL",)))
+    assert post.topic.sent == []
+    assert "EMAIL are no channels any more" in caplog.text
 
 
 def test_mended_settings() -> None:

@@ -97,6 +97,13 @@ def test_without_correlation(desk: FakeDesk, conf: Any) -> None:
     assert [what for what, *_ in desk.asked] == ["failed"]
 
 
+def test_foreign_correlation(desk: FakeDesk) -> None:
+    """The parameters of other DAGs are their own business."""
+    conf = {"correlation_id": "x" * 1000}
+    NoticeNotifier()({"dag_run": SimpleNamespace(run_id="the-run", dag_id="yours", conf=conf)})
+    assert [what for what, *_ in desk.asked] == ["failed"]
+
+
 def test_operation(desk: FakeDesk) -> None:
     """The report hands over the run, that it failed itself, and its error when it has one."""
     NoticeNotifier(about=About.OPERATION)(of_task())

@@ -113,6 +113,17 @@ def test_sessions() -> None:
     assert reported == [f"{role}/i-0abc", f"{role}/***"]
 
 
+@pytest.mark.parametrize(
+    "kind", ["iam::111122223333:user/", "sts::111122223333:federated-user/", "iam::111122223333:user/a/"]
+)
+def test_users(kind: str) -> None:
+    """Nor does the ARN of a user that is named so."""
+    arn = f"arn:aws:{kind}wanda.quill@quagga.example"
+    data = announced_outside(LEAST, reported_by=arn, now=START).data
+    assert isinstance(data, ExternalEventReported)
+    assert data.reported_by == f"arn:aws:{kind}***"
+
+
 def test_without_id() -> None:
     """Without an id of its own each event is another one."""
     without = {announced_outside(LEAST, reported_by=ARN, now=START).id for _ in range(3)}

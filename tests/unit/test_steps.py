@@ -223,15 +223,22 @@ def test_follow_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 HOUSEKEEPING = SimpleNamespace(run_id="scheduled__2026-01-14T09:00:00+00:00", dag_id="contact_housekeeping")
 
 
-def housekeeping(active: int, state: str | None = "running") -> Any:
+def housekeeping(unplanned: int, state: str | None = "running") -> Any:
     """Return the context of a task of housekeeping, with Airflow's answers about runs of contact_sync."""
 
-    def count(dag_id: str, run_ids: list[str] | None = None, states: list[str] | None = None) -> int:
-        assert dag_id == "contact_sync"
-        assert run_ids or sorted(states or []) == ["queued", "running"]
-        return active if states else int(state is not None)
+    def plans(dag_id: str, task_ids: list[str], states: list[str]) -> int:
+        assert (dag_id, task_ids) == ("contact_sync", ["plan"])
+        assert {"null", "queued", "running", "up_for_retry"} <= set(states)
+        assert not {"success", "failed", "skipped", "upstream_failed", "removed"} & set(states)
+        return unplanned
 
-    ti = SimpleNamespace(get_dr_count=count, get_dagrun_state=lambda *_: state)
+    ti = SimpleNamespace(
+        get_dr_count=lambda dag_id, run_ids: (
+            int(state is not None) if (dag_id, run_ids) == ("contact_sync", [RUN]) else 0
+        ),
+        get_dagrun_state=lambda *_: state,
+        get_ti_count=plans,
+    )
     return {"ti": ti, "dag_run": HOUSEKEEPING}
 
 
@@ -244,10 +251,10 @@ def test_overdue(world: World) -> None:
     """An operation whose run goes on for too long is told of once; one whose run has ended is housekeeping's."""
     steps.plan(context())
     world.clock.sleep(3601)
-    steps.tell_of_overdue(housekeeping(0, "failed"), sync_dag="contact_sync")
+    steps.tell_of_overdue(housekeeping(0, "failed"), sync_dag="contact_sync", plan_task="plan")
     assert told(world) == []
     for _ in range(2):
-        steps.tell_of_overdue(housekeeping(1), sync_dag="contact_sync")
+        steps.tell_of_overdue(housekeeping(0), sync_dag="contact_sync", plan_task="plan")
     assert [(notice.scenario, notice.dag_run_id) for notice in told(world)] == [("overdue", RUN)]
 
 
@@ -255,11 +262,11 @@ def test_unplanned(world: World) -> None:
     """Runs that nothing plans for an hour are told of once, with how many there are and since when."""
     for seconds in (0, 3600, 1, 300):
         world.clock.sleep(seconds)
-        steps.tell_of_overdue(housekeeping(2), sync_dag="contact_sync")
+        steps.tell_of_overdue(housekeeping(2), sync_dag="contact_sync", plan_task="plan")
     (notice,) = told(world)
     assert (notice.scenario, notice.code, notice.dag_id) == ("overdue", "RunsUnplanned", "contact_housekeeping")
-    assert "2 runs of the DAG contact_sync" in (notice.message or "")
-    steps.tell_of_overdue(housekeeping(0), sync_dag="contact_sync")
+    assert "2 runs of the DAG contact_sync are queued or running and not planned" in (notice.message or "")
+    steps.tell_of_overdue(housekeeping(0), sync_dag="contact_sync", plan_task="plan")
     assert len(told(world)) == 1
 
 
