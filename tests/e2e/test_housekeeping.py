@@ -65,7 +65,7 @@ def test_runs_by_itself(world: "World") -> None:
 
 @pytest.mark.long
 def test_unplanned_run(world: "World") -> None:
-    """Housekeeping sees a run that waits because the DAG is paused, and none when it is planned, or cleared after it."""
+    """Housekeeping sees a run that waits because the DAG is paused, and none when it is planned or cleared."""
     world.api.pause(DAG_ID)
     try:
         run_id = str(world.api.trigger(DAG_ID, {})["dag_run_id"])
