@@ -24,7 +24,7 @@ MOST_PROBLEMS: Final = 20
 """How many problems of one event are told; a stranger may send any number."""
 
 _UNSENDABLE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
-"""What UTF-8 cannot say, or SQS refuses: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html."""
+"""What UTF-8 cannot say, or SQS does not take as it is: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html."""
 
 E = TypeVar("E", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=256)]

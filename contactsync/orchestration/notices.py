@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from contactsync.notices.requests import NoticeDesk
 
 log = logging.getLogger(__name__)
-
-SYNC_DAG: Final = "contact_sync"
 
 SCENARIOS: Final = (
     "complete_failure",
@@ -76,8 +73,7 @@ class NoticeNotifier(BaseNotifier):
             self._request(desk, context)
         except AwsCallError as error:
             log.error("The notice cannot be stored: %s", error)  # noqa: TRY400 -- the sentence says all
-            with suppress(ContactSyncError):  # of the notice itself; the table's error is logged
-                self._request_unstored(desk, context)
+            self._request_unstored(desk, context)
         except ContactSyncError as error:
             log.error("No notice was requested: %s", error)  # noqa: TRY400 -- the sentence says all
 
@@ -100,6 +96,7 @@ class NoticeNotifier(BaseNotifier):
 
     def _request_unstored(self, desk: "NoticeDesk", context: "Mapping[str, Any]") -> None:
         """Tell what can be told without the state table: the error, or that the run failed."""
+        from contactsync.errors import ContactSyncError
         from contactsync.notices.scenarios import Scenario, scenario_of_error
 
         error = context.get("exception")
@@ -109,8 +106,12 @@ class NoticeNotifier(BaseNotifier):
             scenario = Scenario.SYSTEM_ERRORS
         else:
             scenario = scenario_of_error(error) if self.about != About.OPERATION else None
-        if scenario:
+        if scenario is None:
+            return
+        try:
             desk.request_unstored(scenario, _run_id_of(context), error=error, dag_id=_dag_id_of(context))
+        except ContactSyncError as unwritable:
+            log.error("Nor can it be published: %s", unwritable)  # noqa: TRY400 -- the sentence says all
 
 
 def _desk() -> "NoticeDesk":
@@ -128,6 +129,8 @@ def _run_id_of(context: "Mapping[str, Any]") -> str:
 
 def _correlation_id_of(context: "Mapping[str, Any]") -> str | None:
     """Return what a run of contact_sync names as its cause; a callback may have no parameters in its context."""
+    from contactsync.notices.notice import SYNC_DAG
+
     run = context.get("dag_run")
     conf = run.get("conf") if isinstance(run, dict) else getattr(run, "conf", None)
     found = conf.get("correlation_id") if isinstance(conf, dict) and _dag_id_of(context) == SYNC_DAG else None

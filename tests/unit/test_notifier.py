@@ -11,6 +11,7 @@ from airflow.sdk.execution_time.callback_supervisor import execute_callback
 
 from contactsync.errors import (
     AccessDeniedError,
+    EventInvalidError,
     OperationFailedError,
     ServiceUnavailableError,
     SettingsError,
@@ -30,6 +31,7 @@ class FakeDesk:
 
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     error: Exception | None = None
+    unstored_error: Exception | None = None
 
     def _ask(self, *what: Any) -> None:
         self.asked.append(what)
@@ -62,6 +64,8 @@ class FakeDesk:
     ) -> None:
         """Remember."""
         self.asked.append(("unstored", scenario, run_id, error, dag_id))
+        if self.unstored_error:
+            raise self.unstored_error
 
 
 @pytest.fixture
@@ -151,6 +155,14 @@ def test_table_down(desk: FakeDesk, notifier: NoticeNotifier, exception: Excepti
     desk.error = ERROR
     notifier(of_task(exception=exception))
     assert desk.asked[1:] == [("unstored", scenario, "the-run", exception, "contact_sync")]
+
+
+def test_unwritable(desk: FakeDesk, caplog: pytest.LogCaptureFixture) -> None:
+    """A notice that can neither be stored nor be written as an event is in the log, with both reasons."""
+    desk.error, desk.unstored_error = ERROR, EventInvalidError(event_id="e", problems=["subject: is too long"])
+    NoticeNotifier()(of_task(exception=ERROR))
+    assert "The notice cannot be stored: Query failed" in caplog.text
+    assert "Nor can it be published: Event e is not a valid event: subject: is too long" in caplog.text
 
 
 @pytest.mark.parametrize("about", [About.OPERATION, About.REPORT])
