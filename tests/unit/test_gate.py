@@ -25,12 +25,6 @@ from tests.gate_workers import (
 )
 
 
-@pytest.fixture
-def workers() -> Workers:
-    """Give a healthy service."""
-    return Workers()
-
-
 def test_call(workers: Workers) -> None:
     """A call in a healthy world is made once and at once, and writes nothing about itself."""
     called = service()

@@ -24,12 +24,6 @@ from tests.gate_workers import (
 )
 
 
-@pytest.fixture
-def workers() -> Workers:
-    """Give a healthy service."""
-    return Workers()
-
-
 def test_single_failure(workers: Workers) -> None:
     """One failure of the service is the account's own: it goes out for Airflow to retry."""
     with pytest.raises(ServiceUnavailableError) as caught:

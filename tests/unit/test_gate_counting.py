@@ -28,12 +28,6 @@ from tests.gate_workers import (
 )
 
 
-@pytest.fixture
-def workers() -> Workers:
-    """Give a healthy service."""
-    return Workers()
-
-
 def test_throttling_is_an_answer(workers: Workers) -> None:
     """Throttling opens nothing: a service that throttles lives."""
     with pytest.raises(PausedError):

@@ -1,0 +1,11 @@
+"""What several unit tests are given."""
+
+import pytest
+
+from tests.gate_workers import Workers
+
+
+@pytest.fixture
+def workers() -> Workers:
+    """Give a healthy service."""
+    return Workers()
