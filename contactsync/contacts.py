@@ -1,8 +1,5 @@
 """Contacts of an AWS account: what they hold, when they are valid, and how two of them differ."""
 
-import hashlib
-import hmac
-import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -151,22 +148,3 @@ def changed_fields(desired: Contact | None, observed: Contact | None) -> tuple[s
     wanted = desired.values() if desired else {}
     found = observed.values() if observed else {}
     return tuple(sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)))
-
-
-def fingerprint(contact: Contact | None, key: bytes) -> str:
-    """Return an HMAC-SHA256 (hex) that is equal exactly for equal contacts, and tells nothing without the key."""
-    text = json.dumps(contact.values() if contact else None, sort_keys=True, ensure_ascii=False)
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-
-
-def field_fingerprints(contact: Contact | None, key: bytes) -> dict[str, str]:
-    """Return an HMAC-SHA256 (hex) per present field, so that contacts can be compared without keeping their values."""
-    values = contact.values() if contact else {}
-    return {
-        name: hmac.new(key, f"{name}={value}".encode(), hashlib.sha256).hexdigest() for name, value in values.items()
-    }
-
-
-def changed_fingerprints(desired: Mapping[str, str], observed: Mapping[str, str]) -> tuple[str, ...]:
-    """Name the fields whose fingerprints differ: `changed_fields` for contacts that are known by fingerprints only."""
-    return tuple(sorted(name for name in desired.keys() | observed.keys() if desired.get(name) != observed.get(name)))

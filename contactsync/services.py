@@ -124,6 +124,7 @@ class Services:
             looks=self.settings.conflict_tries,
             verify_reads=self.settings.verify_reads,
             verify_wait=self.settings.verify_wait,
+            former_keys=self._former_keys,
         )
 
     @cached_property
@@ -366,7 +367,17 @@ class Services:
         key, secret = self.settings.fingerprint_key, self.settings.fingerprint_secret
         if key is None and secret is not None:
             key = secret_string(self._clients.own("secretsmanager"), secret)
-        return str(key).encode()
+        return _bytes(str(key))
+
+    @property
+    def _former_keys(self) -> tuple[bytes, ...]:
+        former = self.settings.former_fingerprint_key
+        return () if former is None else (_bytes(former),)
+
+
+def _bytes(key: str) -> bytes:
+    """Return a key's bytes; those that are no UTF-8 were kept by Python as they were in the environment."""
+    return key.encode(errors="surrogateescape")
 
 
 def _set(value: T | None, variable: str) -> T:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from contactsync.errors import SettingsError
+from contactsync.fingerprint_keys import key_problem
 from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
 
 _ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
@@ -32,7 +33,7 @@ class Settings:
     """ARN of the role to act as for Account Management and Organizations; None: the environment's own credentials."""
     config_key: str = "default"
     fingerprint_key: str | None = field(default=None, repr=False)
-    """The HMAC key of contact fingerprints; exactly one of this and `fingerprint_secret` is set."""
+    """The HMAC key of contact fingerprints, a strong one; exactly one of this and `fingerprint_secret` is set."""
     fingerprint_secret: str | None = None
     """ARN or name of a Secrets Manager secret whose string is that key."""
     retention_days: int = 90
@@ -69,6 +70,8 @@ class Settings:
     """The URLs of the dead-letter queues by name: `rule`, `trigger`, and the subscribers' names."""
     trigger_function: str | None = None
     """Name or ARN of the function that is called again with what EventBridge or it itself failed on."""
+    former_fingerprint_key: str | None = field(default=None, repr=False)
+    """The key before the present one, by which older account records are recognized; it may be a weak one."""
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -118,6 +121,7 @@ def _read(environ: Mapping[str, str]) -> Settings:
         idempotency_table=_optional(environ, "IDEMPOTENCY_TABLE"),
         dead_letter_queues=_queues(environ),
         trigger_function=_optional(environ, "TRIGGER_FUNCTION"),
+        former_fingerprint_key=_optional(environ, "FORMER_FINGERPRINT_KEY"),
     )
 
 
@@ -128,6 +132,8 @@ def _fingerprint_source(environ: Mapping[str, str]) -> dict[str, str | None]:
             variable=f"{_PREFIX}FINGERPRINT_KEY",
             problem=f"and {_PREFIX}FINGERPRINT_SECRET: exactly one of the two must be set",
         )
+    if problem := key_problem(key) if key is not None else None:
+        raise SettingsError(variable=f"{_PREFIX}FINGERPRINT_KEY", problem=problem)
     return {"fingerprint_key": key, "fingerprint_secret": secret}
 
 

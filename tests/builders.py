@@ -22,7 +22,7 @@ from tests.fakes import START, FakeAccountContacts, FakeClock, FakeConfiguration
 from tests.gate_fakes import FakeBreakers, FakeLimiters, FakePacer, gatekeeper
 
 MANAGEMENT_ACCOUNT: Final = "111122223333"
-KEY: Final = b"a key of the tests"
+KEY: Final = b"7c38OcVnErH7+VfZ5ari+yt7pKuBAaiKY0W9Hv/4qdA="
 RUN: Final = "5f0d5c0e-3a51-4b0e-9d3e-7c1a2b3c4d01"
 
 

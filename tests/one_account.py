@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from contactsync.contacts import Contact, ContactType, fingerprint
+from contactsync.contacts import Contact, ContactType
 from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
@@ -21,6 +21,7 @@ from contactsync.errors import (
     TrustedAccessOffError,
     UnexpectedAwsError,
 )
+from contactsync.fingerprints import fingerprint
 from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
 from contactsync.sync.record import AccountRecord
 from tests.builders import KEY, World, account, request
@@ -157,7 +158,7 @@ def scripted(*at_writes: Callable[[World], None]) -> World:
 
 def fingerprint_of(contact: Contact | None) -> str:
     """Return the fingerprint of a contact as records have it."""
-    return fingerprint(contact, KEY)
+    return fingerprint(SECURITY, contact, KEY)
 
 
 def apply(world: World, contact: Contact, run: str) -> None:

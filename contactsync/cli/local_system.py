@@ -25,8 +25,8 @@ LOCAL_ENVIRONMENT: Final = "local"
 
 _DEAD_LETTER_QUEUES: Final = ("audit", "notices", "rule", "trigger")
 
-# The sandbox's data is made up, so this key protects nothing; a deployment has its own.
-_FINGERPRINT_KEY: Final = "sandbox-fingerprint-key"
+# The sandbox's data is made up, so this public key protects nothing; a deployment has its own.
+_FINGERPRINT_KEY: Final = "nnZ3QtgEbHfl/UXgIU6S9iXvLnQichhOHdgUEZT17wQ="
 
 
 @dataclass(eq=False)

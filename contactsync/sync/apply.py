@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from contactsync.accounts import AccountState
-from contactsync.contacts import ContactType, changed_fingerprints, field_fingerprints
+from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
@@ -22,6 +22,7 @@ from contactsync.errors import (
     ThrottledError,
     TrustedAccessOffError,
 )
+from contactsync.fingerprints import changed_fingerprints
 from contactsync.sync.access import AccessCheck
 from contactsync.sync.calls import read_of
 from contactsync.sync.config import Configuration, DeletionPolicy
@@ -238,7 +239,7 @@ class AccountSync:
 
     def _compare_only(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> Finding:
         observed = task.gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, task.account_id))
-        fields = changed_fingerprints(plan.fingerprints, field_fingerprints(observed, self.fingerprint_key))
+        fields = changed_fingerprints(plan.fingerprints, contact_type, observed, self.fingerprint_key)
         return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.DRY_RUN, fields)
 
     def _bring(self, task: AccountTask, outcome: AccountOutcome, written: list[str]) -> Finding:

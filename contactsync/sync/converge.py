@@ -22,7 +22,7 @@ from tenacity import (
     wait_random,
 )
 
-from contactsync.contacts import Contact, ContactType, changed_fields, field_names, fingerprint
+from contactsync.contacts import Contact, ContactType, changed_fields, field_names
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
@@ -33,6 +33,7 @@ from contactsync.errors import (
     UnexpectedAwsError,
     WriteNotSeenError,
 )
+from contactsync.fingerprints import fingerprint, is_fingerprint_of
 from contactsync.sync.calls import read_of, write_of
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.gate import Gate
@@ -111,6 +112,8 @@ class Converger:
     looks: int
     verify_reads: int
     verify_wait: float
+    former_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """Earlier fingerprint keys, by which older records are recognized; the next change of a record renews it."""
 
     def bring(self, target: Target) -> Finding:
         """Write the newest desired contact when the account has, or may have, another one, and see it there.
@@ -137,9 +140,9 @@ class Converger:
         desired = self.desired.latest(target.contact_type)
         if desired is None:
             raise DesiredContactMissingError(contact_type=target.contact_type)
-        write = _Write(target, desired, fingerprint(desired.contact, self.fingerprint_key), record)
+        write = _Write(target, desired, fingerprint(target.contact_type, desired.contact, self.fingerprint_key), record)
         fields = changed_fields(desired.contact, self._read(target))
-        if fields or not _is_trusted(write):
+        if fields or not self._is_trusted(write):
             # What a write changes that is made against the read is not known: any field may be another one.
             return self._write(write, fields or target.written_before or field_names(target.contact_type))
         if not self.records.replace(
@@ -147,6 +150,16 @@ class Converger:
         ):
             raise _LookAgainError
         return _found(desired, OutcomeDetail.UNCHANGED)
+
+    def _is_trusted(self, write: _Write) -> bool:
+        """Tell whether a read that shows the desired contact can be believed.
+
+        Not when a call was waited out, nor when something else was written last: then the read may be an old one.
+        """
+        last, desired = write.record.fingerprint, write.desired
+        if write.record.mark is not None or last is None:
+            return write.record.mark is None
+        return is_fingerprint_of(last, desired.contact_type, desired.contact, (self.fingerprint_key, *self.former_keys))
 
     def _outwait(self, record: AccountRecord) -> None:
         """Wait until a call that another task announced cannot be on its way any more, by this process's own clock."""
@@ -235,14 +248,6 @@ class Converger:
             looks(is_seen)
         except RetryError:
             raise WriteNotSeenError(account_id=target.account_id, contact_type=target.contact_type) from None
-
-
-def _is_trusted(write: _Write) -> bool:
-    """Tell whether a read that shows the desired contact can be believed.
-
-    Not when a call was waited out, nor when something else was written last: then the read may be an old one.
-    """
-    return write.record.mark is None and write.record.fingerprint in {None, write.print_}
 
 
 def _marked(write: _Write) -> AccountRecord:

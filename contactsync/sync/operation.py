@@ -159,11 +159,13 @@ class TypePlan:
     approved: bool
     """Whether that deletion may be carried out; True for everything that is not a deletion."""
     fingerprints: dict[str, str] = field(default_factory=dict)
-    """HMACs of the desired fields, for comparing without values."""
+    """Of a dry run: what the desired fields are compared by; its tasks have nothing else to compare with (ADR 3)."""
     needs_approval: bool = False
     """Whether a person has to approve this deletion first."""
     decision: Decision | None = None
     """What was decided, once it was."""
+    fingerprint: str | None = None
+    """Of any other run: by what the report sees whether the source is still the contact that was planned."""
 
 
 @dataclass(frozen=True)

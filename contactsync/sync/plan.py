@@ -11,12 +11,13 @@ from datetime import datetime
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from contactsync.accounts import Account, AccountState
-from contactsync.contacts import Contact, ContactType, check_valid, field_fingerprints
+from contactsync.contacts import Contact, ContactType, check_valid
 from contactsync.errors import (
     MappingLimitError,
     ScopeEmptyError,
     SourceContactMissingError,
 )
+from contactsync.fingerprints import field_fingerprints, fingerprint
 from contactsync.sync.access import AccessCheck
 from contactsync.sync.announcements import started
 from contactsync.sync.calls import read_of
@@ -116,7 +117,8 @@ class Planner:
                 generation = None if request.dry_run else self.operations.raise_generation(contact_type)
                 deleted = bool(request.change and request.change.action == "delete")
                 contact = self._source(contact_type, gate, absent=deleted)
-                plans[contact_type] = self._type_plan(generation, contact, configuration.settings.deletion.policy)
+                policy = configuration.settings.deletion.policy
+                plans[contact_type] = self._type_plan(contact_type, generation, contact, policy)
                 if generation is not None and plans[contact_type].approved:
                     desired.append(DesiredContact(contact_type, generation, sync_id, contact))
         return self._operation(request, configuration, plans, planned), desired
@@ -143,14 +145,18 @@ class Planner:
             raise SourceContactMissingError
         return contact
 
-    def _type_plan(self, generation: int | None, contact: Contact | None, policy: DeletionPolicy) -> TypePlan:
+    def _type_plan(
+        self, contact_type: ContactType, generation: int | None, contact: Contact | None, policy: DeletionPolicy
+    ) -> TypePlan:
+        key = self.fingerprint_key
+        dry_run = generation is None
         return TypePlan(
             generation=generation,
             absent=contact is None,
             approved=contact is not None or policy is DeletionPolicy.PROPAGATE,
-            fingerprints=field_fingerprints(contact, self.fingerprint_key),
-            # Without a generation it is a dry run.
-            needs_approval=contact is None and policy is DeletionPolicy.APPROVE and generation is not None,
+            fingerprint=None if dry_run else fingerprint(contact_type, contact, key),
+            fingerprints=field_fingerprints(contact_type, contact, key) if dry_run else {},
+            needs_approval=contact is None and policy is DeletionPolicy.APPROVE and not dry_run,
         )
 
     def _operation(

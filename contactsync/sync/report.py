@@ -11,7 +11,7 @@ from typing import Any, Final
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from contactsync.bus.envelope import Announcement
-from contactsync.contacts import ContactType, field_fingerprints
+from contactsync.contacts import Contact, ContactType, changed_fields
 from contactsync.errors import (
     ContactSyncError,
     HaltedError,
@@ -19,6 +19,7 @@ from contactsync.errors import (
     OperationMissingError,
     OvertakenError,
 )
+from contactsync.fingerprints import changed_fingerprints, is_fingerprint_of
 from contactsync.sync.announcements import account_failed, ended
 from contactsync.sync.calls import read_of
 from contactsync.sync.config import Configuration
@@ -30,6 +31,7 @@ from contactsync.sync.operation import (
     OutcomeDetail,
     OutcomeStatus,
     SyncOperation,
+    TypePlan,
     sync_id_of,
 )
 from contactsync.sync.ports import (
@@ -273,16 +275,21 @@ class Reporter:
 
     def _seems_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
         source = gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, None))
-        found, plan = field_fingerprints(source, self.fingerprint_key), operation.plans[contact_type]
+        plan = operation.plans[contact_type]
         latest = self.desired.latest(contact_type)
-        if latest and found == field_fingerprints(latest.contact, self.fingerprint_key):
+        if latest and not changed_fields(latest.contact, source):
             return False
         stored = max(plan.generation or 0, latest.generation if latest else 0)
         if source is None and self.operations.last_deletion(contact_type) > stored:
             return False  # a later operation has found the deletion too, and asks for its approval
         # What this operation found counts as long as no later one has stored another contact.
         is_overtaken = latest is not None and latest.generation > (plan.generation or 0)
-        return is_overtaken or found != plan.fingerprints
+        return is_overtaken or not self._is_planned(plan, contact_type, source)
+
+    def _is_planned(self, plan: TypePlan, contact_type: ContactType, source: Contact | None) -> bool:
+        if plan.fingerprint is None:  # planned before there was one
+            return not changed_fingerprints(plan.fingerprints, contact_type, source, self.fingerprint_key)
+        return is_fingerprint_of(plan.fingerprint, contact_type, source, [self.fingerprint_key])
 
     def _transitions(self, operation: SyncOperation) -> Iterator[str]:
         for step in self.gatekeeper.breakers.transitions(operation.timestamp):

@@ -16,7 +16,7 @@ from contactsync.sync.calls import read_of
 from contactsync.sync.config import Configuration
 from contactsync.sync.operation import OutcomeDetail
 from contactsync.sync.report_table import report_text
-from tests.builders import request
+from tests.builders import KEY, request
 from tests.contract.conftest import Adapters
 from tests.fakes import FakeClock
 
@@ -125,12 +125,15 @@ def test_secret(adapters: Adapters, services: Services) -> None:
         for name, value in adapters.sandbox.environment().items():
             patch.setenv(name, value)
         client: Any = services._clients.own("secretsmanager")
-        client.create_secret(Name="fingerprints", SecretString="a key")
-        client.create_secret(Name="binary", SecretBinary=b"a key")
+        client.create_secret(Name="fingerprints", SecretString=KEY.decode())
+        client.create_secret(Name="binary", SecretBinary=KEY)
+        client.create_secret(Name="weak", SecretString="changeme")
         settings = replace(services.settings, fingerprint_key=None, fingerprint_secret="fingerprints")
-        assert Services(settings).planner.fingerprint_key == b"a key"
+        assert Services(settings).planner.fingerprint_key == KEY
         with pytest.raises(SettingsError, match="FINGERPRINT_SECRET"):
             _ = Services(replace(settings, fingerprint_secret="binary")).planner
+        with pytest.raises(SettingsError, match=r"a secret whose string is 8 bytes long.*openssl rand"):
+            _ = Services(replace(settings, fingerprint_secret="weak")).planner
 
 
 def test_deleted_run_again(adapters: Adapters, services: Services) -> None:

@@ -38,7 +38,7 @@ def test_every_setting_is_documented() -> None:
             CONTACTSYNC_DESIRED_CONTACTS_TABLE="d",
             CONTACTSYNC_ENVIRONMENT="e",
             CONTACTSYNC_EVENTS_TOPIC_ARN="t",
-            CONTACTSYNC_FINGERPRINT_KEY="k",
+            CONTACTSYNC_FINGERPRINT_KEY="7c38OcVnErH7+VfZ5ari+yt7pKuBAaiKY0W9Hv/4qdA=",
         )
     )
     elsewhere = {

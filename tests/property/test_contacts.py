@@ -10,13 +10,16 @@ from contactsync.contacts import (
     Contact,
     ContactType,
     changed_fields,
-    changed_fingerprints,
     check_valid,
     contact_class,
-    field_fingerprints,
-    fingerprint,
 )
 from contactsync.errors import SourceContactInvalidError
+from contactsync.fingerprints import (
+    changed_fingerprints,
+    field_fingerprints,
+    fingerprint,
+    is_fingerprint_of,
+)
 from tests.builders import KEY
 from tests.strategies import contact_types, contacts, json_values, observed_contacts
 
@@ -57,13 +60,14 @@ def test_applied(pair: tuple[Contact, Contact | None]) -> None:
     assert changed_fields(desired, type(desired).observed(found)) == ()
 
 
-@given(pairs())
-def test_fingerprints(pair: tuple[Contact | None, Contact | None]) -> None:
+@given(contact_types, pairs())
+def test_fingerprints(contact_type: ContactType, pair: tuple[Contact | None, Contact | None]) -> None:
     """Fingerprints are equal exactly for equal contacts, whole and field by field."""
     one, other = pair
     same = (one.values() if one else None) == (other.values() if other else None)
-    assert (fingerprint(one, KEY) == fingerprint(other, KEY)) == same
-    named = changed_fingerprints(field_fingerprints(one, KEY), field_fingerprints(other, KEY))
+    assert (fingerprint(contact_type, one, KEY) == fingerprint(contact_type, other, KEY)) == same
+    assert is_fingerprint_of(fingerprint(contact_type, one, KEY), contact_type, other, [KEY]) == same
+    named = changed_fingerprints(field_fingerprints(contact_type, one, KEY), contact_type, other, KEY)
     assert named == changed_fields(one, other)
 
 

@@ -15,11 +15,9 @@ from contactsync.contacts import (
     changed_fields,
     check_valid,
     contact_class,
-    field_fingerprints,
-    fingerprint,
 )
 from contactsync.errors import SourceContactInvalidError
-from tests.builders import KEY, alternate, alternate_values, contact_of, primary, primary_values
+from tests.builders import alternate, alternate_values, contact_of, primary, primary_values
 
 PRIMARY_LIMITS = {
     "FullName": 50,
@@ -201,10 +199,3 @@ def test_frozen() -> None:
     """A contact cannot be changed."""
     with pytest.raises(ValidationError):
         alternate().name = "x"
-
-
-def test_fingerprint_needs_key() -> None:
-    """The same contact has another fingerprint under another key, and none shows a value."""
-    assert fingerprint(alternate(), KEY) != fingerprint(alternate(), b"another")
-    assert field_fingerprints(alternate(), KEY).keys() == alternate_values().keys()
-    assert fingerprint(None, KEY) != fingerprint(AlternateContact.observed({}), KEY)

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from contactsync.contacts import Contact, fingerprint
+from contactsync.contacts import Contact
 from contactsync.errors import (
     AccountsFailedError,
     StateConflictError,
 )
+from contactsync.fingerprints import fingerprint
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
 from contactsync.sync.record import AccountRecord, Mark
 from tests.builders import KEY, RUN, World, alternate, request
@@ -46,7 +47,7 @@ def marked(world: World, mark: Mark = FOREIGN) -> AccountRecord:
 
 def fingerprint_of(contact: Contact | None) -> str:
     """Return the fingerprint of a contact as records have it."""
-    return fingerprint(contact, KEY)
+    return fingerprint(SECURITY, contact, KEY)
 
 
 def apply(world: World, contact: Contact, run: str) -> None:

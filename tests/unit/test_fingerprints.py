@@ -1,0 +1,196 @@
+"""Fingerprints: what they tell apart, what they do not show, and which keys are too weak for them."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from contactsync.contacts import AlternateContact, Contact, ContactType
+from contactsync.fingerprint_keys import key_problem
+from contactsync.fingerprints import (
+    CONTACT_BITS,
+    FIELD_BITS,
+    changed_fingerprints,
+    field_fingerprints,
+    fingerprint,
+    is_fingerprint_of,
+)
+from contactsync.sync.operation import OutcomeDetail
+from contactsync.sync.operation import OutcomeStatus as Status
+from tests.builders import KEY, RUN, World, alternate, alternate_values, request
+from tests.one_account import ONE, record, writes
+
+SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING
+ANOTHER = secrets.token_bytes(32)
+
+
+def earlier(contact: Contact | None, key: bytes = KEY) -> str:
+    """Return a fingerprint as records had it before the contact type was part of it."""
+    text = json.dumps(contact.values() if contact else None, sort_keys=True, ensure_ascii=False)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def earlier_fields(contact: Contact) -> dict[str, str]:
+    """Return the fields' fingerprints as operations had them."""
+    return {
+        name: hmac.new(KEY, f"{name}={value}".encode(), hashlib.sha256).hexdigest()
+        for name, value in contact.values().items()
+    }
+
+
+def test_needs_key() -> None:
+    """The same contact has another fingerprint under another key, and the absent contact one of its own."""
+    assert fingerprint(SECURITY, alternate(), KEY) != fingerprint(SECURITY, alternate(), ANOTHER)
+    assert field_fingerprints(SECURITY, alternate(), KEY).keys() == alternate_values().keys()
+    assert fingerprint(SECURITY, None, KEY) != fingerprint(SECURITY, AlternateContact.observed({}), KEY)
+
+
+def test_type_matters() -> None:
+    """The same person as two contacts has nothing in common, neither whole nor in any field."""
+    assert fingerprint(SECURITY, alternate(), KEY) != fingerprint(BILLING, alternate(), KEY)
+    assert fingerprint(SECURITY, None, KEY) != fingerprint(BILLING, None, KEY)
+    one, other = (field_fingerprints(kind, alternate(), KEY) for kind in (SECURITY, BILLING))
+    assert not set(one.values()) & set(other.values())
+
+
+def test_field_matters() -> None:
+    """The same text in two fields has two fingerprints."""
+    found = field_fingerprints(SECURITY, alternate(Name="Wanda", Title="Wanda"), KEY)
+    assert found["Name"] != found["Title"]
+
+
+def test_short() -> None:
+    """Fingerprints are no longer than they have to be."""
+    assert len(fingerprint(SECURITY, alternate(), KEY)) == CONTACT_BITS // 4
+    assert {len(one) for one in field_fingerprints(SECURITY, alternate(), KEY).values()} == {FIELD_BITS // 4}
+
+
+def test_earlier_form() -> None:
+    """A fingerprint in the earlier form is recognized, whole and by field, and only as that contact's."""
+    other = alternate(Name="Somebody Else")
+    assert is_fingerprint_of(earlier(alternate()), SECURITY, alternate(), [KEY])
+    assert is_fingerprint_of(earlier(None), SECURITY, None, [KEY])
+    assert not is_fingerprint_of(earlier(alternate()), SECURITY, other, [KEY])
+    assert not is_fingerprint_of(earlier(alternate()), SECURITY, alternate(), [ANOTHER])
+    assert not is_fingerprint_of("unknown", SECURITY, alternate(), [KEY])
+    assert changed_fingerprints(earlier_fields(alternate()), SECURITY, alternate(), KEY) == ()
+    assert changed_fingerprints(earlier_fields(alternate()), SECURITY, other, KEY) == ("Name",)
+
+
+def planned_on(stored: str) -> World:
+    """Return a world whose account has the right contact, and a record with a stored fingerprint."""
+    world = World.of(1, contact_types=["security"])
+    world.contacts.stored[ONE, SECURITY] = alternate()
+    world.plan()
+    world.records.replace(record(world), fingerprint=stored)
+    world.contacts.calls.clear()
+    return world
+
+
+@pytest.mark.parametrize("stored", [earlier(alternate()), fingerprint(SECURITY, alternate(), KEY)])
+def test_record_is_renewed(stored: str) -> None:
+    """A record with either form costs no write to its account, and has today's form afterwards."""
+    world = planned_on(stored)
+    world.sync(ONE)
+    assert writes(world) == []
+    assert record(world).fingerprint == fingerprint(SECURITY, alternate(), KEY)
+
+
+@pytest.mark.parametrize("make", [earlier, lambda contact, key: fingerprint(SECURITY, contact, key)])
+@pytest.mark.parametrize(("former", "written"), [((ANOTHER,), []), ((), ["write"])])
+def test_former_key(make, former: tuple[bytes, ...], written: list[str]) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 -- two functions of one shape
+    """After the key has changed no account is written once more, provided that the former key is known."""
+    world = planned_on(make(alternate(), ANOTHER))
+    found, settings = world.account_sync.open(RUN)
+    account_sync = replace(world.account_sync, converger=replace(world.converger, former_keys=former))
+    account_sync.sync(found, settings, ONE, 1, first_try=1)
+    assert writes(world) == written
+    assert record(world).fingerprint == fingerprint(SECURITY, alternate(), KEY)
+
+
+def test_stored_where_needed() -> None:
+    """A dry run keeps the fields' fingerprints, any other run the whole contact's alone."""
+    world = World.of(1, contact_types=["security"])
+    world.plan(request(dry_run=True))
+    plan = world.operation().plans[SECURITY]
+    assert (plan.fingerprint, set(plan.fingerprints)) == (None, set(alternate().values()))
+    world.plan(request(dag_run_id="another"))
+    plan = world.operation("another").plans[SECURITY]
+    assert (plan.fingerprint, plan.fingerprints) == (fingerprint(SECURITY, alternate(), KEY), {})
+
+
+def test_dry_run_across_versions() -> None:
+    """A dry run that an earlier version planned is compared in that version's form."""
+    world = World.of(1, contact_types=["security"])
+    world.contacts.stored[ONE, SECURITY] = alternate(Title="Deputy")
+    world.plan(request(dry_run=True))
+    operation = world.operation()
+    plan = replace(operation.plans[SECURITY], fingerprints=earlier_fields(alternate()))
+    world.operations.update(replace(operation, plans={SECURITY: plan}))
+    world.sync(ONE)
+    outcome = world.outcomes()[ONE, SECURITY]
+    assert (outcome.status, outcome.changed_fields) == (Status.SKIPPED, ("Title",))
+    assert outcome.detail is OutcomeDetail.DRY_RUN
+
+
+@pytest.mark.parametrize(("title", "follows"), [("Head of Security", False), ("Deputy", True)])
+def test_report_across_versions(title: str, follows: bool) -> None:  # noqa: FBT001 -- a parameter of the table
+    """The report of an operation that an earlier version planned sees whether the source has moved."""
+    world = World.of(1, contact_types=["security"], deletion={"policy": "ignore"})
+    world.plan()
+    operation = world.operation()
+    plan = replace(operation.plans[SECURITY], fingerprint=None, fingerprints=earlier_fields(alternate()))
+    world.operations.update(replace(operation, plans={SECURITY: plan}))
+    world.state.desired.clear()
+    world.contacts.stored[None, SECURITY] = alternate(Title=title)
+    report = world.reporter.report(RUN, {}, planned=True)
+    assert (report.follow_up is not None) is follows
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "Kq9",
+        "changeme",
+        "x" * 31,
+        "9f86d081884c7d659a2feaa0c55ad0",
+        " " * 20 + "k3Jw9" + " " * 20,
+        "x" * 64,
+        "ab" * 40,
+        "0123456789" * 4,
+        "0123456789abcdef0123456789abcdef",
+        "abcdefghijklmnopqrstuvwxyz0123456789",
+        "zyxwvutsrqponmlkjihgfedcba9876543210",
+        "qwertyuiopasdfghjklzxcvbnm123456",
+        "changeme" * 5,
+        "Changeme-changeme-CHANGEME-changeme1",
+        "passwordPasswordpasswordPassword123!",
+        "secretsecretchangemechangeme1234",
+        "my-secret-fingerprint-key-for-production",
+        "contactsync-prod-fingerprint-key-2026",
+        '{"fingerprint_key": "changeme123456"}',
+        "deadbeef" * 8,
+        "00000000-0000-0000-0000-000000000000",
+        "111122223333" * 3,
+        "the quick brown fox jumps over the lazy dog",
+        "correct horse battery staple correct horse",
+    ],
+)
+def test_weak_key(key: str) -> None:
+    """A key that is short, or made of words, runs and repetitions, is refused with the way to make one."""
+    problem = key_problem(key)
+    assert problem is not None
+    assert "openssl rand -base64 32" in problem
+    assert key.strip() not in problem
+
+
+def test_strong_key() -> None:
+    """What a random generator makes of 16 bytes and more is taken, whatever the notation."""
+    for _ in range(500):
+        whole = secrets.token_bytes(32)
+        for key in (base64.b64encode(whole).decode(), whole.hex(), whole[:16].hex(), secrets.token_urlsafe(24)):
+            assert key_problem(key) is None
