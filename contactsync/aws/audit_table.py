@@ -7,9 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import query, to_item, to_moment, to_text
+from contactsync.aws.items import query, readable, to_item, to_moment, to_text
 from contactsync.bus.audit import AuditEntry
 from contactsync.bus.events import Severity
+from contactsync.bus.values import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -56,6 +57,8 @@ class DynamoDbAuditTrail:
         return islice(self._days(since, until), limit)
 
     def _days(self, since: datetime, until: datetime) -> Iterator[AuditEntry]:
+        # No event is from another time, and each day is a query.
+        since, until = max(since, EARLIEST), min(until, LATEST)
         day, first = (until - RESOLUTION).astimezone(UTC).date(), since.astimezone(UTC).date()
         while day >= first:
             yield from self._newest("day", day.isoformat(), since, until, IndexName="by_day")
@@ -80,7 +83,7 @@ class DynamoDbAuditTrail:
             ScanIndexForward=False,
             **parameters,
         )
-        return map(_entry, items)
+        return readable(items, _entry, self._table)
 
     def _put(self, item: Mapping[str, Any]) -> None:
         with translated("PutItem"):

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, to_item
+from contactsync.aws.items import from_item, readable, to_item
 from contactsync.bus.consume import Failure, own_attributes
 from contactsync.bus.dead_letters import RULE, TRIGGER, DeadLetter, original_event
 from contactsync.bus.ports import Clock, QueueCounts
@@ -192,7 +192,11 @@ class DynamoDbFailures:
         with translated("GetItem"):
             answer = self._client.get_item(TableName=self._table, Key=to_item(_failure_key(subscriber, message_id)))
         item = from_item(answer.get("Item", {}))
-        return Failure(item["code"], item["sentence"], item["receive_count"]) if item else None
+        return next(readable([item], _failure, self._table), None) if item else None
+
+
+def _failure(item: Mapping[str, Any]) -> Failure:
+    return Failure(str(item["code"]), str(item["sentence"]), int(item["receive_count"]))
 
 
 def _failure_key(subscriber: str, message_id: str) -> dict[str, str]:

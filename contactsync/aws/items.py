@@ -1,9 +1,10 @@
 """DynamoDB items: plain Python values in, plain Python values out."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -13,8 +14,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import PaginatorConfigTypeDef
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 LARGEST_PAGE: Final = 1000
 """Items that are asked for at once where the caller names a limit; without one, a page is 1 MB."""
+
+UNREADABLE: Final = (
+    "An item of table %s is left out, this version cannot read it: %s (%s). The others are not concerned. Update "
+    "contactsync; if contactsync did not store the item, delete it."
+)
+PROBLEM_LENGTH: Final = 200
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -54,12 +65,32 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON-like value
 
 def to_text(moment: datetime) -> str:
     """Return a UTC time as text of fixed width, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def to_moment(text: str) -> datetime:
     """Read what `to_text` wrote."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+
+
+def readable(items: Iterable[dict[str, Any]], read: Callable[[dict[str, Any]], T], table: str) -> Iterator[T]:
+    """Yield what items hold; one that cannot be read is logged by its key, and does not hide the others."""
+    for item in items:
+        try:
+            found = read(item)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log.error(UNREADABLE, table, _named(item), _problem(error))  # noqa: TRY400 -- the sentence says all
+        else:
+            yield found
+
+
+def _named(item: Mapping[str, Any]) -> str:
+    return " ".join(repr(item[key]) for key in ("pk", "sk", "id") if key in item)
+
+
+def _problem(error: Exception) -> str:
+    text = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    return repr(text[:PROBLEM_LENGTH])[1:-1]
 
 
 def query(client: "DynamoDBClient", *, limit: int | None = None, **parameters: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -- boto3's own keywords

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.error_codes import translated
@@ -18,6 +19,9 @@ NOT_REQUESTED: Final = "attribute_not_exists(pk) OR #priority = :untold"
 
 DELIVERY: Final = "delivery_"
 """What the attributes begin with that tell how a channel ended."""
+
+UNREADABLE: Final = MappingProxyType({"status": "unreadable"})
+"""What is shown of a channel whose end this version cannot read."""
 
 
 class DynamoDbNoticeRequests:
@@ -78,7 +82,11 @@ class DynamoDbNoticeRequests:
             facts = {"scenario": item["sk"], **known}
             ends = {name: item[name] for name in sorted(item) if name.startswith(DELIVERY)}
             for name, end in ends.items():
-                yield {**facts, "channel": name.removeprefix(DELIVERY), **end}
+                yield {
+                    **facts,
+                    "channel": name.removeprefix(DELIVERY),
+                    **(end if isinstance(end, dict) else UNREADABLE),
+                }
             if not ends:
                 yield facts
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, to_item, to_text
+from contactsync.aws.items import from_item, query, readable, to_item, to_text
 from contactsync.aws.operation_items import ALL_OPERATIONS, operation_from, outcome_from
 from contactsync.contacts import ContactType
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
@@ -69,14 +69,15 @@ class DynamoDbOperationQueries:
             if status
             else ("operations_by_time", "operations", ALL_OPERATIONS)
         )
-        return map(operation_from, self._newest(index, key, value, "operation_time", period, limit))
+        items = self._newest(index, key, value, "operation_time", period, limit)
+        return readable(items, operation_from, self._table)
 
     def account_history(
         self, account_id: str, *, limit: int | None = None, period: Period = ALWAYS
     ) -> Iterator[PastOutcome]:
         """Yield the settled outcomes of one account page by page, of all operations and contact types."""
         items = self._newest("outcomes_by_account", "account_id", account_id, "outcome_time", period, limit)
-        return (PastOutcome(item["sync_id"], outcome_from(item)) for item in items)
+        return readable(items, _past_outcome, self._table)
 
     def desired(self, contact_type: ContactType) -> DesiredVersion | None:
         """Return the latest desired contact's generation and operation, read consistently; its values stay there."""
@@ -105,6 +106,10 @@ class DynamoDbOperationQueries:
             ScanIndexForward=False,
             limit=limit,
         )
+
+
+def _past_outcome(item: dict[str, Any]) -> PastOutcome:
+    return PastOutcome(item["sync_id"], outcome_from(item))
 
 
 def _during(time_key: str, period: Period) -> tuple[str, dict[str, str]]:

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, to_item
+from contactsync.aws.items import from_item, query, readable, to_item
 from contactsync.aws.operation_items import (
     PARTITIONS,
     generation_key,
@@ -68,7 +68,8 @@ class DynamoDbStoredOperations:
             ExpressionAttributeValues=to_item({":pk": outcome_partition(sync_id, digit)}),
             ConsistentRead=True,
         )
-        return map(outcome_from, items)
+        # One that cannot be read is an outcome that is missing, which counts as a failure of its account.
+        return readable(items, outcome_from, self._table)
 
     def unfinished(self) -> Iterator[SyncOperation]:
         """Return what the index by status knows of operations without an end, from all pages."""

@@ -5,16 +5,16 @@ claim check; `correlationid`, `severity` and `environment` are ours.
 """
 
 import json
-import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
-from contactsync.bus.events import EVENT_TYPES, EventData, Severity
+from contactsync.bus.events import EVENT_TYPES, IDS, EventData, Severity
 from contactsync.bus.masking import MASK
+from contactsync.bus.values import ID_PATTERN, UNSENDABLE, Clean, Moment, has_control, json_value, without_control
 from contactsync.errors import EventInvalidError, EventTypeUnknownError
 
 EVENT_ID_NAMESPACE: Final = uuid.UUID("5c1c8f0c-3a6d-5c0e-9d7e-6a2b1f0e4d11")
@@ -23,12 +23,10 @@ EVENT_ID_NAMESPACE: Final = uuid.UUID("5c1c8f0c-3a6d-5c0e-9d7e-6a2b1f0e4d11")
 MOST_PROBLEMS: Final = 20
 """How many problems of one event are told; a stranger may send any number."""
 
-_UNSENDABLE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
-"""What UTF-8 cannot say, or SQS does not take as it is: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html."""
-
 E = TypeVar("E", bound=BaseModel)
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-CorrelationId = Annotated[str, Field(min_length=1, max_length=512)]
+_PATTERN: Final = {"pattern": ID_PATTERN}
+Name = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra=_PATTERN), Clean]
+CorrelationId = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_PATTERN), Clean]
 """As long as the event id of a change and the correlation id of a run may be."""
 
 
@@ -38,7 +36,7 @@ class Announcement(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: Name
-    time: AwareDatetime
+    time: Moment
     subject: Name
     correlation_id: CorrelationId
     data: SerializeAsAny[EventData]
@@ -57,7 +55,7 @@ class Event(BaseModel):
     id: Name
     source: Name
     type: Name
-    time: AwareDatetime
+    time: Moment
     subject: Name
     datacontenttype: Literal["application/json"] = "application/json"
     correlationid: CorrelationId
@@ -93,9 +91,9 @@ def announcement(data: EventData, *, about: str, subject: str, correlation_id: s
         return Announcement(
             id=event_id,
             time=time.astimezone(UTC),
-            subject=_paired(subject),
-            correlation_id=_paired(correlation_id),
-            data=data.model_validate(_paired(data.model_dump(exclude_unset=True))),
+            subject=without_control(subject),
+            correlation_id=without_control(correlation_id),
+            data=data.model_validate(_clean_ids(_paired(data.model_dump(exclude_unset=True)))),
         )
     except ValidationError as error:
         raise EventInvalidError(event_id=event_id, problems=problems_of(error)) from None
@@ -103,7 +101,9 @@ def announcement(data: EventData, *, about: str, subject: str, correlation_id: s
 
 def parse_announcement(text: str) -> Announcement:
     """Read what the outbox kept; raises as parse_event does."""
-    return _parsed(Announcement, _object(text))
+    found = _clean_ids(_paired(_object(text)))
+    data = found.get("data")
+    return _parsed(Announcement, {**found, "data": _clean_ids(data)} if isinstance(data, dict) else found)
 
 
 def parse_event(text: str | bytes) -> Event:
@@ -112,14 +112,17 @@ def parse_event(text: str | bytes) -> Event:
     Raises EventTypeUnknownError for a type or version that is not known here, and EventInvalidError for everything
     else that is not an event; never anything else.
     """
-    return _parsed(Event, _object(text))
+    found = _object(text)
+    _check_ids(found)
+    return _parsed(Event, _paired(found))
 
 
 def parse_data(event: Event, text: bytes) -> Event:
     """Return an event with the data that its claim check stood for; raises as parse_event does."""
     found = {**event.model_dump(mode="json", exclude_none=True), "data": _object(text)}
     del found["dataref"]
-    return _parsed(Event, found)
+    _check_ids(found)
+    return _parsed(Event, _paired(found))
 
 
 def _parsed(model: type[E], found: Mapping[str, Any]) -> E:
@@ -138,18 +141,41 @@ def _parsed(model: type[E], found: Mapping[str, Any]) -> E:
 
 def _object(text: str | bytes) -> Mapping[str, Any]:
     try:
-        found = _paired(json.loads(text))
-    except (ValueError, RecursionError):
-        raise EventInvalidError(event_id=None, problems=["it is not JSON"]) from None
+        found = json_value(text)
+    except ValueError as error:
+        raise EventInvalidError(event_id=None, problems=[str(error)]) from None
     if not isinstance(found, dict):
         raise EventInvalidError(event_id=None, problems=["it is not an object"])
     return found
 
 
+def _check_ids(found: Mapping[str, Any]) -> None:
+    """Refuse ids with control characters or halves of surrogate pairs: replaced, two of them would become one."""
+    data = found.get("data")
+    places = [("", found, Event.model_fields), ("data.", data if isinstance(data, dict) else {}, IDS)]
+    strange = [
+        f"{place}{name}: has control characters"
+        for place, part, names in places
+        for name in sorted(names)
+        if isinstance(value := part.get(name), str) and has_control(value)
+    ]
+    if strange:
+        raise EventInvalidError(event_id=_name(found.get("id")), problems=strange)
+
+
+def _clean_ids(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object of our own with such characters replaced in its ids, so that it can go out."""
+    names = IDS | Announcement.model_fields.keys()
+    return {
+        name: without_control(value) if name in names and isinstance(value, str) else value
+        for name, value in found.items()
+    }
+
+
 def _paired(value: Any) -> Any:  # noqa: ANN401 -- any JSON value
     """Return a JSON value with unpaired surrogates, and what queues refuse, replaced: JSON's escapes can say them."""
     if isinstance(value, str):
-        return _UNSENDABLE.sub("\ufffd", value)
+        return UNSENDABLE.sub("\ufffd", value)
     if isinstance(value, dict):
         return {_paired(name): _paired(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -158,7 +184,7 @@ def _paired(value: Any) -> Any:  # noqa: ANN401 -- any JSON value
 
 
 def _name(value: object) -> str | None:
-    return value[:256] if isinstance(value, str) else None
+    return without_control(value[:256]) if isinstance(value, str) else None
 
 
 def problems_of(error: ValidationError) -> list[str]:

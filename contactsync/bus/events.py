@@ -4,18 +4,26 @@ A change that takes a field away or changes its meaning is a new version, beside
 within a version: consumers ignore what they do not know.
 """
 
-from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contactsync.bus.values import Count, Flag, Moment
 from contactsync.contacts import ContactType
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 TEXT_LENGTH: Final = 2048
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH)]
+
+IDS: Final = frozenset(
+    {
+        "account_id", "changed_by", "code", "config_key", "dag_id", "dag_run_id", "detail", "error_code", "followed_by",
+        "initiating_user", "kind", "notice_id", "reported_by", "scenario", "sync_id", "system",
+    }
+)  # fmt: skip
+"""The fields of data that name something: they hold no control character. Sentences may hold line ends."""
 
 
 class Severity(StrEnum):
@@ -44,8 +52,8 @@ class SyncOperationData(EventData):
     dag_run_id: Text
     contact_types: tuple[ContactType, ...]
     source_account: AccountId
-    config_version: int
-    dry_run: bool = False
+    config_version: Count
+    dry_run: Flag = False
 
 
 class SyncOperationStarted(SyncOperationData):
@@ -54,15 +62,15 @@ class SyncOperationStarted(SyncOperationData):
     event_type: ClassVar[str] = "contactsync.sync_operation.started.v1"
 
     initiating_user: Text
-    planned: datetime
+    planned: Moment
 
 
 class SyncOperationEnded(SyncOperationData):
     """What is known at the end of a sync operation."""
 
-    started: datetime
-    finished: datetime
-    counts: dict[str, int]
+    started: Moment
+    finished: Moment
+    counts: dict[str, Count]
     """Outcomes, that is accounts times contact types, by status."""
     followed_by: str | None = None
     """The run that follows up, because the source was another one by then."""
@@ -109,7 +117,7 @@ class AccountFailed(EventData):
     detail: Text
     error_code: str | None = None
     error_message: str | None = None
-    retry_count: Annotated[int, Field(ge=0)] = 0
+    retry_count: Count = 0
 
 
 class ConfigurationChanged(EventData):
@@ -118,7 +126,7 @@ class ConfigurationChanged(EventData):
     event_type: ClassVar[str] = "contactsync.configuration.changed.v1"
 
     config_key: Text
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[Count, Field(ge=1)]
     changed_by: Text
     reason: str | None = None
     changed_keys: tuple[str, ...] = ()
@@ -136,7 +144,7 @@ class NoticeRequested(EventData):
     dag_id: str | None = None
     dag_run_id: str | None = None
     sync_id: str | None = None
-    attempt: Annotated[int, Field(ge=1)] = 1
+    attempt: Annotated[Count, Field(ge=1)] = 1
     """Greater when a channel did not take the notice before."""
     channels: tuple[str, ...] = ()
     """Those that did not; all that are configured when it is empty."""
@@ -144,7 +152,7 @@ class NoticeRequested(EventData):
     """The error's short name, where the notice is about one error."""
     message: str | None = None
     """The error's sentence; it holds no contact value."""
-    of_task: bool = False
+    of_task: Flag = False
     """A task failed, whatever its operation has stored: that may be the end of an earlier try."""
 
 

@@ -5,6 +5,7 @@ it as far as is known, and promises nothing (FACTS 2.1).
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -30,12 +31,18 @@ _SAFE_FIELDS: Final = MappingProxyType(
 def masked_text(text: str) -> Any:  # noqa: ANN401 -- any JSON value
     """Return the JSON object or list in a message, masked; of anything else only the length is told."""
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=str, parse_float=_number)
         if isinstance(found, (dict, list)):
             return masked(found)
     except (ValueError, RecursionError):
         pass
     return f"{MASK} ({len(text.encode(errors='replace'))} bytes that are no JSON object)"
+
+
+def _number(text: str) -> float | str:
+    """Return a number; one that is beyond a double's range as its text, because no JSON could say it again."""
+    value = float(text)
+    return value if math.isfinite(value) else text
 
 
 def masked(value: Any, *, inside_call: bool = False) -> Any:  # noqa: ANN401 -- any JSON value

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from contactsync.bus.audit import AuditEntry
     from contactsync.bus.ports import AuditTrail
 
-COLUMNS: Final = ("time", "event_type", "severity", "entities", "correlation_id", "data")
+COLUMNS: Final = ("time", "event_type", "severity", "source", "entities", "correlation_id", "data")
 SELECTORS: Final = "--entity, --account, --operation, --correlation-id, --day or --since"
 DAY: Final = timedelta(days=1)
 
@@ -108,6 +108,10 @@ def _midnight(text: str) -> datetime:
 
 
 def _row(entry: "AuditEntry") -> Row:
-    import json
+    from contactsync.bus.values import json_value
 
-    return {**vars(entry), "severity": str(entry.severity), "data": json.loads(entry.data)}
+    try:
+        data = json_value(entry.data)
+    except ValueError:  # shown as it is: the row matters more than its form
+        data = entry.data
+    return {**vars(entry), "severity": str(entry.severity), "data": data}

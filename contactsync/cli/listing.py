@@ -60,7 +60,7 @@ def write_text(parts: Iterable[str]) -> None:
     """Write text to the standard output as UTF-8, with the line ends that it has, and without gathering it."""
     stream = typer.get_binary_stream("stdout")
     for part in parts:
-        stream.write(part.encode())
+        stream.write(part.encode(errors="backslashreplace"))  # JSON can say halves of surrogate pairs, UTF-8 cannot
     stream.flush()
 
 

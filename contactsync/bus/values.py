@@ -1,0 +1,133 @@
+"""What the values of an event may be: times, ids, numbers, and the JSON that they come in."""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+"""Times of events lie from EARLIEST on and before LATEST: what is outside is a mistake, and no table could sort it."""
+
+DEEPEST: Final = 32
+"""Levels of objects and lists within each other."""
+
+LARGEST: Final = 2**53 - 1
+"""The largest whole number that every reader of JSON reads as it stands (RFC 8259)."""
+
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+"""RFC 3339, which CloudEvents asks for."""
+
+_CONTROL: Final = "\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufffe\\uffff"
+"""Control characters, line ends, what turns the direction of text, and what UTF-8 cannot say or SQS does not take."""
+
+CONTROL: Final = re.compile(f"[{_CONTROL}]")
+ID_PATTERN: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
+"""The same for the schemas, as far as their dialect can say it."""
+
+UNSENDABLE: Final = re.compile("[\\ud800-\\udfff\\ufffe\\uffff]")
+"""What UTF-8 cannot say, or SQS does not take as it is: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html."""
+
+
+def json_value(text: str | bytes) -> Any:  # noqa: ANN401 -- any JSON value
+    """Read JSON as RFC 8259 has it; raise ValueError for everything else, in words that hold no value of it.
+
+    NaN, Infinity, numbers beyond a double's range, a key that an object has twice, and more than DEEPEST levels are
+    refused: readers disagree about what they mean, or fail on them.
+    """
+    try:
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_object)
+    except _RefusedError as error:
+        raise ValueError(str(error)) from None
+    except (ValueError, RecursionError):
+        message = "it is not JSON"
+        raise ValueError(message) from None
+    if not is_shallow(value):
+        message = f"it is nested deeper than {DEEPEST} levels"
+        raise ValueError(message)
+    return value
+
+
+def is_shallow(value: object) -> bool:
+    """Tell whether no more than DEEPEST objects and lists stand within each other."""
+    level = _nested([value])
+    for _ in range(DEEPEST):
+        level = [part for one in level for part in _nested(one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return True
+    return not level
+
+
+def has_control(text: str) -> bool:
+    """Tell whether text has characters that no id may have."""
+    return CONTROL.search(text) is not None
+
+
+def without_control(text: str) -> str:
+    """Return text with those characters replaced."""
+    return CONTROL.sub("\ufffd", text)
+
+
+def _nested(values: Iterable[object]) -> list[Any]:
+    return [value for value in values if isinstance(value, (dict, list, tuple))]
+
+
+class _RefusedError(ValueError):
+    """It is JSON to Python's reader, and not to others."""
+
+
+def _no_number(_: str) -> float:
+    message = "it holds NaN or Infinity, which JSON does not have"
+    raise _RefusedError(message)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        message = "it holds a number that is too large"
+        raise _RefusedError(message)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        message = "it has the same key twice in one object"
+        raise _RefusedError(message)
+    return found
+
+
+def _as_stated(value: object) -> object:
+    """Let no number pass for a time, as pydantic does, nor a date, nor a time without a zone."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        message = "must be a time with its zone, as 2026-01-31T09:00:00Z"
+        raise ValueError(message)
+    return value
+
+
+def _in_range(value: datetime) -> datetime:
+    if not EARLIEST <= value < LATEST:
+        message = f"must be from {EARLIEST:%Y} on and before {LATEST:%Y}"
+        raise ValueError(message)
+    return value
+
+
+def _clean(value: str) -> str:
+    if has_control(value):
+        message = "has control characters"
+        raise ValueError(message)
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_stated), AfterValidator(_in_range)]
+"""A time in RFC 3339 with its zone, in the range above."""
+
+Clean = AfterValidator(_clean)
+Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
+Flag = Annotated[bool, Field(strict=True)]
