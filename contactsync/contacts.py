@@ -8,8 +8,6 @@ from typing import Annotated, Any, Final, Self, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_pascal
 
-from contactsync.errors import SourceContactInvalidError
-
 
 class ContactType(StrEnum):
     """The four contacts that AWS keeps for an account."""
@@ -52,10 +50,10 @@ AlternatePhone = Annotated[str, Field(max_length=25), _matching(_ALTERNATE_PHONE
 
 
 class Contact(BaseModel):
-    """Hold the values of one contact, normalised; its repr and its validation errors never show them.
+    """Hold the values of one contact; its repr and its validation errors never show them.
 
-    Normalised means: surrounding white space is gone, and an empty value is the same as an absent one, because AWS
-    refuses empty values (the least length is 1). Fields carry AWS's names as aliases.
+    Contacts are compared without white space around their values, and an empty value is the same as an absent one,
+    because AWS refuses empty values (the least length is 1). Fields carry AWS's names as aliases.
     """
 
     model_config = ConfigDict(
@@ -71,11 +69,15 @@ class Contact(BaseModel):
     def observed(cls, values: Mapping[str, str]) -> Self:
         """Take what an account has as it is: it may date from before today's limits, and is only compared."""
         known = {field.alias for field in cls.model_fields.values()}
-        kept: Any = {name: value for name, value in _normalise(values).items() if name in known}
+        kept: Any = {name: value for name, value in values.items() if name in known and value not in ("", None)}
         return cast("Self", cls.model_construct(**kept))
 
     def values(self) -> dict[str, str]:
-        """Return the present values by AWS's field names: personal data, for AWS and the desired contacts only."""
+        """Return the present values by AWS's field names, as they are compared: personal data."""
+        return _normalise(self.verbatim())
+
+    def verbatim(self) -> dict[str, str]:
+        """Return the values as they were read, blanks included, for AWS and the desired contacts only."""
         return self.model_dump(by_alias=True, exclude_none=True)
 
     def __str__(self) -> str:
@@ -106,6 +108,10 @@ class PrimaryContact(Contact):
     company_name: Text50 | None = None
     website_url: Text256 | None = None
 
+    def verbatim(self) -> dict[str, str]:
+        """Return the values without white space around them: AWS trims them itself, and refuses one that is blank."""
+        return _normalise(super().verbatim())
+
     @model_validator(mode="after")
     def _state_is_there(self) -> Self:
         if self.state_or_region is None and self.country_code in STATE_REQUIRED_COUNTRIES:
@@ -133,14 +139,19 @@ def field_names(contact_type: ContactType) -> tuple[str, ...]:
     return tuple(sorted(str(field.alias) for field in contact_class(contact_type).model_fields.values()))
 
 
-def check_valid(contact_type: ContactType, contact: Contact) -> None:
-    """Raise SourceContactInvalidError, with field names only, for a contact that AWS would refuse to write."""
+def doubtful_fields(contact_type: ContactType, contact: Contact) -> tuple[str, ...]:
+    """Name the fields that break the limits which AWS documents, a blank one as such; () for a contact within them.
+
+    AWS has widened its limits several times, so that what it stores in one account it may well take for another.
+    """
     try:
         contact_class(contact_type).model_validate(contact.values())
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
-        fields = sorted({str(part) for problem in problems for part in problem["loc"] or ("StateOrRegion",)})
-        raise SourceContactInvalidError(contact_type=contact_type, fields=fields) from None
+        fields = {str(part) for problem in problems for part in problem["loc"] or ("StateOrRegion",)}
+        blank = contact.verbatim().keys() - contact.values().keys()
+        return tuple(f"{name} (blank)" if name in blank else name for name in sorted(fields))
+    return ()
 
 
 def changed_fields(desired: Contact | None, observed: Contact | None) -> tuple[str, ...]:

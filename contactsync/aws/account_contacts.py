@@ -31,10 +31,10 @@ class AccountManagementContacts:
     def write(self, contact_type: ContactType, account_id: str, contact: Contact) -> None:
         """Replace the contact; optional fields that it does not have are removed in the account."""
         if contact_type is ContactType.PRIMARY:
-            self._call("put_contact_information", account_id, ContactInformation=contact.values())
+            self._call("put_contact_information", account_id, ContactInformation=contact.verbatim())
         else:
             kind = contact_type.upper()
-            parameters: Any = contact.values()
+            parameters: Any = contact.verbatim()
             self._call("put_alternate_contact", account_id, AlternateContactType=kind, **parameters)
 
     def delete(self, contact_type: ContactType, account_id: str) -> None:

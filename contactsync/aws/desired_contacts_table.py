@@ -17,7 +17,7 @@ def desired_item(desired: DesiredContact) -> dict[str, Any]:
         "contact_type": desired.contact_type,
         "generation": desired.generation,
         "sync_id": desired.sync_id,
-        "contact": desired.contact.values() if desired.contact else None,
+        "contact": desired.contact.verbatim() if desired.contact else None,
     }
 
 

@@ -69,6 +69,7 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "followed_by": operation.followed_by,
         "correlation_id": operation.correlation_id,
         "ends": operation.ends,
+        "warnings": list(operation.warnings),
         "expires_at": expires_at,
     }
 
@@ -123,6 +124,7 @@ def operation_from(item: dict[str, Any]) -> SyncOperation:
         followed_by=item.get("followed_by"),
         correlation_id=item.get("correlation_id"),
         ends=item.get("ends", 0),
+        warnings=tuple(item.get("warnings", ())),
     )
 
 

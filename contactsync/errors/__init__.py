@@ -56,7 +56,6 @@ from contactsync.errors.refusals import (
     RunRequestError,
     ScopeEmptyError,
     SettingsError,
-    SourceContactInvalidError,
     SourceContactMissingError,
     TrustedAccessOffError,
 )
@@ -107,7 +106,6 @@ __all__ = [
     "ScopeEmptyError",
     "ServiceUnavailableError",
     "SettingsError",
-    "SourceContactInvalidError",
     "SourceContactMissingError",
     "StateConflictError",
     "ThrottledError",

@@ -163,23 +163,6 @@ class MappingLimitError(ContactSyncError):
 
 
 @dataclass(eq=False)
-class SourceContactInvalidError(ContactSyncError):
-    """Say which fields of the management account's contact AWS would refuse in a member account; no values."""
-
-    contact_type: str
-    fields: Sequence[str]
-
-    @property
-    def message(self) -> str:
-        """The operator's sentence."""
-        return (
-            f"The management account's {self.contact_type} contact breaks the documented limits of AWS in "
-            f"{', '.join(self.fields)}, so every member account would refuse it. Correct it in the management account; "
-            "that change starts a new run."
-        )
-
-
-@dataclass(eq=False)
 class SourceContactMissingError(ContactSyncError):
     """Say that the management account has no primary contact, which AWS never lets happen."""
 

@@ -180,7 +180,6 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
             "Airflow maps fewer tasks than there are accounts.",
             (Step("Raise core.max_map_length (MWAA console: the environment's Airflow configuration options)."),),
         ),
-        "SourceContactInvalid": Remedy("AWS would refuse the management account's contact.", (SOURCE_CONTACT,)),
         "SourceContactMissing": Remedy(
             "The management account's primary contact could not be read.", (SOURCE_CONTACT,)
         ),

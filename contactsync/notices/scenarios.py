@@ -23,7 +23,6 @@ from contactsync.errors import (
     RunRequestError,
     ScopeEmptyError,
     SettingsError,
-    SourceContactInvalidError,
     TrustedAccessOffError,
 )
 from contactsync.sync.config import NoticeScenario, NotificationRules, NotificationSettings
@@ -126,7 +125,6 @@ _CONFIGURATION: Final = (
     RunRequestError,
     ScopeEmptyError,
     SettingsError,
-    SourceContactInvalidError,
 )
 
 

@@ -121,6 +121,7 @@ def operation_facts(operation: SyncOperation) -> dict[str, Any]:
         "planned": operation.planned,
         "finished": operation.finished,
         "note": operation.note,
+        "warnings": list(operation.warnings),
         "halt": vars(operation.halt) if operation.halt else None,
         "follow_up": operation.follow_up,
         "followed_by": operation.followed_by,

@@ -198,6 +198,8 @@ class SyncOperation:
     """What a follow-up shares with the operation that it follows."""
     ends: int = 0
     """Counts the different ends that were stored, one after the other: what is cleared ends anew."""
+    warnings: tuple[str, ...] = ()
+    """Sentences about what the plan found odd and went on with."""
 
     def ended_as(self, status: OperationStatus, counts: Mapping[str, int], at: datetime) -> "SyncOperation":
         """Return the operation with an end; the same end that is stored again is no other one."""

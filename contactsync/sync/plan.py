@@ -4,6 +4,7 @@ The order is DESIGN 3.3: whatever can be refused is refused first; only then is 
 and operation and desired contacts stored together.
 """
 
+import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from datetime import datetime
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from contactsync.accounts import Account, AccountState
-from contactsync.contacts import Contact, ContactType, check_valid
+from contactsync.contacts import Contact, ContactType, doubtful_fields
 from contactsync.errors import (
     MappingLimitError,
     ScopeEmptyError,
@@ -39,6 +40,8 @@ from contactsync.sync.ports import AccountContacts, Announcer, Clock, Configurat
 from contactsync.sync.request import RunRequest
 from contactsync.sync.scope import Admission
 from contactsync.sync.selection import Scope, Selection
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class Planner:
         sync_id = sync_id_of(request.dag_run_id)
         plans: dict[ContactType, TypePlan] = {}
         desired: list[DesiredContact] = []
+        warnings: list[str] = []
         with self.gatekeeper.gate(configuration.settings) as gate:
             gate.reset()
             for contact_type in contact_types:
@@ -117,11 +121,14 @@ class Planner:
                 generation = None if request.dry_run else self.operations.raise_generation(contact_type)
                 deleted = bool(request.change and request.change.action == "delete")
                 contact = self._source(contact_type, gate, absent=deleted)
+                warnings.extend(_doubts(contact_type, contact))
                 policy = configuration.settings.deletion.policy
                 plans[contact_type] = self._type_plan(contact_type, generation, contact, policy)
                 if generation is not None and plans[contact_type].approved:
                     desired.append(DesiredContact(contact_type, generation, sync_id, contact))
-        return self._operation(request, configuration, plans, planned), desired
+        for warning in warnings:
+            log.warning("%s", warning)
+        return replace(self._operation(request, configuration, plans, planned), warnings=tuple(warnings)), desired
 
     def _source(self, contact_type: ContactType, gate: Gate, *, absent: bool) -> Contact | None:
         """Read the source, again and for a bounded time while it is not, or still is, there against expectation.
@@ -139,9 +146,7 @@ class Planner:
         contact: Contact | None = looks(
             gate.call, read_of(contact_type), lambda: self.contacts.read(contact_type, None)
         )
-        if contact is not None:
-            check_valid(contact_type, contact)
-        elif contact_type is ContactType.PRIMARY:
+        if contact is None and contact_type is ContactType.PRIMARY:
             raise SourceContactMissingError
         return contact
 
@@ -211,6 +216,17 @@ class Planner:
 
 def _last_result(state: RetryCallState) -> Contact | None:
     return state.outcome.result() if state.outcome else None
+
+
+def _doubts(contact_type: ContactType, contact: Contact | None) -> Iterator[str]:
+    """Say what AWS may refuse of a contact; AWS decides, because our copy of its limits may be older than they are."""
+    fields = doubtful_fields(contact_type, contact) if contact else ()
+    if fields:
+        yield (
+            f"The management account's {contact_type} contact is outside the limits that AWS documents in "
+            f"{', '.join(fields)}. It is copied as it is. If accounts refuse it (invalid), correct it in the "
+            "management account: that starts a new run."
+        )
 
 
 def _replacing(expected: AccountOutcome, stored: AccountOutcome | None) -> AccountOutcome | None:

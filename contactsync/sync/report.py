@@ -312,6 +312,7 @@ def remarks_of(operation: SyncOperation) -> Iterator[str]:
     """Yield what a reader of the report should know of the operation beside its numbers, as sentences."""
     if operation.note:
         yield operation.note
+    yield from operation.warnings
     if operation.halt:
         yield f"HALTED at {operation.halt.at:%Y-%m-%d %H:%M:%S} UTC: {operation.halt.message}"
     if operation.follow_up:

@@ -13,10 +13,9 @@ from contactsync.contacts import (
     ContactType,
     PrimaryContact,
     changed_fields,
-    check_valid,
     contact_class,
+    doubtful_fields,
 )
-from contactsync.errors import SourceContactInvalidError
 from tests.builders import alternate, alternate_values, contact_of, primary, primary_values
 
 PRIMARY_LIMITS = {
@@ -179,12 +178,26 @@ def test_changed_fields() -> None:
         ({"City": None, "FullName": "x" * 51}, ["City", "FullName"]),
     ],
 )
-def test_check_valid(values: dict[str, Any], fields: list[str]) -> None:
-    """A contact that AWS would refuse is refused first, by the names of its fields alone."""
-    with pytest.raises(SourceContactInvalidError) as caught:
-        check_valid(ContactType.PRIMARY, PrimaryContact.observed(primary_values(**values)))
-    assert list(caught.value.fields) == fields
-    assert caught.value.__suppress_context__
+def test_doubtful(values: dict[str, Any], fields: list[str]) -> None:
+    """A contact outside the documented limits is seen, by the names of its fields alone."""
+    contact = PrimaryContact.observed(primary_values(**values))
+    assert list(doubtful_fields(ContactType.PRIMARY, contact)) == fields
+    assert doubtful_fields(ContactType.PRIMARY, primary()) == ()
+
+
+@pytest.mark.parametrize("title", [" ", "\u00a0", "\t "])
+def test_blank(title: str) -> None:
+    """A title of blanks is called so, and is written as it was read; it counts as absent in comparisons."""
+    contact = AlternateContact.observed(alternate_values(Title=title, Name="  Wanda "))
+    assert doubtful_fields(ContactType.SECURITY, contact) == ("Title (blank)",)
+    assert contact.verbatim() == alternate_values(Title=title, Name="  Wanda ")
+    assert changed_fields(contact, alternate(Name="Wanda")) == ("Title",)
+
+
+def test_primary_is_trimmed() -> None:
+    """AWS trims the primary contact and refuses a blank field, so neither is written."""
+    contact = PrimaryContact.observed(primary_values(City=" Larkmouth ", AddressLine3="  "))
+    assert contact.verbatim() == primary_values()
 
 
 @pytest.mark.parametrize("contact_type", ContactType)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contactsync.accounts import Account
-from contactsync.contacts import ContactType
+from contactsync.contacts import AlternateContact, ContactType, PrimaryContact
 from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
@@ -17,9 +17,9 @@ from contactsync.errors import (
     ConfigurationMissingError,
     MappingLimitError,
     OvertakenError,
+    RequestInvalidError,
     RunRequestError,
     ServiceUnavailableError,
-    SourceContactInvalidError,
     SourceContactMissingError,
     ThrottledError,
     TrustedAccessOffError,
@@ -28,16 +28,19 @@ from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import (
     AccountOutcome,
     OperationStatus,
+    OutcomeDetail,
     OutcomeStatus,
     SyncOperation,
     sync_id_of,
 )
+from contactsync.sync.report import stored_report
 from tests.builders import (
     MANAGEMENT_ACCOUNT,
     RUN,
     World,
     account,
     alternate,
+    alternate_values,
     change_of,
     configuration,
     primary_values,
@@ -191,16 +194,36 @@ def test_primary_missing() -> None:
     assert world.state.desired == world.state.operations == {}
 
 
-def test_source_invalid() -> None:
-    """A source contact that AWS would refuse stops the run with the names of its fields, before anything is stored."""
+def test_source_doubtful(caplog: pytest.LogCaptureFixture) -> None:
+    """A contact outside the documented limits is warned of by the names of its fields, and AWS decides about it."""
     world = World.of(1)
-    world.contacts.stored[None, PRIMARY] = type(world.contacts.stored[None, PRIMARY]).observed(  # type: ignore[attr-defined]
-        primary_values(PhoneNumber="2065550134")
-    )
-    with pytest.raises(SourceContactInvalidError, match="PhoneNumber") as caught:
-        world.plan()
-    assert "2065550134" not in str(caught.value)
-    assert world.state.desired == world.state.operations == {}
+    odd = PrimaryContact.observed(primary_values(PhoneNumber="2065550134", City="x" * 51))
+    world.contacts.stored[None, PRIMARY] = odd
+    world.plan()
+    assert world.state.desired[PRIMARY].contact == odd
+    assert set(world.state.desired) == set(ContactType)
+    (warning,) = world.operation().warnings
+    assert "primary contact is outside the limits that AWS documents in City, PhoneNumber" in warning
+    assert warning in caplog.text
+    assert "2065550134" not in caplog.text + repr(world.operation())
+    for account_id in IDS[:1]:
+        world.sync(account_id)
+    report = world.reporter.report(RUN, {}, planned=True)
+    assert warning in report.remarks
+    assert warning in stored_report(world.operation(), [], threshold=1).remarks
+
+
+def test_source_refused() -> None:
+    """A contact that the accounts refuse fails there for good, and the other contact types are brought over."""
+    world = World.of(1)
+    world.contacts.stored[None, SECURITY] = AlternateContact.observed(alternate_values(EmailAddress="a'b@example.com"))
+    refusal = RequestInvalidError("PutAlternateContact", "ValidationException", IDS[0])
+    world.contacts.faults.append(Fault(refusal, "write", contact_type=SECURITY))
+    world.plan()
+    with pytest.raises(AccountsFailedError):
+        world.sync(IDS[0])
+    details = {kind: world.outcomes()[IDS[0], kind].detail for kind in ContactType}
+    assert details == dict.fromkeys(ContactType, OutcomeDetail.UPDATED) | {SECURITY: OutcomeDetail.INVALID}
 
 
 def test_source_unreadable() -> None:
