@@ -18,6 +18,7 @@ from contactsync.errors import OperationMissingError
 
 if TYPE_CHECKING:
     from contactsync.cli.local_system import LocalSystem
+    from contactsync.sandbox.scenario import Scenario
 
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as shells give it."""
@@ -49,12 +50,13 @@ def demo(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     console = Console(highlight=False)
+    chosen = _scenario(scenario, accounts, contact)
     runs = Path.cwd() / ".run"
     runs.mkdir(exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="demo-", dir=runs))
     fine = False
     try:
-        fine = _run(console, home, accounts=accounts, contact=contact, scenario=scenario, once=once, port=airflow_port)
+        fine = _run(console, home, chosen, contact=contact, once=once, port=airflow_port)
     except KeyboardInterrupt:
         console.print("Stopped.")
         fine = True
@@ -68,23 +70,21 @@ def demo(
         sys.exit(1)
 
 
-def _run(
-    console: Console,
-    home: Path,
-    *,
-    accounts: int | None,
-    contact: ContactType,
-    scenario: Path | None,
-    once: bool,
-    port: int,
-) -> bool:
-    from contactsync.cli.demo_change import change_contact, demo_configuration, demo_scenario
+def _scenario(file: Path | None, accounts: int | None, contact: ContactType) -> "Scenario":
+    """Read the scenario before anything is made, so that a mistake in it leaves nothing behind."""
+    from contactsync.cli.demo_change import demo_scenario
+    from contactsync.cli.local_system import sandbox_errors
+
+    with sandbox_errors():
+        return demo_scenario(file, accounts=accounts, contact=contact)
+
+
+def _run(console: Console, home: Path, chosen: "Scenario", *, contact: ContactType, once: bool, port: int) -> bool:
+    from contactsync.cli.demo_change import change_contact, demo_configuration
     from contactsync.cli.demo_notices import show_notices
     from contactsync.cli.demo_progress import follow_run
     from contactsync.cli.local_system import local_system, sandbox_errors
 
-    with sandbox_errors():
-        chosen = demo_scenario(scenario, accounts=accounts, contact=contact)
     with (
         sandbox_errors(),
         local_system(

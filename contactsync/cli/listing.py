@@ -18,6 +18,9 @@ FILE_WIDTH: Final = 240
 ROWS_PER_TABLE: Final = 500
 """A long listing becomes several tables, so that it is shown while it is read."""
 
+NOTHING_FOUND: Final = "Nothing was found."
+"""What every listing without a row says, beside the standard output."""
+
 Row = Mapping[str, Any]
 
 
@@ -98,7 +101,7 @@ def _show_tables(columns: Sequence[str], rows: Iterable[Row]) -> None:
         if waiting:
             _show_table_of(columns, waiting)
     if not found:
-        typer.echo("Nothing was found.", err=True)
+        typer.echo(NOTHING_FOUND, err=True)
 
 
 def _show_table_of(columns: Sequence[str], rows: Iterable[Row]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import requests
 import typer
 
-from contactsync.cli.listing import show_table
+from contactsync.cli.listing import NOTHING_FOUND, show_table
 from contactsync.cli.sandbox_inbox import show_inbox
 
 if TYPE_CHECKING:
@@ -329,7 +329,10 @@ def _show(content: object, columns: tuple[str, ...], rows: list[Any], *, as_json
     if as_json:
         typer.echo(json.dumps(content, indent=2))
         return
-    show_table(columns, rows)
+    if rows:
+        show_table(columns, rows)
+    else:
+        typer.echo(NOTHING_FOUND, err=True)
 
 
 def _inbox_answers(url: str, channel: str | None, *, follow: bool) -> Iterator[dict[str, Any]]:

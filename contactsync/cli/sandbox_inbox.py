@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from contactsync.cli.listing import printable, show_table
+from contactsync.cli.listing import NOTHING_FOUND, printable, show_table
 
 _COLUMNS = ("time", "channel", "recipient", "subject")
 
@@ -21,6 +21,9 @@ def show_inbox(answer: Mapping[str, Any], *, full: bool, as_json: bool, in_lines
             typer.echo(json.dumps(message))
     elif as_json:
         typer.echo(json.dumps(answer, indent=2))
+    elif not answer["messages"] and not (full and answer["dropped"]):
+        if not in_lines:
+            typer.echo(NOTHING_FOUND, err=True)
     elif full:
         _show_texts(answer)
     else:

@@ -1,8 +1,12 @@
-"""The account service for contacts, in place of moto's: what it accepts, refuses and answers (FACTS.md 1)."""
+"""The account service for contacts, in place of moto's: what it accepts, refuses and answers.
+
+https://docs.aws.amazon.com/accounts/latest/reference/API_Operations.html, and recordings where they say more.
+"""
 
 import json
 import re
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import moto.account.urls
@@ -11,19 +15,20 @@ from moto.account.responses import AccountResponse
 from contactsync.sandbox.account_access import AccessDeniedError, account_to_act_on
 from contactsync.sandbox.account_rules import (
     ALTERNATE_CONTACT_TYPE,
-    CONTACT_INFORMATION,
+    ALTERNATE_TYPES,
     TARGET_ACCOUNT,
     ContactType,
     FieldError,
     contact_errors,
     contact_fields,
     field_errors,
+    stored,
 )
-from contactsync.sandbox.callers import Callers
+from contactsync.sandbox.callers import Caller, Callers
 from contactsync.sandbox.organization import OrganizationState
 
 Answer = tuple[int, dict[str, str], str]
-_Operation = Callable[[str, Mapping[str, Any]], Mapping[str, Any] | None]
+_Operation = Callable[[Caller, Mapping[str, Any]], Mapping[str, Any] | None]
 _ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/")
 _CONTENT_TYPE = {"Content-Type": "application/json"}
 _PATHS = "{0}/(?P<operation>[A-Za-z]+)$"
@@ -35,7 +40,7 @@ _MOTO_PATHS = {
 
 
 class _ServiceError(Exception):
-    """An error in the service's words; no value from a request is in it."""
+    """An error in the service's words, which can quote a value from the request: nothing keeps or logs it."""
 
     def __init__(self, status: int, code: str, message: str, **members: object) -> None:
         self.status = status
@@ -73,45 +78,74 @@ class AccountApi:
             raise _ServiceError(404, "UnknownOperationException", f"The sandbox has no operation {name}")
         return self._operations[name]
 
-    def _get_contact_information(self, caller: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        _refuse(field_errors((TARGET_ACCOUNT,), body))
+    def _get_contact_information(self, caller: Caller, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._refuse(field_errors((TARGET_ACCOUNT,), body))
         account = self._account(caller, body, "GetContactInformation")
         return {"ContactInformation": dict(self._read(account, ContactType.PRIMARY))}
 
-    def _put_contact_information(self, caller: str, body: Mapping[str, Any]) -> None:
-        _refuse(field_errors((TARGET_ACCOUNT,), body) + _contact_information_errors(body))
+    def _put_contact_information(self, caller: Caller, body: Mapping[str, Any]) -> None:
+        self._refuse(field_errors((TARGET_ACCOUNT,), body) + self._contact_information_errors(body))
         account = self._account(caller, body, "PutContactInformation")
-        contact = _fields(ContactType.PRIMARY, body["ContactInformation"])
+        contact = stored(ContactType.PRIMARY, body["ContactInformation"])
         self._organization.contacts.put(account, ContactType.PRIMARY, contact)
 
-    def _get_alternate_contact(self, caller: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        contact_type = _contact_type(body)
+    def _get_alternate_contact(self, caller: Caller, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        contact_type = self._contact_type(caller, body, "GetAlternateContact")
         account = self._account(caller, body, "GetAlternateContact")
         contact = self._read(account, contact_type)
         return {"AlternateContact": {**contact, "AlternateContactType": contact_type.upper()}}
 
-    def _put_alternate_contact(self, caller: str, body: Mapping[str, Any]) -> None:
-        contact_type = _contact_type(body, contact_errors(ContactType.BILLING, body))
+    def _put_alternate_contact(self, caller: Caller, body: Mapping[str, Any]) -> None:
+        errors = contact_errors(ContactType.BILLING, body)
+        contact_type = self._contact_type(caller, body, "PutAlternateContact", errors)
         account = self._account(caller, body, "PutAlternateContact")
-        self._organization.contacts.put(account, contact_type, _fields(contact_type, body))
+        self._organization.contacts.put(account, contact_type, stored(contact_type, body))
 
-    def _delete_alternate_contact(self, caller: str, body: Mapping[str, Any]) -> None:
-        contact_type = _contact_type(body)
+    def _delete_alternate_contact(self, caller: Caller, body: Mapping[str, Any]) -> None:
+        contact_type = self._contact_type(caller, body, "DeleteAlternateContact")
         account = self._account(caller, body, "DeleteAlternateContact")
         if not self._organization.contacts.delete(account, contact_type):
             raise _not_found(contact_type)
 
-    def _caller(self, request: Any) -> str:  # noqa: ANN401 - moto's request
+    def _caller(self, request: Any) -> Caller:  # noqa: ANN401 - moto's request
         chosen = request.headers.get("x-moto-account-id")
         signed = _ACCESS_KEY.search(request.headers.get("Authorization", ""))
-        return chosen or self._callers.caller_of(signed[1] if signed else "").account
+        caller = self._callers.caller_of(signed[1] if signed else "")
+        return Caller(chosen or caller.account, caller.arn)
 
-    def _account(self, caller: str, body: Mapping[str, Any], operation: str) -> str:
+    def _account(self, caller: Caller, body: Mapping[str, Any], operation: str) -> str:
         try:
-            return account_to_act_on(self._organization, caller, body.get("AccountId"))
+            return account_to_act_on(self._organization, caller.account, body.get("AccountId"))
         except AccessDeniedError as error:
-            message = f"An identity of {caller} is not authorized to perform: account:{operation} ({error})"
-            raise _ServiceError(403, "AccessDeniedException", message) from None
+            raise _denied(caller, operation, str(error)) from None
+
+    def _contact_type(
+        self, caller: Caller, body: Mapping[str, str], operation: str, further_errors: list[FieldError] | None = None
+    ) -> ContactType:
+        """Return the type; one that AWS does not have is refused by its authorization, before anything is checked."""
+        contact_type = body.get("AlternateContactType")
+        if contact_type not in (None, *ALTERNATE_TYPES):
+            raise _denied(caller, operation, "You specified an invalid Alternate Contact type.")
+        self._refuse(field_errors((TARGET_ACCOUNT, ALTERNATE_CONTACT_TYPE), body) + (further_errors or []))
+        return ContactType(body["AlternateContactType"].lower())
+
+    def _contact_information_errors(self, body: Mapping[str, Any]) -> list[FieldError]:
+        if "ContactInformation" not in body:
+            missing = 'object has missing required properties (["ContactInformation"])'
+            return [FieldError("ContactInformation", "Member must not be null", missing)]
+        strict = self._organization.account_rules.strict_states
+        return contact_errors(ContactType.PRIMARY, body["ContactInformation"], strict_states=strict)
+
+    def _refuse(self, errors: list[FieldError]) -> None:
+        if not errors:
+            return
+        listed = ",".join(error.answer for error in errors)
+        message = listed if listed.startswith("the argument") else f"[{listed}]"
+        members: dict[str, object] = {}
+        if self._organization.account_rules.field_lists:
+            fields = [{"name": error.name, "message": error.problem} for error in errors]
+            members = {"reason": "fieldValidationFailed", "fieldList": fields}
+        raise _ServiceError(400, "ValidationException", message, **members)
 
     def _read(self, account: str, contact_type: ContactType) -> Mapping[str, str]:
         contact = self._organization.contacts.read(account, contact_type)
@@ -144,7 +178,7 @@ def _body(content: bytes) -> dict[str, Any]:
         raise _unreadable()
     information = body.get("ContactInformation")
     if information is not None:
-        body["ContactInformation"] = _texts(information, {rule.name for rule in CONTACT_INFORMATION})
+        body["ContactInformation"] = _texts(information, contact_fields(ContactType.PRIMARY))
     known = {"AccountId", "AlternateContactType", *contact_fields(ContactType.BILLING)}
     return {
         **_texts(body, known),
@@ -152,7 +186,7 @@ def _body(content: bytes) -> dict[str, Any]:
     }
 
 
-def _texts(members: object, known: set[str]) -> dict[str, str]:
+def _texts(members: object, known: AbstractSet[str]) -> dict[str, str]:
     if not isinstance(members, dict):
         raise _unreadable()
     given = {name: value for name, value in members.items() if name in known and value is not None}
@@ -161,33 +195,9 @@ def _texts(members: object, known: set[str]) -> dict[str, str]:
     return given
 
 
-def _contact_type(body: Mapping[str, str], further_errors: list[FieldError] | None = None) -> ContactType:
-    _refuse(field_errors((TARGET_ACCOUNT, ALTERNATE_CONTACT_TYPE), body) + (further_errors or []))
-    return ContactType(body["AlternateContactType"].lower())
-
-
-def _contact_information_errors(body: Mapping[str, Any]) -> list[FieldError]:
-    if "ContactInformation" not in body:
-        return [FieldError("ContactInformation", "Member must not be null")]
-    return contact_errors(ContactType.PRIMARY, body["ContactInformation"], "ContactInformation.")
-
-
-def _fields(contact_type: ContactType, values: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if name in contact_fields(contact_type)}
-
-
-def _refuse(errors: list[FieldError]) -> None:
-    if not errors:
-        return
-    plural = "s" if len(errors) > 1 else ""
-    listed = "; ".join(f"Value at '{error.name}' failed to satisfy constraint: {error.message}" for error in errors)
-    raise _ServiceError(
-        400,
-        "ValidationException",
-        f"{len(errors)} validation error{plural} detected: {listed}",
-        reason="fieldValidationFailed",
-        fieldList=[{"name": error.name, "message": error.message} for error in errors],
-    )
+def _denied(caller: Caller, operation: str, reason: str) -> _ServiceError:
+    message = f"User: {caller.arn} is not authorized to perform: account:{operation} ({reason})"
+    return _ServiceError(403, "AccessDeniedException", message)
 
 
 def _not_found(contact_type: ContactType) -> _ServiceError:

@@ -1,14 +1,19 @@
-"""What the account service accepts in a contact: fields, lengths and patterns, as AWS documents them (FACTS.md 1.1)."""
+"""What the account service accepts in a contact and what it stores: as recorded from AWS, else as documented.
+
+https://docs.aws.amazon.com/accounts/latest/reference/API_ContactInformation.html, and API_PutAlternateContact.html.
+"""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
-_EMAIL_ADDRESS = re.compile(r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*", re.ASCII)
-_ALTERNATE_PHONE = re.compile(r"[\s0-9()+-]+", re.ASCII)
-_PRIMARY_PHONE = re.compile(r"[+][\s0-9()-]+", re.ASCII)
+_ACCOUNT_ID = r"\d{12}"
+_EMAIL_ADDRESS = r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"
+_ALTERNATE_PHONE = r"[\s0-9()+-]+"
+_PRIMARY_PHONE = r"[+][\s0-9()-]+"
+_ECMA_BLANKS = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""What \\s is in the expressions of AWS's validator, which are ECMA 262; its \\w and \\d are ASCII only."""
 _COUNTRIES_WITH_STATES = frozenset({"US", "CA", "GB", "DE", "JP", "IN", "BR"})
 _COUNTRY_CODES = (
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA "
@@ -28,7 +33,8 @@ _US_STATES = frozenset(
     "NC/North Carolina/ND/North Dakota/OH/Ohio/OK/Oklahoma/OR/Oregon/PA/Pennsylvania/RI/Rhode Island/"
     "SC/South Carolina/SD/South Dakota/TN/Tennessee/TX/Texas/UT/Utah/VT/Vermont/VA/Virginia/WA/Washington/"
     "WV/West Virginia/WI/Wisconsin/WY/Wyoming/AS/American Samoa/GU/Guam/MP/Northern Mariana Islands/PR/Puerto Rico/"
-    "VI/Virgin Islands".casefold().split("/")
+    "VI/Virgin Islands/FM/Federated States of Micronesia/MH/Marshall Islands/PW/Palau/"
+    "AA/Armed Forces Americas/AE/Armed Forces Europe/AP/Armed Forces Pacific".casefold().split("/")
 )
 
 
@@ -43,31 +49,32 @@ class ContactType(StrEnum):
 
 @dataclass(frozen=True)
 class FieldRule:
-    """What one text field of a request may hold; every text has at least one character."""
+    """What one text field of a request may hold."""
 
     name: str
     longest: int
     required: bool = False
-    pattern: re.Pattern[str] | None = None
-    choices: frozenset[str] | None = None
+    pattern: str | None = None
+    shortest: int = 1
 
 
 @dataclass(frozen=True)
 class FieldError:
-    """One entry of a ValidationException's fieldList; it never holds the value."""
+    """What is wrong with one field; `problem` never holds the value, `answer` is AWS's message and may quote it."""
 
     name: str
-    message: str
+    problem: str
+    answer: str = field(repr=False)
 
 
-ALTERNATE_CONTACT_TYPE = FieldRule(
-    "AlternateContactType", 64, required=True, choices=frozenset({"BILLING", "OPERATIONS", "SECURITY"})
-)
-TARGET_ACCOUNT = FieldRule("AccountId", 12, pattern=ACCOUNT_ID)
+ALTERNATE_TYPES = frozenset({"BILLING", "OPERATIONS", "SECURITY"})
+ALTERNATE_CONTACT_TYPE = FieldRule("AlternateContactType", 64, required=True)
+TARGET_ACCOUNT = FieldRule("AccountId", 12, pattern=_ACCOUNT_ID, shortest=12)
+_EMAIL = FieldRule("EmailAddress", 254, required=True, pattern=_EMAIL_ADDRESS)
 ALTERNATE_CONTACT = (
     FieldRule("Name", 64, required=True),
     FieldRule("Title", 50, required=True),
-    FieldRule("EmailAddress", 254, required=True, pattern=_EMAIL_ADDRESS),
+    _EMAIL,
     FieldRule("PhoneNumber", 25, required=True, pattern=_ALTERNATE_PHONE),
 )
 CONTACT_INFORMATION = (
@@ -79,31 +86,26 @@ CONTACT_INFORMATION = (
     FieldRule("StateOrRegion", 50),
     FieldRule("DistrictOrCounty", 50),
     FieldRule("PostalCode", 20, required=True),
-    FieldRule("CountryCode", 2, required=True, choices=_COUNTRIES),
+    FieldRule("CountryCode", 2, required=True, shortest=2),
     FieldRule("PhoneNumber", 20, required=True, pattern=_PRIMARY_PHONE),
     FieldRule("CompanyName", 50),
     FieldRule("WebsiteUrl", 256),
 )
 
 
-def field_errors(rules: tuple[FieldRule, ...], values: Mapping[str, str], parent: str = "") -> list[FieldError]:
-    """Check every field and list what is refused; fields without a rule are passed over, as AWS does."""
-    errors = []
-    for rule in rules:
-        complaint = _complaint(rule, values.get(rule.name))
-        if complaint:
-            errors.append(FieldError(parent + rule.name, complaint))
-    return errors
+def field_errors(rules: tuple[FieldRule, ...], values: Mapping[str, str]) -> list[FieldError]:
+    """Check every field as it was sent and list what is refused; fields without a rule are passed over, as by AWS."""
+    return [error for rule in rules if (error := _error(rule, values.get(rule.name)))]
 
 
-def contact_errors(contact_type: ContactType, values: Mapping[str, str], parent: str = "") -> list[FieldError]:
-    """Check a whole contact of that type."""
+def contact_errors(
+    contact_type: ContactType, values: Mapping[str, str], *, strict_states: bool = False
+) -> list[FieldError]:
+    """Check a whole contact of that type: all that the form of its fields breaks, or else the first wrong value."""
     if contact_type is not ContactType.PRIMARY:
-        return field_errors(ALTERNATE_CONTACT, values, parent)
-    errors = field_errors(CONTACT_INFORMATION, values, parent)
-    if not any(error.name == f"{parent}StateOrRegion" for error in errors):
-        errors += _state_errors(values, parent)
-    return errors
+        return field_errors(ALTERNATE_CONTACT, values)
+    errors = field_errors(CONTACT_INFORMATION, values)
+    return errors or _value_errors(stored(contact_type, values), strict_states=strict_states)[:1]
 
 
 def contact_fields(contact_type: ContactType) -> frozenset[str]:
@@ -112,27 +114,61 @@ def contact_fields(contact_type: ContactType) -> frozenset[str]:
     return frozenset(rule.name for rule in rules)
 
 
-def _complaint(rule: FieldRule, value: str | None) -> str | None:
+def stored(contact_type: ContactType, values: Mapping[str, str]) -> dict[str, str]:
+    """Return what AWS keeps of a contact: a primary one is trimmed, of an alternate one the e-mail address only."""
+    known = contact_fields(contact_type)
+    kept = {name: value for name, value in values.items() if name in known}
+    if contact_type is not ContactType.PRIMARY:
+        return {name: _trimmed(value) if name == _EMAIL.name else value for name, value in kept.items()}
+    trimmed = {name: _trimmed(value) for name, value in kept.items()}
+    if "CountryCode" in trimmed:
+        trimmed["CountryCode"] = trimmed["CountryCode"].upper()
+    return trimmed
+
+
+def _error(rule: FieldRule, value: str | None) -> FieldError | None:
     if value is None:
-        return "Member must not be null" if rule.required else None
-    if not value:
-        return "Member must have length greater than or equal to 1"
-    if rule.choices is not None and value not in rule.choices:
-        listed = ", ".join(sorted(rule.choices)) if rule is ALTERNATE_CONTACT_TYPE else "ISO 3166-1 alpha-2 codes"
-        return f"Member must satisfy enum value set: [{listed}]"
+        if not rule.required:
+            return None
+        return FieldError(
+            rule.name, "Member must not be null", f'object has missing required properties (["{rule.name}"])'
+        )
+    length = f"length: {len(value)}"
+    if len(value) < rule.shortest:
+        answer = f'string "{value}" is too short ({length}, required minimum: {rule.shortest})'
+        return FieldError(rule.name, f"Member must have length greater than or equal to {rule.shortest}", answer)
     if len(value) > rule.longest:
-        return f"Member must have length less than or equal to {rule.longest}"
-    if rule.pattern is not None and not rule.pattern.fullmatch(value):
-        return f"Member must satisfy regular expression pattern: {rule.pattern.pattern}"
+        answer = f'string "{value}" is too long ({length}, maximum allowed: {rule.longest})'
+        return FieldError(rule.name, f"Member must have length less than or equal to {rule.longest}", answer)
+    if rule.pattern is not None and not _matches(rule.pattern, value):
+        answer = f'ECMA 262 regex "^{rule.pattern}$" does not match input string "{value}"'
+        return FieldError(rule.name, f"Member must satisfy regular expression pattern: {rule.pattern}", answer)
     return None
 
 
-def _state_errors(values: Mapping[str, str], parent: str) -> list[FieldError]:
-    country, state = values.get("CountryCode"), values.get("StateOrRegion")
-    if country not in _COUNTRIES_WITH_STATES:
-        return []
-    if state is None:
-        return [FieldError(f"{parent}StateOrRegion", f"Member is required for the country code {country}")]
-    if country == "US" and state.casefold() not in _US_STATES:
-        return [FieldError(f"{parent}StateOrRegion", "Member must be a state's two-letter code or its full name")]
-    return []
+def _value_errors(values: Mapping[str, str], *, strict_states: bool) -> list[FieldError]:
+    """Check what is left after trimming, in the service's own words, which name the field and not the value."""
+    blank = [name for name, value in values.items() if not value]
+    errors = [FieldError(name, "Member must not be blank", f"the argument {name} can not be empty") for name in blank]
+    country, state = values.get("CountryCode", ""), values.get("StateOrRegion")
+    if country not in _COUNTRIES:
+        errors.append(_not_valid("CountryCode", "Member must be an ISO 3166-1 alpha-2 code"))
+    if state is None and strict_states and country in _COUNTRIES_WITH_STATES:
+        problem = f"Member is required for the country code {country}"
+        errors.append(FieldError("StateOrRegion", problem, "the argument StateOrRegion can not be empty"))
+    if state and country == "US" and state.casefold() not in _US_STATES:
+        errors.append(_not_valid("StateOrRegion", "Member must be a state's two-letter code or its full name"))
+    return errors
+
+
+def _not_valid(name: str, problem: str) -> FieldError:
+    return FieldError(name, problem, f"the argument {name} is not valid")
+
+
+def _matches(pattern: str, value: str) -> bool:
+    python = pattern.replace(r"[\s]", f"[{_ECMA_BLANKS}]").replace(r"\s", _ECMA_BLANKS)
+    return re.fullmatch(python, value, re.ASCII) is not None
+
+
+def _trimmed(value: str) -> str:
+    return re.sub(f"^[{_ECMA_BLANKS}]+|[{_ECMA_BLANKS}]+$(?!\n)", "", value)

@@ -15,6 +15,7 @@ from contactsync.sandbox.faults import FaultSettings
 from contactsync.sandbox.latency import LatencySettings
 from contactsync.sandbox.middleware import Conditions
 from contactsync.sandbox.quotas import QuotaSettings
+from contactsync.sandbox.settings_model import all_problems
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -91,13 +92,7 @@ class Control:
         except ControlError as error:
             return error.status, {"error": error.message}
         except ValidationError as error:
-            return 400, {"error": f"{sentence(error)}."}
-
-
-def sentence(error: ValidationError) -> str:
-    """Say what is wrong with a document without repeating its values."""
-    faults = ((".".join(str(part) for part in item["loc"]) or "document", item["msg"]) for item in error.errors())
-    return "; ".join(f"{place}: {message}" for place, message in faults)
+            return 400, {"error": all_problems(error)}
 
 
 def offer_calls(control: Control, call_log: CallLog) -> None:

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from contactsync.sandbox.settings_model import SettingsModel
 
 
-class EventSettings(BaseModel):
+class EventSettings(SettingsModel):
     """The spelling of CloudTrail's records and the accidents of delivery; the keys of `events` in a scenario file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     casing: Literal["camel", "pascal"] = "pascal"
     redacted: bool = True

@@ -6,23 +6,25 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from contactsync.sandbox.operation_names import SIMULATED, check_operation, check_service
+from contactsync.sandbox.settings_model import AnyAccount, SettingsModel
 
 CONNECTION_DROPPED = "ConnectionDropped"
 ANY = "*"
+_BATCHES = {"sns": "PublishBatch", "sqs": "SendMessageBatch"}
 
 Stage = Literal["before", "after", "entry"]
 
 
-class FaultSettings(BaseModel):
+class FaultSettings(SettingsModel):
     """Which calls fail, how, and how often; an item of `faults` in a scenario file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     service: str = Field(default="account", description="as in its SDK; * for every service")
     operation: str | None = Field(default=None, description="such as PutAlternateContact; every operation by default")
-    account: str | None = Field(default=None, description="the account acted on; every account by default")
-    caller: str | None = Field(default=None, description="the calling account; every account by default")
+    account: AnyAccount | None = Field(default=None, description="the account acted on; every account by default")
+    caller: AnyAccount | None = Field(default=None, description="the calling account; every account by default")
     containing: str | None = Field(
         default=None, min_length=1, description="text in the call's parameters, such as the key of a DynamoDB item"
     )
@@ -38,6 +40,31 @@ class FaultSettings(BaseModel):
         description="after: the call is carried out, then its answer is replaced; "
         "entry: only entries of a PublishBatch or SendMessageBatch fail, those with the text in `containing`",
     )
+
+    @field_validator("service")
+    @classmethod
+    def _is_a_service(cls, service: str) -> str:
+        if service != ANY:
+            check_service(service)
+        return service
+
+    @field_validator("operation")
+    @classmethod
+    def _is_an_operation(cls, operation: str | None, info: Any) -> str | None:  # noqa: ANN401 - pydantic has no public type for it
+        service = info.data.get("service")
+        if operation not in (None, ANY) and service is not None:
+            check_operation(operation, SIMULATED if service == ANY else (service,))
+        return operation
+
+    @model_validator(mode="after")
+    def _can_strike_an_entry(self) -> Self:
+        batches = _BATCHES if self.service == ANY else {self.service: _BATCHES.get(self.service)}
+        if self.stage == "entry" and (
+            not any(batches.values()) or self.operation not in (None, ANY, *batches.values())
+        ):
+            message = "stage entry is for PublishBatch of sns and SendMessageBatch of sqs"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:

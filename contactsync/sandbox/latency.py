@@ -3,18 +3,26 @@
 import random
 import threading
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
+from pydantic import Field, NonNegativeFloat, field_validator
+
+from contactsync.sandbox.operation_names import check_operation
+from contactsync.sandbox.settings_model import SettingsModel
 
 
-class LatencySettings(BaseModel):
+class LatencySettings(SettingsModel):
     """Seconds that a call takes before it is carried out; `jitter` is the most that is added at random."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     default: NonNegativeFloat = 0.0
     operations: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     jitter: NonNegativeFloat = 0.0
     seed: int = 1
+
+    @field_validator("operations")
+    @classmethod
+    def _are_operations(cls, operations: dict[str, NonNegativeFloat]) -> dict[str, NonNegativeFloat]:
+        for operation in operations:
+            check_operation(operation)
+        return operations
 
 
 class Latency:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -107,6 +107,8 @@ class SandboxOrganizationsBackend(OrganizationsBackend):  # type: ignore[misc] #
     """An organization as moto keeps it, with the rules of AWS that moto lacks."""
 
     empty_pages = 0
+    on_created: Callable[[str, str], None] | None = None
+    """Told the id and the name of every account that CreateAccount makes."""
 
     def _reset(self) -> None:
         super()._reset()
@@ -141,7 +143,10 @@ class SandboxOrganizationsBackend(OrganizationsBackend):  # type: ignore[misc] #
         tags = {tag["Key"]: tag["Value"] for tag in kwargs.get("Tags", [])}
         account_id = utils.make_random_account_id()
         new = NewAccount(account_id, kwargs["AccountName"], kwargs["Email"], self.org.root_id, tags=tags)
-        status: dict[str, Any] = self.add_account(new).create_account_status
+        account = self.add_account(new)
+        if self.on_created is not None:
+            self.on_created(account.id, account.name)
+        status: dict[str, Any] = account.create_account_status
         return status
 
     def get_account_by_id(self, account_id: str) -> SandboxAccount:

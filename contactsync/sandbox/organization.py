@@ -37,7 +37,10 @@ class OrganizationState:
         self._backend = backend
         self._numbers = _numbers(scenario.organization)
         self._overrides = {member.account_id: member for member in scenario.organization.members}
+        self.account_rules = scenario.account_management
         stale = scenario.stale_reads
+        self._created: dict[str, Mapping[str, str]] = {}
+        backend.on_created = self._note_created
         self.contacts = ContactStore(self._initial_contact, stale_seconds=stale.seconds, stale_account=stale.account)
 
     @property
@@ -143,9 +146,12 @@ class OrganizationState:
         return cast("Mapping[str, str] | None", choice)
 
     def _contact_of_a_new_account(self, account_id: str, contact_type: ContactType) -> Mapping[str, str] | None:
-        """Give an account that was created at run time the management account's address, as Organizations does."""
-        inherits = contact_type is ContactType.PRIMARY and account_id in self._backend.accounts.by_id
-        return self._management_contact(contact_type) if inherits else None
+        """Give an account that was created at run time the management account's address of then, under its own name."""
+        return self._created.get(account_id) if contact_type is ContactType.PRIMARY else None
+
+    def _note_created(self, account_id: str, name: str) -> None:
+        address = self.contacts.latest(self.management_account, ContactType.PRIMARY)
+        self._created[account_id] = {**(address or {}), "FullName": name}
 
     def _management_contact(self, contact_type: ContactType) -> Mapping[str, str] | None:
         return cast("Mapping[str, str] | None", getattr(self._scenario.contacts, contact_type))

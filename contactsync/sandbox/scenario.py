@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from contactsync.sandbox.account_rules import ContactType, contact_errors, contact_fields
+from contactsync.sandbox.account_rules import ContactType, contact_errors, contact_fields, stored
 from contactsync.sandbox.defaults import (
     MANAGEMENT_ACCOUNT,
     MANAGEMENT_CONTACTS,
@@ -18,34 +17,37 @@ from contactsync.sandbox.event_settings import EventSettings
 from contactsync.sandbox.faults import FaultSettings
 from contactsync.sandbox.latency import LatencySettings
 from contactsync.sandbox.quotas import QuotaSettings
+from contactsync.sandbox.scenario_file import ScenarioError, read_scenario_file
+from contactsync.sandbox.settings_model import SettingsModel, first_sentence, nearest
+
+__all__ = ["Scenario", "ScenarioError", "load_scenario", "parse_scenario"]
 
 LARGEST_ORGANIZATION = 10_000
 AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 ContactChoice = Literal["generated", "same_as_management"]
 
 
-class ScenarioError(Exception):
-    """A scenario that cannot be used; the message names the field and what to write instead."""
-
-
 def _quoted(value: object) -> object:
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         message = "write the account id in quotes, or YAML reads it as a number"
         raise ValueError(message)  # noqa: TRY004 - pydantic reports a ValueError, and lets a TypeError pass
     return value
 
 
 def _valid_contact(contact_type: ContactType) -> AfterValidator:
+    kind = "the primary contact" if contact_type is ContactType.PRIMARY else "an alternate contact"
+
     def check(contact: Mapping[str, str]) -> Mapping[str, str]:
-        unknown = sorted(contact.keys() - contact_fields(contact_type))
+        fields = contact_fields(contact_type)
+        unknown = sorted(contact.keys() - fields)
         if unknown:
-            message = f"{unknown[0]} is not a field of the {contact_type} contact"
+            message = f"{unknown[0]} is not a field of {kind}; {nearest(unknown[0], fields, 'there are')}"
             raise ValueError(message)
         errors = contact_errors(contact_type, contact)
         if errors:
-            message = f"{errors[0].name}: {errors[0].message}"
+            message = f"{errors[0].name}: {errors[0].problem}"
             raise ValueError(message)
-        return contact
+        return stored(contact_type, contact)
 
     return AfterValidator(check)
 
@@ -56,11 +58,7 @@ Primary = Annotated[Mapping[str, str], _valid_contact(ContactType.PRIMARY)]
 Alternate = Annotated[Mapping[str, str], _valid_contact(ContactType.BILLING)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class MemberContacts(_Section):
+class MemberContacts(SettingsModel):
     """A member's contacts: invented ones, the management account's, given ones, or none (null)."""
 
     primary: Primary | ContactChoice | None = "generated"
@@ -69,7 +67,7 @@ class MemberContacts(_Section):
     security: Alternate | ContactChoice | None = "generated"
 
 
-class MemberSettings(_Section):
+class MemberSettings(SettingsModel):
     """What is special about one member: a generated one by `number` (from 1), or one more by `id`."""
 
     number: int | None = Field(default=None, ge=1)
@@ -99,7 +97,7 @@ def _duplicate(ids: list[str]) -> str:
     return f"members: {twice[0]} is named twice" if twice else ""
 
 
-class OrganizationSettings(_Section):
+class OrganizationSettings(SettingsModel):
     """The accounts, where they are, and who may manage their contacts."""
 
     management_account: AccountId = MANAGEMENT_ACCOUNT
@@ -145,10 +143,13 @@ class OrganizationSettings(_Section):
 
     def _unknown_unit(self) -> str:
         unknown = [member.ou for member in self.members if member.ou not in (None, *self.organizational_units)]
-        return f"members: {unknown[0]} is not one of organizational_units" if unknown else ""
+        if not unknown:
+            return ""
+        hint = nearest(str(unknown[0]), self.organizational_units, "there are")
+        return f"members: {unknown[0]} is not one of organizational_units; {hint}"
 
 
-class ContactSettings(_Section):
+class ContactSettings(SettingsModel):
     """The contacts of the management account; null means that there is none."""
 
     primary: Primary = Field(default=MANAGEMENT_CONTACTS[ContactType.PRIMARY])
@@ -157,18 +158,28 @@ class ContactSettings(_Section):
     security: Alternate | None = Field(default=MANAGEMENT_CONTACTS[ContactType.SECURITY])
 
 
-class StaleReads(_Section):
+class StaleReads(SettingsModel):
     """How long reads of contacts answer the value from before the latest write."""
 
     seconds: float = Field(default=0.0, ge=0, le=86_400)
     account: AccountId | None = Field(default=None, description="the only one whose reads lag; all do by default")
 
 
-class Scenario(_Section):
+class AccountManagementSettings(SettingsModel):
+    """Where AWS's documentation and what was recorded from it differ: recorded behaviour unless it is chosen here."""
+
+    strict_states: bool = Field(
+        default=False, description="refuse a primary contact without StateOrRegion in the seven documented countries"
+    )
+    field_lists: bool = Field(default=False, description="answer a ValidationException with reason and fieldList")
+
+
+class Scenario(SettingsModel):
     """Everything that a sandbox starts with; an empty file is a working organization of 25 members."""
 
     organization: OrganizationSettings = OrganizationSettings()
     contacts: ContactSettings = ContactSettings()
+    account_management: AccountManagementSettings = AccountManagementSettings()
     quotas: QuotaSettings = QuotaSettings()
     latency: LatencySettings = LatencySettings()
     faults: tuple[FaultSettings, ...] = ()
@@ -179,14 +190,7 @@ class Scenario(_Section):
 def load_scenario(path: Path) -> Scenario:
     """Read a scenario file, or raise ScenarioError with one sentence on what is wrong in it."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"Scenario {path} cannot be read: {error.strerror}."
-        raise ScenarioError(message) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = f"Scenario {path} is not YAML: {' '.join(str(error).split())}."
-        raise ScenarioError(message) from error
-    try:
+        content = read_scenario_file(path)
         return parse_scenario({} if content is None else content)
     except ScenarioError as error:
         message = f"Scenario {path}: {error}"
@@ -201,16 +205,4 @@ def parse_scenario(content: object) -> Scenario:
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
-        raise ScenarioError(_sentence(error)) from None
-
-
-def _sentence(error: ValidationError) -> str:
-    first: Any = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"] if not _is_union_branch(part))
-    if first["type"] == "extra_forbidden":
-        return f"{field} is not a known key; see the documentation of scenario files."
-    return f"{field}: {first['msg'].removeprefix('Value error, ')}."
-
-
-def _is_union_branch(part: object) -> bool:
-    return isinstance(part, str) and ("[" in part or part == "constrained-str")
+        raise ScenarioError(first_sentence(error)) from None

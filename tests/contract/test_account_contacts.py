@@ -1,5 +1,6 @@
 """The port AccountContacts: the fake and the Account Management adapter behave alike."""
 
+import traceback
 from dataclasses import dataclass
 
 import pytest
@@ -16,6 +17,7 @@ from contactsync.errors import (
 )
 from contactsync.sandbox.defaults import member_account_id
 from contactsync.sandbox.faults import FaultSettings
+from contactsync.sandbox.scenario import AccountManagementSettings
 from contactsync.sync.config import Configuration
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
 from contactsync.sync.ports import AccountContacts
@@ -125,13 +127,20 @@ def test_errors(adapters: Adapters, code: str, kind: type[AwsCallError], method:
     assert len(adapters.sandbox.call_log.query(operation=operation)) == calls + 1
 
 
-def test_invalid_names_fields(adapters: Adapters) -> None:
-    """A contact that AWS refuses is named by its fields, without values."""
+@pytest.mark.parametrize("field_lists", [True, False], ids=["documented", "recorded"])
+def test_invalid_names_fields(adapters: Adapters, field_lists: bool) -> None:  # noqa: FBT001 - pytest hands it over
+    """A contact that AWS refuses is named by the fields that AWS names, without values, though AWS quotes them."""
     broken = type(alternate()).observed({**alternate().values(), "PhoneNumber": "call me maybe"})
+    organization = adapters.sandbox.organization
+    organization.account_rules = AccountManagementSettings(field_lists=field_lists)
     with pytest.raises(RequestInvalidError) as caught:
         adapters.services.account_sync.contacts.write(SECURITY, MEMBER, broken)
-    assert [field.lower() for field in caught.value.fields] == ["phonenumber"]
+    organization.account_rules = AccountManagementSettings()
+    refused = adapters.sandbox.call_log.query(error="ValidationException")[-1]
+    assert "call me" in str(refused.error_message)
+    assert [field.lower() for field in caught.value.fields] == (["phonenumber"] if field_lists else [])
     assert "call me" not in f"{caught.value!r} {caught.value}"
+    assert "call me" not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__cause__ is None
 
 

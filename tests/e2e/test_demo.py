@@ -107,13 +107,15 @@ def test_failed_run(tmp_path: Path) -> None:
 
 
 def test_bad_scenario(tmp_path: Path) -> None:
-    """A scenario that cannot be used is told in one sentence."""
+    """A scenario that cannot be used is told in one sentence, and leaves nothing behind."""
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text("organisation: {accounts: 2}\n")
     with demo(tmp_path, "--once", "--scenario", str(scenario)) as process:
         assert process.wait(timeout=60) == 1
-    assert "organisation" in output_of(tmp_path)
+    assert "organisation is not a known key; the nearest is organization." in output_of(tmp_path)
     assert "Traceback" not in output_of(tmp_path)
+    assert "logs of this run" not in output_of(tmp_path)
+    assert not (tmp_path / ".run").exists()
 
 
 @pytest.mark.long

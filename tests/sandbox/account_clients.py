@@ -16,7 +16,7 @@ from contactsync.sandbox.defaults import member_account_id
 from contactsync.sandbox.scenario import parse_scenario
 from contactsync.sandbox.server import Sandbox
 
-MEMBERS = 40
+MEMBERS = 120
 MANAGEMENT, OUTSIDER = "111122223333", "999900001111"
 ADMINISTRATOR, SUSPENDED, SAME, EMPTY = (member_account_id(number) for number in (1, 2, 3, 4))
 CONTACT = {

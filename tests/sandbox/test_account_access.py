@@ -108,7 +108,9 @@ def test_inactive_account_is_refused(clients: Clients, member: str) -> None:
 
 def test_validation_comes_before_access(clients: Clients) -> None:
     """A wrong field in a call that would be refused anyway is a ValidationException."""
-    answer = code_and_status(clients.account().get_alternate_contact, AccountId=OUTSIDER, AlternateContactType="X")
+    contact = {**CONTACT, "PhoneNumber": "X"}
+    put = clients.account().put_alternate_contact
+    answer = code_and_status(put, AccountId=OUTSIDER, AlternateContactType="BILLING", **contact)
     assert answer == INVALID
 
 

@@ -1,4 +1,4 @@
-"""The contacts that the sandbox's account service keeps, as boto3 sees them (FACTS.md 1.1 and 1.2)."""
+"""The contacts that the sandbox's account service keeps, as boto3 sees them (errors included)."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,17 @@ import pytest
 
 from contactsync.sandbox.account_rules import ContactType
 from contactsync.sandbox.defaults import MANAGEMENT_CONTACTS, member_account_id, member_contact
-from tests.sandbox.account_clients import ABSENT, CONTACT, EMPTY, PRIMARY, SAME, Clients, code_and_status, running
+from tests.sandbox.account_clients import (
+    ABSENT,
+    CONTACT,
+    EMPTY,
+    MEMBERS,
+    PRIMARY,
+    SAME,
+    Clients,
+    code_and_status,
+    running,
+)
 
 TYPES = ("BILLING", "OPERATIONS", "SECURITY")
 
@@ -47,7 +57,7 @@ def test_put_touches_no_other_contact(clients: Clients, member: str) -> None:
     """A put of one type leaves the other types and the other accounts as they were."""
     account = clients.account()
     account.put_alternate_contact(AccountId=member, AlternateContactType="SECURITY", **CONTACT)
-    number = next(n for n in range(1, 41) if member_account_id(n) == member)
+    number = next(n for n in range(1, MEMBERS + 1) if member_account_id(n) == member)
     billing = account.get_alternate_contact(AccountId=member, AlternateContactType="BILLING")["AlternateContact"]
     assert billing["Name"] == member_contact(number, ContactType.BILLING)["Name"]
     own = account.get_alternate_contact(AlternateContactType="SECURITY")["AlternateContact"]
@@ -122,12 +132,17 @@ def test_unknown_operation_is_answered_in_json(clients: Clients) -> None:
 
 
 def test_created_account_has_the_management_accounts_address_only(clients: Clients) -> None:
-    """An account that is created at run time has a primary contact and no alternate ones."""
-    created = clients.organizations().create_account(AccountName="late", Email="late@example.com")
+    """An account that is created at run time has its own name, the address of then, and no alternate contacts."""
+    account, organizations = clients.account(), clients.organizations()
+    own = account.get_contact_information()["ContactInformation"]
+    created = organizations.create_account(AccountName="late", Email="late@example.com")
     target = created["CreateAccountStatus"]["AccountId"]
-    account = clients.account()
-    primary = account.get_contact_information(AccountId=target)["ContactInformation"]
-    assert primary == account.get_contact_information()["ContactInformation"]
+    account.put_contact_information(ContactInformation={**own, "City": "Tacoma"})
+    try:
+        primary = account.get_contact_information(AccountId=target)["ContactInformation"]
+    finally:
+        account.put_contact_information(ContactInformation=own)
+    assert primary == {**own, "FullName": "late"}
     get = {"AccountId": target, "AlternateContactType": "BILLING"}
     assert code_and_status(account.get_alternate_contact, **get) == ABSENT
 

@@ -95,6 +95,38 @@ def test_empty_file_is_a_whole_organization(tmp_path: Path) -> None:
             "quotas.operations.PutAlternate",
         ),
         ({"faults": [{"error": "X", "stage": "during"}]}, "faults.0.stage: "),
+        ({"organisation": {}}, "organisation is not a known key; the nearest is organization."),
+        ({"organization": {"trustedaccess": True}}, "organization.trustedaccess is not a known key; the nearest is t"),
+        ({"events": {"x": 1}}, "events.x is not a known key; the keys are casing, copies, delay, "),
+        ({"organization": {"members": [{"number": 1, "contacts": {"securty": None}}]}}, "contacts.securty is not a k"),
+        ({"contacts": {"security": {**ALTERNATE, "EmailAdress": "x"}}}, "the nearest is EmailAddress"),
+        (
+            {"organization": {"members": [{"number": 1, "contacts": {"billing": "same_as_managment"}}]}},
+            "the nearest is",
+        ),
+        ({"organization": {"members": [{"number": 1, "state": "ACTIV"}]}}, "the nearest is ACTIVE"),
+        ({"organization": {"members": [{"number": 1, "ou": "workloads/test"}]}}, "the nearest is Workloads/Test"),
+        ({"quotas": {"preset": "commerical"}}, "quotas.preset: "),
+        (
+            {"faults": [{"error": "X", "operation": "PutAlternatContact"}]},
+            "faults.0.operation: PutAlternatContact is no",
+        ),
+        (
+            {"faults": [{"error": "X", "service": "dynamodb", "operation": "PutAlternateContact"}]},
+            "no operation of dyn",
+        ),
+        ({"faults": [{"error": "X", "service": "*", "operation": "SendMesage"}]}, "the nearest is SendMessage."),
+        (
+            {"faults": [{"error": "X", "service": "dynamo"}]},
+            "faults.0.service: dynamo is no service of the SDK; the ne",
+        ),
+        ({"faults": [{"error": "X", "account": "44445555666"}]}, "faults.0.account: an account id has twelve digits"),
+        ({"faults": [{"error": "X", "account": 444455556666}]}, "faults.0.account: write it in quotes"),
+        ({"faults": [{"error": "X", "stage": "entry"}]}, "faults.0: stage entry is for PublishBatch"),
+        ({"latency": {"operations": {"GetAlternatContact": 1}}}, "the nearest is GetAlternateContact"),
+        ({"latency": {"default": float("inf")}}, "latency.default: "),
+        ({"organization": {"accounts": True}}, "organization.accounts: a number is wanted"),
+        ({"faults": [{"error": "X", "count": True}]}, "faults.0.count: a number is wanted"),
         ({"stale_reads": {"seconds": -1}}, "stale_reads.seconds: "),
         ({"events": {"casing": "snake"}}, "events.casing: "),
         ([], "It must be a mapping"),
@@ -107,6 +139,109 @@ def test_mistake_is_named(content: Any, sentence: str) -> None:
     assert sentence in str(raised.value)
     assert str(raised.value).endswith(".")
     assert "\n" not in str(raised.value)
+
+
+PHONE = "contacts: {security: {Name: a, Title: b, EmailAddress: a@example.com, PhoneNumber: %s}}"
+ADDRESS = """
+contacts:
+  primary: {FullName: A, AddressLine1: B, City: C, PostalCode: %s, CountryCode: %s, PhoneNumber: "+47 22000000"}
+"""
+TAGS = "organization: {members: [{number: 1, tags: {team: %s}}]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (PHONE % "+4722000000", "contacts.security.PhoneNumber: write it in quotes, or YAML reads it as a number."),
+        (ADDRESS % ("'0150'", "NO"), "contacts.primary.CountryCode: write it in quotes, or YAML reads it as true or f"),
+        (ADDRESS % ("0150", "'NO'"), "contacts.primary.PostalCode: write it in quotes, or YAML reads it as a number."),
+        (ADDRESS % ("98101", "'NO'"), "contacts.primary.PostalCode: write it in quotes, or YAML reads it as a number."),
+        (TAGS % "yes", "organization.members.0.tags.team: write it in quotes, or YAML reads it as true or false."),
+        (TAGS % "42", "organization.members.0.tags.team: write it in quotes, or YAML reads it as a number."),
+        (TAGS % "1.5", "organization.members.0.tags.team: write it in quotes, or YAML reads it as a number."),
+        (TAGS % "12:30", "organization.members.0.tags.team: write it in quotes, or YAML reads it as a number."),
+        (TAGS % "2024-01-01", "organization.members.0.tags.team: write it in quotes, or YAML reads it as a date."),
+        (
+            TAGS % "2024-01-01 10:00:00",
+            "organization.members.0.tags.team: write it in quotes, or YAML reads it as a da",
+        ),
+        (
+            TAGS % "2024-13-01",
+            "organization.members.0.tags.team: write the value in line 1 in quotes, or YAML reads it",
+        ),
+        (TAGS % "Null", "organization.members.0.tags.team: write it in quotes, or YAML reads it as nothing."),
+        (TAGS % "~", "organization.members.0.tags.team: write it in quotes, or YAML reads it as nothing."),
+        (TAGS % "[a]", "organization.members.0.tags.team: a text is wanted here."),
+        ("organization: {organizational_units: [Off]}", "organization.organizational_units.0: write it in quotes, or"),
+        ("organization: {organizational_units: [Null]}", "organization.organizational_units.0: write it in quotes, or"),
+        ("organization: {members: [{number: 1, name: 007}]}", "organization.members.0.name: write it in quotes, or YA"),
+        (
+            "organization: {members: [{number: 1, tags: {NO: x}}]}",
+            "tags: write the key in line 1 in quotes, or YAML re",
+        ),
+        (
+            "organization: {members: [{number: 1, tags: {42: x}}]}",
+            "tags: write the key in line 1 in quotes, or YAML re",
+        ),
+        ("quotas: {}\nlatency: {}\nquotas: {}\n", "quotas is given twice, in lines 1 and 3; keep one."),
+        ("organization:\n  accounts: 1\n  'accounts': 2\n", "organization.accounts is given twice, in lines 2 and 3; "),
+        (PHONE % "x, PhoneNumber: y", "contacts.security.PhoneNumber is given twice"),
+        (
+            "faults:\n  - error: A\n    count: 1\n    error: B\n",
+            "faults.0.error is given twice, in lines 2 and 4; keep",
+        ),
+        ("contacts: &a\n  security: *a\n", "contacts.security holds itself, by an alias in line 1."),
+        ("a: 1\n---\nb: 2\n", "it is not YAML: but found another document in line 2, column 1."),
+        ("contacts: {security: {Name: Robin Tester", "it is not YAML: expected ',' or '}', but got"),
+        ("organization: !!python/object:os.system {}", "it is not YAML: could not determine a constructor"),
+        ("[" * 3000, "its lists and mappings are nested too deeply."),
+        ("- organization", "It must be a mapping of sections"),
+    ],
+)
+def test_what_yaml_would_guess_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    """A bare value that is no text, a key given twice and the like are one sentence with the path of the key."""
+    path = tmp_path / "scenario.yaml"
+    path.write_text(text)
+    with pytest.raises(ScenarioError) as raised:
+        load_scenario(path)
+    assert str(raised.value).startswith(f"Scenario {path}: ")
+    assert sentence in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert not any(value in str(raised.value) for value in ("4722000000", "0150", "98101", "Robin"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_other_unicode_is_named(tmp_path: Path, encoding: str) -> None:
+    """A file from PowerShell is UTF-16, with a mark or without one; the error says how to save it."""
+    path = tmp_path / "scenario.yaml"
+    path.write_bytes("organization: {accounts: 3}\n".encode(encoding))
+    with pytest.raises(ScenarioError, match=r"scenario\.yaml: it is UTF-16, .*; save the file as UTF-8\.$"):
+        load_scenario(path)
+
+
+def test_code_page_is_named(tmp_path: Path) -> None:
+    """Text of a Windows code page is refused, with its line."""
+    path = tmp_path / "scenario.yaml"
+    path.write_bytes("organization:\n  organizational_units: [Büro]\n".encode("cp1252"))
+    with pytest.raises(ScenarioError, match=r"line 2 is not UTF-8; save the file as UTF-8\.$"):
+        load_scenario(path)
+
+
+def test_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """A UTF-8 file with a byte order mark is as good as one without; anchors and merges work."""
+    path = tmp_path / "scenario.yaml"
+    text = (
+        "organization:\n  accounts: 3\n  members:\n    - &m {number: 1, tags: {team: é}}\n    - {<<: *m, number: 2}\n"
+    )
+    path.write_text(text, encoding="utf-8-sig")
+    scenario = load_scenario(path)
+    assert [member.tags for member in scenario.organization.members] == [{"team": "é"}] * 2
+
+
+def test_contact_is_kept_as_aws_stores_it() -> None:
+    """Blanks around a field and small letters in the country are what AWS would have put right."""
+    primary = {**MANAGEMENT_CONTACTS[ContactType.PRIMARY], "City": " Seattle ", "CountryCode": "us"}
+    assert parse_scenario({"contacts": {"primary": primary}}) == Scenario()
 
 
 @pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe\x00", b"organization: {accounts: many}"])

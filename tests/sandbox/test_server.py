@@ -305,6 +305,44 @@ def test_commands(sandbox: Sandbox) -> None:
     assert command("calls", "--clear", *url).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("calls", "--operation", "NothingLikeThis"),
+        ("faults", "list"),
+        ("events", "--account", "000000000000"),
+        ("inbox", "--channel", "chat"),
+        ("inbox", "--channel", "chat", "--full"),
+    ],
+)
+def test_empty_listings(sandbox: Sandbox, arguments: tuple[str, ...]) -> None:
+    """A listing without a row says so beside the standard output, and JSON stays JSON."""
+    control(sandbox, "DELETE", "/faults")
+    control(sandbox, "DELETE", "/inbox")
+    found = command(*arguments, "--url", sandbox.endpoint_url)
+    assert (found.exit_code, found.stdout, found.stderr) == (0, "", "Nothing was found.\n")
+    assert json.loads(command(*arguments, "--json", "--url", sandbox.endpoint_url).stdout) in (
+        [],
+        {"messages": [], "dropped": []},
+    )
+
+
+def test_faults_that_would_never_strike(sandbox: Sandbox) -> None:
+    """A fault for an operation or a service that there is not is refused with the nearest name."""
+    url = ("--url", sandbox.endpoint_url, "--error", "E")
+    wrong = command("faults", "add", "--operation", "PutAlternatContact", *url)
+    assert (wrong.exit_code, wrong.stderr) == (
+        1,
+        "operation: PutAlternatContact is no operation of account; the nearest is PutAlternateContact.\n",
+    )
+    assert "the nearest is dynamodb" in command("faults", "add", "--service", "dynamodbb", *url).stderr
+    assert "twelve digits" in command("faults", "add", "--account", "1", *url).stderr
+    assert control(sandbox, "GET", "/faults")["faults"] == []
+    body = {"operations": {"GetAlternatContact": 1}}
+    refused = control(sandbox, "PUT", "/latency", body, status=400)["error"]
+    assert refused.endswith("the nearest is GetAlternateContact.")
+
+
 def test_command_errors(sandbox: Sandbox) -> None:
     """Commands end with a sentence and 1 when something is wrong, and with 2 when they are misused."""
     wrong = command("account-state", "000000000000", "CLOSED", "--url", sandbox.endpoint_url)

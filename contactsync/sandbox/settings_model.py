@@ -1,0 +1,108 @@
+"""What all sections of a scenario file and documents of the control API share: strict keys, and clear sentences."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+_READ_AS = ((bool, "true or false"), (int, "a number"), (float, "a number"), (date, "a date"), (type(None), "nothing"))
+_UNKNOWN_KEY = "unknown_key"
+_LISTED = 12
+"""So many names are listed where none is near; of more only the nearest helps."""
+
+
+class SettingsModel(BaseModel):
+    """A document in which a slip of the pen is refused instead of passed over."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_known_keys(cls, content: object) -> object:
+        unknown = [key for key in content if key not in cls.model_fields] if isinstance(content, Mapping) else []
+        if unknown:
+            hint = nearest(str(unknown[0]), cls.model_fields, "the keys are")
+            raise PydanticCustomError(
+                _UNKNOWN_KEY, "{key} is not a known key; {hint}", {"key": unknown[0], "hint": hint}
+            )
+        return content
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, value: object, info: Any) -> object:  # noqa: ANN401 - pydantic has no public type for it
+        annotation = cls.model_fields[info.field_name].annotation
+        if isinstance(value, bool) and annotation in (int, float, int | None):
+            message = f"a number is wanted, and YAML reads this as {str(value).lower()}"
+            raise ValueError(message)
+        return value
+
+
+def nearest(name: str, names: Iterable[str], otherwise: str) -> str:
+    """Name the nearest, whatever its capitals; where none is near list them after `otherwise`."""
+    known = sorted(names)
+    lowered = {item.lower(): item for item in known}
+    found = difflib.get_close_matches(name.lower(), lowered, n=1)
+    if found:
+        return f"the nearest is {lowered[found[0]]}"
+    return f"{otherwise} {', '.join(known)}" if len(known) <= _LISTED else "see docs/sandbox.md"
+
+
+def first_sentence(error: ValidationError) -> str:
+    """Say where and what the first mistake is, without the value: it can be a contact's."""
+    first = _most_telling(error.errors(include_url=False))
+    place = _place(first)
+    return _ended(f"{place}.{first['msg']}" if first["type"] == _UNKNOWN_KEY and place else _told(place, first))
+
+
+def all_problems(error: ValidationError) -> str:
+    """Say the same of every mistake in one sentence."""
+    problems = (_told(_place(item) or "document", item) for item in error.errors(include_url=False))
+    return _ended("; ".join(dict.fromkeys(problems)))
+
+
+def _account_number(value: str) -> str:
+    if value != "*" and not (value.isascii() and value.isdecimal() and len(value) == len("111122223333")):
+        message = "an account id has twelve digits"
+        raise ValueError(message)
+    return value
+
+
+AnyAccount = Annotated[str, AfterValidator(_account_number), Field(description="an account id, or * for all")]
+
+
+def _told(place: str, error: Mapping[str, Any]) -> str:
+    problem = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "string_type":
+        read_as = next((words for kind, words in _READ_AS if isinstance(error["input"], kind)), "something else")
+        problem = f"write it in quotes, or YAML reads it as {read_as}"
+        if isinstance(error["input"], list | dict | tuple):
+            problem = "a text is wanted here"
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        problem = f"{problem}; {nearest(error['input'], _literals(error), 'there are')}"
+    return f"{place}: {problem}" if place else problem
+
+
+def _literals(error: Mapping[str, Any]) -> list[str]:
+    return str(error["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
+
+
+def _most_telling(errors: list[Any]) -> Any:  # noqa: ANN401 - pydantic's error details
+    """Take the first; where a text could have been one of a few words, that is what was meant, and not a mapping."""
+    first = errors[0]
+    others = [item for item in errors if item["type"] == "literal_error" and _place(item) == _place(first)]
+    return others[0] if others and isinstance(first["input"], str) else first
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    return ".".join(str(part) for part in error["loc"] if not _is_union_branch(part))
+
+
+def _is_union_branch(part: object) -> bool:
+    return isinstance(part, str) and ("[" in part or part == "constrained-str")
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
