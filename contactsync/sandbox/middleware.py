@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MwaaResponder = Callable[[Request, str], Response | None]
-_RATE_EXCEEDED = WireError("TooManyRequestsException", "Rate exceeded")
+_THROTTLED = "TooManyRequestsException"
+_RATE_EXCEEDED = WireError(_THROTTLED, "Rate exceeded")
+_ORGANIZATIONS_RATE_EXCEEDED = WireError(
+    _THROTTLED, "You have sent too many requests in too short a period of time. Try again later."
+)
 _APPLIED = "contactsync.applied"
 _CONTROL = "/_sandbox"
 _MOTO_RESET = "/moto-api/reset"
@@ -109,7 +113,8 @@ class Middleware:
     def _respond(self, request: Request, call: WireCall, caller: Caller) -> Response:
         self._wait(self._conditions.latency.seconds(call.operation))
         if not self._conditions.quotas.take(call.service, call.operation, caller.account):
-            return error_response(request, call.service, call.operation, _RATE_EXCEEDED, status=None)
+            error = _ORGANIZATIONS_RATE_EXCEEDED if call.service == "organizations" else _RATE_EXCEEDED
+            return error_response(request, call.service, call.operation, error, status=None)
         account = call.target_account or caller.account
         fault = self._conditions.faults.strike(call.service, call.operation, account, caller.account, call.parameters)
         if fault is None:

@@ -1,19 +1,26 @@
-"""The account service's request quotas: token buckets for each caller account and operation (FACTS.md 1.7)."""
+"""The request quotas of Account Management and Organizations: token buckets for each operation.
+
+https://docs.aws.amazon.com/accounts/latest/reference/quotas.html
+https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html#throttling-limits
+"""
 
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, field_validator
+
+from contactsync.sandbox.operation_names import check_operation, operations_of
+from contactsync.sandbox.settings_model import SettingsModel
 
 Preset = Literal["commercial", "china"]
+_ACCOUNT, _ORGANIZATIONS = "account", "organizations"
+_LIMITED = (_ACCOUNT, _ORGANIZATIONS)
 
 
-class Quota(BaseModel):
+class Quota(SettingsModel):
     """How many calls a second are refilled, and how many can come at once."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     rate: float = Field(gt=0, description="calls per second")
     burst: int = Field(ge=1, description="calls at once after a pause")
@@ -45,23 +52,125 @@ PRESETS: Mapping[str, Mapping[str, Quota]] = {
 }
 
 
-class QuotaSettings(BaseModel):
-    """Which quotas are in force: a preset, with single operations changed."""
+ORGANIZATIONS: Mapping[str, Quota] = _quotas(
+    CloseAccount=(0.05, 1),
+    CreateAccount=(0.1, 3),
+    CreateGovCloudAccount=(0.1, 3),
+    DescribeAccount=(20, 30),
+    DescribeCreateAccountStatus=(2, 2),
+    LeaveOrganization=(1, 1),
+    ListCreateAccountStatus=(5, 8),
+    AcceptHandshake=(1, 2),
+    DescribeHandshake=(1, 2),
+    CancelHandshake=(2, 3),
+    DeclineHandshake=(1, 1),
+    InviteAccountToOrganization=(3, 5),
+    ListHandshakesForAccount=(5, 8),
+    ListHandshakesForOrganization=(5, 8),
+    CreateOrganization=(1, 1),
+    DeleteOrganization=(1, 1),
+    CreateOrganizationalUnit=(1, 2),
+    DescribeOrganization=(1, 2),
+    MoveAccount=(2, 3),
+    UpdateOrganizationalUnit=(2, 3),
+    DeleteOrganizationalUnit=(2, 3),
+    DescribeOrganizationalUnit=(2, 2),
+    ListAccounts=(8, 12),
+    ListChildren=(6, 10),
+    ListParents=(5, 8),
+    ListAccountsForParent=(5, 8),
+    ListOrganizationalUnitsForParent=(5, 8),
+    ListRoots=(1, 2),
+    ListTagsForResource=(10, 15),
+    RemoveAccountFromOrganization=(2, 2),
+    TagResource=(4, 6),
+    UntagResource=(4, 6),
+    CreatePolicy=(2, 3),
+    DeletePolicy=(2, 3),
+    AttachPolicy=(2, 3),
+    DetachPolicy=(2, 3),
+    DescribePolicy=(2, 2),
+    DisablePolicyType=(1, 1),
+    EnablePolicyType=(1, 1),
+    ListPolicies=(5, 8),
+    ListPoliciesForTarget=(5, 8),
+    ListTargetsForPolicy=(5, 8),
+    UpdatePolicy=(2, 3),
+    EnableAWSServiceAccess=(1, 2),
+    DisableAWSServiceAccess=(1, 2),
+    ListAWSServiceAccessForOrganization=(1, 3),
+    ListDelegatedServicesForAccount=(1, 3),
+    ListDelegatedAdministrators=(5, 8),
+    RegisterDelegatedAdministrator=(1, 2),
+    DeregisterDelegatedAdministrator=(1, 2),
+)
+"""For each calling account, also in China (our guess); what AWS does not list is not limited."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+WHOLE_ORGANIZATION: Mapping[str, Quota] = _quotas(
+    DescribeAccount=(24, 36),
+    DescribeCreateAccountStatus=(2, 3),
+    ListCreateAccountStatus=(6, 10),
+    AcceptHandshake=(5, 5),
+    DescribeHandshake=(6, 10),
+    DeclineHandshake=(5, 5),
+    ListHandshakesForAccount=(6, 10),
+    ListHandshakesForOrganization=(6, 10),
+    DescribeOrganizationalUnit=(2, 3),
+    ListAccounts=(9, 15),
+    ListChildren=(7, 12),
+    ListParents=(6, 10),
+    ListAccountsForParent=(6, 10),
+    ListOrganizationalUnitsForParent=(6, 10),
+    ListRoots=(1, 3),
+    ListTagsForResource=(12, 18),
+    DescribePolicy=(2, 3),
+    ListPolicies=(6, 10),
+    ListPoliciesForTarget=(6, 10),
+    ListTargetsForPolicy=(6, 10),
+    ListAWSServiceAccessForOrganization=(1, 4),
+    ListDelegatedServicesForAccount=(1, 4),
+    ListDelegatedAdministrators=(6, 10),
+)
+"""For all accounts of the organization together, beside the limits of each."""
+
+_Bucket = tuple[str, str]
+
+
+class QuotaSettings(SettingsModel):
+    """Which quotas are in force: a preset, with single operations changed."""
 
     enabled: bool = True
     preset: Preset = "commercial"
+    organizations: bool = Field(default=True, description="whether calls of Organizations are limited too")
     operations: dict[str, Quota] = Field(default_factory=dict)
 
+    @field_validator("operations")
+    @classmethod
+    def _are_operations(cls, operations: dict[str, Quota]) -> dict[str, Quota]:
+        for operation in operations:
+            check_operation(operation, _LIMITED)
+        return operations
+
     def in_force(self) -> dict[str, Quota]:
-        """Merge the preset with the operations that were changed; nothing when quotas are off."""
-        return {**PRESETS[self.preset], **self.operations} if self.enabled else {}
+        """Merge the presets with the operations that were changed; nothing when quotas are off."""
+        if not self.enabled:
+            return {}
+        return {**PRESETS[self.preset], **(ORGANIZATIONS if self.organizations else {}), **self.operations}
+
+    def for_all_callers(self) -> dict[str, Quota]:
+        """List what the callers share; an operation that was changed has its limit for each caller only."""
+        shared = WHOLE_ORGANIZATION if self.enabled and self.organizations else {}
+        return {operation: quota for operation, quota in shared.items() if operation not in self.operations}
 
     def as_json(self) -> dict[str, Any]:
         """Describe the settings with every quota in force."""
         in_force = {operation: quota.model_dump() for operation, quota in self.in_force().items()}
-        return {"enabled": self.enabled, "preset": self.preset, "operations": in_force}
+        return {
+            "enabled": self.enabled,
+            "preset": self.preset,
+            "organizations": self.organizations,
+            "operations": in_force,
+        }
 
 
 class Quotas:
@@ -82,20 +191,25 @@ class Quotas:
     def settings(self, settings: QuotaSettings) -> None:
         with self._lock:
             self._settings = settings
-            self._quotas = settings.in_force()
-            self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
+            self._for_each, self._for_all = settings.in_force(), settings.for_all_callers()
+            self._buckets: dict[_Bucket, tuple[float, float]] = {}
 
     def take(self, service: str, operation: str, caller_account: str) -> bool:
         """Tell whether the caller may make this call now, and count it when it may."""
-        if service != "account":
+        if service not in _LIMITED or operation not in operations_of(service):
             return True
         with self._lock:
-            quota = self._quotas.get(operation)
-            if quota is None:
-                return True
             now = self._clock()
-            tokens, since = self._buckets.get((caller_account, operation), (float(quota.burst), now))
-            tokens = min(quota.burst, tokens + (now - since) * quota.rate)
-            allowed = tokens >= 1
-            self._buckets[caller_account, operation] = (tokens - 1 if allowed else tokens, now)
+            limits = (
+                ((caller_account, operation), self._for_each.get(operation)),
+                (("", operation), self._for_all.get(operation)),
+            )
+            tokens = {bucket: self._refilled(bucket, quota, now) for bucket, quota in limits if quota is not None}
+            allowed = all(left >= 1 for left in tokens.values())
+            for bucket, left in tokens.items():
+                self._buckets[bucket] = (left - 1 if allowed else left, now)
             return allowed
+
+    def _refilled(self, bucket: _Bucket, quota: Quota, now: float) -> float:
+        tokens, since = self._buckets.get(bucket, (float(quota.burst), now))
+        return min(quota.burst, tokens + (now - since) * quota.rate)

@@ -25,9 +25,9 @@ class Clock:
         return self.now
 
 
-def allowed(quotas: Quotas, operation: str, calls: int, account: str = MANAGEMENT) -> int:
+def allowed(quotas: Quotas, operation: str, calls: int, account: str = MANAGEMENT, service: str = "account") -> int:
     """Count how many of so many calls at once are let through."""
-    return sum(quotas.take("account", operation, account) for _ in range(calls))
+    return sum(quotas.take(service, operation, account) for _ in range(calls))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,74 @@ def test_presets(preset: str, operation: str, burst: int, rate: int) -> None:
     assert allowed(quotas, operation, 40) == rate
     clock.now = 1000.0
     assert allowed(quotas, operation, 40) == burst
+
+
+@pytest.mark.parametrize(
+    ("operation", "rate", "burst"),
+    [
+        ("ListAccounts", 8, 12),
+        ("DescribeAccount", 20, 30),
+        ("ListParents", 5, 8),
+        ("ListAccountsForParent", 5, 8),
+        ("ListOrganizationalUnitsForParent", 5, 8),
+        ("DescribeOrganizationalUnit", 2, 2),
+        ("ListRoots", 1, 2),
+        ("ListTagsForResource", 10, 15),
+        ("ListAWSServiceAccessForOrganization", 1, 3),
+        ("ListDelegatedAdministrators", 5, 8),
+        ("DescribeOrganization", 1, 2),
+    ],
+)
+def test_organizations(operation: str, rate: int, burst: int) -> None:
+    """Calls of Organizations have their documented rates and bursts for each account."""
+    clock = Clock()
+    quotas = Quotas(clock=clock)
+    assert allowed(quotas, operation, 60, service="organizations") == burst
+    clock.now = 1.0
+    assert allowed(quotas, operation, 60, service="organizations") == rate
+    off = Quotas(QuotaSettings(organizations=False), clock)
+    assert allowed(off, operation, 60, service="organizations") == 60
+
+
+def test_whole_organization() -> None:
+    """All callers together have a limit too; a call that is refused counts against nobody."""
+    clock = Clock()
+    quotas = Quotas(clock=clock)
+    assert allowed(quotas, "ListAccounts", 60, service="organizations") == 12
+    assert allowed(quotas, "ListAccounts", 60, account=MEMBER, service="organizations") == 3
+    clock.now = 1.0
+    assert allowed(quotas, "ListAccounts", 60, account=MEMBER, service="organizations") == 9
+    changed = Quotas(QuotaSettings.model_validate({"operations": {"ListAccounts": {"rate": 1, "burst": 20}}}), clock)
+    for account in (MANAGEMENT, MEMBER):
+        assert allowed(changed, "ListAccounts", 60, account=account, service="organizations") == 20
+
+
+def test_organizations_throttles_over_boto3() -> None:
+    """Organizations answers 400 where Account Management answers 429, and botocore takes it for throttling."""
+    with running(Scenario()) as sandbox:
+        organizations = client(sandbox, "organizations")
+        found = [organizations.list_roots()["Roots"][0]["Id"] for _ in range(2)]
+        with pytest.raises(ClientError) as caught:
+            organizations.list_roots()
+        answer = caught.value.response
+        assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (
+            "TooManyRequestsException",
+            400,
+        )
+        assert answer["Error"]["Message"].startswith("You have sent too many requests")
+        patient = client(sandbox, "organizations", config=Config(retries={"mode": "standard", "total_max_attempts": 9}))
+        assert patient.list_roots()["Roots"][0]["Id"] == found[0]
+        assert sandbox.call_log.query(error="TooManyRequestsException")[0].status == 400
+
+
+@pytest.mark.parametrize(
+    ("operation", "hint"),
+    [("ListAccount", "the nearest is ListAccounts"), ("putalternatecontact", "the nearest is PutAlternateContact")],
+)
+def test_unknown_operation(operation: str, hint: str) -> None:
+    """A quota for an operation that neither service has is refused, with the nearest name."""
+    with pytest.raises(ValueError, match=hint):
+        QuotaSettings.model_validate({"operations": {operation: {"rate": 1, "burst": 1}}})
 
 
 def test_scope() -> None:
