@@ -2,37 +2,38 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from contactsync.aws.account_contacts import AccountManagementContacts
 from contactsync.aws.audit_table import DynamoDbAuditTrail
 from contactsync.aws.breaker_table import DynamoDbBreakers
 from contactsync.aws.caller import AwsCaller
 from contactsync.aws.claim_bucket import S3Claims
-from contactsync.aws.clients import Clients
-from contactsync.aws.config_table import DynamoDbConfigurations
+from contactsync.aws.clients import Clients, region_problem
+from contactsync.aws.config_table import DynamoDbConfigurations, DynamoDbStoredConfigurations
 from contactsync.aws.dead_letter_queues import DynamoDbFailures, SqsDeadLetterQueues
 from contactsync.aws.desired_contacts_table import DynamoDbDesiredContacts
 from contactsync.aws.limiter_table import DynamoDbPacer
 from contactsync.aws.metrics import CloudWatchMetrics
 from contactsync.aws.notice_requests import DynamoDbNoticeRequests
-from contactsync.aws.operation_queries import DynamoDbOperationQueries
+from contactsync.aws.operation_queries import DynamoDbDesiredVersions, DynamoDbOperationQueries
 from contactsync.aws.organization import AwsOrganization
 from contactsync.aws.outbox_table import DynamoDbOutbox
 from contactsync.aws.records_table import DynamoDbRecords
 from contactsync.aws.secret import secret_string
 from contactsync.aws.state_table import DynamoDbOperations
+from contactsync.aws.stored_operations import DynamoDbStoredOperations
 from contactsync.aws.topic import SnsTopic
 from contactsync.bus.dead_letters import DeadLetterDesk
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
 from contactsync.errors import SettingsError
 from contactsync.notices.requests import NoticeDesk
-from contactsync.settings import Settings, read_settings
+from contactsync.settings import RUN, Group, Settings, read_settings
 from contactsync.sync.access import AccessCheck
 from contactsync.sync.apply import AccountSync
 from contactsync.sync.approval import Approvals
@@ -46,9 +47,6 @@ from contactsync.sync.report import Reporter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-
-T = TypeVar("T")
 
 
 class SystemClock:
@@ -74,9 +72,12 @@ class Services:
     settings: Settings
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings; raise SettingsError when one is missing or wrong."""
-        return cls(read_settings(environ))
+    def from_environment(cls, environ: Mapping[str, str] = os.environ, *, needs: Iterable[Group] = RUN) -> Self:
+        """Read the settings; raise SettingsError for all of what is missing or wrong in the groups that are needed."""
+        try:
+            return cls(read_settings(environ, (*needs, Group.CALLS)))
+        except SettingsError as error:
+            raise SettingsError.of(error.problems | region_problem(environ)) from None
 
     @cached_property
     def planner(self) -> Planner:
@@ -90,10 +91,10 @@ class Services:
             gatekeeper=self.gatekeeper,
             announcer=self.relay,
             clock=self.clock,
-            management_account=self.settings.management_account,
+            management_account=self.settings.management.account,
             fingerprint_key=self._fingerprint_key,
-            source_reads=self.settings.source_reads,
-            source_wait=self.settings.source_wait,
+            source_reads=self.settings.patience.source_reads,
+            source_wait=self.settings.patience.source_wait,
         )
 
     @cached_property
@@ -120,10 +121,10 @@ class Services:
             records=self.records,
             clock=self.clock,
             fingerprint_key=self._fingerprint_key,
-            mark_wait=self.settings.mark_wait,
-            looks=self.settings.conflict_tries,
-            verify_reads=self.settings.verify_reads,
-            verify_wait=self.settings.verify_wait,
+            mark_wait=self.settings.patience.mark_wait,
+            looks=self.settings.state.conflict_tries,
+            verify_reads=self.settings.patience.verify_reads,
+            verify_wait=self.settings.patience.verify_wait,
             former_keys=self._former_keys,
         )
 
@@ -140,9 +141,9 @@ class Services:
             gatekeeper=self.gatekeeper,
             clock=self.clock,
             fingerprint_key=self._fingerprint_key,
-            source_reads=self.settings.source_reads,
-            source_wait=self.settings.source_wait,
-            follow_ups=self.settings.follow_ups,
+            source_reads=self.settings.patience.source_reads,
+            source_wait=self.settings.patience.source_wait,
+            follow_ups=self.settings.patience.follow_ups,
         )
 
     @cached_property
@@ -165,8 +166,8 @@ class Services:
             reporter=self.reporter,
             announcer=self.relay,
             clock=self.clock,
-            overdue_after=self.settings.overdue_after,
-            abandoned_after=self.settings.abandoned_after,
+            overdue_after=self.settings.patience.overdue_after,
+            abandoned_after=self.settings.patience.abandoned_after,
         )
 
     @cached_property
@@ -177,20 +178,23 @@ class Services:
     @cached_property
     def publisher(self) -> Publisher:
         """The one way onto the bus."""
-        bucket = self.settings.claim_bucket
+        bucket = self.settings.bus.claim_bucket
         return Publisher(
-            topic=SnsTopic(self._clients.quick("sns"), self.settings.events_topic),
+            topic=SnsTopic(self._clients.quick("sns"), self.settings.bus.topic),
             claims=S3Claims(self._clients.own("s3"), bucket) if bucket else None,
-            metrics=CloudWatchMetrics(self._clients.quick("cloudwatch"), self.settings.environment),
+            metrics=CloudWatchMetrics(self._clients.quick("cloudwatch"), self.settings.deployment.environment),
             clock=self.clock,
-            environment=self.settings.environment,
+            environment=self.settings.deployment.environment,
         )
 
     @cached_property
     def outbox(self) -> DynamoDbOutbox:
         """What was announced and is not known to be published."""
         return DynamoDbOutbox(
-            self._dynamodb, self.settings.state_table, conflict_tries=self.settings.conflict_tries, clock=self.clock
+            self._dynamodb,
+            self.settings.state.table,
+            conflict_tries=self.settings.state.conflict_tries,
+            clock=self.clock,
         )
 
     @cached_property
@@ -209,38 +213,38 @@ class Services:
         """The notices that were requested, with their deliveries."""
         return DynamoDbNoticeRequests(
             self._dynamodb,
-            self.settings.state_table,
-            retention_days=self.settings.retention_days,
-            conflict_tries=self.settings.conflict_tries,
+            self.settings.state.table,
+            retention_days=self.settings.state.retention_days,
+            conflict_tries=self.settings.state.conflict_tries,
             clock=self.clock,
         )
 
     @cached_property
     def audit_trail(self) -> DynamoDbAuditTrail:
         """Everything that happened."""
-        table = _set(self.settings.audit_table, "CONTACTSYNC_AUDIT_TABLE")
-        return DynamoDbAuditTrail(self._dynamodb, table, retention_days=self.settings.audit_retention_days)
+        audit = self.settings.audit
+        return DynamoDbAuditTrail(self._dynamodb, audit.table, retention_days=audit.retention_days)
 
     @cached_property
     def dead_letters(self) -> DeadLetterDesk:
         """What looks at dead letters and is done with them."""
-        failures = _set(self.settings.idempotency_table, "CONTACTSYNC_IDEMPOTENCY_TABLE")
+        failures = self.settings.dead_letters.idempotency_table
         return DeadLetterDesk(
             queues=self.dead_letter_queues,
             failures=DynamoDbFailures(self._dynamodb, failures, self.clock),
             trail=self.audit_trail,
             clock=self.clock,
-            source=f"/contactsync/{self.settings.environment}",
+            source=f"/contactsync/{self.settings.deployment.environment}",
         )
 
     @cached_property
     def dead_letter_queues(self) -> SqsDeadLetterQueues:
         """The queues of dead letters, in any region."""
-        urls = _set(self.settings.dead_letter_queues, "CONTACTSYNC_DEAD_LETTER_QUEUES")
+        urls = self.settings.dead_letters.queues
         return SqsDeadLetterQueues(
             self._clients.own,
             urls,
-            trigger_function=self.settings.trigger_function,
+            trigger_function=self.settings.dead_letters.trigger_function,
         )
 
     @cached_property
@@ -251,13 +255,16 @@ class Services:
     @cached_property
     def desired_contacts(self) -> DynamoDbDesiredContacts:
         """The desired contacts: the only adapter that hands out stored contact values."""
-        return DynamoDbDesiredContacts(self._dynamodb, self.settings.desired_contacts_table)
+        return DynamoDbDesiredContacts(self._dynamodb, self.settings.desired.table)
 
     @cached_property
     def records(self) -> DynamoDbRecords:
         """The account records."""
         return DynamoDbRecords(
-            self._dynamodb, self.settings.state_table, conflict_tries=self.settings.conflict_tries, clock=self.clock
+            self._dynamodb,
+            self.settings.state.table,
+            conflict_tries=self.settings.state.conflict_tries,
+            clock=self.clock,
         )
 
     @cached_property
@@ -271,15 +278,15 @@ class Services:
         return Gatekeeper(
             pacer=DynamoDbPacer(
                 self._dynamodb,
-                self.settings.state_table,
-                caller_account=self.settings.management_account,
-                conflict_tries=self.settings.conflict_tries,
+                self.settings.state.table,
+                caller_account=self.settings.management.account,
+                conflict_tries=self.settings.state.conflict_tries,
                 clock=self.clock,
             ),
             breakers=self.breakers,
             clock=self.clock,
-            throttle_tries=self.settings.throttle_tries,
-            throttle_wait=self.settings.throttle_wait,
+            throttle_tries=self.settings.patience.throttle_tries,
+            throttle_wait=self.settings.patience.throttle_wait,
         )
 
     @cached_property
@@ -287,27 +294,33 @@ class Services:
         """The circuit breakers."""
         return DynamoDbBreakers(
             self._dynamodb,
-            self.settings.state_table,
-            caller_account=self.settings.management_account,
-            conflict_tries=self.settings.conflict_tries,
+            self.settings.state.table,
+            caller_account=self.settings.management.account,
+            conflict_tries=self.settings.state.conflict_tries,
             clock=self.clock,
         )
 
     @cached_property
     def access_check(self) -> AccessCheck:
         """Whether contactsync may call at all."""
-        return AccessCheck(self.organization, self.breakers, self.clock, self.settings.management_account)
+        return AccessCheck(self.organization, self.breakers, self.clock, self.settings.management.account)
 
     @cached_property
     def configurations(self) -> DynamoDbConfigurations:
         """The stored configuration."""
         return DynamoDbConfigurations(
             self._dynamodb,
-            self.settings.config_table,
-            self.settings.config_key,
-            outbox_table=self.settings.state_table,
+            self.settings.configuration.table,
+            self.settings.configuration.key,
+            outbox_table=self.settings.state.table,
             clock=self.clock,
         )
+
+    @cached_property
+    def stored_configurations(self) -> DynamoDbStoredConfigurations:
+        """The stored configuration, for those who only read it."""
+        configuration = self.settings.configuration
+        return DynamoDbStoredConfigurations(self._dynamodb, configuration.table, configuration.key)
 
     @cached_property
     def configuration_changes(self) -> ConfigurationChanges:
@@ -319,21 +332,27 @@ class Services:
         """Sync operations and outcomes."""
         return DynamoDbOperations(
             self._dynamodb,
-            state_table=self.settings.state_table,
-            desired_contacts_table=self.settings.desired_contacts_table,
-            retention_days=self.settings.retention_days,
-            conflict_tries=self.settings.conflict_tries,
+            state_table=self.settings.state.table,
+            desired_contacts_table=self.settings.desired.table,
+            retention_days=self.settings.state.retention_days,
+            conflict_tries=self.settings.state.conflict_tries,
             clock=self.clock,
         )
 
     @cached_property
     def operation_queries(self) -> DynamoDbOperationQueries:
         """The listings of operations and outcomes."""
-        return DynamoDbOperationQueries(
-            self._dynamodb,
-            state_table=self.settings.state_table,
-            desired_contacts_table=self.settings.desired_contacts_table,
-        )
+        return DynamoDbOperationQueries(self._dynamodb, self.settings.state.table)
+
+    @cached_property
+    def stored_operations(self) -> DynamoDbStoredOperations:
+        """Sync operations and outcomes, for those who only read them."""
+        return DynamoDbStoredOperations(self._dynamodb, self.settings.state.table)
+
+    @cached_property
+    def desired_versions(self) -> DynamoDbDesiredVersions:
+        """Whose contact the accounts are to carry, without its values."""
+        return DynamoDbDesiredVersions(self._dynamodb, self.settings.desired.table)
 
     @cached_property
     def caller(self) -> AwsCaller:
@@ -348,9 +367,9 @@ class Services:
     @cached_property
     def _clients(self) -> Clients:
         return Clients(
-            management_role=self.settings.management_role,
-            connect_timeout=self.settings.connect_timeout,
-            read_timeout=self.settings.read_timeout,
+            management_role=self.settings.calls.management_role,
+            connect_timeout=self.settings.calls.connect_timeout,
+            read_timeout=self.settings.calls.read_timeout,
         )
 
     @cached_property
@@ -364,24 +383,17 @@ class Services:
 
     @cached_property
     def _fingerprint_key(self) -> bytes:
-        key, secret = self.settings.fingerprint_key, self.settings.fingerprint_secret
+        key, secret = self.settings.fingerprints.key, self.settings.fingerprints.secret
         if key is None and secret is not None:
             key = secret_string(self._clients.own("secretsmanager"), secret)
         return _bytes(str(key))
 
     @property
     def _former_keys(self) -> tuple[bytes, ...]:
-        former = self.settings.former_fingerprint_key
+        former = self.settings.fingerprints.former_key
         return () if former is None else (_bytes(former),)
 
 
 def _bytes(key: str) -> bytes:
     """Return a key's bytes; those that are no UTF-8 were kept by Python as they were in the environment."""
     return key.encode(errors="surrogateescape")
-
-
-def _set(value: T | None, variable: str) -> T:
-    """Return a setting that only some commands need; raise SettingsError when it is not set."""
-    if not value:
-        raise SettingsError(variable=variable, problem="is not set, and this command needs it")
-    return value

@@ -2,14 +2,14 @@
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property, partial
 from typing import Any, Final
 
 import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import ProfileNotFound
+from botocore.exceptions import BotoCoreError, ProfileNotFound
 from botocore.loaders import Loader, create_loader
 from botocore.session import get_session
 
@@ -22,6 +22,8 @@ QUICK_READ: Final = 5.0
 
 # Account Management and Organizations answer in us-east-1 only (FACTS 1.6), wherever this runs.
 GLOBAL_REGION: Final = "us-east-1"
+
+NO_REGION: Final = "is not set, and no AWS profile names a region"
 
 
 class Clients:
@@ -61,7 +63,7 @@ class Clients:
         # MWAA sets AWS_REGION; boto3 reads AWS_DEFAULT_REGION only.
         region = region or self._session.region_name or os.environ.get("AWS_REGION")
         if not region:
-            raise SettingsError(variable="AWS_REGION", problem="is not set, and no AWS profile names a region")
+            raise SettingsError(variable="AWS_REGION", problem=NO_REGION)
         return self._session.client(service, region_name=region, config=config)
 
     @cached_property
@@ -77,6 +79,17 @@ def _config(attempts: int, *, connect: float, read: float) -> Config:
     return Config(
         retries={"mode": "standard", "total_max_attempts": attempts}, connect_timeout=connect, read_timeout=read
     )
+
+
+def region_problem(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with AWS_REGION when nothing names a region, to be said together with other settings."""
+    if environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"):
+        return {}
+    try:
+        region = get_session().get_config_variable("region")
+    except BotoCoreError:  # about the profile, which is said when a client is made
+        return {}
+    return {} if region else {"AWS_REGION": NO_REGION}
 
 
 def read_models(services: Iterable[str]) -> None:

@@ -21,18 +21,14 @@ NOT_SETTINGS: Final = frozenset({"config_key", "version", "changed_at", "changed
 """Attributes that stand beside the configuration's keys; no key may ever have such a name."""
 
 
-class DynamoDbConfigurations:
-    """Versions of one configuration; versions are never changed or removed."""
+class DynamoDbStoredConfigurations:
+    """Versions of one configuration, for those who only read them."""
 
-    def __init__(
-        self, client: "DynamoDBClient", table: str, config_key: str, *, outbox_table: str, clock: Clock
-    ) -> None:
-        """Take the table's name, the key that tells several configurations in it apart, and where the outbox is."""
+    def __init__(self, client: "DynamoDBClient", table: str, config_key: str) -> None:
+        """Take the table's name, and the key that tells several configurations in it apart."""
         self.config_key = config_key
         self._client = client
         self._table = table
-        self._outbox_table = outbox_table
-        self._clock = clock
 
     def latest(self) -> StoredConfiguration:
         """Return the version in force, read consistently."""
@@ -72,6 +68,27 @@ class DynamoDbConfigurations:
             limit=limit,
         )
         return map(_version, items)
+
+    def _read(self, number: int) -> dict[str, Any]:
+        with translated("GetItem"):
+            answer = self._client.get_item(
+                TableName=self._table,
+                Key=to_item({"config_key": self.config_key, "version": number}),
+                ConsistentRead=True,
+            )
+        return from_item(answer.get("Item", {}))
+
+
+class DynamoDbConfigurations(DynamoDbStoredConfigurations):
+    """Versions of one configuration; versions are never changed or removed."""
+
+    def __init__(
+        self, client: "DynamoDBClient", table: str, config_key: str, *, outbox_table: str, clock: Clock
+    ) -> None:
+        """Take the table's name, the key that tells several configurations in it apart, and where the outbox is."""
+        super().__init__(client, table, config_key)
+        self._outbox_table = outbox_table
+        self._clock = clock
 
     def store(
         self,
@@ -123,15 +140,6 @@ class DynamoDbConfigurations:
             }
         }
         return [put, latest] if after_version else [put]
-
-    def _read(self, number: int) -> dict[str, Any]:
-        with translated("GetItem"):
-            answer = self._client.get_item(
-                TableName=self._table,
-                Key=to_item({"config_key": self.config_key, "version": number}),
-                ConsistentRead=True,
-            )
-        return from_item(answer.get("Item", {}))
 
 
 def _configuration(version: StoredVersion) -> StoredConfiguration:

@@ -54,11 +54,10 @@ class DesiredVersion:
 class DynamoDbOperationQueries:
     """Listings from the indexes, which may lag behind the table by a moment, newest first."""
 
-    def __init__(self, client: "DynamoDBClient", *, state_table: str, desired_contacts_table: str) -> None:
-        """Take the tables' names."""
+    def __init__(self, client: "DynamoDBClient", state_table: str) -> None:
+        """Take the table's name."""
         self._client = client
         self._table = state_table
-        self._desired_table = desired_contacts_table
 
     def recent(
         self, *, limit: int | None = None, status: OperationStatus | None = None, period: Period = ALWAYS
@@ -79,18 +78,6 @@ class DynamoDbOperationQueries:
         items = self._newest("outcomes_by_account", "account_id", account_id, "outcome_time", period, limit)
         return readable(items, _past_outcome, self._table)
 
-    def desired(self, contact_type: ContactType) -> DesiredVersion | None:
-        """Return the latest desired contact's generation and operation, read consistently; its values stay there."""
-        with translated("GetItem"):
-            answer = self._client.get_item(
-                TableName=self._desired_table,
-                Key=to_item({"contact_type": contact_type}),
-                ProjectionExpression="generation, sync_id",
-                ConsistentRead=True,
-            )
-        item = from_item(answer.get("Item", {}))
-        return DesiredVersion(contact_type, item["generation"], item["sync_id"]) if item else None
-
     def _newest(
         self, index: str, key: str, value: str, time_key: str, period: Period, limit: int | None
     ) -> Iterator[dict[str, Any]]:
@@ -110,6 +97,27 @@ class DynamoDbOperationQueries:
 
 def _past_outcome(item: dict[str, Any]) -> PastOutcome:
     return PastOutcome(item["sync_id"], outcome_from(item))
+
+
+class DynamoDbDesiredVersions:
+    """Which desired contacts are in force, without their values."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        """Take the name of the table of desired contacts."""
+        self._client = client
+        self._table = table
+
+    def of(self, contact_type: ContactType) -> DesiredVersion | None:
+        """Return the latest desired contact's generation and operation, read consistently; its values stay there."""
+        with translated("GetItem"):
+            answer = self._client.get_item(
+                TableName=self._table,
+                Key=to_item({"contact_type": contact_type}),
+                ProjectionExpression="generation, sync_id",
+                ConsistentRead=True,
+            )
+        item = from_item(answer.get("Item", {}))
+        return DesiredVersion(contact_type, item["generation"], item["sync_id"]) if item else None
 
 
 def _during(time_key: str, period: Period) -> tuple[str, dict[str, str]]:

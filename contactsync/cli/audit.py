@@ -8,6 +8,7 @@ import typer
 
 from contactsync.cli.listing import Output, OutputOption, Row, show_rows
 from contactsync.cli.periods import SinceOption, UntilOption
+from contactsync.settings import Group
 
 if TYPE_CHECKING:
     from contactsync.bus.audit import AuditEntry
@@ -52,7 +53,7 @@ def audit(  # noqa: PLR0913 -- one option per question
         raise typer.BadParameter(f"Say what you look for: {SELECTORS}.")
     if start and end and start >= end:
         raise typer.BadParameter("--until must be later than --since.")
-    trail = Services.from_environment().audit_trail
+    trail = Services.from_environment(needs=[Group.AUDIT]).audit_trail
     show_rows(COLUMNS, map(_row, _found(trail, names, correlation_id, (start, end), limit)), output)
 
 

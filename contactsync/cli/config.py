@@ -9,6 +9,7 @@ import typer
 
 from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, show_rows
 from contactsync.errors import ConfigurationInvalidError, ConfigurationMissingError
+from contactsync.settings import Group
 
 if TYPE_CHECKING:
     from contactsync.services import Services
@@ -24,6 +25,9 @@ PLAIN_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_:./-]*")
 """Text that `config set` takes without JSON's quotes."""
 
 REASON_LENGTH: Final = 1000
+
+READING: Final = (Group.CONFIGURATION,)
+STORING: Final = (Group.CONFIGURATION, Group.STATE, Group.DEPLOYMENT, Group.BUS)
 
 app = typer.Typer(help="Show, check, change and compare versions of the configuration.", no_args_is_help=True)
 
@@ -56,7 +60,7 @@ def show(
     """
     from contactsync.services import Services
 
-    configurations = Services.from_environment().configurations
+    configurations = Services.from_environment(needs=READING).stored_configurations
     stored = configurations.newest() if version is None else configurations.stored(version)
     settings = stored.settings
     typer.echo(_described(stored), err=True)
@@ -95,7 +99,7 @@ def put(
     from contactsync.sync.config import parse_configuration
 
     settings = parse_configuration(_read(file))
-    services = Services.from_environment()
+    services = Services.from_environment(needs=STORING)
     if after_version is None:
         try:
             after_version = services.configurations.latest_version()
@@ -124,7 +128,7 @@ def set_fields(
     from contactsync.sync.configuration_versions import changed
 
     values = _assignments(assignments)
-    services = Services.from_environment()
+    services = Services.from_environment(needs=STORING)
     stored = services.configurations.newest()
     _store_changed(services, stored, parse_configuration(changed(stored.effective, values)), reason)
 
@@ -137,7 +141,7 @@ def history(*, limit: LimitOption = 20, output: OutputOption = Output.TABLE) -> 
     """
     from contactsync.services import Services
 
-    versions = list(Services.from_environment().configurations.history(limit=limit + 1))
+    versions = list(Services.from_environment(needs=READING).stored_configurations.history(limit=limit + 1))
     rows = map(_history_row, versions[:limit], [*versions[1:], None])
     show_rows(("version", "changed_at", "changed_by", "reason", "changed_fields"), rows, output)
 
@@ -157,7 +161,7 @@ def diff(
     """
     from contactsync.services import Services
 
-    configurations = Services.from_environment().configurations
+    configurations = Services.from_environment(needs=READING).stored_configurations
     before = configurations.stored(version)
     after = configurations.newest() if other is None else configurations.stored(other)
     found = _differences(before, after)
@@ -181,7 +185,7 @@ def rollback(version: VersionArgument, *, reason: ReasonOption = None) -> None:
     """
     from contactsync.services import Services
 
-    services = Services.from_environment()
+    services = Services.from_environment(needs=STORING)
     stored = services.configurations.newest()
     settings = services.configurations.version(version).settings
     _store_changed(services, stored, settings, f"rollback to version {version}{f': {reason}' if reason else ''}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from contactsync.cli.listing import Output, OutputOption, Row, flat, json_array, show_rows, show_table, write_text
+from contactsync.settings import Group
 
 if TYPE_CHECKING:
     from contactsync.bus.dead_letters import Done, LetterFacts, Order
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, show, redrive and discard dead letters.", no_args_is_help=True)
 
 COLUMNS: Final = ("queue", "message_id", "sent", "age", "event_id", "event_type", "code", "reason")
+NEEDS: Final = (Group.DEAD_LETTERS, Group.AUDIT, Group.DEPLOYMENT)
+
 DONE_COLUMNS: Final = ("step", "message_id", "event_id", "event_type", "code")
 
 QueueArgument = Annotated[str, typer.Argument(metavar="QUEUE", help="audit, notices, rule, trigger, or your own.")]
@@ -36,7 +39,7 @@ def list_letters(
     """
     from contactsync.services import Services
 
-    services = Services.from_environment()
+    services = Services.from_environment(needs=NEEDS)
     queues = [queue] if queue else services.dead_letter_queues.names
     for name in queues:
         counts = services.dead_letter_queues.counts(name)
@@ -57,7 +60,7 @@ def show(
     """
     from contactsync.services import Services
 
-    letter = Services.from_environment().dead_letters.show(queue, message_id)
+    letter = Services.from_environment(needs=NEEDS).dead_letters.show(queue, message_id)
     if output is Output.JSON:
         write_text(json_array([letter]))
     elif output is Output.CSV:
@@ -88,7 +91,7 @@ def redrive(
     if not math.isfinite(rate):
         raise typer.BadParameter("--rate must be a number of messages per second.")
     _check_named(message_ids, everything=everything)
-    services = Services.from_environment()
+    services = Services.from_environment(needs=NEEDS)
     order = _order(services, queue, message_ids, everything=everything, reason=reason, dry_run=dry_run)
     _show_done(services.dead_letters.redrive(order, rate=rate), output)
 
@@ -112,7 +115,7 @@ def discard(
     if not reason.strip():
         raise typer.BadParameter("--reason must say something.")
     _check_named(message_ids, everything=everything)
-    services = Services.from_environment()
+    services = Services.from_environment(needs=NEEDS)
     order = _order(services, queue, message_ids, everything=everything, reason=reason, dry_run=dry_run)
     _show_done(services.dead_letters.discard(order), output)
 

@@ -13,6 +13,7 @@ from contactsync.cli.listing import write_text
 from contactsync.cli.operations import operation_named, period_of
 from contactsync.cli.periods import SinceOption, UntilOption
 from contactsync.errors import FileNotWrittenError
+from contactsync.settings import Group
 
 
 class ExportFormat(StrEnum):
@@ -47,10 +48,10 @@ def export(
     if name and (since or until):
         raise typer.BadParameter("Name an operation or a period, not both.")
     period = period_of(since, until)
-    services = Services.from_environment()
+    services = Services.from_environment(needs=[Group.STATE])
     operations = [operation_named(services, name)] if name else services.operation_queries.recent(period=period)
     write = operations_json if export_format is ExportFormat.JSON else operations_csv
-    parts = write(operations, services.operations.outcomes)
+    parts = write(operations, services.stored_operations.outcomes)
     if output:
         write_file(output, parts)
     else:

@@ -7,6 +7,7 @@ import typer
 
 from contactsync.cli.listing import Output, OutputOption, show_rows, write_text
 from contactsync.cli.operations import NameArgument
+from contactsync.settings import Group
 
 if TYPE_CHECKING:
     from contactsync.notices.scenarios import Scenario
@@ -67,7 +68,7 @@ def deliveries(name: NameArgument, *, output: OutputOption = Output.TABLE) -> No
     from contactsync.services import Services
     from contactsync.sync.operation import sync_id_of
 
-    requests = Services.from_environment().notice_requests
+    requests = Services.from_environment(needs=[Group.STATE]).notice_requests
     # A run whose plan failed has notices and no operation; an operation's own id is no run's.
     found = [*requests.deliveries(sync_id_of(name)), *requests.deliveries(name)]
     show_rows(DELIVERY_COLUMNS, found, output)

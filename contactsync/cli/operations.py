@@ -9,6 +9,7 @@ import typer
 from contactsync.bus.events import Severity
 from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, show_rows, show_table, write_text
 from contactsync.cli.periods import SinceOption, UntilOption
+from contactsync.settings import Group
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ def list_operations(
     from contactsync.services import Services
 
     period = period_of(since, until)
-    found = Services.from_environment().operation_queries.recent(limit=limit, status=status, period=period)
+    found = Services.from_environment(needs=[Group.STATE]).operation_queries.recent(
+        limit=limit, status=status, period=period
+    )
     show_rows(OPERATION_COLUMNS, map(_operation_row, found), output)
 
 
@@ -92,16 +95,16 @@ def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
     from contactsync.services import Services
     from contactsync.sync.export import operations_csv, operations_json
 
-    services = Services.from_environment()
+    services = Services.from_environment(needs=[Group.STATE])
     operation = operation_named(services, name)
     if output is Output.TABLE:
         notices = services.notice_requests.deliveries(operation.sync_id)
         show_table(("what", "value"), flat({**_operation_row(operation), "notices": _ends(notices)}))
-        outcomes = services.operations.outcomes(operation.sync_id)
+        outcomes = services.stored_operations.outcomes(operation.sync_id)
         show_rows(OUTCOME_COLUMNS, map(_outcome_row, outcomes), output)
         return
     write = operations_json if output is Output.JSON else operations_csv
-    write_text(write([operation], services.operations.outcomes))
+    write_text(write([operation], services.stored_operations.outcomes))
 
 
 @app.command()
@@ -113,8 +116,8 @@ def desired(*, output: OutputOption = Output.TABLE) -> None:
     from contactsync.contacts import ContactType
     from contactsync.services import Services
 
-    queries = Services.from_environment().operation_queries
-    found = filter(None, map(queries.desired, ContactType))
+    versions = Services.from_environment(needs=[Group.DESIRED]).desired_versions
+    found = filter(None, map(versions.of, ContactType))
     rows = ({"contact_type": d.contact_type, "generation": d.generation, "sync_id": d.sync_id} for d in found)
     show_rows(("contact_type", "generation", "sync_id"), rows, output)
 
@@ -134,7 +137,7 @@ def history(
     """
     from contactsync.services import Services
 
-    queries = Services.from_environment().operation_queries
+    queries = Services.from_environment(needs=[Group.STATE]).operation_queries
     found = queries.account_history(account_id, limit=limit, period=period_of(since, until))
     rows = ({"sync_id": past.sync_id, **_outcome_row(past.outcome)} for past in found)
     show_rows(HISTORY_COLUMNS, rows, output)
@@ -145,7 +148,7 @@ def operation_named(services: "Services", name: str) -> SyncOperation:
     from contactsync.errors import OperationUnknownError
     from contactsync.sync.operation import sync_id_of
 
-    operation = services.operations.get(sync_id_of(name)) or services.operations.get(name)
+    operation = services.stored_operations.get(sync_id_of(name)) or services.stored_operations.get(name)
     if operation is None:
         raise OperationUnknownError(dag_run_id=name)
     return operation

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contactsync.settings import Group
 from contactsync.sync.operation import SyncOperation
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ def report(
     from contactsync.sync.report import stored_report
     from contactsync.sync.report_table import report_text
 
-    services = Services.from_environment()
+    services = Services.from_environment(needs=[Group.STATE, Group.CONFIGURATION])
     operation = operation_named(services, run) if run else _newest(services)
-    outcomes = list(services.operations.outcomes(operation.sync_id))
-    threshold = services.configurations.version(
+    outcomes = list(services.stored_operations.outcomes(operation.sync_id))
+    threshold = services.stored_configurations.version(
         operation.config_version
     ).settings.notification_settings.failure_threshold
     typer.echo(report_text(stored_report(operation, outcomes, threshold), outcomes))

@@ -1,7 +1,8 @@
 """What is refused before anything is written: events, settings, configurations, requests, sources."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
 
 from contactsync.errors.root import ContactSyncError
 
@@ -22,15 +23,32 @@ class ChangeRefusedError(ContactSyncError):
 
 @dataclass(eq=False)
 class SettingsError(ContactSyncError):
-    """Name an environment variable that is missing or wrong."""
+    """Name an environment variable that is missing or wrong, and the others that were found with it."""
 
     variable: str
     problem: str
+    others: Mapping[str, str] = field(default_factory=dict)
+    """From further variables to what is wrong with each."""
+
+    @classmethod
+    def of(cls, problems: Mapping[str, str]) -> Self:
+        """Return the error for all of these variables, at least one."""
+        (variable, problem), *others = problems.items()
+        return cls(variable=variable, problem=problem, others=dict(others))
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """From every variable to what is wrong with it."""
+        return {self.variable: self.problem, **self.others}
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"Environment variable {self.variable} {self.problem}. docs/settings.md lists all of them."
+        same: dict[str, list[str]] = {}
+        for variable, problem in self.problems.items():
+            same.setdefault(problem, []).append(variable)
+        said = "; ".join(_said(variables, problem) for problem, variables in same.items())
+        return f"{said}. docs/settings.md lists all of them."
 
 
 @dataclass(eq=False)
@@ -175,3 +193,11 @@ class SourceContactMissingError(ContactSyncError):
             "AWS answered that the management account has no primary contact. Nothing was written. Look at the "
             "account's contact information in the Account Management console, then clear this task."
         )
+
+
+def _said(variables: Sequence[str], problem: str) -> str:
+    if len(variables) == 1:
+        return f"Environment variable {variables[0]} {problem}"
+    *most, last = variables
+    plural = f"are {problem.removeprefix('is ')}" if problem.startswith("is ") else problem
+    return f"Environment variables {', '.join(most)} and {last} {plural}"

@@ -53,7 +53,7 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
         context["params"],
         dag_run_id=dag_run.run_id,
         triggered_by=f"airflow:{dag_run.triggering_user_name or dag_run.run_type.value}",
-        management_account=made.settings.management_account,
+        management_account=made.settings.management.account,
     )
     with _rescheduled():
         account_ids = made.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))

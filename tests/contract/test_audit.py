@@ -159,7 +159,7 @@ def test_any_event(trail: AuditTrail, key: str, changes: dict[str, str]) -> None
 def test_expiry(adapters: Adapters, key: str) -> None:
     """A row expires after the retention, counted from the event's time."""
     services = adapters.services
-    table = str(services.settings.audit_table)
+    table = services.settings.audit.table
     DynamoDbAuditTrail(services._dynamodb, table, retention_days=400).add(change(key, 0))
     item = services._dynamodb.get_item(
         TableName=table,

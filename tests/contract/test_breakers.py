@@ -26,7 +26,7 @@ Step = Callable[[BreakerState], BreakerState]
 
 def adapter_for(adapters: Adapters, caller: str, client: Any = None) -> DynamoDbBreakers:
     """Return the adapter for one caller account."""
-    table, own = adapters.services.settings.state_table, adapters.services._dynamodb
+    table, own = adapters.services.settings.state.table, adapters.services._dynamodb
     return DynamoDbBreakers(client or own, table, caller_account=caller, conflict_tries=5, clock=FakeClock())
 
 
@@ -219,7 +219,7 @@ def test_expiry(adapters: Adapters) -> None:
     bucket = CONFIG.bucket_at(START, 0)
     port.count(PUT, bucket, Tally(failures=1))
     port.change(PUT, trip())
-    client, table = adapters.services._dynamodb, adapters.services.settings.state_table
+    client, table = adapters.services._dynamodb, adapters.services.settings.state.table
     (counter,) = client.query(
         TableName=table,
         KeyConditionExpression="pk = :pk",

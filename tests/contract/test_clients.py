@@ -1,9 +1,9 @@
 """The boto3 clients on the sandbox: what they log, where they call, and as whom."""
 
 import logging
+import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -45,10 +45,10 @@ def untouched_loggers() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def acting(services: Services, adapters: Adapters) -> Services:
+def acting(adapters: Adapters) -> Services:
     """Return services that act as a role of the management account."""
     role = f"arn:aws:iam::{adapters.sandbox.management_account}:role/contactsync"
-    return Services(replace(services.settings, management_role=role))
+    return Services.from_environment(os.environ | {"CONTACTSYNC_MANAGEMENT_ROLE_ARN": role})
 
 
 @pytest.mark.usefixtures("untouched_loggers")
@@ -107,9 +107,10 @@ def test_region(environment: dict[str, str], region: str, monkeypatch: pytest.Mo
     assert clients.management("account").meta.region_name == "us-east-1"
 
 
-def test_role_is_assumed_once(adapters: Adapters, services: Services) -> None:
+@pytest.mark.usefixtures("services")
+def test_role_is_assumed_once(adapters: Adapters) -> None:
     """All clients of one process share the role's credentials."""
-    made = acting(services, adapters)
+    made = acting(adapters)
     log = adapters.sandbox.call_log
     before = len(log.query(operation="AssumeRole"))
     made.planner.plan(request(dag_run_id="one role", accounts=[TWO]), map_limit=9)
@@ -119,9 +120,10 @@ def test_role_is_assumed_once(adapters: Adapters, services: Services) -> None:
     assert "assumed-role/contactsync" in log.query(service="account")[-1].caller_arn
 
 
-def test_role_is_for_the_management_account_only(adapters: Adapters, services: Services) -> None:
+@pytest.mark.usefixtures("services")
+def test_role_is_for_the_management_account_only(adapters: Adapters) -> None:
     """The tables are the deployment's own, and are used with its own credentials."""
-    acting(services, adapters).planner.plan(request(dag_run_id="own tables"), map_limit=9)
+    acting(adapters).planner.plan(request(dag_run_id="own tables"), map_limit=9)
     callers = {call.caller_arn for call in adapters.sandbox.call_log.query(service="dynamodb")}
     functions = {caller for caller in callers if "assumed-role/contactsync-bus-" in caller}  # have roles of their own
     assert callers - functions
@@ -133,7 +135,7 @@ def test_denied_role(adapters: Adapters, services: Services) -> None:
     run = "a denied role"
     services.account_sync.contacts.write(SECURITY, TWO, MARKED)
     services.planner.plan(request(dag_run_id=run, accounts=[TWO]), map_limit=9)
-    made = acting(services, adapters)
+    made = acting(adapters)
     faults = adapters.sandbox.conditions.faults
     added = faults.add(FaultSettings(service="sts", operation="AssumeRole", error="AccessDenied"))
     try:

@@ -87,7 +87,10 @@ def sandbox_post(adapters: Adapters) -> Post:
         ]
 
     queues = SqsDeadLetterQueues(
-        adapters.services._clients.own, urls, trigger_function=adapters.services.settings.trigger_function, wait=0
+        adapters.services._clients.own,
+        urls,
+        trigger_function=adapters.services.settings.dead_letters.trigger_function,
+        wait=0,
     )
     return Post(queues, put, sent_on)
 
@@ -177,7 +180,7 @@ def test_invoked(deployed: Adapters) -> None:
         (letter,) = letters(post, queue)
         post.queues.send_on(letter)
     assert deployed.sandbox.loop.calls.wait_until_idle(60)
-    calls = deployed.sandbox.loop.functions.invocations(str(deployed.services.settings.trigger_function))
+    calls = deployed.sandbox.loop.functions.invocations(str(deployed.services.settings.dead_letters.trigger_function))
     refused = {"started": [], "already_started": [], "refused": [EVENT["detail"]["eventID"]]}
     assert [json.loads(call.payload) for call in calls] == [refused, refused]
 
@@ -192,7 +195,7 @@ def test_no_function(deployed: Adapters) -> None:
 
 def test_no_such_queue(deployed: Adapters) -> None:
     """A queue that AWS does not have is our error."""
-    url = deployed.services.settings.dead_letter_queues["audit"] + "-gone"
+    url = deployed.services.settings.dead_letters.queues["audit"] + "-gone"
     queues = SqsDeadLetterQueues(deployed.services._clients.own, {"audit": url}, trigger_function=None, wait=0)
     with pytest.raises(ResourceMissingError):
         list(queues.take("audit"))
@@ -234,7 +237,7 @@ def failures(request: pytest.FixtureRequest) -> Failures:
     if request.param == "fake":
         return FakeFailures()
     services = request.getfixturevalue("deployed").services
-    return DynamoDbFailures(services._dynamodb, str(services.settings.idempotency_table), FakeClock())
+    return DynamoDbFailures(services._dynamodb, services.settings.dead_letters.idempotency_table, FakeClock())
 
 
 def test_failures(failures: Failures) -> None:

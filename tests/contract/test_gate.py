@@ -57,7 +57,7 @@ def gatekeeper(world: Adapters, ahead: float, caller: str = MANAGEMENT_ACCOUNT) 
     """Return the gatekeeper of a worker whose clock is ahead."""
     clock = WrongClock(ahead)
     parts: Any = {"caller_account": caller, "conflict_tries": 5, "clock": clock}
-    client, table = world.services._dynamodb, world.services.settings.state_table
+    client, table = world.services._dynamodb, world.services.settings.state.table
     pacer, breakers = DynamoDbPacer(client, table, **parts), DynamoDbBreakers(client, table, **parts)
     return Gatekeeper(pacer, breakers, clock, throttle_tries=1, throttle_wait=1)
 

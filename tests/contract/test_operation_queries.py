@@ -132,14 +132,13 @@ def test_account_history(adapters: Adapters, queries: DynamoDbOperationQueries) 
     assert list(queries.account_history("987654321099")) == []
 
 
-def test_desired(adapters: Adapters, queries: DynamoDbOperationQueries) -> None:
+def test_desired(adapters: Adapters) -> None:
     """Of a desired contact only generation and operation are read, of a deletion too."""
-    assert queries.desired(ContactType.OPERATIONS) is None
+    versions = adapters.services.desired_versions
+    assert versions.of(ContactType.OPERATIONS) is None
     for generation, contact in enumerate((contact_of(ContactType.OPERATIONS), None), start=1):
         one = operation_at(START)
         adapters.services.operations.store_plan(
             one, [DesiredContact(ContactType.OPERATIONS, generation, one.sync_id, contact)]
         )
-        assert queries.desired(ContactType.OPERATIONS) == DesiredVersion(
-            ContactType.OPERATIONS, generation, one.sync_id
-        )
+        assert versions.of(ContactType.OPERATIONS) == DesiredVersion(ContactType.OPERATIONS, generation, one.sync_id)

@@ -1,6 +1,7 @@
 """The outbox, and the transactions that fill it, on the sandbox's tables."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -214,7 +215,7 @@ def test_unreadable(
     """An entry that this version cannot read stays where it is, is logged and counted, and holds nobody up."""
     found = stored(services, "outbox-unreadable")
     services.operations.update(found, [started(found)])
-    table = boto3.resource("dynamodb").Table(services.settings.state_table)
+    table = boto3.resource("dynamodb").Table(services.settings.state.table)
     key = {"pk": "outbox#0", "sk": "2025-01-01T00:00:00.000000Z#x"}
     table.put_item(Item={**key, **stored_as})
     unreadable = Counter[str]()
@@ -245,8 +246,8 @@ def test_published(services: Services) -> None:
 
 def test_topic_missing(adapters: Adapters) -> None:
     """A topic that does not exist is an error of the call, which the relay logs and survives."""
-    settings = replace(adapters.services.settings, events_topic=f"{adapters.services.settings.events_topic}-gone")
-    services = Services(settings)
+    topic = adapters.services.settings.bus.topic
+    services = Services.from_environment(os.environ | {"CONTACTSYNC_EVENTS_TOPIC_ARN": f"{topic}-gone"})
     found = stored(services, "outbox-gone")
     services.operations.update(found, [started(found)])
     services.relay.send([started(found)])

@@ -51,7 +51,7 @@ def make(request: pytest.FixtureRequest) -> PacerOf:
 
 def adapter_for(adapters: Adapters, caller: str) -> PacerOf:
     """Return what makes adapters for one caller account."""
-    table, client = adapters.services.settings.state_table, adapters.services._dynamodb
+    table, client = adapters.services.settings.state.table, adapters.services._dynamodb
     return lambda clock: DynamoDbPacer(client, table, caller_account=caller, conflict_tries=5, clock=clock)
 
 
@@ -174,7 +174,7 @@ class SlowClient:
 def item_of(adapters: Adapters, caller: str) -> Any:
     """Return the limiter's item as it is stored."""
     return adapters.services._dynamodb.get_item(
-        TableName=adapters.services.settings.state_table,
+        TableName=adapters.services.settings.state.table,
         Key={"pk": {"S": f"PACE#{caller}"}, "sk": {"S": PUT}},
     )["Item"]
 
@@ -188,7 +188,7 @@ def after(seconds: float) -> int:
 def test_missed(adapters: Adapters, delay: float, arrival: float) -> None:
     """A turn that has passed when the table answers is not used late, together with the next ones."""
     caller, clock = str(uuid.uuid4()), FakeClock()
-    table, client = adapters.services.settings.state_table, adapters.services._dynamodb
+    table, client = adapters.services.settings.state.table, adapters.services._dynamodb
     # The first answer says that there is no queue, the second that the turn is reserved.
     slow = SlowClient(client, clock, [0, delay])
     pacer = DynamoDbPacer(slow, table, caller_account=caller, conflict_tries=5, clock=clock)  # type: ignore[arg-type]
@@ -199,7 +199,7 @@ def test_missed(adapters: Adapters, delay: float, arrival: float) -> None:
 def test_never_in_time(adapters: Adapters) -> None:
     """When every answer is late the last turn is used all the same: nobody waits for ever."""
     clock = FakeClock()
-    table, client = adapters.services.settings.state_table, adapters.services._dynamodb
+    table, client = adapters.services.settings.state.table, adapters.services._dynamodb
     slow = SlowClient(client, clock, [10.0] * 30)
     pacer = DynamoDbPacer(
         slow,  # type: ignore[arg-type]

@@ -50,7 +50,7 @@ def port(request: pytest.FixtureRequest) -> Records:
 
 def adapter(adapters: Adapters, client: Any = None) -> DynamoDbRecords:
     """Return the adapter, with a client of the test's own when one is given."""
-    table, own = adapters.services.settings.state_table, adapters.services._dynamodb
+    table, own = adapters.services.settings.state.table, adapters.services._dynamodb
     return DynamoDbRecords(client or own, table, conflict_tries=3, clock=FakeClock())
 
 
@@ -322,7 +322,7 @@ def test_never_expires(adapters: Adapters) -> None:
     """A record has no expiry, is in no index, and shares its partition with its account's other records only."""
     account_id = fresh()
     stored(adapter(adapters), account_id, mark=mark(), generation=1, fingerprint="0a" * 32, verified_at=START)
-    client, table = adapters.services._dynamodb, adapters.services.settings.state_table
+    client, table = adapters.services._dynamodb, adapters.services.settings.state.table
     key = {"pk": {"S": f"RECORD#{account_id}"}, "sk": {"S": "security"}}
     item = client.get_item(TableName=table, Key=key)["Item"]
     indexes = client.describe_table(TableName=table)["Table"].get("GlobalSecondaryIndexes", [])

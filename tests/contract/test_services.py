@@ -1,6 +1,7 @@
 """The composition root on the sandbox: a whole run without Airflow, and what it leaves behind."""
 
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +29,11 @@ def services(adapters: Adapters) -> Services:
     """Store a configuration that propagates everything."""
     adapters.services.configurations.store(Configuration(), after_version=0, changed_by="tests")
     return adapters.services
+
+
+def with_variables(**variables: str) -> Services:
+    """Return the services of this deployment with other variables, by their names without the prefix."""
+    return Services.from_environment(os.environ | {f"CONTACTSYNC_{name}": text for name, text in variables.items()})
 
 
 def run(services: Services, name: str) -> dict[str, str]:
@@ -82,9 +88,9 @@ def test_no_values_left(adapters: Adapters, services: Services) -> None:
         if len(value) > 2
     }
     settings = services.settings
-    state = json.dumps(everything(adapters, settings.state_table)) + report_text(report, rows)
+    state = json.dumps(everything(adapters, settings.state.table)) + report_text(report, rows)
     assert not [value for value in values if value in state]
-    desired = json.dumps(everything(adapters, settings.desired_contacts_table), ensure_ascii=False)
+    desired = json.dumps(everything(adapters, settings.desired.table), ensure_ascii=False)
     assert all(value in desired for value in values)
 
 
@@ -93,7 +99,7 @@ def test_expiry(adapters: Adapters, services: Services) -> None:
     run(services, "fourth")
     operations: dict[str, set[str]] = {}
     lasting: dict[str, set[str]] = {}
-    for item in everything(adapters, services.settings.state_table):
+    for item in everything(adapters, services.settings.state.table):
         kind, name, *_ = item["pk"]["S"].split("#")
         kept = (
             operations.setdefault(name, set()) if kind in {"OPERATION", "OUTCOMES"} else lasting.setdefault(kind, set())
@@ -102,19 +108,20 @@ def test_expiry(adapters: Adapters, services: Services) -> None:
     assert operations
     assert all(len(expiries) == 1 and "never" not in expiries for expiries in operations.values())
     assert {kind for kind, expiries in lasting.items() if expiries == {"never"}} >= {"GENERATION", "RECORD", "PACE"}
-    assert not [i for i in everything(adapters, services.settings.desired_contacts_table) if "expires_at" in i]
+    assert not [i for i in everything(adapters, services.settings.desired.table) if "expires_at" in i]
 
 
-def test_role(adapters: Adapters, services: Services) -> None:
+@pytest.mark.usefixtures("services")
+def test_role(adapters: Adapters) -> None:
     """With a role of the management account the product acts as that account."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in adapters.sandbox.environment().items():
             patch.setenv(name, value)
         role = f"arn:aws:iam::{adapters.sandbox.management_account}:role/contactsync"
-        acting = Services(replace(services.settings, management_role=role))
+        acting = with_variables(MANAGEMENT_ROLE_ARN=role)
         assert acting.planner.plan(request(dag_run_id="as a role"), map_limit=9) == (ONE, TWO)
         assert "assumed-role/contactsync" in adapters.sandbox.call_log.query(service="account")[-1].caller_arn
-        wrong = Services(replace(services.settings, management_role=f"arn:aws:iam::{TWO}:role/contactsync"))
+        wrong = with_variables(MANAGEMENT_ROLE_ARN=f"arn:aws:iam::{TWO}:role/contactsync")
         with pytest.raises(CallerMismatchError, match=TWO):
             wrong.planner.plan(request(dag_run_id="as a member"), map_limit=9)
 
@@ -128,12 +135,12 @@ def test_secret(adapters: Adapters, services: Services) -> None:
         client.create_secret(Name="fingerprints", SecretString=KEY.decode())
         client.create_secret(Name="binary", SecretBinary=KEY)
         client.create_secret(Name="weak", SecretString="changeme")
-        settings = replace(services.settings, fingerprint_key=None, fingerprint_secret="fingerprints")
-        assert Services(settings).planner.fingerprint_key == KEY
+        named = with_variables(FINGERPRINT_KEY="", FINGERPRINT_SECRET="fingerprints")
+        assert named.planner.fingerprint_key == KEY
         with pytest.raises(SettingsError, match="FINGERPRINT_SECRET"):
-            _ = Services(replace(settings, fingerprint_secret="binary")).planner
+            _ = with_variables(FINGERPRINT_KEY="", FINGERPRINT_SECRET="binary").planner
         with pytest.raises(SettingsError, match=r"a secret whose string is 8 bytes long.*openssl rand"):
-            _ = Services(replace(settings, fingerprint_secret="weak")).planner
+            _ = with_variables(FINGERPRINT_KEY="", FINGERPRINT_SECRET="weak").planner
 
 
 def test_deleted_run_again(adapters: Adapters, services: Services) -> None:
@@ -150,14 +157,15 @@ def test_deleted_run_again(adapters: Adapters, services: Services) -> None:
     for account_id in (ONE, TWO):
         for outcome in replace(services.account_sync, clock=tomorrow).sync(again, settings, account_id, 1):
             assert (outcome.attempts[-1].try_number, outcome.attempts[-1].started) == (1, tomorrow.time)
-    items = everything(adapters, services.settings.state_table)
+    items = everything(adapters, services.settings.state.table)
     assert len({item["expires_at"]["N"] for item in items if operation.sync_id in item["pk"]["S"]}) == 1
     services.reporter.report(name, {ONE: "success", TWO: "success"}, planned=True).check()
 
 
-def test_throttled_calls_wait(adapters: Adapters, services: Services) -> None:
+@pytest.mark.usefixtures("services")
+def test_throttled_calls_wait(adapters: Adapters) -> None:
     """The gate makes a throttled call again, as often as the settings say."""
-    patient = Services(replace(services.settings, throttle_tries=3, throttle_wait=0))
+    patient = with_variables(THROTTLE_TRIES="3", THROTTLE_WAIT="0")
     faults, log = adapters.sandbox.conditions.faults, adapters.sandbox.call_log
     added = faults.add(FaultSettings(operation="GetContactInformation", error="TooManyRequestsException", count=2))
     before = len(log.query(operation="GetContactInformation"))

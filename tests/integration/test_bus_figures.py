@@ -62,7 +62,7 @@ def p95s(*actions: Callable[[int], object]) -> list[float]:
 @pytest.mark.long
 def test_publishing(services: Services) -> None:
     """Publishing costs less than four bare calls: it makes one more, for its metrics."""
-    sns, topic = boto3.client("sns"), services.settings.events_topic
+    sns, topic = boto3.client("sns"), services.settings.bus.topic
     body = services.publisher.message(announced(0, "warm")).body
     services.publisher.publish([announced(0, "warm")])
     wait_for(services, "warm", 1)
@@ -125,7 +125,7 @@ def bare_consumer(services: Services) -> float:
         messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         for message in messages:
             item: Any = {"pk": {"S": "bare"}, "sk": {"S": message["MessageId"]}, "data": {"S": message["Body"]}}
-            dynamodb.put_item(TableName=str(services.settings.audit_table), Item=item)
+            dynamodb.put_item(TableName=services.settings.audit.table, Item=item)
         gone: Any = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
         sqs.delete_message_batch(QueueUrl=url, Entries=gone)
         done += len(messages)

@@ -40,13 +40,6 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", [("config", "show"), ("config", "put"), ("report",)])
-def test_settings_missing(contactsync: Command, file: Path, command: tuple[str, ...]) -> None:
-    """Without the deployment's variables the first missing one is named."""
-    given = (*command, file) if command[-1] == "put" else command
-    refused(contactsync(*given), "CONTACTSYNC_MANAGEMENT_ACCOUNT_ID")
-
-
 @pytest.mark.parametrize(
     ("error", "text"),
     [("AccessDeniedException", "AccessDenied"), ("ResourceNotFoundException", "CONTACTSYNC_")],

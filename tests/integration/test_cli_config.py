@@ -69,8 +69,8 @@ def test_replaces_an_invalid_one(contactsync: Command, file: Path) -> None:
     """A configuration in force that is invalid is named by its version, and can be replaced."""
     services = Services.from_environment()
     client: Any = services._dynamodb
-    item = {"config_key": {"S": services.settings.config_key}, "version": {"N": "4"}, "contact_types": {"L": []}}
-    client.put_item(TableName=services.settings.config_table, Item=item)
+    item = {"config_key": {"S": services.settings.configuration.key}, "version": {"N": "4"}, "contact_types": {"L": []}}
+    client.put_item(TableName=services.settings.configuration.table, Item=item)
     refused(contactsync("config", "show"), "version 4")
     assert contactsync("config", "put", file).out == "Stored as version 5.\n"
     assert contactsync("config", "show").code == 0
@@ -203,8 +203,8 @@ def store_by_hand(version: int, attributes: dict[str, Any]) -> None:
     """Store an item as nobody but an administrator can."""
     services = Services.from_environment()
     client: Any = services._dynamodb
-    item = {"config_key": {"S": services.settings.config_key}, "version": {"N": str(version)}, **attributes}
-    client.put_item(TableName=services.settings.config_table, Item=item)
+    item = {"config_key": {"S": services.settings.configuration.key}, "version": {"N": str(version)}, **attributes}
+    client.put_item(TableName=services.settings.configuration.table, Item=item)
 
 
 def test_history(stored: Command) -> None:

@@ -81,7 +81,7 @@ def send(services: Services, body: str, **attributes: str) -> None:
     """Put a message into the audit function's queue, past the topic."""
     sqs = services._clients.own("sqs")
     typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
-    dead = services.settings.dead_letter_queues["audit"]
+    dead = services.settings.dead_letters.queues["audit"]
     (url,) = sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"]
     sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=typed)
 
@@ -160,7 +160,7 @@ def test_command(services: Services, sandbox: Sandbox, key: str, contactsync: Co
     (handled,) = until(lambda: audited(services, key))
     until(sandbox.loop.queue_polling.is_idle)
     event = services.publisher.message(change(key))
-    dead = services.settings.dead_letter_queues["audit"]
+    dead = services.settings.dead_letters.queues["audit"]
     services._clients.own("sqs").send_message(QueueUrl=dead, MessageBody=event.body)
     listed = json.loads(contactsync("dead-letters", "list", "audit", "-o", "json").out)
     (mine,) = [row for row in listed if row["correlation_id"] == key]
@@ -180,7 +180,7 @@ def test_command(services: Services, sandbox: Sandbox, key: str, contactsync: Co
 
 def test_discard_command(services: Services, key: str, contactsync: Command) -> None:
     """A letter is discarded with a reason, and the trail keeps who did it."""
-    url = services.settings.dead_letter_queues["rule"]
+    url = services.settings.dead_letters.queues["rule"]
     sent = services._clients.own("sqs").send_message(QueueUrl=url, MessageBody=json.dumps({"detail": {"eventID": key}}))
     misused(contactsync("dead-letters", "discard", "rule", sent["MessageId"]), "--reason")
     misused(contactsync("dead-letters", "discard", "rule", "--reason", "r"), "--all")
@@ -194,7 +194,7 @@ def test_discard_command(services: Services, key: str, contactsync: Command) -> 
 
 def test_show_command(services: Services, key: str, contactsync: Command) -> None:
     """A letter is shown whole in every form, without contact values."""
-    url = services.settings.dead_letter_queues["rule"]
+    url = services.settings.dead_letters.queues["rule"]
     detail = {"eventID": key, "requestParameters": {"name": "Wanda Quillfeather", "alternateContactType": "SECURITY"}}
     body = json.dumps({"detail": detail})
     sent = services._clients.own("sqs").send_message(QueueUrl=url, MessageBody=body)["MessageId"]
@@ -209,7 +209,7 @@ def test_show_command(services: Services, key: str, contactsync: Command) -> Non
 
 def test_unreadable_command(services: Services, contactsync: Command) -> None:
     """What holds no event is named, and the command fails."""
-    url = services.settings.dead_letter_queues["trigger"]
+    url = services.settings.dead_letters.queues["trigger"]
     sent = services._clients.own("sqs").send_message(QueueUrl=url, MessageBody="poison")["MessageId"]
     answer = contactsync("dead-letters", "redrive", "trigger", sent)
     assert (answer.code, "unreadable" in answer.out) == (1, True)

@@ -18,6 +18,7 @@ PARTS: dict[str, Any] = {
     "event_id": "5f0d5c0e",
     "variable": "CONTACTSYNC_STATE_TABLE",
     "problem": "is not set",
+    "others": {"CONTACTSYNC_CONFIG_TABLE": "is not set", "CONTACTSYNC_MARK_WAIT": "is not a number"},
     "table": "config",
     "config_key": "default",
     "version": 3,

@@ -1,11 +1,22 @@
 """Settings: read once from the environment, and a missing or wrong value is named."""
 
-from dataclasses import fields
-
 import pytest
 
 from contactsync.errors import SettingsError
-from contactsync.settings import Settings, read_settings
+from contactsync.settings import (
+    BusSettings,
+    CallSettings,
+    ConfigurationSettings,
+    DeploymentSettings,
+    DesiredSettings,
+    FingerprintSettings,
+    Group,
+    ManagementSettings,
+    PatienceSettings,
+    StateSettings,
+    read_settings,
+    variables_of,
+)
 
 KEY = "TzYn9ROWvNLJSepxAn0vge2bVmXb0MiB0WVUhCE4AYc="
 LEAST = {
@@ -18,13 +29,24 @@ LEAST = {
     "CONTACTSYNC_FINGERPRINT_KEY": KEY,
 }
 
+ALL = LEAST | {
+    "CONTACTSYNC_AUDIT_TABLE": "audit",
+    "CONTACTSYNC_IDEMPOTENCY_TABLE": "idempotency",
+    "CONTACTSYNC_DEAD_LETTER_QUEUES": "audit=https://sqs/audit, rule=https://sqs/rule",
+}
+
 
 def test_least() -> None:
-    """Seven variables are enough; the rest has documented defaults."""
+    """Seven variables are enough for a run; the rest has documented defaults."""
     settings = read_settings(LEAST)
-    topic = LEAST["CONTACTSYNC_EVENTS_TOPIC_ARN"]
-    assert settings == Settings("111122223333", "config", "state", "desired", "prod", topic, fingerprint_key=KEY)
-    assert settings.retention_days == 90
+    assert settings.management == ManagementSettings("111122223333")
+    assert settings.configuration == ConfigurationSettings("config", "default")
+    assert settings.state == StateSettings("state", retention_days=90)
+    assert settings.desired == DesiredSettings("desired")
+    assert settings.deployment == DeploymentSettings("prod")
+    assert settings.bus == BusSettings(LEAST["CONTACTSYNC_EVENTS_TOPIC_ARN"])
+    assert settings.fingerprints == FingerprintSettings(KEY)
+    assert (settings.calls, settings.patience) == (CallSettings(), PatienceSettings())
 
 
 @pytest.mark.parametrize("name", LEAST)
@@ -38,6 +60,36 @@ def test_missing(name: str, value: str | None) -> None:
     assert name in str(caught.value)
 
 
+def test_all_at_once() -> None:
+    """Everything that is missing or wrong is named in one error, in one sentence for each kind of problem."""
+    wrong = {"CONTACTSYNC_ENVIRONMENT": "e", "CONTACTSYNC_RETENTION_DAYS": "many", "CONTACTSYNC_MARK_WAIT": "1"}
+    with pytest.raises(SettingsError) as caught:
+        read_settings(wrong)
+    missing = {name for name in LEAST if name not in wrong}
+    assert set(caught.value.problems) == missing | {"CONTACTSYNC_RETENTION_DAYS", "CONTACTSYNC_MARK_WAIT"}
+    message = str(caught.value)
+    assert "CONTACTSYNC_DESIRED_CONTACTS_TABLE and CONTACTSYNC_EVENTS_TOPIC_ARN are not set; " in message
+    assert "Environment variable CONTACTSYNC_RETENTION_DAYS is not a number" in message
+    assert all(message.count(name) == 1 for name in missing - {"CONTACTSYNC_FINGERPRINT_KEY"})
+    assert message.endswith(". docs/settings.md lists all of them.")
+    rebuilt, (cls, parts) = caught.value.__reduce__()
+    assert str(rebuilt(cls, parts)) == message
+
+
+@pytest.mark.parametrize("group", Group)
+def test_groups(group: Group) -> None:
+    """A group needs its own variables only, and what is wrong in another one does not concern it."""
+    own = ALL | {name: "wrong" for name in variables_of(Group) if name not in variables_of([group])}
+    assert getattr(read_settings(own, [group]), group) == getattr(read_settings(ALL, [group]), group)
+
+
+def test_not_demanded() -> None:
+    """A group that nobody demanded is refused when it is used without its variables."""
+    settings = read_settings({}, [])
+    with pytest.raises(SettingsError, match="CONTACTSYNC_AUDIT_TABLE is not set"):
+        _ = settings.audit
+
+
 @pytest.mark.parametrize("value", ["12345678901", "1234567890123", "12345678901a", "١١١١٢٢٢٢٣٣٣٣", "111122223333\n4"])
 def test_account_id(value: str) -> None:
     """An account id is twelve ASCII digits."""
@@ -48,19 +100,20 @@ def test_account_id(value: str) -> None:
 @pytest.mark.parametrize(
     ("name", "field", "text", "value"),
     [
-        ("RETENTION_DAYS", "retention_days", "400", 400),
-        ("CONNECT_TIMEOUT", "connect_timeout", "0.1", 0.1),
-        ("READ_TIMEOUT", "read_timeout", "19", 19),
-        ("VERIFY_READS", "verify_reads", "1", 1),
-        ("VERIFY_WAIT", "verify_wait", "0", 0),
-        ("CONFLICT_TRIES", "conflict_tries", "7", 7),
-        ("FOLLOW_UPS", "follow_ups", "0", 0),
-        ("ABANDONED_AFTER", "abandoned_after", "86400", 86_400),
+        ("RETENTION_DAYS", "state.retention_days", "400", 400),
+        ("CONNECT_TIMEOUT", "calls.connect_timeout", "0.1", 0.1),
+        ("READ_TIMEOUT", "calls.read_timeout", "19", 19),
+        ("VERIFY_READS", "patience.verify_reads", "1", 1),
+        ("VERIFY_WAIT", "patience.verify_wait", "0", 0),
+        ("CONFLICT_TRIES", "state.conflict_tries", "7", 7),
+        ("FOLLOW_UPS", "patience.follow_ups", "0", 0),
+        ("ABANDONED_AFTER", "patience.abandoned_after", "86400", 86_400),
     ],
 )
 def test_numbers(name: str, field: str, text: str, value: float) -> None:
     """Numbers are read."""
-    assert getattr(read_settings(LEAST | {f"CONTACTSYNC_{name}": text}), field) == value
+    group, _, part = field.partition(".")
+    assert getattr(getattr(read_settings(LEAST | {f"CONTACTSYNC_{name}": text}), group), part) == value
 
 
 @pytest.mark.parametrize(
@@ -92,5 +145,24 @@ def test_one_fingerprint_source() -> None:
 
 def test_key_is_silent() -> None:
     """The fingerprint key shows in no repr."""
-    assert KEY not in repr(read_settings(LEAST))
-    assert "fingerprint_key" in {field.name for field in fields(Settings)}
+    settings = read_settings(LEAST)
+    assert settings.fingerprints.key == KEY
+    assert KEY not in f"{settings!r}{settings.fingerprints!r}"
+
+
+def test_read_once() -> None:
+    """What is changed in the environment later changes nothing."""
+    environ = dict(LEAST)
+    settings = read_settings(environ)
+    environ["CONTACTSYNC_STATE_TABLE"] = "another"
+    assert settings.state.table == "state"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [(",", "names no queue"), ("audit", "NAME=URL"), ("A=https://x", "NAME=URL"), ("a=https://x,a=https://y", "once")],
+)
+def test_queues_refused(text: str, problem: str) -> None:
+    """Queues are named with their addresses, each once."""
+    with pytest.raises(SettingsError, match=problem):
+        read_settings(ALL | {"CONTACTSYNC_DEAD_LETTER_QUEUES": text}, [Group.DEAD_LETTERS])

@@ -26,6 +26,7 @@ from contactsync.notices.requests import NoticeDesk
 from contactsync.orchestration import runs, steps
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
+from contactsync.settings import ManagementSettings
 from contactsync.sync.apply import AccountSync
 from contactsync.sync.bounds import RETRIES_LIMIT
 from contactsync.sync.calls import ApiOperation
@@ -45,7 +46,7 @@ class FakeServices:
 
     def __init__(self, world: World) -> None:
         """Take the fakes."""
-        self.settings = SimpleNamespace(management_account=MANAGEMENT_ACCOUNT)
+        self.settings = SimpleNamespace(management=ManagementSettings(MANAGEMENT_ACCOUNT))
         self.clock = world.clock
         self.planner = world.planner
         self.housekeeper = world.housekeeper
