@@ -90,6 +90,13 @@ class DeploymentSettings:
 
     environment: str
     """What tells several deployments apart: part of the tables' names, of events and of metrics."""
+    trigger_user_name: str | None = None
+    """Airflow's user that the trigger function is; None: that of the role in infra/trigger.yaml."""
+
+    @property
+    def trigger_user(self) -> str:
+        """The user of Airflow that alone may say which change started a run; MWAA names it after the caller's role."""
+        return self.trigger_user_name or f"assumed-role/contactsync-{self.environment}-trigger"
 
 
 @dataclass(frozen=True)
@@ -340,7 +347,7 @@ def _desired(variables: _Variables) -> DesiredSettings:
 
 
 def _deployment(variables: _Variables) -> DeploymentSettings:
-    return DeploymentSettings(variables.required("ENVIRONMENT"))
+    return DeploymentSettings(variables.required("ENVIRONMENT"), variables.optional("TRIGGER_USER"))
 
 
 def _bus(variables: _Variables) -> BusSettings:

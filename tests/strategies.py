@@ -171,6 +171,7 @@ def operations(draw: st.DrawFn) -> SyncOperation:
         timestamp=draw(moments),
         planned=draw(moments),
         initiating_user=draw(run_ids),
+        triggered_by=draw(st.none() | run_ids),
         source_account=draw(account_ids),
         plans={kind: plans[kind] for kind in ContactType if kind in plans},
         config_version=draw(st.integers(1, 10**6)),

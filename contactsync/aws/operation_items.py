@@ -54,6 +54,7 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "sync_id": operation.sync_id,
         "dag_run_id": operation.dag_run_id,
         "initiating_user": operation.initiating_user,
+        "triggered_by": operation.triggered_by,
         "source_account": operation.source_account,
         "plans": plans_map(operation),
         "config_version": operation.config_version,
@@ -107,6 +108,7 @@ def operation_from(item: dict[str, Any]) -> SyncOperation:
         dag_run_id=item["dag_run_id"],
         timestamp=to_moment(item["operation_time"]),
         initiating_user=item["initiating_user"],
+        triggered_by=item.get("triggered_by"),
         source_account=item["source_account"],
         # A DynamoDB map has no order; contact types keep theirs.
         plans={t: _plan_from(item["plans"][t]) for t in ContactType if t in item["plans"]},

@@ -62,6 +62,7 @@ class SyncOperationStarted(SyncOperationData):
     event_type: ClassVar[str] = "contactsync.sync_operation.started.v1"
 
     initiating_user: Text
+    triggered_by: Text | None = None
     planned: Moment
 
 

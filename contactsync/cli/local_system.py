@@ -111,7 +111,7 @@ def local_system(
             home, root / "dags", root / "plugins", environment=environment, port=airflow_port, triggerer=False
         )
         stack.enter_context(airflow)
-        sandbox.register_airflow(airflow.base_url, airflow.username, airflow.password)
+        sandbox.register_airflow(airflow.base_url, *airflow.trigger_credentials)
         airflow.wait_for_dag(DAG_ID)
         yield LocalSystem(sandbox, airflow, environment)
         tell("Stopping")

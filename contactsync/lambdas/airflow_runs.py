@@ -61,6 +61,7 @@ class AirflowRuns:
             "dag_run_id": change.event_id,
             "logical_date": None,
             "conf": {"change": change.as_conf()},
+            "note": change.note,
         }
         self._client.invoke_rest_api(Name=self._environment, Path=f"/dags/{DAG_ID}/dagRuns", Method="POST", Body=body)
 

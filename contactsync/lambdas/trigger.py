@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 
 from contactsync.errors import ChangeRefusedError, ContactSyncError, SettingsError
 from contactsync.lambdas.airflow_runs import AirflowRuns
-from contactsync.sync.change import ContactChange, RefusalReason, changes_in
+from contactsync.sync.change import NOT_UNDERSTOOD, ContactChange, changes_in
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -21,8 +21,8 @@ logger = Logger(service="contactsync-trigger")
 def handler(event: Any, context: "LambdaContext") -> dict[str, list[str]]:  # noqa: ANN401, ARG001 -- Lambda's own signature
     """Start a run for each change in the event and return the event ids by what became of them.
 
-    Refused events are logged and done with. A malformed event and a run that Airflow did not accept raise, after all
-    other records were handled, so that Lambda tries again and keeps the event as a dead letter in the end.
+    Refused events are logged and done with. An event that is not understood, and a run that Airflow did not accept,
+    raise after all other records were handled: Lambda tries again and keeps the event as a dead letter in the end.
     """
     done: dict[str, list[str]] = {"started": [], "already_started": [], "refused": []}
     failures: list[ContactSyncError] = []
@@ -39,7 +39,7 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, list[str]]:  # no
 
 def _handle(found: ContactChange | ChangeRefusedError) -> str:
     if isinstance(found, ChangeRefusedError):
-        if found.reason == RefusalReason.MALFORMED:
+        if found.reason in NOT_UNDERSTOOD:
             raise found
         logger.info(str(found), extra={"event_id": found.event_id, "reason": found.reason})
         return "refused"

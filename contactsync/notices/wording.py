@@ -124,7 +124,7 @@ def _sentences(request: NoticeRequested, operation: SyncOperation | None) -> Ite
 
 
 def _course(operation: SyncOperation) -> str:
-    began = f"Sync operation {operation.sync_id} was started by {operation.initiating_user}"
+    began = f"Sync operation {operation.sync_id} was started by {operation.started_by}"
     at = f"{operation.timestamp.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     if operation.finished is None:
         return f"{began} at {at} and has not ended."

@@ -8,9 +8,11 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
+from contactsync.sync.bounds import FOLLOW_UPS_LIMIT, PRINCIPAL_LETTERS
 
 CONTACT_TYPES = ("primary", "billing", "operations", "security")
+ANY_ALTERNATE = "alternate"
+EVENT_NAMES = ("PutContactInformation", "PutAlternateContact", "DeleteAlternateContact")
 
 _TEXT = {"type": "string", "maxLength": 512}
 _OPTIONAL_TEXT = {"type": ["string", "null"], "maxLength": 512}
@@ -22,10 +24,10 @@ CHANGE_SCHEMA: dict[str, Any] = {
     "properties": {
         "event_id": _TEXT,
         "event_time": _TEXT,
-        "event_name": _TEXT,
-        "contact_type": {"type": "string", "enum": list(CONTACT_TYPES)},
+        "event_name": {"type": "string", "enum": list(EVENT_NAMES)},
+        "contact_type": {"type": "string", "enum": [*CONTACT_TYPES, ANY_ALTERNATE]},
         "action": {"type": "string", "enum": ["put", "delete"]},
-        "initiating_user": _TEXT,
+        "initiating_user": {"type": "string", "pattern": rf"^{PRINCIPAL_LETTERS}\Z"},
         "source_account": {"type": "string", "pattern": "^[0-9]{12}$"},
         "source_ip_address": _OPTIONAL_TEXT,
         "user_agent": _OPTIONAL_TEXT,

@@ -44,17 +44,19 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
     """Plan the run and return the ids of the accounts to map `sync_account` over."""
     from airflow.sdk.configuration import conf
 
-    from contactsync.sync.request import parse_request
+    from contactsync.sync.request import RunOrigin, check_origin, parse_request
 
     dag_run = context["dag_run"]
     made = services()
+    origin = RunOrigin(dag_run.triggering_user_name, dag_run.run_type.value)
     request = parse_request(
         dag_run.conf or {},
         context["params"],
         dag_run_id=dag_run.run_id,
-        triggered_by=f"airflow:{dag_run.triggering_user_name or dag_run.run_type.value}",
+        triggered_by=origin.name,
         management_account=made.settings.management.account,
     )
+    check_origin(request, origin, trigger_user=made.settings.deployment.trigger_user)
     with _rescheduled():
         account_ids = made.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
     log.info("%s accounts may be touched", len(account_ids))

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from contactsync.sandbox.airflow_api import AirflowApi, AirflowApiError
-from contactsync.sandbox.airflow_settings import USERNAME, AirflowPlace, airflow_environment, user_password
+from contactsync.sandbox.airflow_settings import (
+    TRIGGER_USERNAME,
+    USERNAME,
+    AirflowPlace,
+    airflow_environment,
+    user_password,
+)
 from contactsync.sandbox.sessions import SessionWatcher, end_sessions, send, session_members, uninterrupted
 
 COMPONENTS: Mapping[str, Sequence[str]] = {
@@ -86,13 +92,18 @@ class LocalAirflow:
 
     @property
     def username(self) -> str:
-        """The only user, an administrator."""
+        """The person's user, an administrator."""
         return USERNAME
 
     @property
     def password(self) -> str:
         """The user's password, made for this home and kept in it."""
         return user_password(self._running_place)
+
+    @property
+    def trigger_credentials(self) -> tuple[str, str]:
+        """User and password with which an MWAA in front of this Airflow starts runs for the trigger function."""
+        return TRIGGER_USERNAME, user_password(self._running_place, TRIGGER_USERNAME)
 
     @property
     def api(self) -> AirflowApi:

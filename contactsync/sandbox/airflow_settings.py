@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 USERNAME = "admin"
+TRIGGER_USERNAME = "assumed-role/contactsync-local-trigger"
+"""The user that MWAA would make for the trigger function's role; nobody signs in as it."""
 
 _SETTINGS: Mapping[str, Mapping[str, str]] = {
     "core": {
         "executor": "LocalExecutor",
         "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-        "simple_auth_manager_users": f"{USERNAME}:admin",
+        "simple_auth_manager_users": f"{USERNAME}:admin,{TRIGGER_USERNAME}:user",
         "load_examples": "False",
         "dags_are_paused_at_creation": "False",  # a DAG that appears here is there to run
         "max_map_length": "10000",  # one mapped task per member account; Airflow's own limit is 1,024
@@ -144,12 +146,13 @@ def fixed_secrets(home: Path) -> Mapping[str, Mapping[str, str]]:
     return loaded
 
 
-def user_password(place: AirflowPlace) -> str:
-    """Return the admin's password, made on first use and kept in the home directory."""
-    if not place.password_file.exists():
-        write_private(place.password_file, json.dumps({USERNAME: secrets.token_urlsafe(12)}))
-    passwords: dict[str, str] = json.loads(place.password_file.read_text(encoding="utf-8"))
-    return passwords[USERNAME]
+def user_password(place: AirflowPlace, username: str = USERNAME) -> str:
+    """Return a user's password, made on first use and kept in the home directory."""
+    known = json.loads(place.password_file.read_text(encoding="utf-8")) if place.password_file.exists() else {}
+    missing = {name: secrets.token_urlsafe(12) for name in (USERNAME, TRIGGER_USERNAME) if name not in known}
+    if missing:
+        write_private(place.password_file, json.dumps({**known, **missing}))
+    return str({**known, **missing}[username])
 
 
 def write_private(file: Path, text: str) -> None:

@@ -15,7 +15,10 @@ from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeD
 def started(operation: SyncOperation) -> Announcement:
     """Announce that an operation was planned; planned anew it starts again."""
     data = SyncOperationStarted(
-        **_about(operation), initiating_user=operation.initiating_user, planned=operation.planned
+        **_about(operation),
+        initiating_user=operation.initiating_user,
+        triggered_by=operation.triggered_by,
+        planned=operation.planned,
     )
     return announcement(
         data,

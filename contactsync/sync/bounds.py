@@ -7,3 +7,6 @@ RETRIES_LIMIT: Final = 10
 
 FOLLOW_UPS_LIMIT: Final = 10
 """The most follow-up runs that may be allowed to follow each other."""
+
+PRINCIPAL_LETTERS: Final = "[A-Za-z0-9+=,.@_/:%-]{1,512}"
+"""What an ARN and the other names of callers are made of; the percent sign stands for what else a name may hold."""

@@ -1,7 +1,7 @@
 """Contact changes as CloudTrail records them: which events start a sync operation, and why others do not.
 
-Standard library only: the trigger Lambda imports this module. The shape of the events is FACTS 2.1; no contact value
-is ever read from one.
+Standard library only: the trigger Lambda imports this module. docs/events.md lists what becomes of each form of an
+event; no contact value is ever read from one.
 """
 
 import json
@@ -12,16 +12,22 @@ from enum import StrEnum
 from typing import Final
 
 from contactsync.errors import ChangeRefusedError
+from contactsync.sync.call_parameters import is_redacted, values_named
+from contactsync.sync.principal import CALLERS_IN_THE_ACCOUNT, name_of, short_name
 
 EVENT_SOURCE: Final = "account.amazonaws.com"
 
 ACTIONS: Final = {"PutContactInformation": "put", "PutAlternateContact": "put", "DeleteAlternateContact": "delete"}
 ALTERNATE_TYPES: Final = {"BILLING": "billing", "OPERATIONS": "operations", "SECURITY": "security"}
 
+ANY_ALTERNATE: Final = "alternate"
+"""The contact type of a change of which CloudTrail does not say which of the three alternate contacts it concerns."""
+
 # CloudTrail's ids are UUIDs; the id becomes a DAG run id and part of a URL, so nothing else is let through.
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _TEXT_LIMIT: Final = 512
+_NOTE_LIMIT: Final = 200
 
 
 class RefusalReason(StrEnum):
@@ -35,6 +41,10 @@ class RefusalReason(StrEnum):
     MEMBER_ACCOUNT = "member_account"
     OTHER_RECIPIENT = "other_recipient"
     UNKNOWN_CONTACT_TYPE = "unknown_contact_type"
+
+
+NOT_UNDERSTOOD: Final = frozenset({RefusalReason.MALFORMED, RefusalReason.UNKNOWN_CONTACT_TYPE})
+"""What may well be a change of a contact, and so must not be dropped: it becomes a dead letter."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,12 @@ class ContactChange:
     def as_conf(self) -> dict[str, str | None]:
         """Return the object that a DAG run carries as its param `change`."""
         return asdict(self)
+
+    @property
+    def note(self) -> str:
+        """What the run shows of it in Airflow's lists, in letters that Markdown gives no meaning."""
+        who = short_name(self.initiating_user).replace("@", "\N{FULLWIDTH COMMERCIAL AT}").replace("://", ":")
+        return f"{self.contact_type} {self.action} by {who.strip('_')}"[:_NOTE_LIMIT]
 
 
 def changes_in(payload: object, management_account: str) -> Iterator[ContactChange | ChangeRefusedError]:
@@ -77,16 +93,18 @@ def parse_change(event: object, management_account: str) -> ContactChange:
     detail = _mapping(envelope.get("detail"), "detail")
     event_id = _event_id(detail)
     try:
-        return _accepted(detail, event_id, management_account)
+        return _accepted(envelope, detail, event_id, management_account)
     except ChangeRefusedError as refusal:
         refusal.event_id = event_id
         raise
 
 
-def _accepted(detail: Mapping[object, object], event_id: str, management_account: str) -> ContactChange:
+def _accepted(
+    envelope: Mapping[object, object], detail: Mapping[object, object], event_id: str, management_account: str
+) -> ContactChange:
     event_name = _check_call(detail)
     parameters = _parameters(detail)
-    _check_accounts(detail, parameters, management_account)
+    _check_accounts(envelope, detail, parameters, management_account)
     return ContactChange(
         event_id=event_id,
         event_time=_text(detail.get("eventTime"), "eventTime"),
@@ -101,8 +119,7 @@ def _accepted(detail: Mapping[object, object], event_id: str, management_account
 
 
 def _check_call(detail: Mapping[object, object]) -> str:
-    source = detail.get("eventSource")
-    if source != EVENT_SOURCE:
+    if _text(detail.get("eventSource"), "eventSource") != EVENT_SOURCE:
         raise _refusal(RefusalReason.OTHER_SERVICE, f"eventSource is not {EVENT_SOURCE}")
     name = _text(detail.get("eventName"), "eventName")
     if detail.get("readOnly") in (True, "true"):
@@ -116,26 +133,43 @@ def _check_call(detail: Mapping[object, object]) -> str:
 
 
 def _check_accounts(
-    detail: Mapping[object, object], parameters: Mapping[object, object], management_account: str
+    envelope: Mapping[object, object],
+    detail: Mapping[object, object],
+    parameters: Mapping[object, object],
+    management_account: str,
 ) -> None:
-    if "accountId" in parameters or "AccountId" in parameters:
+    if any(True for _ in values_named(parameters, "accountid")):
         raise _refusal(
             RefusalReason.MEMBER_ACCOUNT,
             "the call names an account, so it is not a change of the management account's own contact",
         )
-    if detail.get("recipientAccountId") != management_account:
-        raise _refusal(RefusalReason.OTHER_RECIPIENT, "recipientAccountId is not the management account")
+    if _owner(envelope, detail) != management_account:
+        raise _refusal(
+            RefusalReason.OTHER_RECIPIENT, "the event belongs to another account than the management account"
+        )
     identity = detail.get("userIdentity")
-    caller = identity.get("accountId") if isinstance(identity, Mapping) else None
-    if caller is not None and caller != management_account and _is_account(caller):
+    if not isinstance(identity, Mapping) or identity.get("type") not in CALLERS_IN_THE_ACCOUNT:
+        return
+    caller = identity.get("accountId")
+    if _is_account(caller) and caller != management_account:
         raise _refusal(RefusalReason.OTHER_RECIPIENT, "the caller belongs to another account")
+
+
+def _owner(envelope: Mapping[object, object], detail: Mapping[object, object]) -> object:
+    """Return the account that the event was recorded for: CloudTrail's optional field, or else EventBridge's own."""
+    for account in (detail.get("recipientAccountId"), envelope.get("account")):
+        if _is_account(account):
+            return account
+    raise _refusal(RefusalReason.MALFORMED, "neither recipientAccountId nor the envelope's account is an account id")
 
 
 def _contact_type(event_name: str, parameters: Mapping[object, object]) -> str:
     if event_name == "PutContactInformation":
         return "primary"
-    named = [parameters[key] for key in ("alternateContactType", "AlternateContactType") if key in parameters]
-    known = {ALTERNATE_TYPES.get(value) if isinstance(value, str) else None for value in named}
+    told = [value for value in values_named(parameters, "contacttype") if not is_redacted(value)]
+    if not told:
+        return ANY_ALTERNATE
+    known = {ALTERNATE_TYPES.get(value) if isinstance(value, str) else None for value in told}
     contact_type = known.pop() if len(known) == 1 else None
     if contact_type is None:
         raise _refusal(
@@ -145,21 +179,15 @@ def _contact_type(event_name: str, parameters: Mapping[object, object]) -> str:
 
 
 def _initiating_user(identity: object) -> str:
-    """Return the caller's ARN, or the best name that the identity's form has."""
-    form = _mapping(identity, "userIdentity")
-    # IAM Identity Center's form has no ARN of the person: only who is acted for.
-    person = form.get("onBehalfOf")
-    person_id = person.get("userId") if isinstance(person, Mapping) else None
-    names = (*map(form.get, ("arn", "invokedBy", "principalId")), person_id, *map(form.get, ("accountId", "type")))
-    for value in names:
-        if isinstance(value, str) and value:
-            return value[:_TEXT_LIMIT]
-    raise _refusal(RefusalReason.MALFORMED, "userIdentity names nobody")
+    name = name_of(_mapping(identity, "userIdentity"))
+    if name is None:
+        raise _refusal(RefusalReason.MALFORMED, "userIdentity names nobody")
+    return name
 
 
 def _parameters(detail: Mapping[object, object]) -> Mapping[object, object]:
     value = detail.get("requestParameters")
-    return {} if value is None else _mapping(value, "requestParameters")
+    return {} if is_redacted(value) else _mapping(value, "requestParameters")
 
 
 def _event_id(detail: Mapping[object, object]) -> str:

@@ -196,6 +196,8 @@ class SyncOperation:
     """The run id of the follow-up that the report started, because the source was another one by then."""
     correlation_id: str | None = None
     """What a follow-up shares with the operation that it follows."""
+    triggered_by: str | None = None
+    """Airflow's user that started the run, beside the principal that changed the contact; None in older items."""
     ends: int = 0
     """Counts the different ends that were stored, one after the other: what is cleared ends anew."""
     warnings: tuple[str, ...] = ()
@@ -210,6 +212,12 @@ class SyncOperation:
     def correlation(self) -> str:
         """What ties together everything that one contact change, or one person's run, led to."""
         return self.correlation_id or self.event_id or self.dag_run_id
+
+    @property
+    def started_by(self) -> str:
+        """Who started it, for people: the principal, and Airflow's user where that is another one."""
+        by_airflow = self.triggered_by if self.triggered_by != self.initiating_user else None
+        return f"{self.initiating_user} ({by_airflow})" if by_airflow else self.initiating_user
 
     @property
     def contact_types(self) -> tuple[ContactType, ...]:

@@ -84,7 +84,8 @@ class Planner:
         self._expect_outcomes(scope, operation)
         self.operations.update(replace(operation, status=OperationStatus.IN_PROGRESS), announced)
         self.announcer.send(announced)
-        return tuple(account.account_id for account in scope.targets)
+        concerned_ids = {account.account_id for t in operation.contact_types for account, _ in scope.concerned(t)}
+        return tuple(account.account_id for account in scope.targets if account.account_id in concerned_ids)
 
     def _remember_deletions(self, operation: SyncOperation) -> None:
         """Let reports of other operations know that this one asks for the approval, or was told to ignore it."""
@@ -121,8 +122,11 @@ class Planner:
                 generation = None if request.dry_run else self.operations.raise_generation(contact_type)
                 deleted = bool(request.change and request.change.action == "delete")
                 contact = self._source(contact_type, gate, absent=deleted)
+                if contact is None and request.change and request.change.unclear and not deleted:
+                    # One of the three was put, and so not this one.
+                    continue
                 warnings.extend(_doubts(contact_type, contact))
-                policy = configuration.settings.deletion.policy
+                policy = _deletion_policy(request, configuration.settings.deletion.policy)
                 plans[contact_type] = self._type_plan(contact_type, generation, contact, policy)
                 if generation is not None and plans[contact_type].approved:
                     desired.append(DesiredContact(contact_type, generation, sync_id, contact))
@@ -188,6 +192,7 @@ class Planner:
             event_id=request.change.event_id if request.change else None,
             follow_up=request.follow_up,
             correlation_id=request.correlation_id,
+            triggered_by=request.triggered_by,
             note=_note(request, configuration.settings.contact_types, plans),
         )
 
@@ -247,9 +252,20 @@ def _by_plan(operation: SyncOperation, detail: OutcomeDetail) -> Attempt:
     return Attempt(PLAN_ITSELF, operation.planned, operation.planned, OutcomeStatus.SKIPPED, detail)
 
 
+def _deletion_policy(request: RunRequest, configured: DeletionPolicy) -> DeletionPolicy:
+    """Return what holds for a contact that is absent; a person decides where nobody knows which one was deleted."""
+    unclear = request.change is not None and request.change.unclear
+    return DeletionPolicy.APPROVE if unclear and configured is DeletionPolicy.PROPAGATE else configured
+
+
 def _note(request: RunRequest, configured: tuple[ContactType, ...], planned: Collection[ContactType]) -> str | None:
     """Say for which contact types there is nothing to do, and why."""
-    if request.change and request.change.contact_type not in configured:
+    if request.change and not request.types_among(configured):
         return f"The configuration does not synchronize the {request.change.contact_type} contact."
     idle = [contact_type for contact_type in request.types_among(configured) if contact_type not in planned]
+    if request.change and request.change.unclear:
+        return (
+            "CloudTrail did not say which alternate contact was changed, so all of them were read; "
+            f"nothing is to be done for: {', '.join(idle) or 'none of them'}."
+        )
     return f"No account is in the scope of these contacts: {', '.join(idle)}." if idle else None

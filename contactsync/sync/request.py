@@ -1,13 +1,15 @@
 """Run requests: what a DAG run was asked to do, by a contact change or by a person."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from contactsync.contacts import ContactType
 from contactsync.errors import RunRequestError
-from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
+from contactsync.sync.bounds import FOLLOW_UPS_LIMIT, PRINCIPAL_LETTERS
+from contactsync.sync.change import ACTIONS, ANY_ALTERNATE
 from contactsync.sync.scope import ScopeFilter, UnitName
 from contactsync.sync.section import AccountId
 
@@ -25,6 +27,10 @@ PARAMETERS: Final = (
 
 ShortText = Annotated[str, StringConstraints(max_length=512)]
 
+BY_REST_OR_FORM: Final = "manual"
+BY_A_TASK: Final = "operator_triggered"
+"""Airflow's types of a run that somebody started through the REST API or the form, and of one that a task started."""
+
 
 class RequestedChange(BaseModel):
     """The contact change that started a run, as sync/change.py put it into the conf; no contact value."""
@@ -33,13 +39,51 @@ class RequestedChange(BaseModel):
 
     event_id: ShortText
     event_time: ShortText
-    event_name: ShortText
-    contact_type: ContactType
+    event_name: Literal["PutContactInformation", "PutAlternateContact", "DeleteAlternateContact"]
+    contact_type: ContactType | Literal["alternate"]
     action: Literal["put", "delete"]
-    initiating_user: ShortText
+    initiating_user: Annotated[str, Field(pattern=f"^{PRINCIPAL_LETTERS}$")]
     source_account: AccountId
     source_ip_address: ShortText | None = None
     user_agent: ShortText | None = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        primary = self.event_name == "PutContactInformation"
+        if self.action != ACTIONS[self.event_name] or primary != (self.contact_type is ContactType.PRIMARY):
+            message = "event_name, action and contact_type do not go together"
+            raise ValueError(message)
+        return self
+
+    @property
+    def unclear(self) -> bool:
+        """Whether CloudTrail did not say which of the alternate contacts was changed."""
+        return self.contact_type == ANY_ALTERNATE
+
+    @property
+    def contact_types(self) -> tuple[ContactType, ...]:
+        """The contact types that the change concerns, or may concern."""
+        return tuple(
+            t for t in ContactType if t == self.contact_type or (self.unclear and t is not ContactType.PRIMARY)
+        )
+
+
+@dataclass(frozen=True)
+class RunOrigin:
+    """What Airflow itself says of who started a run."""
+
+    user: str | None
+    run_type: str
+
+    @property
+    def name(self) -> str:
+        """Who that is, as it is stored."""
+        return f"airflow:{self.user or self.run_type}"
+
+    def is_of(self, trigger_user: str) -> bool:
+        """Tell whether the trigger function started the run; MWAA may add the session to its role."""
+        user = self.user or ""
+        return self.run_type == BY_REST_OR_FORM and (user == trigger_user or user.startswith(f"{trigger_user}/"))
 
 
 class RunRequest(BaseModel):
@@ -63,7 +107,7 @@ class RunRequest(BaseModel):
 
     dag_run_id: Annotated[str, Field(min_length=1)]
     triggered_by: str
-    """Who started the run when no change did."""
+    """Who started the run, as Airflow says: the trigger function's user when a change did."""
 
     @property
     def initiating_user(self) -> str:
@@ -86,7 +130,7 @@ class RunRequest(BaseModel):
         Raises RunRequestError when a person names one that the configuration does not have.
         """
         if self.change:
-            return tuple(t for t in configured if t is self.change.contact_type)
+            return tuple(t for t in configured if t in self.change.contact_types)
         if self.follow_up:
             return tuple(t for t in configured if t in self.contact_types)
         unknown = sorted(set(self.contact_types) - set(configured))
@@ -127,6 +171,26 @@ def parse_request(
     if problems:
         raise RunRequestError(problems=problems)
     return request
+
+
+def check_origin(request: RunRequest, origin: RunOrigin, *, trigger_user: str) -> None:
+    """Refuse what a run may not claim; raise RunRequestError.
+
+    Only the trigger function may say that a change started a run, and who made it; only a report may start a follow-up.
+    """
+    problems = []
+    if request.change and not origin.is_of(trigger_user):
+        problems.append(
+            f"change: only the trigger function (Airflow's user {trigger_user}) may fill it in, and "
+            f"{origin.name} started this run; leave it empty, or see CONTACTSYNC_TRIGGER_USER in docs/settings.md"
+        )
+    elif request.change and request.dag_run_id != request.change.event_id:
+        problems.append("change: the run's id is not that of its event; the trigger function always takes that one")
+    claimed = [name for name in ("follow_up", "correlation_id") if getattr(request, name)]
+    if claimed and origin.run_type != BY_A_TASK:
+        problems.append(f"{', '.join(claimed)}: only the report of another run may fill this in; leave it empty")
+    if problems:
+        raise RunRequestError(problems=problems)
 
 
 def _sentence(problem: Any) -> str:  # noqa: ANN401 -- pydantic's ErrorDetails needs pydantic_core at run time

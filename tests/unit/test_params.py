@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contactsync.contacts import ContactType
-from contactsync.orchestration.params import CHANGE_SCHEMA, CONTACT_TYPES, contact_sync_params
+from contactsync.orchestration.params import (
+    ANY_ALTERNATE,
+    CHANGE_SCHEMA,
+    CONTACT_TYPES,
+    EVENT_NAMES,
+    contact_sync_params,
+)
+from contactsync.sync import change as recorded_changes
 from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
 from contactsync.sync.change import ContactChange, parse_change
 from contactsync.sync.request import PARAMETERS, RequestedChange, RunRequest, parse_request
@@ -37,8 +44,10 @@ def test_names() -> None:
 
 
 def test_contact_types() -> None:
-    """The params' contact types are the product's."""
+    """The params' contact types and names of events are the product's."""
     assert tuple(ContactType) == CONTACT_TYPES
+    assert recorded_changes.ANY_ALTERNATE == ANY_ALTERNATE
+    assert tuple(recorded_changes.ACTIONS) == EVENT_NAMES
 
 
 def test_change_schema() -> None:

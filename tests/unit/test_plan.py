@@ -138,6 +138,44 @@ def test_change() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["PutAlternateContact", "DeleteAlternateContact"])
+def test_unclear_change(name: str) -> None:
+    """A change whose type CloudTrail does not tell reads all three alternate contacts, and the operation says so."""
+    world = World.of(1)
+    world.plan(request(change=change_of("alternate", event_name=name, action=name[:6].lower().removesuffix("alt"))))
+    assert set(world.operation().contact_types) == set(ContactType) - {PRIMARY}
+    assert "did not say which" in (world.operation().note or "")
+
+
+def test_unclear_put_deletes_nothing() -> None:
+    """One of the three was put, so a contact that is absent was not, and is no deletion."""
+    world = World.of(1, deletion={"policy": "propagate"})
+    del world.contacts.stored[None, ContactType.BILLING]
+    world.plan(request(change=change_of("alternate")))
+    assert set(world.operation().contact_types) == {ContactType.OPERATIONS, SECURITY}
+    assert "billing" in (world.operation().note or "")
+    assert ContactType.BILLING not in world.state.desired
+
+
+def test_unclear_put_of_nothing() -> None:
+    """When none of the three is there, nothing is to be done, and no account is touched."""
+    world = World.of(1, contact_types=["security"])
+    del world.contacts.stored[None, SECURITY]
+    assert world.plan(request(change=change_of("alternate"))) == ()
+    assert world.operation().contact_types == ()
+
+
+@pytest.mark.parametrize(("policy", "asked"), [("propagate", True), ("approve", True), ("ignore", False)])
+def test_unclear_deletion_is_asked(policy: str, asked: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """Nobody knows that an absent contact is the one that was deleted, so a person decides, also under `propagate`."""
+    world = World.of(1, contact_types=["security"], deletion={"policy": policy})
+    del world.contacts.stored[None, SECURITY]
+    world.plan(request(change=change_of("alternate", event_name="DeleteAlternateContact", action="delete")))
+    plan = world.operation().plans[SECURITY]
+    assert (plan.absent, plan.approved, plan.needs_approval) == (True, False, asked)
+    assert SECURITY not in world.state.desired
+
+
 def test_repeated() -> None:
     """A plan that runs again works on the same operation, with a newer generation and the newer source."""
     world = World.of(2)

@@ -6,7 +6,7 @@ import pytest
 
 from contactsync.contacts import ContactType
 from contactsync.errors import RunRequestError
-from contactsync.sync.request import RunRequest, parse_request
+from contactsync.sync.request import RunOrigin, RunRequest, check_origin, parse_request
 from contactsync.sync.scope import ScopeFilter
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, change_of, request
 from tests.recorded import MEMBER_ACCOUNT
@@ -71,6 +71,13 @@ def test_change() -> None:
         ({"change": change_of("security", name="Wanda")}, "change"),
         ({"change": change_of("legal")}, "change"),
         ({"change": change_of("security", source_account=MEMBER_ACCOUNT)}, "change"),
+        ({"change": change_of("security", action="delete")}, "change"),
+        ({"change": change_of("security", event_name="PutContactInformation")}, "change"),
+        ({"change": change_of("primary", event_name="PutAlternateContact")}, "change"),
+        ({"change": change_of("security", event_name="PutRootContact")}, "change"),
+        ({"change": change_of("security", initiating_user="**approved** by `ciso`")}, "change"),
+        ({"change": change_of("security", initiating_user="user/a\n")}, "change"),
+        ({"change": change_of("security", initiating_user="")}, "change"),
         ({"change": change_of("security"), "accounts": [MEMBER_ACCOUNT]}, "change"),
         ({"change": change_of("security"), "organizational_units": ["Workloads"]}, "change"),
         ({"change": change_of("security"), "contact_types": ["security"]}, "change"),
@@ -119,6 +126,58 @@ def test_types_among() -> None:
     assert request().types_among(configured) == configured
     assert request(contact_types=["primary", "security"]).types_among(configured) == configured
     assert request(contact_types=["primary"]).types_among(configured) == (ContactType.PRIMARY,)
+
+
+TRIGGER = "assumed-role/contactsync-prod-trigger"
+CHANGE = {"change": change_of("security")}
+
+
+@pytest.mark.parametrize("user", [TRIGGER, f"{TRIGGER}/contactsync-prod-trigger"])
+def test_origin(user: str) -> None:
+    """The trigger function's user may name a change, with or without its session."""
+    check_origin(request(**CHANGE), RunOrigin(user, "manual"), trigger_user=TRIGGER)
+
+
+@pytest.mark.parametrize(
+    ("parts", "user", "run_type", "field"),
+    [
+        (CHANGE, "admin", "manual", "change"),
+        (CHANGE, None, "manual", "change"),
+        (CHANGE, "", "manual", "change"),
+        (CHANGE, f"{TRIGGER}2", "manual", "change"),
+        (CHANGE, f"x{TRIGGER}", "manual", "change"),
+        (CHANGE, TRIGGER.upper(), "manual", "change"),
+        (CHANGE, TRIGGER, "scheduled", "change"),
+        (CHANGE, TRIGGER, "operator_triggered", "change"),
+        ({"change": change_of("security", event_id="another")}, TRIGGER, "manual", "change"),
+        ({"follow_up": 1}, "admin", "manual", "follow_up"),
+        ({"follow_up": 1}, TRIGGER, "manual", "follow_up"),
+        ({"correlation_id": RUN}, "admin", "manual", "correlation_id"),
+    ],
+)
+def test_origin_refused(parts: dict[str, Any], user: str | None, run_type: str, field: str) -> None:
+    """What only the trigger or a report may say is refused from anybody else, in one sentence."""
+    with pytest.raises(RunRequestError) as caught:
+        check_origin(request(**parts), RunOrigin(user, run_type), trigger_user=TRIGGER)
+    (problem,) = caught.value.problems
+    assert problem.startswith(field)
+
+
+def test_origin_of_others() -> None:
+    """A person's run and a report's follow-up claim nothing that is not theirs."""
+    check_origin(request(reason="ticket 7"), RunOrigin("admin", "manual"), trigger_user=TRIGGER)
+    check_origin(request(), RunOrigin(None, "scheduled"), trigger_user=TRIGGER)
+    follow_up = request(follow_up=1, correlation_id=RUN)
+    check_origin(follow_up, RunOrigin("admin", "operator_triggered"), trigger_user=TRIGGER)
+
+
+def test_unclear_change() -> None:
+    """A change whose contact type CloudTrail does not tell concerns each alternate contact that is configured."""
+    found = request(change=change_of("alternate"))
+    assert found.types_among((ContactType.SECURITY, ContactType.PRIMARY, ContactType.BILLING)) == (
+        ContactType.SECURITY,
+        ContactType.BILLING,
+    )
 
 
 def test_types_not_configured() -> None:

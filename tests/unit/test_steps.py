@@ -26,7 +26,7 @@ from contactsync.notices.requests import NoticeDesk
 from contactsync.orchestration import runs, steps
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
-from contactsync.settings import ManagementSettings
+from contactsync.settings import DeploymentSettings, ManagementSettings
 from contactsync.sync.apply import AccountSync
 from contactsync.sync.bounds import RETRIES_LIMIT
 from contactsync.sync.calls import ApiOperation
@@ -38,6 +38,7 @@ from tests.fake_state import FakeNoticeRequests
 from tests.fakes import Fault
 from tests.gate_fakes import EPOCH
 
+TRIGGER = "assumed-role/contactsync-test-trigger"
 ONE, TWO = account(1).account_id, account(2).account_id
 
 
@@ -46,7 +47,9 @@ class FakeServices:
 
     def __init__(self, world: World) -> None:
         """Take the fakes."""
-        self.settings = SimpleNamespace(management=ManagementSettings(MANAGEMENT_ACCOUNT))
+        self.settings = SimpleNamespace(
+            management=ManagementSettings(MANAGEMENT_ACCOUNT), deployment=DeploymentSettings("test")
+        )
         self.clock = world.clock
         self.planner = world.planner
         self.housekeeper = world.housekeeper
@@ -73,7 +76,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     steps.account_label.cache_clear()
 
 
-def context(conf: dict[str, Any] | None = None, try_number: int = 1, states: dict[str, str] | None = None) -> Any:
+def context(
+    conf: dict[str, Any] | None = None, try_number: int = 1, states: dict[str, str] | None = None, user: str = "admin"
+) -> Any:
     """Return what Airflow gives a task."""
     params = {name: param.value for name, param in contact_sync_params().items()} | (conf or {})
 
@@ -83,7 +88,7 @@ def context(conf: dict[str, Any] | None = None, try_number: int = 1, states: dic
         wanted = {name: state for name, state in (states or {}).items() if re.sub(r"_[0-9]+$", "", name) in task_ids}
         return {RUN: wanted} if wanted else {}
 
-    run = SimpleNamespace(run_id=RUN, conf=conf, triggering_user_name="admin", run_type=SimpleNamespace(value="manual"))
+    run = SimpleNamespace(run_id=RUN, conf=conf, triggering_user_name=user, run_type=SimpleNamespace(value="manual"))
     ti = SimpleNamespace(
         try_number=try_number,
         max_tries=RETRIES_LIMIT,
@@ -107,9 +112,17 @@ def test_plan(world: World) -> None:
 
 
 def test_plan_of_a_change(world: World) -> None:
-    """A run for a change is initiated by the one who changed the contact."""
-    steps.plan(context({"change": change_of("security")}))
+    """A run for a change is initiated by the one who changed the contact; Airflow's user stands beside that."""
+    steps.plan(context({"change": change_of("security")}, user=TRIGGER))
     assert world.operation().initiating_user == change_of("security")["initiating_user"]
+    assert world.operation().triggered_by == f"airflow:{TRIGGER}"
+
+
+def test_change_by_hand(world: World) -> None:
+    """A change that somebody typed into the form is refused, and nothing is stored of it."""
+    with pytest.raises(RunRequestError, match=f"{TRIGGER}.*airflow:admin started this run"):
+        steps.plan(context({"change": change_of("security")}))
+    assert world.state.empty
 
 
 def test_plan_refused(world: World) -> None:

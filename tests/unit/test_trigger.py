@@ -60,6 +60,7 @@ def test_started(mwaa: MwaaEndpoint) -> None:
         "dag_run_id": EVENT_ID,
         "logical_date": None,
         "conf": {"change": parse_change(EVENT, MANAGEMENT_ACCOUNT).as_conf()},
+        "note": "security put by user/breakglass",
     }
 
 
@@ -152,6 +153,13 @@ def test_malformed_last(mwaa: MwaaEndpoint) -> None:
     assert [request["Body"]["dag_run_id"] for request in mwaa.requests] == [
         recorded(name)["detail"]["eventID"] for name in (NAMES[0], NAMES[2])
     ]
+
+
+def test_not_understood(mwaa: MwaaEndpoint) -> None:
+    """A change of a contact type that this version does not know is no change to drop: it becomes a dead letter."""
+    with pytest.raises(ChangeRefusedError, match="unknown_contact_type"):
+        invoke(changed(EVENT, "detail.requestParameters.alternateContactType", "LEGAL"))
+    assert mwaa.requests == []
 
 
 def test_one_failure_among_others(mwaa: MwaaEndpoint) -> None:
