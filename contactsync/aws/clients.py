@@ -34,6 +34,7 @@ class Clients:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._management_role = management_role
+        self._made: list[Any] = []
         try:
             self._session = _boto3_session(_botocore_session())
         except ProfileNotFound:
@@ -51,6 +52,14 @@ class Clients:
         """Return a client like `own`, for what may fail without holding anything up: two attempts, a few seconds."""
         return self._client(service, _config(2, connect=QUICK_CONNECT, read=QUICK_READ), region)
 
+    def close_connections(self) -> None:
+        """Close what is open, before a fork of this process: two processes cannot use one connection.
+
+        The clients stay usable, and connect again.
+        """
+        for client in self._made:
+            client.close()
+
     def management(self, service: str, *, single_attempt: bool = False) -> Any:  # noqa: ANN401 -- as above
         """Return a client that acts in the management account, in us-east-1.
 
@@ -64,7 +73,9 @@ class Clients:
         region = region or self._session.region_name or os.environ.get("AWS_REGION")
         if not region:
             raise SettingsError(variable="AWS_REGION", problem=NO_REGION)
-        return self._session.client(service, region_name=region, config=config)
+        client = self._session.client(service, region_name=region, config=config)
+        self._made.append(client)
+        return client
 
     @cached_property
     def _management_session(self) -> Any:  # noqa: ANN401 -- as above

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from contactsync.bus.advice import Reader, sentence_for
 from contactsync.bus.envelope import Event, parse_data, parse_event
 from contactsync.bus.ports import Claims, Once, Quarantine
 from contactsync.errors import ContactSyncError, EventInvalidError, EventTypeUnknownError
@@ -13,6 +15,9 @@ from contactsync.errors import ContactSyncError, EventInvalidError, EventTypeUnk
 QUARANTINE_CODE: Final = "quarantine_code"
 QUARANTINE_REASON: Final = "quarantine_reason"
 """The attributes that a quarantined message carries beside its own."""
+
+REMEMBERED: Final = timedelta(days=35)
+"""For so long an event that was handled is remembered: dead letters live 14 days, and once more after a redrive."""
 
 SENTENCE_LIMIT: Final = 1024
 """Characters of a reason that are kept."""
@@ -91,12 +96,15 @@ def own_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in attributes.items() if name not in {QUARANTINE_CODE, QUARANTINE_REASON}}
 
 
-def failure_of(error: BaseException, receive_count: int) -> Failure:
+def failure_of(error: BaseException, receive_count: int, reader: Reader | None = None) -> Failure:
     """Return what may be kept of an error: only our own sentences are known to hold no value of the message."""
+    reader = reader or Reader()
     if isinstance(error, ContactSyncError):
-        return Failure(error.code, printable(str(error)), receive_count)
+        return Failure(error.code, printable(sentence_for(error, reader)), receive_count)
     name = type(error).__name__
-    return Failure(name, f"{name}, an error that is not contactsync's own: see the function's log.", receive_count)
+    return Failure(
+        name, f"{name}, an error that is not contactsync's own: see the log of {reader.function}.", receive_count
+    )
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from contactsync.bus.advice import UNRECORDED, delivery_advice, invocation_advice
 from contactsync.bus.audit import AuditEntry, entity
 from contactsync.bus.consume import QUARANTINE_CODE, QUARANTINE_REASON, Names, name_in, names_in, object_in
 from contactsync.bus.envelope import EVENT_ID_NAMESPACE
@@ -147,13 +148,13 @@ class DeadLetterDesk:
 
     def _why(self, letter: DeadLetter) -> tuple[str | None, str | None]:
         if letter.queue == RULE:
-            return letter.attributes.get("ERROR_CODE"), letter.attributes.get("ERROR_MESSAGE")
+            return _undelivered(letter)
         if letter.queue == TRIGGER:
             return _invocation_failure(letter)
         if QUARANTINE_CODE in letter.attributes:
             return letter.attributes[QUARANTINE_CODE], letter.attributes.get(QUARANTINE_REASON)
         failure = self.failures.find(letter.queue, letter.message_id)
-        return (failure.code, failure.sentence) if failure else (None, None)
+        return (failure.code, failure.sentence) if failure else (None, UNRECORDED)
 
     def _redriven(self, letter: DeadLetter, facts: LetterFacts, order: Order, sent: set[str], pause: float) -> Step:
         # What comes back at once, as a type that is still unknown does, would else be sent round and round.
@@ -262,6 +263,20 @@ def _recorded(letter: DeadLetter) -> Mapping[str, Any]:
     return found if letter.queue == RULE else _member(found, "requestPayload")
 
 
+def _undelivered(letter: DeadLetter) -> tuple[str | None, str | None]:
+    """Return EventBridge's code and sentence of an event that it did not deliver, and what to do."""
+    code, said = letter.attributes.get("ERROR_CODE"), letter.attributes.get("ERROR_MESSAGE")
+    if code is None and said is None:
+        return None, None
+    return code, f"{said}. {delivery_advice(code)}" if said else delivery_advice(code)
+
+
+def _code_in_message(record: Mapping[str, Any]) -> str | None:
+    """Return the error type of an invocation that ran too long, where Lambda writes that into the message only."""
+    message = _member(record, "responsePayload").get("errorMessage")
+    return "Sandbox.Timedout" if isinstance(message, str) and "Task timed out after" in message else None
+
+
 def _invocation_failure(letter: DeadLetter) -> tuple[str | None, str | None]:
     """Return the error's type from Lambda's invocation record; its message may quote what the function was given."""
     record = object_in(letter.body)
@@ -269,6 +284,9 @@ def _invocation_failure(letter: DeadLetter) -> tuple[str | None, str | None]:
     code, condition = name_in(_member(record, "responsePayload"), "errorType"), name_in(context, "condition")
     count = context.get("approximateInvokeCount")
     tries = f" after {count} tries" if isinstance(count, int) else ""
+    code = code or _code_in_message(record)
+    if advice := invocation_advice(code, tries):
+        return code, advice
     return code or condition, f"{condition}{tries}; see the function's log" if condition else None
 
 

@@ -27,6 +27,7 @@ from contactsync.errors.calls import (
     ThrottledError,
     UnexpectedAwsError,
 )
+from contactsync.errors.letters import EventUnderWayError, FunctionTimeoutError, ProcessEndedError
 from contactsync.errors.operations import (
     AccountsFailedError,
     DesiredContactMissingError,
@@ -83,8 +84,10 @@ __all__ = [
     "EventInvalidError",
     "EventTooLargeError",
     "EventTypeUnknownError",
+    "EventUnderWayError",
     "FileNotWrittenError",
     "FinalInEarlierTryError",
+    "FunctionTimeoutError",
     "HaltedError",
     "HousekeepingError",
     "MappingLimitError",
@@ -98,6 +101,7 @@ __all__ = [
     "OutageError",
     "OvertakenError",
     "PausedError",
+    "ProcessEndedError",
     "PublishFailedError",
     "RequestInvalidError",
     "ResourceMissingError",

@@ -8,10 +8,11 @@ from contactsync.bus.envelope import Event
 from contactsync.lambdas.subscriber import clients, required, subscribed
 
 
-def _record() -> Callable[[Event], None]:
+def record() -> Callable[[Event], None]:
+    """Return what writes an event into the table that the environment names."""
     retention = int(required("CONTACTSYNC_AUDIT_RETENTION_DAYS"))
     table = required("CONTACTSYNC_AUDIT_TABLE")
     return recorder(DynamoDbAuditTrail(clients().own("dynamodb"), table, retention_days=retention))
 
 
-handler = subscribed("audit", _record)
+handler = subscribed("audit", record)

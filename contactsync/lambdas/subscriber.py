@@ -4,111 +4,52 @@ aws-lambda-powertools does the first two; a subscriber is one line: `handler = s
 """
 
 import os
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
+from aws_lambda_powertools.utilities.batch import process_partial_response
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
 from contactsync.aws.claim_bucket import S3Claims
 from contactsync.aws.clients import Clients
 from contactsync.aws.dead_letter_queues import DynamoDbFailures, SqsQuarantine
 from contactsync.aws.metrics import NAMESPACE
-from contactsync.bus.consume import Consumed, Consumer, Subscriber, failure_of, names_in
-from contactsync.bus.ports import Failures
-from contactsync.errors import AwsCallError, OutOfTimeError, SettingsError
+from contactsync.bus.advice import Reader, sentence_for
+from contactsync.bus.consume import Consumed, Consumer, Subscriber, failure_of
+from contactsync.errors import AwsCallError, FunctionTimeoutError, OutOfTimeError, ProcessEndedError, SettingsError
+from contactsync.lambdas.apart import run_apart
+from contactsync.lambdas.once import OnceByPowertools, RememberingProcessor, ReportedError, function_name
 from contactsync.services import SystemClock
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-    from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from contactsync.bus.envelope import Event
 
-WINDOW: Final = 35 * 86_400
-"""Seconds for which a handled event is remembered: dead letters live 14 days, and once more after a redrive."""
+LEAST_TIMEOUT: Final = 10.0
+"""Seconds of a function's Timeout with which it can handle something."""
+
+START: Final = 0.5
+"""Seconds that may be gone when the handler begins."""
 
 ENOUGH: Final = 8.0
 """Seconds of a function's time without which no further message is begun; a table may answer late."""
 
+RESERVE: Final = 2.0
+"""Seconds that are kept for reporting, when messages have processes of their own."""
+
+LEAST_SHARE: Final = 2.0
+"""Seconds that such a message gets at least."""
+
+PROCESS_ENDED: Final = ProcessEndedError(how="").code
+"""The code of a failure that ended its process."""
+
 Handler = Callable[[dict[str, Any], "LambdaContext"], "PartialItemFailureResponse"]
-
-
-class OnceByPowertools:
-    """Remembers handled events in powertools' persistence layer, by subscriber and event id.
-
-    A call that died is forgotten when its function's time is over, and the event is handled again.
-    """
-
-    def __init__(self, subscriber: str, persistence: "BasePersistenceLayer", logger: Logger) -> None:
-        """Take the subscriber's name, which is part of the key."""
-        self._subscriber = subscriber
-        self._persistence = persistence
-        self._logger = logger
-        self._config = IdempotencyConfig(
-            expires_after_seconds=WINDOW, hash_function="sha256", raise_on_no_idempotency_key=True
-        )
-
-    def begin(self, context: "LambdaContext") -> None:
-        """Take the invocation's context: it knows how much time is left."""
-        self._config.register_lambda_context(context)
-
-    def run(self, event: "Event", effect: Callable[[], None]) -> None:
-        """Call the effect once per event id, with what the event is in every log line."""
-
-        def handle(*, event_id: str) -> None:  # noqa: ARG001 -- powertools finds the key by this name
-            effect()
-
-        once = idempotent_function(
-            handle,
-            data_keyword_argument="event_id",
-            persistence_store=self._persistence,
-            config=self._config,
-            key_prefix=self._subscriber,
-        )
-        facts = {"correlation_id": event.correlationid, "event_id": event.id, "event_type": event.type}
-        with self._logger.append_context_keys(**facts):
-            once(event_id=event.id)
-            self._logger.info("event handled, now or before")
-
-
-class RememberingProcessor(BatchProcessor):
-    """Reports the messages of a batch that failed, and keeps for each why."""
-
-    def __init__(self, subscriber: str, failures: Failures, logger: Logger) -> None:
-        """Take the subscriber's name, by which failures are found."""
-        # The whole batch as failed messages and not as an error, whose text would quote all of theirs.
-        super().__init__(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-        self._subscriber = subscriber
-        self._failures = failures
-        self._log = logger
-
-    def failure_handler(self, record: Any, exception: Any) -> Any:  # noqa: ANN401 -- powertools' own types
-        """Log and keep the failure; where that fails the message is reported all the same."""
-        _, error, trace = exception
-        if isinstance(error, OutOfTimeError):  # says nothing about the message
-            self._log.warning("%s", error)
-            return super().failure_handler(record, exception)
-        failure = failure_of(error, int(record.attributes.approximate_receive_count))
-        facts = {"message_id": record.message_id, "error": failure.code, "receive_count": failure.receive_count}
-        facts |= vars(names_in(record.body))
-        # Without the error's own text, which may quote what a stranger sent.
-        self._log.error(failure.sentence, extra={**facts, "where": traceback.format_tb(trace)})
-        try:
-            self._failures.remember(self._subscriber, record.message_id, failure)
-        except AwsCallError as unremembered:
-            self._log.warning("Why the message failed is not kept: %s", unremembered)
-        return super().failure_handler(record, exception)
 
 
 class Subscription:
@@ -118,6 +59,7 @@ class Subscription:
         """Take the subscriber's name, and what makes its function from the environment."""
         self._name = name
         self._make = make
+        self._reader = Reader(name, function_name())
         service = f"contactsync-{name}"
         self.logger = Logger(service=service)
         self.metrics = Metrics(namespace=NAMESPACE, service=service)
@@ -127,7 +69,13 @@ class Subscription:
     def handle(self, event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
         """Consume a batch, and report the messages that are to be delivered again."""
         self.metrics.set_default_dimensions(Environment=required("CONTACTSYNC_ENVIRONMENT"))
+        left = _seconds_left(context)
+        if left < LEAST_TIMEOUT - START:
+            return self._refuse(event, context, left)
         self._once.begin(context)
+        ended = self._ended(event)
+        if ended:
+            return self._handle_apart(event, context, ended)
         processor = RememberingProcessor(self._name, self._failures, self.logger)
         answer = process_partial_response(
             event=event, record_handler=partial(self._consume, context), processor=processor, context=context
@@ -135,15 +83,102 @@ class Subscription:
         self._count("EventsFailed", len(processor.fail_messages))
         return answer
 
+    def _refuse(self, event: dict[str, Any], context: "LambdaContext", left: float) -> "PartialItemFailureResponse":
+        """Report every message, and keep for each that the function's Timeout is too short."""
+        error = FunctionTimeoutError(seconds=left, least=LEAST_TIMEOUT, function=function_name())
+        self.logger.error(str(error))
+
+        def refuse(record: "SQSRecord") -> None:  # noqa: ARG001 -- the batch processor's signature
+            raise error
+
+        processor = RememberingProcessor(self._name, self._failures, self.logger)
+        answer = process_partial_response(event=event, record_handler=refuse, processor=processor, context=context)
+        self._count("EventsFailed", len(processor.fail_messages))
+        return answer
+
     def _consume(self, context: "LambdaContext", record: "SQSRecord") -> None:
         """Consume one message; when time runs out, report it, rather than lose the whole batch and its reasons."""
-        left = context.get_remaining_time_in_millis() / 1000
+        left = _seconds_left(context)
         if left < ENOUGH:
             raise OutOfTimeError(seconds=left)
+        self._take(record)
+
+    def _take(self, record: "SQSRecord") -> None:
         attributes = {name: value.string_value or "" for name, value in record.message_attributes.items()}
         consumed = self._consumer.consume(record.body, attributes)
         self._count("EventsHandled", int(consumed is Consumed.HANDLED))
         self._count("EventsQuarantined", int(consumed is Consumed.QUARANTINED))
+
+    def _ended(self, event: Mapping[str, Any]) -> dict[str, bool]:
+        """Return the messages that an earlier process had and neither handled nor failed on, by message id.
+
+        The value tells whether it is known that the message itself ended its process, and not one beside it.
+        """
+        again = {str(record.get("messageId")): _receive_count(record) for record in event.get("Records", [])}
+        again = {message_id: count for message_id, count in again.items() if count > 1}
+        found: dict[str, bool] = {}
+        try:
+            for message_id, count in again.items():
+                known = self._failures.find(self._name, message_id)
+                if known is None or known.receive_count < count - 1 or known.code == PROCESS_ENDED:
+                    found[message_id] = known is not None and known.code == PROCESS_ENDED
+        except AwsCallError as error:
+            self.logger.warning("Why messages come again is not known: %s", sentence_for(error, self._reader))
+            return dict.fromkeys(again, False)
+        return found
+
+    def _handle_apart(
+        self, event: dict[str, Any], context: "LambdaContext", ended: Mapping[str, bool]
+    ) -> "PartialItemFailureResponse":
+        """Handle every message of a batch in a process of its own, those that have ended one last."""
+        records = sorted(event["Records"], key=lambda record: ended.get(str(record.get("messageId")), False))
+        self.logger.warning("a process ended with messages of this batch; each has a process of its own now")
+        processor = RememberingProcessor(self._name, self._failures, self.logger, ended)
+        shares = _Shares(context, len(records))
+        answer = process_partial_response(
+            event={**event, "Records": records},
+            record_handler=partial(self._consume_apart, context, shares, ended),
+            processor=processor,
+            context=context,
+        )
+        self._count("EventsFailed", len(processor.fail_messages))
+        return answer
+
+    def _consume_apart(
+        self, context: "LambdaContext", shares: "_Shares", ended: Mapping[str, bool], record: "SQSRecord"
+    ) -> None:
+        seconds = shares.next()
+        # Made here, where it is kept for all messages, and not once in each process.
+        _ = self._consumer, self._failures
+        if ended.get(record.message_id) is False:
+            # Before it is tried: should this process end as well, nobody could say why the message is a dead letter.
+            self._expect_the_end(record)
+        clients().close_connections()
+        done = run_apart(partial(self._answer, context, ended, record), seconds)
+        for name, value in done["counts"].items():
+            self._count(name, value)
+        if done["failed"]:
+            raise ReportedError
+
+    def _expect_the_end(self, record: "SQSRecord") -> None:
+        count = int(record.attributes.approximate_receive_count)
+        error = ProcessEndedError(
+            how=f"at receive {count - 1}, maybe because of a message beside it", function=function_name()
+        )
+        try:
+            self._failures.remember(self._name, record.message_id, failure_of(error, count, self._reader))
+        except AwsCallError as unremembered:
+            self.logger.warning("Why the message may fail is not kept: %s", sentence_for(unremembered, self._reader))
+
+    def _answer(self, context: "LambdaContext", ended: Mapping[str, bool], record: "SQSRecord") -> dict[str, Any]:
+        """Handle one message as a batch, in its own process, and return what its parent has to know."""
+        processor = RememberingProcessor(self._name, self._failures, self.logger, ended)
+        counts: dict[str, int] = {}
+        self._count = lambda name, value: counts.update({name: value})  # type: ignore[method-assign] # in this process only
+        process_partial_response(
+            event={"Records": [record.raw_event]}, record_handler=self._take, processor=processor, context=context
+        )
+        return {"failed": bool(processor.fail_messages), "counts": counts}
 
     def _count(self, name: str, value: int) -> None:
         self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
@@ -167,6 +202,32 @@ class Subscription:
     @cached_property
     def _failures(self) -> DynamoDbFailures:
         return DynamoDbFailures(clients().quick("dynamodb"), required("CONTACTSYNC_IDEMPOTENCY_TABLE"), SystemClock())
+
+
+class _Shares:
+    """Parts of what is left of a function's time, for messages of which each may take all of it."""
+
+    def __init__(self, context: "LambdaContext", messages: int) -> None:
+        """Take how many messages there are."""
+        self._context = context
+        self._messages = messages
+
+    def next(self) -> float:
+        """Return the seconds of the next message; raise OutOfTimeError when nothing is left for it."""
+        left = _seconds_left(self._context)
+        share = (left - RESERVE) / max(self._messages, 1)
+        self._messages -= 1
+        if left < RESERVE + LEAST_SHARE:
+            raise OutOfTimeError(seconds=left)
+        return max(share, LEAST_SHARE)
+
+
+def _seconds_left(context: "LambdaContext") -> float:
+    return context.get_remaining_time_in_millis() / 1000
+
+
+def _receive_count(record: Mapping[str, Any]) -> int:
+    return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
 
 
 def subscribed(name: str, make: Callable[[], Callable[["Event"], None]]) -> Handler:

@@ -13,7 +13,8 @@ from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import EVENT_TYPES, NoticeRequested
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
-from contactsync.lambdas.subscriber import WINDOW
+from contactsync.lambdas.once import WINDOW
+from contactsync.lambdas.subscriber import LEAST_TIMEOUT
 from contactsync.sandbox.templates import load
 from contactsync.sync.config import DeliveryChannel
 from tests.bus_builders import data_of
@@ -58,6 +59,12 @@ ALARMS = of_type("AWS::CloudWatch::Alarm")
 def test_visibility(name: str) -> None:
     """A message stays invisible for six times the function's timeout, which Lambda asks for."""
     assert properties(f"{name}Queue")["VisibilityTimeout"] == 6 * properties(f"{name}Function")["Timeout"]
+
+
+@pytest.mark.parametrize("name", SUBSCRIBERS)
+def test_timeout(name: str) -> None:
+    """A subscriber's function has the time without which it begins with no message."""
+    assert properties(f"{name}Function")["Timeout"] >= LEAST_TIMEOUT
 
 
 @pytest.mark.parametrize("name", SUBSCRIBERS)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
-    IdempotencyAlreadyInProgressError,
     IdempotencyItemAlreadyExistsError,
     IdempotencyItemNotFoundError,
 )
@@ -24,7 +23,8 @@ from contactsync.bus.audit import recorder
 from contactsync.bus.consume import Consumer, Subscriber
 from contactsync.bus.envelope import Event
 from contactsync.bus.events import EVENT_TYPES
-from contactsync.lambdas.subscriber import WINDOW, OnceByPowertools
+from contactsync.errors import EventUnderWayError
+from contactsync.lambdas.once import WINDOW, OnceByPowertools
 from tests.bus_builders import event_of
 from tests.bus_fakes import FakeAudit, FakeQuarantine
 
@@ -128,7 +128,7 @@ class World:
         """Deliver a message once, and tell whether it is done with."""
         try:
             self.consumer().consume(event.as_json(), {})
-        except (LookupError, IdempotencyAlreadyInProgressError):
+        except (LookupError, EventUnderWayError):
             return False
         except Crash:
             self.clock.added += TIME_LEFT + 1  # SQS delivers again after six timeouts of the function

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contactsync.bus.advice import Reader, sentence_for
 from contactsync.bus.consume import (
     QUARANTINE_CODE,
     QUARANTINE_REASON,
@@ -21,7 +22,7 @@ from contactsync.bus.consume import (
 )
 from contactsync.bus.envelope import MOST_PROBLEMS, Event
 from contactsync.bus.events import EVENT_TYPES, AccountFailed, EventData, ExternalEventReported
-from contactsync.errors import EventInvalidError, ServiceUnavailableError
+from contactsync.errors import EventInvalidError, EventTypeUnknownError, ServiceUnavailableError
 from tests.bus_builders import CORRELATION_ID, event_of
 from tests.bus_fakes import FakeClaims, FakeOnce, FakeQuarantine
 from tests.recorded import changed
@@ -208,7 +209,9 @@ def test_claim_of_another_form() -> None:
 
 def test_failure_kept() -> None:
     """Of our own errors the sentence is kept; of others the name only, because their text may quote the message."""
-    assert failure_of(UNAVAILABLE, 2) == Failure("InternalError", str(UNAVAILABLE), 2)
+    own = EventTypeUnknownError("e-1", "new.v9")
+    assert failure_of(own, 2) == Failure("EventTypeUnknown", str(own), 2)
+    assert failure_of(UNAVAILABLE, 2) == Failure("InternalError", sentence_for(UNAVAILABLE, Reader()), 2)
     kept = failure_of(KeyError("wanda.quillfeather@quagga.example"), 1)
     assert kept.code == "KeyError"
     assert "wanda" not in kept.sentence

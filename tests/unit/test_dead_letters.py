@@ -101,7 +101,9 @@ def test_reason_rule(desk: Desk) -> None:
     desk.queues.put("rule", json.dumps(EVENT), **RULE_ATTRIBUTES)
     (facts,) = desk.look("rule")
     assert (facts.event_id, facts.event_type, facts.correlation_id) == (EVENT_ID, "PutAlternateContact", EVENT_ID)
-    assert (facts.code, facts.reason) == ("NO_PERMISSIONS", "Not authorized to invoke")
+    assert facts.code == "NO_PERMISSIONS"
+    assert str(facts.reason).startswith("Not authorized to invoke. ")
+    assert "TriggerPermission" in str(facts.reason)
 
 
 def test_reason_trigger(desk: Desk) -> None:
@@ -117,6 +119,40 @@ def test_reason_timeout(desk: Desk) -> None:
     record = {name: value for name, value in invocation_record().items() if name != "responsePayload"}
     desk.queues.put("trigger", json.dumps(record))
     assert desk.look("trigger")[0].code == "RetriesExhausted"
+
+
+@pytest.mark.parametrize(
+    ("response", "code", "words"),
+    [
+        (
+            {"errorType": "Sandbox.Timedout", "errorMessage": "x"},
+            "Sandbox.Timedout",
+            "within its Timeout after 3 tries",
+        ),
+        (
+            {"errorMessage": "2026-01-01 r-1 Task timed out after 60.06 seconds"},
+            "Sandbox.Timedout",
+            "within its Timeout",
+        ),
+        ({"errorType": "Runtime.ExitError", "errorMessage": "x"}, "Runtime.ExitError", "process"),
+    ],
+)
+def test_reason_lambda(desk: Desk, response: dict[str, str], code: str, words: str) -> None:
+    """What ended in Lambda itself, and not with an error of the code, is said so, with what to do."""
+    desk.queues.put("trigger", json.dumps({**invocation_record(), "responsePayload": response}))
+    (facts,) = desk.look("trigger")
+    assert facts.code == code
+    assert words in str(facts.reason)
+    assert "r-1" not in str(facts.reason)
+
+
+def test_reason_missing(desk: Desk) -> None:
+    """Of a message that nobody could say anything about, it is said what that can mean."""
+    desk.queues.put("audit", event_of().as_json())
+    (facts,) = desk.look("audit")
+    assert facts.code is None
+    assert "process ended" in str(facts.reason)
+    assert "SNS could not deliver" in str(facts.reason)
 
 
 @pytest.mark.parametrize("queue", ["audit", "rule", "trigger"])

@@ -62,6 +62,9 @@ PARTS: dict[str, Any] = {
     "scenario": "halted",
     "channels": ("EMAIL",),
     "dag_id": "contact_sync",
+    "how": "exit status 1",
+    "function": "contactsync-prod-audit",
+    "least": 10.0,
     "number": 3,
     "since": datetime(2026, 1, 9, tzinfo=UTC),
 }

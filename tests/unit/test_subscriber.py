@@ -13,9 +13,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from contactsync.bus.consume import Failure
-from contactsync.errors import ServiceUnavailableError, SettingsError
-from contactsync.lambdas.subscriber import RememberingProcessor, required, subscribed
+from contactsync.bus.advice import Reader, sentence_for
+from contactsync.bus.consume import Failure, failure_of
+from contactsync.errors import FunctionTimeoutError, ServiceUnavailableError, SettingsError
+from contactsync.lambdas.once import RememberingProcessor
+from contactsync.lambdas.subscriber import LEAST_TIMEOUT, required, subscribed
 from tests.bus_builders import event_of
 from tests.bus_fakes import FakeFailures
 from tests.recorded import MANAGEMENT_ACCOUNT, in_sqs
@@ -65,7 +67,7 @@ def test_mates(logger: Logger) -> None:
     assert processed({"1": UNAVAILABLE}, failures, logger) == ["1"]
     ((key, failure),) = failures.kept.items()
     assert key == ("audit", "059f36b4-87a3-44ab-83d2-661975040001")
-    assert failure == Failure("InternalServerError", str(UNAVAILABLE), 1)
+    assert failure == Failure("InternalServerError", sentence_for(UNAVAILABLE, Reader("audit")), 1)
 
 
 def test_all_failed(logger: Logger) -> None:
@@ -106,6 +108,24 @@ def test_out_of_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     answer = handler(in_sqs(json.loads(event_of().as_json()), json.loads(event_of().as_json())), context)
     assert len(answer["batchItemFailures"]) == 2
     assert "did not begin with a message" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("timeout", [1.0, 3.0, 8.0, 9.0])
+def test_timeout_too_short(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], timeout: float) -> None:
+    """A function that Lambda gives too little time for anything says so at its start, and touches no message."""
+    for name in ("ENVIRONMENT", "IDEMPOTENCY_TABLE", "DEAD_LETTERS_URL"):
+        monkeypatch.setenv(f"CONTACTSYNC_{name}", "t")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "contactsync-prod-tickets")
+    handler = subscribed(f"short-{timeout}", lambda: pytest.fail("nothing may be handled"))
+    left = int(timeout * 1000) - 20
+    context: Any = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: left})
+    answer = handler(in_sqs(json.loads(event_of().as_json())), context)
+    assert len(answer["batchItemFailures"]) == 1
+    said = capsys.readouterr().out
+    assert "The Timeout of contactsync-prod-tickets is too short" in said
+    assert "Set Timeout to 10 s or more" in said
+    assert failure_of(FunctionTimeoutError(timeout, LEAST_TIMEOUT), 1).code == "FunctionTimeout"
 
 
 def test_required(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,59 @@
+"""Why messages become dead letters without an error of the function that handles them."""
+
+from dataclasses import dataclass
+
+from contactsync.errors.root import ContactSyncError
+
+
+@dataclass(eq=False)
+class ProcessEndedError(ContactSyncError):
+    """The process of a subscriber's function ended while it had a message; nothing more is known of the cause."""
+
+    how: str
+    """What was seen of it: `exit status 1`, `signal SIGKILL`, `no answer within 3 s`."""
+    function: str = "the subscriber's function"
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The process of {self.function} ended while it had this message ({self.how}): it ran out of memory, "
+            "took longer than the function's Timeout, or exited. The log of the function shows the end. Correct the "
+            "cause, or raise MemorySize or Timeout, then redrive the message."
+        )
+
+
+@dataclass(eq=False)
+class FunctionTimeoutError(ContactSyncError):
+    """A subscriber's function has so short a timeout that it can handle nothing."""
+
+    seconds: float
+    """What was left of it at the start."""
+    least: float
+    function: str = "the subscriber's function"
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The Timeout of {self.function} is too short: {self.seconds:.1f} s were left at its start, so it did not "
+            f"begin with a message. Set Timeout to {self.least:.0f} s or more, and the VisibilityTimeout of its queue "
+            "to six times that (docs/events.md), then redrive the message."
+        )
+
+
+@dataclass(eq=False)
+class EventUnderWayError(ContactSyncError):
+    """Another call for the same event has begun and not ended, or its process died."""
+
+    event_id: str
+
+    transient = True
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Event {self.event_id} is being handled by another call, or the process of that call ended; the message "
+            "is delivered again. When it is a dead letter, redrive it."
+        )
