@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic.config import JsonDict
 
 from contactsync.bus.events import EVENT_TYPES, IDS, EventData, Severity
 from contactsync.bus.masking import MASK
-from contactsync.bus.values import ID_PATTERN, UNSENDABLE, Clean, Moment, has_control, json_value, without_control
+from contactsync.bus.values import CONTROL_PATTERN, UNSENDABLE, Clean, Moment, has_control, json_value, without_control
 from contactsync.errors import EventInvalidError, EventTypeUnknownError
 
 EVENT_ID_NAMESPACE: Final = uuid.UUID("5c1c8f0c-3a6d-5c0e-9d7e-6a2b1f0e4d11")
@@ -24,9 +25,9 @@ MOST_PROBLEMS: Final = 20
 """How many problems of one event are told; a stranger may send any number."""
 
 E = TypeVar("E", bound=BaseModel)
-_PATTERN: Final = {"pattern": ID_PATTERN}
-Name = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra=_PATTERN), Clean]
-CorrelationId = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_PATTERN), Clean]
+_CLEAN: Final[JsonDict] = {"not": {"pattern": CONTROL_PATTERN}}
+Name = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra=_CLEAN), Clean]
+CorrelationId = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_CLEAN), Clean]
 """As long as the event id of a change and the correlation id of a run may be."""
 
 

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from contactsync.bus.values import Count, Flag, Moment
 from contactsync.contacts import ContactType
 
-AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", json_schema_extra={"maxLength": 12})]
+"""The length is for readers of the schema whose `$` also matches before a last line feed."""
 TEXT_LENGTH: Final = 2048
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH)]
 

@@ -26,8 +26,9 @@ _CONTROL: Final = "\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\
 """Control characters, line ends, what turns the direction of text, and what UTF-8 cannot say or SQS does not take."""
 
 CONTROL: Final = re.compile(f"[{_CONTROL}]")
-ID_PATTERN: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-"""The same for the schemas, as far as their dialect can say it."""
+CONTROL_PATTERN: Final = "[\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]"
+"""The same for the schemas, as far as their dialect can say it. They say what no id has: a pattern of what it has would
+end in `$`, which lets a last line feed pass in some languages."""
 
 UNSENDABLE: Final = re.compile("[\\ud800-\\udfff\\ufffe\\uffff]")
 """What UTF-8 cannot say, or SQS does not take as it is: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html."""

@@ -14,6 +14,12 @@ CONTACT_TYPES = ("primary", "billing", "operations", "security")
 ANY_ALTERNATE = "alternate"
 EVENT_NAMES = ("PutContactInformation", "PutAlternateContact", "DeleteAlternateContact")
 
+END = r"$(?!\n)"
+"""The end of a text: Airflow searches with Python's `re`, whose `$` also matches before a last line feed, and its form
+with JavaScript's, which knows no `\\Z`."""
+
+ACCOUNT_ID = f"^[0-9]{{12}}{END}"
+
 _TEXT = {"type": "string", "maxLength": 512}
 _OPTIONAL_TEXT = {"type": ["string", "null"], "maxLength": 512}
 
@@ -27,8 +33,8 @@ CHANGE_SCHEMA: dict[str, Any] = {
         "event_name": {"type": "string", "enum": list(EVENT_NAMES)},
         "contact_type": {"type": "string", "enum": [*CONTACT_TYPES, ANY_ALTERNATE]},
         "action": {"type": "string", "enum": ["put", "delete"]},
-        "initiating_user": {"type": "string", "pattern": rf"^{PRINCIPAL_LETTERS}\Z"},
-        "source_account": {"type": "string", "pattern": "^[0-9]{12}$"},
+        "initiating_user": {"type": "string", "pattern": f"^{PRINCIPAL_LETTERS}{END}"},
+        "source_account": {"type": "string", "pattern": ACCOUNT_ID},
         "source_ip_address": _OPTIONAL_TEXT,
         "user_agent": _OPTIONAL_TEXT,
     },
@@ -50,7 +56,7 @@ def contact_sync_params() -> dict[str, Param]:
         "accounts": Param(
             [],
             type=["array", "null"],
-            items={"type": "string", "pattern": "^[0-9]{12}$"},
+            items={"type": "string", "pattern": ACCOUNT_ID},
             uniqueItems=True,
             title="Accounts",
             description="Ids (12 digits) of member accounts, one per line. Empty: all that the configuration admits.",
