@@ -18,7 +18,7 @@ from contactsync.aws.config_table import DynamoDbConfigurations, DynamoDbStoredC
 from contactsync.aws.dead_letter_queues import DynamoDbFailures, SqsDeadLetterQueues
 from contactsync.aws.desired_contacts_table import DynamoDbDesiredContacts
 from contactsync.aws.limiter_table import DynamoDbPacer
-from contactsync.aws.metrics import CloudWatchMetrics
+from contactsync.aws.metrics import BackgroundMetrics, CloudWatchMetrics
 from contactsync.aws.notice_requests import DynamoDbNoticeRequests
 from contactsync.aws.operation_queries import DynamoDbDesiredVersions, DynamoDbOperationQueries
 from contactsync.aws.organization import AwsOrganization
@@ -182,7 +182,9 @@ class Services:
         return Publisher(
             topic=SnsTopic(self._clients.quick("sns"), self.settings.bus.topic),
             claims=S3Claims(self._clients.own("s3"), bucket) if bucket else None,
-            metrics=CloudWatchMetrics(self._clients.quick("cloudwatch"), self.settings.deployment.environment),
+            metrics=BackgroundMetrics(
+                CloudWatchMetrics(self._clients.quick("cloudwatch"), self.settings.deployment.environment)
+            ),
             clock=self.clock,
             environment=self.settings.deployment.environment,
         )

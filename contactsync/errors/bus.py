@@ -60,17 +60,30 @@ class PublishFailedError(ContactSyncError):
     failed: int
     causes: Sequence[str]
     """AWS's codes or our errors', each once."""
+    lasting: Sequence[str] = ()
+    """Those of the causes that do not pass by themselves: somebody has to correct something."""
 
     transient = True
+
+    @property
+    def retryable(self) -> bool:
+        """Whether any of it may go out when it is simply sent again."""
+        return bool(set(self.causes) - set(self.lasting))
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
         unreadable = {"EventInvalid", "EventTypeUnknown"} & set(self.causes)
         more = " The log names those that this version cannot read or write; an update may help." if unreadable else ""
+        then = "The DAG contact_housekeeping sends them again."
+        if self.lasting:
+            then = (
+                f"{', '.join(self.lasting)} does not pass by itself: check the topic for events, its key and its "
+                "policy, and this role's permissions (docs/events.md). The DAG contact_housekeeping sends them then."
+            )
         return (
             f"{self.failed} events are left in the outbox ({', '.join(self.causes)}): the bus did not take them, or "
-            f"they could not be removed afterwards. The DAG contact_housekeeping sends them again.{more}"
+            f"they could not be removed afterwards. {then}{more}"
         )
 
 

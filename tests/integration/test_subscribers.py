@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from contactsync.aws.metrics import BackgroundMetrics
 from contactsync.bus.audit import AuditEntry, entry_of
 from contactsync.bus.consume import QUARANTINE_CODE
 from contactsync.bus.dead_letters import LetterFacts, Order, Step
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import AccountFailed, ConfigurationChanged
 from contactsync.cli.local_system import product_environment
+from contactsync.sandbox.faults import FaultSettings
 from contactsync.sandbox.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
@@ -104,6 +106,40 @@ def test_audited(services: Services, sandbox: Sandbox, key: str) -> None:
     assert f'"correlation_id":"{key}"' in log
     assert '"Environment":"local"' in log.replace(" ", "")
     assert '"EventsHandled"' in log
+
+
+def test_filter_by_cause(services: Services, key: str) -> None:
+    """A subscription may choose by what brought an event about, and by when it happened."""
+    sns, sqs = services._clients.own("sns"), services._clients.own("sqs")
+    url = sqs.create_queue(QueueName=key)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = services.settings.bus.topic
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [statement]})})
+    policy = {"correlation_id": [{"prefix": key}], "timestamp": [{"prefix": "2026-01-14T"}]}
+    attributes = {"FilterPolicy": json.dumps(policy), "RawMessageDelivery": "true"}
+    subscribed = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+    try:
+        assert services.publisher.publish([change(str(uuid.uuid4())), change(key)]).refused == {}
+        received = until(lambda: sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages"))
+        names = {name: value["StringValue"] for name, value in received[0]["MessageAttributes"].items()}
+        assert (names["correlation_id"], names["timestamp"]) == (key, "2026-01-14T09:00:00.000000Z")
+        assert json.loads(received[0]["Body"])["correlationid"] == key
+        assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
+
+
+def test_metrics_hold_nothing_up(services: Services, sandbox: Sandbox, key: str) -> None:
+    """An event is taken while CloudWatch does not answer, and its metrics still wait then."""
+    stuck = FaultSettings(service="cloudwatch", operation="PutMetricData", delay=900)
+    fault = sandbox.conditions.faults.add(stuck)
+    try:
+        assert services.publisher.publish([change(key)]).refused == {}
+        assert isinstance(services.publisher.metrics, BackgroundMetrics)
+        until(lambda: fault.struck)
+    finally:
+        sandbox.conditions.faults.remove(fault.id)
 
 
 def test_claim_check(services: Services, key: str) -> None:

@@ -58,6 +58,7 @@ PARTS: dict[str, Any] = {
     "event_type": "contactsync.account.failed.v9",
     "size": 300_000,
     "causes": ["InternalError"],
+    "lasting": [],
     "notice_id": "6f1c",
     "scenario": "halted",
     "channels": ("EMAIL",),

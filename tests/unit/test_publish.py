@@ -15,8 +15,10 @@ from contactsync.bus.publish import BATCH_LIMIT, SIZE_LIMIT, Publisher, batches
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccessDeniedError,
+    AwsCallError,
     EventInvalidError,
     RequestInvalidError,
+    ResourceMissingError,
     ServiceUnavailableError,
 )
 from tests.bus_builders import data_of
@@ -81,7 +83,13 @@ def test_message() -> None:
         "severity": "low",
         "environment": "prod",
     }
-    assert message.attributes == {"type": body["type"], "severity": "low", "environment": "prod"}
+    assert message.attributes == {
+        "type": body["type"],
+        "severity": "low",
+        "environment": "prod",
+        "correlation_id": "c",
+        "timestamp": "2026-01-14T09:00:00.000000Z",
+    }
     assert parse_event(message.body).data == one.data
 
 
@@ -162,7 +170,33 @@ def test_refused_for_good() -> None:
     topic.refusals[announced(1).id] = [Refusal(announced(1).id, "InvalidParameter", may_pass=False)]
     result = publisher(topic).publish([announced(1), announced(2)])
     assert result.refused == {announced(1).id: "InvalidParameter"}
+    assert result.for_good == {announced(1).id}
     assert topic.calls == 1
+
+
+LASTING = [
+    AccessDeniedError("PublishBatch", "AuthorizationError"),
+    ResourceMissingError("PublishBatch", "NotFound"),
+    RequestInvalidError("PublishBatch", "InvalidParameter"),
+]
+
+
+@pytest.mark.parametrize("error", LASTING, ids=lambda error: error.code)
+def test_refused_until_corrected(error: AwsCallError) -> None:
+    """What a permission, a missing topic or an invalid request keeps back is known as such, counted, and tried once."""
+    topic, metrics = FakeTopic(errors=[error]), FakeMetrics()
+    result = publisher(topic, metrics=metrics).publish([announced(1)])
+    assert (result.refused, result.for_good) == ({announced(1).id: error.code}, {announced(1).id})
+    assert (topic.calls, metrics.total("EventsRefused")) == (1, 1)
+
+
+@pytest.mark.parametrize("code", ["InternalError", "Throttled"])
+def test_refused_for_now_only(code: str) -> None:
+    """What may pass is not told as if it could not."""
+    topic, metrics = FakeTopic(errors=[ServiceUnavailableError("PublishBatch", code)]), FakeMetrics()
+    result = publisher(topic, metrics=metrics).publish([announced(1), announced(2)])
+    assert (len(result.refused), result.for_good) == (2, frozenset())
+    assert metrics.total("EventsRefused") == 0
 
 
 def test_refused_again_and_again() -> None:
