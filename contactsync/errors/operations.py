@@ -42,10 +42,14 @@ class OperationMissingError(ContactSyncError):
     """Say that a run has no sync operation, or half of one, because its `plan` did not finish."""
 
     dag_run_id: str
+    cause: str = ""
+    """Why `plan` failed, where that is known."""
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
+        if self.cause:
+            return f"The task `plan` failed, so there is nothing to report: {self.cause.rstrip('.')}."
         return (
             f"Run {self.dag_run_id} has no finished plan, so there is nothing to report. See the log of its task "
             "`plan`, then clear that task."

@@ -117,6 +117,11 @@ class RunRequestError(ContactSyncError):
 
 
 @dataclass(eq=False)
+class RunClaimError(RunRequestError):
+    """Refuse a run that says of itself what only the trigger function, or the report of another run, may say."""
+
+
+@dataclass(eq=False)
 class ScopeEmptyError(ContactSyncError):
     """Say that a run which somebody started concerns no account at all."""
 

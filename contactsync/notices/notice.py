@@ -11,6 +11,7 @@ from contactsync.errors import EventInvalidError
 from contactsync.notices.failures import Cause, Failure, Findings, findings_of
 from contactsync.notices.plain_text import one_line
 from contactsync.notices.remedies import (
+    AFTERWARDS,
     BY_SCENARIO,
     CLEAR_FAILED,
     CLEAR_SOME,
@@ -194,7 +195,7 @@ def _afterwards(
     scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
 ) -> tuple[Step, ...]:
     if request.of_task:
-        return (CLEAR_TASK,)
+        return (AFTERWARDS.get(request.code or "", CLEAR_TASK),)
     if scenario is Scenario.SUCCESS_COMPLETION:
         return (CLEAR_SOME,) if found.failures else ()
     if found.failures or (operation and operation.halt):

@@ -67,6 +67,19 @@ CLEAR_TASK: Final = Step(
     "When the cause is mended: in Airflow clear the failed task of the run, with Downstream selected."
 )
 
+RUN_AGAIN: Final = Step(
+    "Do not clear this run, which keeps its parameters: in Airflow trigger contact_sync again with others "
+    "(docs/operations.md, Starting a run by hand)."
+)
+CLEAR_IF_CONFIGURED: Final = Step(
+    "Was the configuration wrong: correct it, then in Airflow clear the failed task of the run, with Downstream "
+    "selected. Were the run's parameters wrong: do not clear it, trigger contact_sync again with others."
+)
+CLEAR_IF_TRIGGER: Final = Step(
+    "If the trigger function started it: set CONTACTSYNC_TRIGGER_USER right, then in Airflow clear the failed task of "
+    "the run, with Downstream selected. Else leave the run as it is."
+)
+
 BY_DETAIL: Final[Mapping[str, Remedy]] = MappingProxyType(
     {
         OutcomeDetail.PERMISSION_DENIED: Remedy(
@@ -152,7 +165,17 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
         ),
         "RunRequest": Remedy(
             "The run was started with parameters that it cannot have.",
-            (Step("Trigger contact_sync again with other parameters (docs/operations.md, Starting a run by hand)."),),
+            (Step("Correct the parameters that the sentence above names."),),
+        ),
+        "RunClaim": Remedy(
+            "The run says that a contact was changed, or that it follows another run, and is not entitled to.",
+            (
+                Step("See in Airflow who started it: Triggering user, in the run's details."),
+                Step(
+                    "If that is the trigger function, set CONTACTSYNC_TRIGGER_USER to this name "
+                    "(docs/contact-changes.md, Who did it). Else ask that person why."
+                ),
+            ),
         ),
         "ScopeEmpty": Remedy(
             "The run concerns no account.",
@@ -225,6 +248,11 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
     }
 )
 """For errors that are not one account's, by their code: our error's name, or AWS's own code."""
+
+AFTERWARDS: Final[Mapping[str, Step]] = MappingProxyType(
+    {"RunRequest": RUN_AGAIN, "ScopeEmpty": CLEAR_IF_CONFIGURED, "RunClaim": CLEAR_IF_TRIGGER}
+)
+"""What comes last, where it is not to clear the task that failed: a cleared run keeps its parameters."""
 
 BY_SCENARIO: Final[Mapping[NoticeScenario, Remedy]] = MappingProxyType(
     {

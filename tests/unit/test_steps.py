@@ -89,12 +89,14 @@ def context(
         return {RUN: wanted} if wanted else {}
 
     run = SimpleNamespace(run_id=RUN, conf=conf, triggering_user_name=user, run_type=SimpleNamespace(value="manual"))
+    pushed: dict[str, Any] = {"return_value": [ONE, TWO]}
     ti = SimpleNamespace(
         try_number=try_number,
         max_tries=RETRIES_LIMIT,
         task=SimpleNamespace(retries=RETRIES_LIMIT),
         dag_id="contact_sync",
-        xcom_pull=lambda task_ids: [ONE, TWO] if task_ids == "plan" else None,
+        xcom_push=pushed.__setitem__,
+        xcom_pull=lambda task_ids, key="return_value": pushed.get(key) if task_ids == "plan" else None,
         get_task_states=task_states,
     )
     return {"dag_run": run, "params": params, "ti": ti}
@@ -216,8 +218,9 @@ def test_follow_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that changed meanwhile makes the report start one run, with a valid conf, after storing the end."""
     started: list[tuple[str, str, dict[str, Any]]] = []
 
-    def start(*run: Any) -> bool:
+    def start(*run: Any, note: str) -> bool:
         assert world.operation().followed_by == run[1]
+        assert note == f"security again: follow-up of {RUN}"
         started.append(run)
         return True
 
@@ -364,6 +367,17 @@ def test_report_without_plan(world: World, state: str | None) -> None:
     with pytest.raises(OperationMissingError, match="plan"):
         steps.report(given, plan_task="plan", sync_task="sync_account")
     assert world.operation().status == "failed"
+
+
+def test_report_says_why_plan_failed(world: World) -> None:
+    """The report's log is the newest red one, so it says itself why `plan` failed."""
+    given = context({"acounts": [ONE]}, states={"plan": "failed"})
+    with pytest.raises(RunRequestError) as refused:
+        steps.plan(given)
+    with pytest.raises(OperationMissingError) as caught:
+        steps.report(given, plan_task="plan", sync_task="sync_account")
+    assert caught.value.message == f"The task `plan` failed, so there is nothing to report: {refused.value.message}"
+    assert world.state.empty
 
 
 def test_report_in_parts(world: World, caplog: pytest.LogCaptureFixture) -> None:
