@@ -155,6 +155,14 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
                 Step("Store it.", "contactsync config put configuration.json"),
             ),
         ),
+        "RulesUnmatched": Remedy(
+            "A slip in an exclusion protects nobody; an account that has left the organization needs no rule.",
+            (
+                Step("Compare the ids and tags with the accounts of the organization.", "contactsync config show"),
+                Step("Add the right id first.", "contactsync config add excluded_accounts ACCOUNT_ID"),
+                Step("Then take the wrong one away.", "contactsync config remove excluded_accounts ACCOUNT_ID"),
+            ),
+        ),
         "ConfigurationConflict": Remedy(
             "Two people changed the configuration at once.",
             (Step("Read it again, then repeat the change.", "contactsync config show"),),

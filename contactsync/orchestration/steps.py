@@ -76,7 +76,25 @@ def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- as above
     check_origin(request, origin, trigger_user=made.settings.deployment.trigger_user)
     account_ids = made.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
     log.info("%s accounts may be touched", len(account_ids))
+    _tell_of_unmatched_rules(dag_run.run_id)
     return list(account_ids)
+
+
+def _tell_of_unmatched_rules(run_id: str) -> None:
+    """Request one notice a day of rules that name nobody; whatever keeps it from being requested, the plan stands."""
+    from contactsync.errors import ContactSyncError, RulesUnmatchedError
+    from contactsync.notices.scenarios import Scenario
+    from contactsync.sync.operation import sync_id_of
+
+    made = services()
+    try:
+        operation = made.operations.get(sync_id_of(run_id))
+        if operation and operation.unmatched:
+            error = RulesUnmatchedError(sentences=operation.unmatched, version=operation.config_version)
+            about = f"unmatched-rules-{made.clock.now():%Y-%m-%d}"
+            made.notice_desk.request(Scenario.CONFIGURATION_ERRORS, run_id, error=error, about=about)
+    except ContactSyncError as untold:
+        log.warning("No notice was requested of rules that name nobody: %s", untold)
 
 
 def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as above

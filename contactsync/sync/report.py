@@ -313,6 +313,7 @@ def remarks_of(operation: SyncOperation) -> Iterator[str]:
     if operation.note:
         yield operation.note
     yield from operation.warnings
+    yield from operation.unmatched
     if operation.halt:
         yield f"HALTED at {operation.halt.at:%Y-%m-%d %H:%M:%S} UTC: {operation.halt.message}"
     if operation.follow_up:

@@ -67,6 +67,7 @@ PARTS: dict[str, Any] = {
     "function": "contactsync-prod-audit",
     "least": 10.0,
     "number": 3,
+    "sentences": ("excluded_accounts: the organization has no account 111122223334, so this protects nobody.",),
     "since": datetime(2026, 1, 9, tzinfo=UTC),
 }
 ABSTRACT = {ContactSyncError, ConfigurationError, AwsCallError}
