@@ -29,6 +29,7 @@ from contactsync.aws.state_table import DynamoDbOperations
 from contactsync.aws.stored_operations import DynamoDbStoredOperations
 from contactsync.aws.topic import SnsTopic
 from contactsync.bus.dead_letters import DeadLetterDesk
+from contactsync.bus.envelope import source_of
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
 from contactsync.errors import SettingsError
@@ -236,7 +237,7 @@ class Services:
             failures=DynamoDbFailures(self._dynamodb, failures, self.clock),
             trail=self.audit_trail,
             clock=self.clock,
-            source=f"/contactsync/{self.settings.deployment.environment}",
+            source=source_of(self.settings.deployment.environment),
         )
 
     @cached_property

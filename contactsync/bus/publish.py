@@ -8,7 +8,8 @@ from typing import Final
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from contactsync.bus.envelope import Announcement, Event
+from contactsync.bus.claims import CLAIM_LIMIT, claim_of
+from contactsync.bus.envelope import Announcement, Event, source_of
 from contactsync.bus.ports import Claims, Clock, Message, Metrics, Refusal, Topic
 from contactsync.errors import (
     AwsCallError,
@@ -91,7 +92,7 @@ class Publisher:
         event = Event(
             specversion="1.0",
             id=announced.id,
-            source=f"/contactsync/{self.environment}",
+            source=source_of(self.environment),
             type=announced.data.event_type,
             time=announced.time,
             subject=announced.subject,
@@ -105,8 +106,13 @@ class Publisher:
             return whole
         if self.claims is None:
             raise EventTooLargeError(event_id=event.id, size=whole.size, limit=SIZE_LIMIT)
-        reference = self.claims.put(event.id, announced.data.model_dump_json(exclude_none=True).encode())
-        return _message(event.model_copy(update={"data": None, "dataref": reference}))
+        data = announced.data.model_dump_json(exclude_none=True).encode()
+        if len(data) > CLAIM_LIMIT:
+            raise EventTooLargeError(event_id=event.id, size=len(data), limit=CLAIM_LIMIT, has_bucket=True)
+        claim = claim_of(event.id, data)
+        reference = self.claims.put(claim, data)
+        kept = {"dataref": reference, "datasha256": claim.sha256, "datasize": claim.size}
+        return _message(event.model_copy(update={"data": None, **kept}))
 
     def _send(self, batch: Sequence[Message]) -> tuple[list[Refusal], ContactSyncError | None]:
         """Send a batch, what may be taken later again, and return what was not taken in the end.

@@ -4,10 +4,12 @@ Standard library only: the trigger Lambda imports this package.
 """
 
 from contactsync.errors.bus import (
+    ClaimRefusedError,
     DeadLetterMissingError,
     DeadLetterQueueUnknownError,
     DeadLetterSourceError,
     DeadLetterUnreadableError,
+    EventForeignError,
     EventInvalidError,
     EventTooLargeError,
     EventTypeUnknownError,
@@ -72,6 +74,7 @@ __all__ = [
     "AwsCallError",
     "CallerMismatchError",
     "ChangeRefusedError",
+    "ClaimRefusedError",
     "ConfigurationConflictError",
     "ConfigurationError",
     "ConfigurationInvalidError",
@@ -83,6 +86,7 @@ __all__ = [
     "DeadLetterSourceError",
     "DeadLetterUnreadableError",
     "DesiredContactMissingError",
+    "EventForeignError",
     "EventInvalidError",
     "EventTooLargeError",
     "EventTypeUnknownError",

@@ -37,16 +37,58 @@ class EventTypeUnknownError(ContactSyncError):
 
 
 @dataclass(eq=False)
-class EventTooLargeError(ContactSyncError):
-    """An event exceeds what the bus takes, and there is no bucket to put it in."""
+class EventForeignError(ContactSyncError):
+    """An event of another environment, or of another product, came over this environment's bus."""
 
     event_id: str
-    size: int
-    limit: int
+    source: str
+    environment: str
+    expected: str
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
+        return (
+            f"Event {self.event_id} is of {self.source} (environment {self.environment}), and this is the bus of "
+            f"environment {self.expected}: it is set aside. Find what publishes to this topic and should not (its "
+            "CONTACTSYNC_EVENTS_TOPIC_ARN, and who may do sns:Publish), then discard this message."
+        )
+
+
+@dataclass(eq=False)
+class ClaimRefusedError(ContactSyncError):
+    """The data of an event, which is kept in the bucket for claim checks, is not what was published."""
+
+    event_id: str
+    problem: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The data of event {self.event_id} is not taken from the bucket for claim checks: {self.problem}. The "
+            "event is set aside. Find out what happened to the object (docs/events.md), put the published one back and "
+            "redrive this message, or discard it."
+        )
+
+
+@dataclass(eq=False)
+class EventTooLargeError(ContactSyncError):
+    """An event exceeds what the bus takes and there is no bucket to put it in, or what the bucket takes."""
+
+    event_id: str
+    size: int
+    limit: int
+    has_bucket: bool = False
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        if self.has_bucket:
+            return (
+                f"Event {self.event_id} has {self.size} bytes of data, and {self.limit} are the most that the bucket "
+                "for claim checks takes. It cannot be published; what it tells stands in contactsync's tables."
+            )
         return (
             f"Event {self.event_id} has {self.size} bytes, {self.limit} fit into a message, and no bucket for claim "
             "checks is set. Set CONTACTSYNC_CLAIM_BUCKET (docs/settings.md)."

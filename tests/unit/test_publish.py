@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactsync.bus.envelope import Announcement, announcement, parse_announcement, parse_data, parse_event
+from contactsync.bus.claims import CLAIM_LIMIT, with_data
+from contactsync.bus.envelope import Announcement, announcement, parse_announcement, parse_event
 from contactsync.bus.events import AccountFailed, ConfigurationChanged, EventData, NoticeRequested, Severity
 from contactsync.bus.ports import Message, Refusal
 from contactsync.bus.publish import BATCH_LIMIT, SIZE_LIMIT, Publisher, batches
@@ -135,7 +136,24 @@ def test_claim_check() -> None:
     assert event.data is None
     assert message.size < 1000
     assert event.dataref is not None
-    assert parse_data(event, claims.get(event.dataref)).data == big().data
+    assert with_data(event, claims).data == big().data
+
+
+def test_claim_of_other_content() -> None:
+    """An event that is published again with other content keeps both contents: an earlier message stays whole."""
+    topic, claims = FakeTopic(), FakeClaims()
+    for text in ("é" * SIZE_LIMIT, "è" * SIZE_LIMIT):
+        publisher(topic, claims=claims).publish([announced(1, text)])
+    found = [with_data(parse_event(message.body), claims).data for message in topic.taken]
+    assert [getattr(data, "error_message")[0] for data in found] == ["é", "è"]  # noqa: B009 -- the base class has none
+
+
+def test_claim_too_large() -> None:
+    """What is larger than any claim may be is refused for good, and the others go out."""
+    claims = FakeClaims()
+    result = publisher(FakeTopic(), claims=claims).publish([announced(1), announced(2, "x" * CLAIM_LIMIT)])
+    assert (set(result.refused.values()), len(result.for_good), len(result.taken)) == ({"EventTooLarge"}, 1, 1)
+    assert claims.kept == {}
 
 
 def test_too_large_without_bucket() -> None:
