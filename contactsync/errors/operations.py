@@ -21,7 +21,7 @@ class WriteNotSeenError(ContactSyncError):
         """The operator's sentence."""
         return (
             f"The {self.contact_type} contact of account {self.account_id} was written, but AWS still answers another "
-            "one; the task looks again."
+            "one: reads are consistent a little later."
         )
 
 
@@ -93,7 +93,7 @@ class StateConflictError(ContactSyncError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"{self.item} changed {self.tries} times while it was being written; the task tries again."
+        return f"{self.item} changed {self.tries} times while it was being written."
 
 
 @dataclass(eq=False)
