@@ -14,7 +14,6 @@ from contactsync.errors.root import ContactSyncError, Reader
 AGAIN: dict[Reader, str] = {
     Reader.RECORD: "",
     Reader.COMMAND: "Then repeat the command.",
-    Reader.FUNCTION: "Then redrive what became a dead letter (`contactsync dead-letters redrive QUEUE --all`).",
 }
 """How one goes on when the cause is gone."""
 
@@ -100,7 +99,6 @@ class AccessDeniedError(AwsCallError):
         whose = {
             Reader.RECORD: "the role that is used",
             Reader.COMMAND: "whoever is signed in (`aws sts get-caller-identity`)",
-            Reader.FUNCTION: "the function's role",
         }[reader]
         return what_to_check(self.operation, self.service, action=self.action, whose=self.principal or whose)
 
@@ -156,7 +154,6 @@ _SIGN_IN = {
         "Sign in (`aws sso login`, set AWS_PROFILE), or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
         "AWS_SESSION_TOKEN. `aws sts get-caller-identity` must answer."
     ),
-    Reader.FUNCTION: "Look whether the function still has its execution role, and whether the role exists.",
 }
 
 

@@ -6,14 +6,15 @@ from typing import Any, ClassVar
 
 
 class Reader(StrEnum):
-    """Who reads an error's sentence: what can be advised depends on what this person can do."""
+    """Who reads an error's sentence: what can be advised depends on what this person can do.
+
+    Whoever looks at a dead letter is advised by `contactsync.bus.advice`, which knows the queue and the function.
+    """
 
     RECORD = "record"
     """Whoever looks at a task, an outcome, a report or a notice; whether a retry follows is not known there."""
     COMMAND = "command"
     """The person at the command line, who repeats the command."""
-    FUNCTION = "function"
-    """Whoever looks at a dead letter, or at a function's log, and redrives what failed."""
 
 
 @dataclass(eq=False)

@@ -180,12 +180,10 @@ def test_permission(service: str | None, operation: str, words: str, reader: Rea
 
 
 def test_readers() -> None:
-    """The person at the command line, whoever looks at a dead letter and everybody else are told what they can do."""
+    """The person at the command line is told what can be done there; a stored sentence is not about any command."""
     error = AccessDeniedError("Query", "AccessDenied", service="dynamodb")
     assert "aws sts get-caller-identity" in error.told(Reader.COMMAND)
     assert "repeat the command" in error.told(Reader.COMMAND)
-    assert "function's role" in error.told(Reader.FUNCTION)
-    assert "dead-letters redrive" in error.told(Reader.FUNCTION)
     assert "command" not in str(error)
 
 
