@@ -149,6 +149,8 @@ class PatienceSettings:
     """The longest wait between these; each is random."""
     mark_wait: float = 25.0
     """How long another task's announced write is waited out; longer than both timeouts of a call together."""
+    plan_lasts: float = 3600.0
+    """For so long after a plan accounts count as being where the plan found them, and tagged as it found them."""
     follow_ups: int = 3
     """How many follow-up runs may follow each other when the source keeps changing."""
     overdue_after: float = 3600.0
@@ -385,6 +387,7 @@ def _patience(variables: _Variables) -> PatienceSettings:
         throttle_tries=variables.whole("THROTTLE_TRIES", default.throttle_tries, least=1),
         throttle_wait=variables.number("THROTTLE_WAIT", default.throttle_wait, least=0),
         mark_wait=variables.number("MARK_WAIT", default.mark_wait, least=1),
+        plan_lasts=variables.number("PLAN_LASTS", default.plan_lasts, least=0, most=86_400),
         follow_ups=variables.whole("FOLLOW_UPS", default.follow_ups, least=0, most=FOLLOW_UPS_LIMIT),
         overdue_after=variables.number("OVERDUE_AFTER", default.overdue_after, least=60, most=months),
         abandoned_after=variables.number("ABANDONED_AFTER", default.abandoned_after, least=60, most=months),

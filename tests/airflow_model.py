@@ -2,20 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.contacts import ContactType
-from contactsync.errors import ContactSyncError, PausedError
+from contactsync.errors import ContactSyncError, OvertakenError, PausedError
 from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
-from contactsync.sync.operation import AccountOutcome
+from contactsync.sync.operation import AccountOutcome, Verdict
 from contactsync.sync.report import Report, Reporter
 from contactsync.sync.request import RunRequest
 from tests.builders import World, request
 from tests.interleaving import Schedule, Task
 from tests.stepped_ports import stepped
 
+if TYPE_CHECKING:
+    from contactsync.sync.approval import Approvals
+
 RETRIES: Final = 3
-PLAN, REPORT, SYNC = "plan", "report", "sync"
+PLAN, APPROVE, REPORT, SYNC = "plan", "approve_deletions", "report", "sync"
+
+Touched = frozenset[tuple[str, ContactType]]
+"""Accounts and contact types that a question counts."""
 
 Tamper = Callable[[Any], Any]
 
@@ -35,6 +42,17 @@ class Run:
     reported: Report | None = None
     plan_abandoned: bool = False
     """Whether a plan that was believed dead may still change the operation, whatever Airflow does."""
+    planned_alone: bool = False
+    """Whether its plan was repeated without what comes after it."""
+    waiting: bool = False
+    """Whether a question about deletions is to be answered."""
+    asked: datetime | None = None
+    """When the plan was made that was asked about last."""
+    shown: dict[str, Any] = field(default_factory=dict)
+    """The first question, which Airflow keeps on the screen."""
+    screen: Touched = frozenset()
+    """What the question on the screen counts."""
+    answer: Verdict | None = None
 
     @property
     def run_id(self) -> str:
@@ -56,6 +74,12 @@ class AirflowModel:
     tamper: Tamper
     runs: dict[str, Run] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    asks: bool = False
+    """Whether runs have the task that asks for approvals."""
+    approved: dict[tuple[str, datetime], Touched] = field(default_factory=dict)
+    """What people have approved, by run and plan."""
+    void: dict[tuple[str, datetime], int] = field(default_factory=dict)
+    """At which step an approval ended."""
     looked: dict[ContactType, int] = field(default_factory=dict)
     """At which step a report that counts has last looked at the source."""
     _collected: set[int] = field(default_factory=set)
@@ -72,23 +96,45 @@ class AirflowModel:
         """Queue the next try of a task; whatever became of the earlier one, it does not count any more."""
         number = run.tries[name] = run.tries.get(name, 0) + 1
         first = run.first_tries.setdefault(name, number)
-        steps = {PLAN: self._plan_of(run), REPORT: self._report_of(run)}
+        steps = {PLAN: self._plan_of(run), APPROVE: self._approval_of(run), REPORT: self._report_of(run)}
         step = steps.get(name) or self._sync_of(run, name, number, first)
         kind = name if name in steps else SYNC
         run.current[name] = self.schedule.add(Task(f"{run.run_id}/{name}#{number}", step, kind, (run, name, number)))
 
     def clear(self, run: Run, names: list[str]) -> None:
         """Clear tasks with everything downstream, and queue them; what runs is ended."""
-        cleared = [PLAN] if PLAN in names else names
-        downstream = [*run.states, REPORT] if PLAN in cleared else [REPORT]
+        first = next((name for name in (PLAN, APPROVE) if name in names), None)
+        cleared = [first] if first else names
+        downstream = [APPROVE, *run.states, REPORT] if first == PLAN else [*run.states, REPORT] if first else [REPORT]
         for name in (*cleared, *downstream):
             if task := run.current.pop(name, None):
                 self.schedule.kill(task)
             run.first_tries.pop(name, None)
         run.reported = None
-        run.states = {} if PLAN in cleared else {**run.states, **dict.fromkeys(cleared, "queued")}
+        if first:
+            run.waiting, run.answer = False, None
+            run.states = {} if first == PLAN else dict.fromkeys(run.states, "upstream")
+        else:
+            run.states = {**run.states, **dict.fromkeys(cleared, "queued")}
         for name in cleared:
             self.try_again(run, name)
+
+    def plan_again(self, run: Run) -> None:
+        """Clear the plan alone: whatever comes after it stays as it is, also a question that is on the screen."""
+        if task := run.current.pop(PLAN, None):
+            self.schedule.kill(task)
+        run.first_tries.pop(PLAN, None)
+        run.planned_alone = True
+        self.try_again(run, PLAN)
+
+    def answer(self, run: Run, verdict: Verdict) -> None:
+        """Answer the question that is on the screen."""
+        run.waiting, run.answer = False, verdict
+        planned = self.world.operation(run.run_id).planned
+        if verdict is Verdict.APPROVED and planned == run.asked:
+            self.approved[run.run_id, planned] = run.screen
+            self.void.pop((run.run_id, planned), None)
+        self.try_again(run, APPROVE)
 
     def running(self) -> list[tuple[Run, str]]:
         """Return the task instances that have a living process."""
@@ -114,15 +160,37 @@ class AirflowModel:
     def _ended(self, run: Run, name: str, task: Task) -> None:
         if name in run.states:
             self._account_ended(run, name, task.error)
+        elif task.error and name == APPROVE and isinstance(task.error, OvertakenError):
+            run.states = dict.fromkeys(run.states, "failed")
+            self._report_when_done(run)
         elif task.error:
             self.try_again(run, name)
         elif name == REPORT:
             self._reported(run, task)
+        elif name == PLAN:
+            self._planned(run, task.result)
+        elif task.result:  # the approval has asked
+            run.waiting = True
         else:
-            run.states = dict.fromkeys(task.result, "queued")
-            for account_id in task.result:
-                self.try_again(run, account_id)
-            self._report_when_done(run)
+            self._map(run)
+
+    def _planned(self, run: Run, account_ids: tuple[str, ...]) -> None:
+        for key in [key for key in self.approved if key[0] == run.run_id]:
+            if key[1] != self.world.operation(run.run_id).planned:
+                self.void.setdefault(key, self.schedule.steps)
+        if run.states:  # cleared alone
+            return
+        run.states = dict.fromkeys(account_ids, "upstream")
+        if self.asks:
+            self.try_again(run, APPROVE)
+        else:
+            self._map(run)
+
+    def _map(self, run: Run) -> None:
+        run.states = dict.fromkeys(run.states, "queued")
+        for account_id in run.states:
+            self.try_again(run, account_id)
+        self._report_when_done(run)
 
     def _account_ended(self, run: Run, account_id: str, error: Exception | None) -> None:
         used = run.tries[account_id] - run.first_tries[account_id]
@@ -136,7 +204,7 @@ class AirflowModel:
             self._report_when_done(run)
 
     def _report_when_done(self, run: Run) -> None:
-        if "queued" not in run.states.values():
+        if not {"queued", "upstream"} & set(run.states.values()):
             run.first_tries.pop(REPORT, None)
             self.try_again(run, REPORT)
 
@@ -147,6 +215,34 @@ class AirflowModel:
         if follow_up := task.result.follow_up:
             self.start(request(dag_run_id=follow_up.run_id, **follow_up.conf))
 
+    def _approval_of(self, run: Run) -> Callable[[Task], Any]:
+        def ask(task: Task) -> bool:
+            step: Approvals = self._stepped(self.world.approvals, task)
+            if run.answer:
+                assert run.asked
+                step.decide(run.run_id, run.answer, planned=run.asked, by="airflow:admin", at=self.schedule.now)
+                return False
+            request = step.ask(run.run_id, shown=run.shown.get("extent"), accounts=run.shown.get("accounts"))
+            planned = self.world.operation(run.run_id).planned
+            self.void.setdefault((run.run_id, planned), self.schedule.steps)
+            if request is None:
+                return False
+            run.asked = request.operation.planned
+            if not run.shown:
+                run.shown, run.screen = request.question, self._touched(run)
+            return True
+
+        return ask
+
+    def _touched(self, run: Run) -> Touched:
+        """Return what a question of the latest plan counts, from what it was asked for and its configuration."""
+        operation = self.world.operation(run.run_id)
+        pinned = self.world.configurations.version(operation.config_version).settings
+        wanted = run.request.accounts or [member.account_id for member in self.world.organization.members]
+        kinds = [kind for kind, plan in operation.plans.items() if plan.needs_approval]
+        touched = set(wanted) - set(pinned.excluded_accounts)
+        return frozenset((account_id, kind) for account_id in touched for kind in kinds)
+
     def _plan_of(self, run: Run) -> Callable[[Task], Any]:
         return lambda task: self._stepped(self.world.planner, task).plan(run.request, map_limit=1024)
 
@@ -154,6 +250,7 @@ class AirflowModel:
         def sync(task: Task) -> list[AccountOutcome]:
             step = self._stepped(self.world.account_sync, task)
             operation, pinned = step.open(run.run_id)
+            task.operation = operation
             outcomes: list[AccountOutcome] = step.sync(operation, pinned, account_id, number, first_try=first)
             return outcomes
 
@@ -162,7 +259,9 @@ class AirflowModel:
     def _report_of(self, run: Run) -> Callable[[Task], Any]:
         def report(task: Task) -> Report:
             step: Reporter = self._stepped(replace(self.world.reporter, follow_ups=FOLLOW_UPS_LIMIT), task)
-            return step.report(run.run_id, run.states, planned=True)
+            requested = {"accounts": run.request.accounts}
+            listed = list(run.states)
+            return step.report(run.run_id, run.states, planned=True, listed=listed, requested=requested)
 
         return report
 

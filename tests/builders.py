@@ -92,10 +92,11 @@ def request(**parts: Any) -> RunRequest:
 
 def change_of(contact_type: str, **parts: Any) -> dict[str, Any]:
     """Return the `change` of a run's conf."""
+    verb = "Delete" if parts.get("action") == "delete" else "Put"
     return {
         "event_id": RUN,
         "event_time": "2026-01-14T08:40:12Z",
-        "event_name": "PutContactInformation" if contact_type == "primary" else "PutAlternateContact",
+        "event_name": "PutContactInformation" if contact_type == "primary" else f"{verb}AlternateContact",
         "contact_type": contact_type,
         "action": "put",
         "initiating_user": f"arn:aws:iam::{MANAGEMENT_ACCOUNT}:user/breakglass",
@@ -199,6 +200,7 @@ class World:
         return Converger(
             contacts=self.contacts,
             desired=FakeDesiredContacts(self.state),
+            generations=self.operations,
             records=self.records,
             clock=self.clock,
             fingerprint_key=KEY,

@@ -120,9 +120,15 @@ class FakeOperations:
         self._state = state
 
     def raise_generation(self, contact_type: ContactType) -> int:
-        """Count up."""
-        self._state.generations[contact_type] = self._state.generations.get(contact_type, 0) + 1
+        """Count up, beyond the desired contact."""
+        if desired := self._state.desired.get(contact_type):
+            self.raise_to(contact_type, desired.generation)
+        self._state.generations[contact_type] = self.generation(contact_type) + 1
         return self._state.generations[contact_type]
+
+    def raise_to(self, contact_type: ContactType, generation: int) -> None:
+        """Never lower it."""
+        self._state.generations[contact_type] = max(generation, self.generation(contact_type))
 
     def generation(self, contact_type: ContactType) -> int:
         """Return the counter."""
@@ -231,6 +237,11 @@ class FakeOperations:
             self._check_latest_plan(operation)
             self._state.outcomes[operation.sync_id, *outcome.key] = outcome
 
+    def keep_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Nothing expires here."""
+        del outcomes
+        self._check_latest_plan(operation)
+
     def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Remove outcomes."""
         self._check_latest_plan(operation)
@@ -243,12 +254,14 @@ class FakeOperations:
             raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
-        """Replace one outcome, unless a try that started later has settled it."""
+        """Replace one outcome that the plan has, unless a try that started later has settled it."""
         stored = self._state.outcomes.get((operation.sync_id, *outcome.key))
         if (
-            stored
-            and stored.attempts
-            and (not outcome.attempts or stored.attempts[-1].started > outcome.attempts[-1].started)
+            stored is None
+            or stored.outside
+            or (
+                stored.attempts and (not outcome.attempts or stored.attempts[-1].started > outcome.attempts[-1].started)
+            )
         ):
             raise OvertakenError(item=f"The outcome of account {outcome.account_id}")
         self._state.outcomes[operation.sync_id, *outcome.key] = outcome

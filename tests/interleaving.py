@@ -16,6 +16,7 @@ from greenlet import greenlet
 
 from contactsync.contacts import Contact, ContactType
 from contactsync.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError
+from contactsync.sync.operation import SyncOperation
 from tests.fakes import START, FakeAccountContacts
 
 TICK: Final = 0.001
@@ -72,6 +73,8 @@ class Task:
     over: bool = False
     result: Any = None
     error: Exception | None = None
+    operation: SyncOperation | None = None
+    """The operation as the task of an account found it when it began."""
     looked: dict[ContactType, int] = field(default_factory=dict)
     """When it last read the live contact of its account, as a step of the schedule."""
 

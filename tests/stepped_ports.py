@@ -49,6 +49,14 @@ class OperationsPort(Port):
         with self.schedule.table("store_plan"):
             self.fake.store_plan(operation, found)
 
+    def decide(self, operation: Any, desired: Iterable[DesiredContact]) -> None:
+        """Store decisions, and remember what a deletion's generation means."""
+        found = list(desired)
+        self.schedule.stop_before(self.task, "operations.decide")
+        self.schedule.generations |= {(d.contact_type, d.generation): d.contact for d in found}
+        with self.schedule.table("decide"):
+            self.fake.decide(operation, found)
+
     def store_outcomes(self, operation: Any, outcomes: Iterable[Any]) -> None:
         """Store one after the other."""
         for outcome in outcomes:

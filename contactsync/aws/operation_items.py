@@ -71,7 +71,6 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "correlation_id": operation.correlation_id,
         "ends": operation.ends,
         "warnings": list(operation.warnings),
-        "unmatched": list(operation.unmatched),
         "expires_at": expires_at,
     }
 
@@ -90,6 +89,7 @@ def _plan_map(plan: TypePlan) -> dict[str, Any]:
         "fingerprints": plan.fingerprints,
         "needs_approval": plan.needs_approval,
         "decision": _decision_map(plan.decision) if plan.decision else None,
+        "expected": plan.expected,
     }
 
 
@@ -128,7 +128,6 @@ def operation_from(item: dict[str, Any]) -> SyncOperation:
         correlation_id=item.get("correlation_id"),
         ends=item.get("ends", 0),
         warnings=tuple(item.get("warnings", ())),
-        unmatched=tuple(item.get("unmatched", ())),
     )
 
 
@@ -141,6 +140,7 @@ def _plan_from(item: dict[str, Any]) -> TypePlan:
         fingerprints=item["fingerprints"],
         needs_approval=item.get("needs_approval", False),
         decision=_decision_from(item["decision"]) if item.get("decision") else None,
+        expected=item.get("expected"),
     )
 
 
@@ -171,6 +171,7 @@ def outcome_item(sync_id: str, outcome: AccountOutcome, expires_at: int) -> dict
         "outcome_time": outcome.timestamp,
         "paused_since": outcome.paused_since,
         "announced": outcome.announced,
+        "outside": outcome.outside or None,
         "try_started": outcome.attempts[-1].started if outcome.attempts else None,
         "expires_at": expires_at,
     }
@@ -204,6 +205,7 @@ def outcome_from(item: dict[str, Any]) -> AccountOutcome:
         timestamp=_moment_or_none(item.get("outcome_time")),
         paused_since=_moment_or_none(item.get("paused_since")),
         announced=item.get("announced"),
+        outside=item.get("outside", False),
     )
 
 

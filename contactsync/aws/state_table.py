@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from contactsync.aws.batches import write_all
 from contactsync.aws.desired_contacts_table import desired_item
 from contactsync.aws.error_codes import translated
 from contactsync.aws.items import from_item, to_item, to_moment
@@ -23,6 +22,7 @@ from contactsync.aws.operation_items import (
     plans_map,
 )
 from contactsync.aws.outbox_transactions import OutboxTransactions
+from contactsync.aws.plan_transactions import NOT_PLANNED_LATER, PlanTransactions
 from contactsync.aws.stored_operations import DynamoDbStoredOperations
 from contactsync.bus.envelope import Announcement
 from contactsync.contacts import ContactType
@@ -35,13 +35,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SAME_OUTCOME: Final = "outcome_time = :time"
-NO_LATER_TRY: Final = "attribute_not_exists(try_started) OR try_started <= :started"
+SETTLES: Final = (
+    "attribute_exists(pk) AND attribute_not_exists(outside) "
+    "AND (attribute_not_exists(try_started) OR try_started <= :started)"
+)
+"""Whether a try may settle an outcome: the latest plan has it, and no try that started later has settled it."""
+BEHIND: Final = "attribute_not_exists(generation) OR generation < :generation"
 
 UNPLANNED_KEY: Final = {"pk": "HOUSEKEEPING", "sk": "UNPLANNED"}
 
 OF_THIS_PLAN: Final = "planned = :planned"
 NOT_FINISHED: Final = "attribute_not_exists(finished) AND operation_status IN (:pending, :in_progress)"
-NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR planned <= :planned"
 NO_LATER_DELETION: Final = "attribute_not_exists(deletion) OR deletion < :generation"
 NO_NEWER_DESIRED: Final = "attribute_not_exists(contact_type) OR generation < :generation"
 
@@ -59,16 +63,49 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         conflict_tries: int,
         clock: Clock,
     ) -> None:
-        """Take the tables' names; all items of an operation expire `retention_days` after it began."""
+        """Take the tables' names; all items of an operation expire `retention_days` after its latest plan."""
         super().__init__(client, state_table)
         self._desired_table = desired_contacts_table
         self._retention = timedelta(days=retention_days)
         self._tries = conflict_tries
         self._clock = clock
         self._transactions = OutboxTransactions(client, state_table, conflict_tries=conflict_tries, clock=clock)
+        self._plan_transactions = PlanTransactions(client, state_table, conflict_tries=conflict_tries, clock=clock)
 
     def raise_generation(self, contact_type: ContactType) -> int:
-        """Count up atomically; a lost answer only leaves a gap."""
+        """Count up atomically; a lost answer only leaves a gap.
+
+        The counter is brought level with the desired contact first, when it is behind.
+        """
+        desired = self._desired_generation(contact_type)
+        generation = self._count_up(contact_type)
+        if generation <= desired:
+            self.raise_to(contact_type, desired)
+            generation = self._count_up(contact_type)
+        return generation
+
+    def raise_to(self, contact_type: ContactType, generation: int) -> None:
+        """Never lower it."""
+        with translated("UpdateItem"), suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item(generation_key(contact_type)),
+                UpdateExpression="SET generation = :generation",
+                ConditionExpression=BEHIND,
+                ExpressionAttributeValues=to_item({":generation": generation}),
+            )
+
+    def _desired_generation(self, contact_type: ContactType) -> int:
+        with translated("GetItem"):
+            answer = self._client.get_item(
+                TableName=self._desired_table,
+                Key=to_item({"contact_type": contact_type}),
+                ProjectionExpression="generation",
+                ConsistentRead=True,
+            )
+        return int(from_item(answer.get("Item", {})).get("generation", 0))
+
+    def _count_up(self, contact_type: ContactType) -> int:
         with translated("UpdateItem"):
             answer = self._client.update_item(
                 TableName=self._table,
@@ -254,40 +291,44 @@ class DynamoDbOperations(DynamoDbStoredOperations):
             raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
 
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Store outcomes in batches, as long as no other process has planned the run anew."""
-        self._write_all(
-            operation, ({"PutRequest": {"Item": self._outcome_item(operation, outcome)}} for outcome in outcomes)
+        """Store outcomes, as long as no other process has planned the run again."""
+        puts = (
+            {"Put": {"TableName": self._table, "Item": self._outcome_item(operation, outcome)}} for outcome in outcomes
         )
+        self._plan_transactions.write(operation, puts)
+
+    def keep_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Move when they expire."""
+        values = to_item({":expires_at": self._expiry(operation)})
+        updates = (
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": to_item(outcome_key(operation.sync_id, outcome.account_id, outcome.contact_type)),
+                    "UpdateExpression": "SET expires_at = :expires_at",
+                    "ConditionExpression": "attribute_exists(pk)",
+                    "ExpressionAttributeValues": values,
+                }
+            }
+            for outcome in outcomes
+        )
+        self._plan_transactions.write(operation, updates)
 
     def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Remove outcomes in batches."""
+        """Remove outcomes, as long as no other process has planned the run again."""
         keys = (outcome_key(operation.sync_id, outcome.account_id, outcome.contact_type) for outcome in outcomes)
-        self._write_all(operation, ({"DeleteRequest": {"Key": to_item(key)}} for key in keys))
-
-    def _write_all(self, operation: SyncOperation, requests: Iterable[Any]) -> None:
-        def check_plan() -> None:
-            stored = self.get(operation.sync_id)
-            if stored and stored.planned > operation.planned:
-                raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
-
-        write_all(
-            self._client,
-            self._table,
-            requests,
-            tries=self._tries,
-            sleep=self._clock.sleep,
-            before_each=check_plan,
-        )
+        deletes = ({"Delete": {"TableName": self._table, "Key": to_item(key)}} for key in keys)
+        self._plan_transactions.write(operation, deletes)
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
-        """Replace one outcome, on the condition that no try which started later has settled it."""
+        """Replace one outcome, on the condition that the latest plan has it and no later try has settled it."""
         item = self._outcome_item(operation, outcome)
         with translated("PutItem"):
             try:
                 self._client.put_item(
                     TableName=self._table,
                     Item=item,
-                    ConditionExpression=NO_LATER_TRY,
+                    ConditionExpression=SETTLES,
                     ExpressionAttributeValues={":started": item.get("try_started", {"S": ""})},
                 )
             except self._client.exceptions.ConditionalCheckFailedException:
@@ -314,7 +355,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         return to_item(outcome_item(operation.sync_id, outcome, self._expiry(operation)))
 
     def _expiry(self, operation: SyncOperation) -> int:
-        return int((operation.timestamp + self._retention).timestamp())
+        return int((operation.planned + self._retention).timestamp())
 
 
 def _put(table: str, item: dict[str, Any], condition: str, values: dict[str, Any]) -> Any:  # noqa: ANN401 -- a deep boto3 shape

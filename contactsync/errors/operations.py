@@ -21,7 +21,7 @@ class WriteNotSeenError(ContactSyncError):
         """The operator's sentence."""
         return (
             f"The {self.contact_type} contact of account {self.account_id} was written, but AWS still answers another "
-            "one: reads are consistent a little later."
+            "one; the task looks again."
         )
 
 
@@ -38,18 +38,48 @@ class DesiredContactMissingError(ContactSyncError):
 
 
 @dataclass(eq=False)
-class OperationMissingError(ContactSyncError):
-    """Say that a run has no sync operation, or half of one, because its `plan` did not finish."""
+class DesiredContactOutdatedError(ContactSyncError):
+    """Say that the latest desired contact is older than one that was desired before: a table was restored or lost."""
 
-    dag_run_id: str
-    cause: str = ""
-    """Why `plan` failed, where that is known."""
+    contact_type: str
+    generation: int
+    newest: int
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        if self.cause:
-            return f"The task `plan` failed, so there is nothing to report: {self.cause.rstrip('.')}."
+        return (
+            f"The stored desired {self.contact_type} contact (generation {self.generation}) is older than one that was "
+            f"desired before (generation {self.newest}): a table was restored or lost. Nothing was written. Start a "
+            "run of contact_sync by hand: it reads the management account's contact and brings it to all accounts."
+        )
+
+
+@dataclass(eq=False)
+class OutcomesMissingError(ContactSyncError):
+    """Say that the outcomes of an account are missing although the run's plan lists it."""
+
+    account_id: str
+    dag_run_id: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Run {self.dag_run_id} is to settle account {self.account_id}, but its outcomes are not stored: they "
+            "expired or were removed. Nothing was written. Clear the task `plan` of this run with Downstream selected."
+        )
+
+
+@dataclass(eq=False)
+class OperationMissingError(ContactSyncError):
+    """Say that a run has no sync operation, or half of one, because its `plan` did not finish."""
+
+    dag_run_id: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
         return (
             f"Run {self.dag_run_id} has no finished plan, so there is nothing to report. See the log of its task "
             "`plan`, then clear that task."
@@ -93,7 +123,7 @@ class StateConflictError(ContactSyncError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"{self.item} changed {self.tries} times while it was being written."
+        return f"{self.item} changed {self.tries} times while it was being written; the task tries again."
 
 
 @dataclass(eq=False)
@@ -106,7 +136,26 @@ class OvertakenError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         return (
-            f"{self.item} was recorded by a later try meanwhile; this one's result is dropped. Nothing is to be done."
+            f"{self.item} was recorded by a later try, or dropped by a later plan, meanwhile; this try's result is "
+            "not stored. The later one counts: nothing is to be done."
+        )
+
+
+class AnswerOvertakenError(OvertakenError):
+    """Say that a question about deletions was answered after its run was planned again: the answer counts no more."""
+
+    @property
+    def code(self) -> str:
+        """The same as for everything that a later plan has overtaken."""
+        return "Overtaken"
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"{self.item} was planned again after this question was asked, so that the answer does not count "
+            "and nothing is deleted. To be asked about what it would delete now, clear the task `approve_deletions` "
+            "with Downstream selected."
         )
 
 

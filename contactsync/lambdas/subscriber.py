@@ -191,7 +191,6 @@ class Subscription:
             claims=S3Claims(clients().own("s3"), bucket) if bucket else None,
             once=self._once,
             quarantine=SqsQuarantine(clients().own("sqs"), required("CONTACTSYNC_DEAD_LETTERS_URL")),
-            environment=required("CONTACTSYNC_ENVIRONMENT"),
         )
 
     @cached_property

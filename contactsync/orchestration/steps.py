@@ -22,17 +22,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PLAN_FAILED_KEY: Final = "plan_failed"
-"""The XCom in which a plan that fails leaves its sentence, which the report, the newest red log, repeats."""
-
-PLAN_FAILED_LENGTH: Final = 4000
-NOTE_LENGTH: Final = 200
-
 SHORTEST_PAUSE: Final = timedelta(seconds=5)
 """Airflow takes a task for killed that is queued again before the scheduler has seen its process end."""
 
 QUESTION_KEY: Final = "contactsync_question"
-"""Where the approval keeps what the question on the screen says."""
+"""Where the approval keeps what the question on the screen says: its extent and the accounts that it counts."""
+
+ASKED_KEY: Final = "contactsync_asked"
+"""Where the approval keeps which plan it has asked about last: an answer is about no other one."""
+
+NEVER_ASKED: Final = "0001-01-01T00:00:00+00:00"
 
 ANSWER_KEY: Final = "contactsync_answer"
 """Where the approval keeps an answer, in Airflow's store of the task, until it is recorded."""
@@ -48,17 +47,6 @@ def services() -> "Services":
 
 def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a TypedDict with private parts
     """Plan the run and return the ids of the accounts to map `sync_account` over."""
-    from contactsync.errors import ContactSyncError
-
-    try:
-        with _rescheduled():
-            return _planned(context)
-    except ContactSyncError as error:
-        context["ti"].xcom_push(PLAN_FAILED_KEY, error.message[:PLAN_FAILED_LENGTH])
-        raise
-
-
-def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- as above
     from airflow.sdk.configuration import conf
 
     from contactsync.sync.request import RunOrigin, check_origin, parse_request
@@ -74,27 +62,10 @@ def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- as above
         management_account=made.settings.management.account,
     )
     check_origin(request, origin, trigger_user=made.settings.deployment.trigger_user)
-    account_ids = made.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
+    with _rescheduled():
+        account_ids = made.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
     log.info("%s accounts may be touched", len(account_ids))
-    _tell_of_unmatched_rules(dag_run.run_id)
     return list(account_ids)
-
-
-def _tell_of_unmatched_rules(run_id: str) -> None:
-    """Request one notice a day of rules that name nobody; whatever keeps it from being requested, the plan stands."""
-    from contactsync.errors import ContactSyncError, RulesUnmatchedError
-    from contactsync.notices.scenarios import Scenario
-    from contactsync.sync.operation import sync_id_of
-
-    made = services()
-    try:
-        operation = made.operations.get(sync_id_of(run_id))
-        if operation and operation.unmatched:
-            error = RulesUnmatchedError(sentences=operation.unmatched, version=operation.config_version)
-            about = f"unmatched-rules-{made.clock.now():%Y-%m-%d}"
-            made.notice_desk.request(Scenario.CONFIGURATION_ERRORS, run_id, error=error, about=about)
-    except ContactSyncError as untold:
-        log.warning("No notice was requested of rules that name nobody: %s", untold)
 
 
 def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as above
@@ -133,16 +104,21 @@ def _rescheduled() -> "Iterator[None]":
 def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 -- as above
     """Return what a person has to approve before the run deletes anything; None when nobody is to be asked.
 
-    Airflow keeps the first question of a run, whatever the task asks after a clear (3.3.1); so its extent is kept too.
+    Airflow keeps the first question of a run, whatever the task asks after a clear (3.3.1); so its extent is kept too,
+    and an answer to it counts only for the same accounts.
     """
     from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
     store = context["task_state_store"]
-    shown = store.get(QUESTION_KEY)
-    request = services().approvals.ask(context["dag_run"].run_id, shown=shown)
+    shown = store.get(QUESTION_KEY) or {}
+    request = services().approvals.ask(
+        context["dag_run"].run_id, shown=shown.get("extent"), accounts=shown.get("accounts")
+    )
     log.info(request.subject if request else "Nobody is asked")
-    if request and shown is None:
-        store.set(QUESTION_KEY, request.extent, retention=NEVER_EXPIRE)
+    if request:
+        store.set(ASKED_KEY, request.question["planned"], retention=NEVER_EXPIRE)
+        if not shown:
+            store.set(QUESTION_KEY, request.question, retention=NEVER_EXPIRE)
     return request
 
 
@@ -153,8 +129,15 @@ def record_answer(context: Any, *, approved: bool, timed_out: bool, by: str, at:
     """
     verdict = "timed_out" if timed_out else "approved" if approved else "rejected"
     by = f"airflow:{by}" if by else ""
-    answer = {"first_try": _first_try(context["ti"]), "verdict": verdict, "by": by, "at": at.isoformat()}
-    context["task_state_store"].set(ANSWER_KEY, answer)
+    store = context["task_state_store"]
+    answer = {
+        "first_try": _first_try(context["ti"]),
+        "planned": store.get(ASKED_KEY),
+        "verdict": verdict,
+        "by": by,
+        "at": at.isoformat(),
+    }
+    store.set(ANSWER_KEY, answer)
     _record(context, answer)
 
 
@@ -174,6 +157,8 @@ def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- as
         operation = services().approvals.decide(
             context["dag_run"].run_id,
             Verdict(answer["verdict"]),
+            # Whoever is not known to have been asked about this plan has not answered anything about it.
+            planned=datetime.fromisoformat(answer["planned"] or NEVER_ASKED),
             by=answer["by"],
             at=datetime.fromisoformat(answer["at"]),
         )
@@ -182,30 +167,25 @@ def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- as
 
 def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: ANN401 -- as above
     """Build, store and print the report; raise when as many outcomes failed as the configuration's threshold."""
-    from contactsync.errors import OperationMissingError
     from contactsync.orchestration.runs import start_run
     from contactsync.sync.report_table import report_parts
 
     rows: list[AccountOutcome] = []
     ti, run_id = context["ti"], context["dag_run"].run_id
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[plan_task, sync_task], run_ids=[run_id]).get(run_id, {})
-    planned = states.get(plan_task) == "success"
-    try:
-        result = services().reporter.report(
-            run_id,
-            _account_states(states, ti.xcom_pull(task_ids=plan_task) or [], sync_task),
-            planned=planned,
-            show=rows.append,
-        )
-    except OperationMissingError:
-        cause = None if planned else ti.xcom_pull(task_ids=plan_task, key=PLAN_FAILED_KEY)
-        raise OperationMissingError(dag_run_id=run_id, cause=cause or "") from None
+    listed = ti.xcom_pull(task_ids=plan_task) or []
+    result = services().reporter.report(
+        run_id,
+        _account_states(states, listed, sync_task),
+        planned=states.get(plan_task) == "success",
+        listed=listed,
+        requested={name: context["params"].get(name) or [] for name in ("accounts", "organizational_units")},
+        show=rows.append,
+    )
     for part in report_parts(result, rows):
         log.info("%s", part)
     if result.follow_up:
-        types = ", ".join(result.follow_up.conf["contact_types"])
-        note = f"{types} again: follow-up of {run_id}"[:NOTE_LENGTH]
-        started = start_run(ti.dag_id, result.follow_up.run_id, result.follow_up.conf, note=note)
+        started = start_run(ti.dag_id, result.follow_up.run_id, result.follow_up.conf)
         log.info("Run %s %s", result.follow_up.run_id, "follows up" if started else "has followed up already")
     result.check()
 

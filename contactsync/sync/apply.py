@@ -9,15 +9,14 @@ from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
     AwsCallError,
-    AwsSetupError,
     CallerMismatchError,
     ContactSyncError,
-    CredentialsError,
     FinalInEarlierTryError,
     HaltedError,
     NotInOrganizationError,
     OperationMissingError,
     OutageError,
+    OutcomesMissingError,
     PausedError,
     RequestInvalidError,
     ServiceUnavailableError,
@@ -54,7 +53,6 @@ _FAILURES: dict[type[ContactSyncError], OutcomeDetail] = {
 _FINAL = frozenset({OutcomeDetail.PERMISSION_DENIED, OutcomeDetail.INVALID})
 """What trying again cannot mend."""
 
-_EXCLUDED = Finding(OutcomeStatus.SKIPPED, OutcomeDetail.EXCLUDED)
 _NOT_ACTIVE = Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
 
 
@@ -86,6 +84,11 @@ class AccountSync:
     gatekeeper: Gatekeeper
     clock: Clock
     fingerprint_key: bytes = field(repr=False)
+    plan_lasts: float = 3600.0
+    """For so long after the plan, in seconds, an account counts as being where it was, and tagged as it was.
+
+    Before a deletion that is always asked again.
+    """
 
     def open(self, dag_run_id: str) -> tuple[SyncOperation, Configuration]:
         """Return the run's operation and the configuration that it was planned with."""
@@ -112,7 +115,7 @@ class AccountSync:
         """
         gate = self.gatekeeper.gate(settings)
         task = AccountTask(operation, settings, account_id, try_number, first_try, self.clock.now(), gate)
-        expected = self.operations.outcomes_of(operation.sync_id, account_id)
+        expected = self._expected(operation, account_id)
         halted = self._heed_halt(task, list(expected.values()))
         outcomes, errors = [], []
         try:
@@ -130,6 +133,14 @@ class AccountSync:
         _raise_for(account_id, errors)
         return outcomes
 
+    def _expected(self, operation: SyncOperation, account_id: str) -> dict[ContactType, AccountOutcome]:
+        """Return what the plan left to be settled, or settled itself; an account without any is never passed over."""
+        stored = self.operations.outcomes_of(operation.sync_id, account_id)
+        expected = {kind: outcome for kind, outcome in stored.items() if not outcome.outside}
+        if not expected:
+            raise OutcomesMissingError(account_id=account_id, dag_run_id=operation.dag_run_id)
+        return expected
+
     def _heed_halt(self, task: AccountTask, outcomes: list[AccountOutcome]) -> HaltedError | None:
         """Return why nothing may be done; the first try since the task was cleared looks whether that is mended."""
         halt = task.operation.halt
@@ -140,7 +151,7 @@ class AccountSync:
             return HaltedError(halt.code, halt.message)
         try:
             self.access.confirm()
-        except (AccessDeniedError, AwsSetupError, CallerMismatchError, TrustedAccessOffError) as cause:
+        except (AccessDeniedError, CallerMismatchError, TrustedAccessOffError) as cause:
             return self._halt(task, cause)
         task.gate.reset()
         self.operations.lift_halt(task.operation)
@@ -213,52 +224,78 @@ class AccountSync:
             return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_APPROVED)
         try:
             return self._compare_or_bring(task, plan, outcome, written)
-        except ForbiddenMeanwhileError:
-            return _EXCLUDED
+        except ForbiddenMeanwhileError as forbidden:
+            return Finding(OutcomeStatus.SKIPPED, forbidden.detail)
         except NotInOrganizationError:
             if self.organization.state(task.account_id) is AccountState.ACTIVE:
                 raise  # it was moved, or its unit was removed, while it was looked at
             return _NOT_ACTIVE
-        except (CredentialsError, AwsSetupError, OutageError) as cause:  # no account is the reason
-            raise self._halt(task, cause) from None
         except AccessDeniedError as denied:
             return self._denied(task, denied)
+        except OutageError as outage:
+            raise self._halt(task, outage) from None
 
     def _compare_or_bring(
         self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]
     ) -> Finding:
-        if self._is_excluded(task, outcome.contact_type):
-            raise ForbiddenMeanwhileError
-        if task.operation.dry_run:
+        self._check_exclusions(task, outcome.contact_type)
+        if task.operation.dry_run or plan.generation is None:
             return self._compare_only(task, plan, outcome.contact_type)
-        found = _credited(self._bring(task, outcome, written), outcome, written)
-        if plan.generation is not None and found.generation is not None and found.generation > plan.generation:
+        found = _credited(self._bring(task, plan, plan.generation, outcome, written), outcome, written)
+        if found.generation is not None and found.generation > plan.generation:
             return replace(found, status=OutcomeStatus.SKIPPED, detail=OutcomeDetail.SUPERSEDED)
         return found
 
-    def _is_excluded(self, task: AccountTask, contact_type: ContactType) -> bool:
-        return self.exclusions.excludes(task.operation, task.settings, task.account_id, contact_type)
+    def _check_exclusions(self, task: AccountTask, contact_type: ContactType, *, deletes: bool = False) -> None:
+        if self.exclusions.excludes(
+            task.operation, task.settings, task.account_id, contact_type, again=deletes or self._is_old(task)
+        ):
+            raise ForbiddenMeanwhileError(OutcomeDetail.EXCLUDED)
+
+    def _is_old(self, task: AccountTask) -> bool:
+        """Tell whether what the plan knew of accounts, where they are and how they are tagged, is to be asked again."""
+        return task.started - task.operation.planned > timedelta(seconds=self.plan_lasts)
 
     def _compare_only(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> Finding:
         observed = task.gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, task.account_id))
         fields = changed_fingerprints(plan.fingerprints, contact_type, observed, self.fingerprint_key)
         return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.DRY_RUN, fields)
 
-    def _bring(self, task: AccountTask, outcome: AccountOutcome, written: list[str]) -> Finding:
-        def allow() -> None:
-            if self._is_excluded(task, outcome.contact_type):
-                raise ForbiddenMeanwhileError
+    def _bring(
+        self, task: AccountTask, plan: TypePlan, generation: int, outcome: AccountOutcome, written: list[str]
+    ) -> Finding:
+        def allow(deletes: bool) -> None:  # noqa: FBT001 -- a callback's only argument
+            self._check_exclusions(task, outcome.contact_type, deletes=deletes)
+            if deletes and not self._is_deletion_allowed(task, outcome.contact_type):
+                raise ForbiddenMeanwhileError(OutcomeDetail.NOT_APPROVED)
 
         target = Target(
             account_id=task.account_id,
             contact_type=outcome.contact_type,
             sync_id=task.operation.sync_id,
             gate=task.gate,
+            generation=generation,
+            may_delete=plan.absent and plan.approved,
             allow=allow,
             written_before=_written_fields(outcome),
             written=written,
         )
         return self.converger.bring(target)
+
+    def _is_deletion_allowed(self, task: AccountTask, contact_type: ContactType) -> bool:
+        """Tell whether a deletion that was approved or propagated still is, by the same plan and the policy in force.
+
+        The operation is read again: this process may be one that Airflow takes for dead, and its run planned again, or
+        its approval asked for again.
+        """
+        operation = self.operations.get(task.operation.sync_id)
+        if operation is None or operation.planned != task.operation.planned:
+            return False
+        plan = operation.plans[contact_type]
+        policy = self.configurations.latest().settings.deletion.policy
+        if not plan.approved or policy is DeletionPolicy.IGNORE:
+            return False
+        return plan.decision is not None or policy is DeletionPolicy.PROPAGATE
 
     def _denied(self, task: AccountTask, denied: AccessDeniedError) -> Finding:
         """Tell one account's missing permission from a cause that concerns all, and from an account that is closed."""

@@ -1,14 +1,14 @@
 """Approval of deletions: what a person is asked before contacts are deleted, and what follows from the answer."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from contactsync.contacts import ContactType
-from contactsync.errors import OperationMissingError
+from contactsync.errors import AnswerOvertakenError, OperationMissingError
 from contactsync.sync.calls import read_of
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.gate import Gatekeeper
@@ -28,8 +28,8 @@ _NOTES: Final = {
     Verdict.REJECTED: "{by} rejected the deletion of the {types} contact, so it was deleted nowhere.",
     Verdict.TIMED_OUT: "Nobody approved the deletion of the {types} contact in time, so it was deleted nowhere.",
     Verdict.NOT_ASKED: (
-        "Nobody was asked about the deletion of the {types} contact, which now touches more than the question says "
-        "that Airflow keeps of this run, so it was deleted nowhere. Start a run by hand to be asked."
+        "Nobody was asked about the deletion of the {types} contact, which now touches other accounts than the "
+        "question that Airflow keeps of this run, so it was deleted nowhere. Start a run by hand to be asked."
     ),
     Verdict.WITHDRAWN: "The {types} contact of the management account is there again, so it was deleted nowhere.",
 }
@@ -61,6 +61,8 @@ class ApprovalRequest:
     """How many different accounts that are."""
     timeout: float
     """After so many seconds without an answer nothing is deleted."""
+    digests: Mapping[ContactType, str] = field(default_factory=dict)
+    """For each deletion a digest of the ids of these accounts, which tells whether another plan means the same ones."""
 
     @property
     def subject(self) -> str:
@@ -71,6 +73,15 @@ class ApprovalRequest:
     def extent(self) -> dict[str, int]:
         """What the question tells of the deletions: how many accounts each and all of them may touch, as JSON."""
         return {**{str(contact_type): number for contact_type, number in self.accounts.items()}, _ALL: self.at_most}
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """What is to be kept of the question while it is on the screen, as JSON."""
+        return {
+            "planned": self.operation.planned.isoformat(),
+            "extent": self.extent,
+            "accounts": {str(contact_type): digest for contact_type, digest in self.digests.items()},
+        }
 
     @property
     def body(self) -> str:
@@ -95,38 +106,46 @@ class Approvals:
     gatekeeper: Gatekeeper
     clock: Clock
 
-    def ask(self, dag_run_id: str, *, shown: Mapping[str, int] | None = None) -> ApprovalRequest | None:
+    def ask(
+        self, dag_run_id: str, *, shown: Mapping[str, int] | None = None, accounts: Mapping[str, str] | None = None
+    ) -> ApprovalRequest | None:
         """Return what a person has to approve, or None when there is nothing, or when nobody can be asked.
 
         An earlier decision of the same plan is void from now on: whoever clears the approval wants to be asked again.
-        `shown` is the extent of the question that is on the screen already and cannot be changed: a deletion beyond it
-        is not approved by an answer to it.
+        `shown` is the extent of the question that is on the screen already and cannot be changed, and `accounts` the
+        digests of the accounts that it counted: a deletion beyond it, or of other accounts, is not approved by an
+        answer to it.
         """
         operation = self._undecided(self._operation(dag_run_id))
         plans = _awaiting(operation)
         touched = self._touched(operation, plans) if plans else {}
         if not touched:
             return None
-        per_type = Counter(contact_type for types in touched.values() for contact_type in types)
+        per_type = {t: [account_id for account_id, types in touched.items() if t in types] for t in plans}
         settings = self.configurations.version(operation.config_version).settings
         request = ApprovalRequest(
             operation,
-            accounts={contact_type: per_type[contact_type] for contact_type in plans},
+            accounts={t: len(account_ids) for t, account_ids in per_type.items()},
             at_most=len(touched),
             timeout=settings.deletion.approval_timeout,
+            digests={t: _digest(account_ids) for t, account_ids in per_type.items()},
         )
-        if shown is not None and any(number > shown.get(name, 0) for name, number in request.extent.items()):
-            self.decide(dag_run_id, Verdict.NOT_ASKED, by="", at=self.clock.now())
+        if not _covers(shown, accounts, request):
+            self.decide(dag_run_id, Verdict.NOT_ASKED, planned=operation.planned, by="", at=self.clock.now())
             return None
         return request
 
-    def decide(self, dag_run_id: str, verdict: Verdict, *, by: str, at: datetime) -> SyncOperation:
+    def decide(self, dag_run_id: str, verdict: Verdict, *, planned: datetime, by: str, at: datetime) -> SyncOperation:
         """Store the verdict on each deletion; an approved one becomes the desired contact, unless a later plan has one.
 
-        A contact that somebody has restored meanwhile is not deleted: the approval of its deletion is withdrawn.
-        Repeating it is harmless. Raises what reading the management account raises; nothing is stored then.
+        `planned` is when the plan was made that was asked about: what somebody answered about it says nothing of
+        another one, and raises AnswerOvertakenError. A contact that somebody has restored meanwhile is not deleted:
+        the approval of its deletion is withdrawn. Repeating it is harmless. Raises what reading the management account
+        raises; nothing is stored then.
         """
         operation = self._operation(dag_run_id)
+        if operation.planned != planned:
+            raise AnswerOvertakenError(item=f"Run {dag_run_id}")
         verdicts = dict.fromkeys(_awaiting(operation), verdict)
         if verdict is Verdict.APPROVED:
             verdicts = {t: Verdict.WITHDRAWN if there else verdict for t, there in self._restored(operation)}
@@ -173,8 +192,21 @@ def _awaiting(operation: SyncOperation) -> dict[ContactType, TypePlan]:
     return {t: plan for t, plan in operation.plans.items() if plan.needs_approval and not operation.dry_run}
 
 
+def _covers(shown: Mapping[str, int] | None, accounts: Mapping[str, str] | None, request: ApprovalRequest) -> bool:
+    """Tell whether an answer to the question that is shown covers what would be asked now."""
+    if shown is not None and any(number > shown.get(name, 0) for name, number in request.extent.items()):
+        return False
+    return accounts is None or all(accounts.get(str(t)) == digest for t, digest in request.digests.items())
+
+
+def _digest(account_ids: Iterable[str]) -> str:
+    return hashlib.sha256(",".join(sorted(account_ids)).encode()).hexdigest()
+
+
 def _ruled_out(operation: SyncOperation, outcome: AccountOutcome) -> bool:
-    """Tell whether this plan settled the outcome itself, and no earlier one: the account is excluded, or not active."""
+    """Tell whether this plan leaves the account alone: it is out of scope, or this very plan found it excluded."""
+    if outcome.outside:
+        return True
     last = outcome.attempts[-1] if outcome.attempts else None
     return last is not None and last.try_number == PLAN_ITSELF and last.started >= operation.planned
 

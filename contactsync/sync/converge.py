@@ -1,4 +1,4 @@
-"""How one contact of one account comes to the newest desired contact, whoever else is working on it (DESIGN 3.2).
+"""How one contact of one account comes to the newest desired contact, whoever else is working on it.
 
 Before a write the account's record is marked, on the condition of its version; settling the record clears the mark, on
 the same condition. So of two tasks one gives way, and a call that may still be on its way is waited out by whoever
@@ -28,6 +28,7 @@ from contactsync.errors import (
     AwsCallError,
     ContactSyncError,
     DesiredContactMissingError,
+    DesiredContactOutdatedError,
     ServiceUnavailableError,
     StateConflictError,
     UnexpectedAwsError,
@@ -38,7 +39,7 @@ from contactsync.sync.calls import read_of, write_of
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.gate import Gate
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
-from contactsync.sync.ports import AccountContacts, Clock, DesiredContacts, Records
+from contactsync.sync.ports import AccountContacts, Clock, DesiredContacts, Generations, Records
 from contactsync.sync.record import AccountRecord, Mark
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,11 @@ UNKNOWN: Final = "unknown"
 
 class ForbiddenMeanwhileError(Exception):
     """A write is not allowed any more; its `allow` raises this, and it never leaves the step."""
+
+    def __init__(self, detail: OutcomeDetail) -> None:
+        """Take what the outcome is to say."""
+        super().__init__(detail)
+        self.detail = detail
 
 
 class _LookAgainError(Exception):
@@ -78,8 +84,15 @@ class Target:
     contact_type: ContactType
     sync_id: str
     gate: Gate
-    allow: Callable[[], None]
-    """Raises ForbiddenMeanwhileError, or whatever keeps it from knowing, when nothing may be written any more."""
+    generation: int
+    """What its operation raised for this type: no older desired contact is the latest one."""
+    may_delete: bool
+    """Whether its operation itself holds a deletion of this type that a person, or the policy, allowed."""
+    allow: Callable[[bool], None]
+    """Called before each write with whether it deletes.
+
+    Raises ForbiddenMeanwhileError, or whatever keeps it from knowing, when that may not be done any more.
+    """
     written_before: tuple[str, ...]
     """The fields that earlier tries wrote, or may have written."""
     written: list[str]
@@ -104,6 +117,7 @@ class Converger:
 
     contacts: AccountContacts
     desired: DesiredContacts
+    generations: Generations
     records: Records
     clock: Clock
     fingerprint_key: bytes = field(repr=False)
@@ -118,7 +132,9 @@ class Converger:
     def bring(self, target: Target) -> Finding:
         """Write the newest desired contact when the account has, or may have, another one, and see it there.
 
-        Raises StateConflictError when others kept changing the record, and what the calls raise.
+        A deletion that only another operation may carry out is left to that one: nothing is read or written.
+        Raises StateConflictError when others kept changing the record, DesiredContactOutdatedError when the latest
+        desired contact is older than what was desired before, and what the calls raise.
         """
         looks = Retrying(
             retry=retry_if_exception_type(_LookAgainError),
@@ -140,6 +156,9 @@ class Converger:
         desired = self.desired.latest(target.contact_type)
         if desired is None:
             raise DesiredContactMissingError(contact_type=target.contact_type)
+        self._check_order(target, desired, record)
+        if desired.contact is None and not target.may_delete:
+            return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.SUPERSEDED)
         write = _Write(target, desired, fingerprint(target.contact_type, desired.contact, self.fingerprint_key), record)
         fields = changed_fields(desired.contact, self._read(target))
         if fields or not self._is_trusted(write):
@@ -160,6 +179,18 @@ class Converger:
         if write.record.mark is not None or last is None:
             return write.record.mark is None
         return is_fingerprint_of(last, desired.contact_type, desired.contact, (self.fingerprint_key, *self.former_keys))
+
+    def _check_order(self, target: Target, desired: DesiredContact, record: AccountRecord) -> None:
+        """Refuse a desired contact from before the one that was desired already: its table was restored, or lost.
+
+        The counter is raised, so that what the next plan stores is newer than anything that was ever applied.
+        """
+        known = max(target.generation, record.generation or 0)
+        if desired.generation < known:
+            self.generations.raise_to(target.contact_type, known)
+            raise DesiredContactOutdatedError(
+                contact_type=target.contact_type, generation=desired.generation, newest=known
+            )
 
     def _outwait(self, record: AccountRecord) -> None:
         """Wait until a call that another task announced cannot be on its way any more, by this process's own clock."""
@@ -201,7 +232,7 @@ class Converger:
         Before a further one the mark is renewed and not only looked at: whoever is waiting it out might take the record
         over in the next moment, and has to wait anew instead.
         """
-        write.target.allow()
+        write.target.allow(write.desired.contact is None)
         mark = Mark(secrets.token_hex(8), write.target.sync_id, write.desired.generation, self.clock.now())
         write.marked = self.records.replace(write.marked or write.record, mark=mark)
         if write.marked is None:

@@ -1,13 +1,14 @@
 """Exclusions at the write: whether the pinned or the current configuration keeps an account from being written."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
-from contactsync.accounts import Placement
+from contactsync.accounts import Placement, UnitPath
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
-from contactsync.sync.config import Configuration, StoredConfiguration
+from contactsync.sync.config import Configuration
 from contactsync.sync.operation import SyncOperation
 from contactsync.sync.ports import Configurations, Organization
 from contactsync.sync.scope import Answer, Rules, ScopeFilter, rules_for
@@ -20,6 +21,34 @@ def rules_of(settings: Configuration, contact_type: ContactType, requested: Scop
     return rules_for(contact_type, settings.scope, excluded_accounts=settings.excluded_accounts, requested=requested)
 
 
+@dataclass
+class _Account:
+    """Where one account is and how it is tagged, asked when it is needed and no more than once."""
+
+    organization: Organization
+    account_id: str
+
+    @cached_property
+    def units(self) -> UnitPath:
+        return self.organization.units_of(self.account_id)
+
+    @cached_property
+    def tags(self) -> Mapping[str, str]:
+        return self.organization.tags_of(self.account_id)
+
+    def admitted_by(self, rules: Rules) -> bool:
+        """Tell whether rules admit the account."""
+        return next(answer for answer in self._answers(rules) if answer is not None)
+
+    def _answers(self, rules: Rules) -> Iterator[Answer]:
+        """Yield what the rules say while more and more is known of the account; the last answer is one."""
+        yield rules.admits(self.account_id, Placement())
+        units = self.units if rules.units else None
+        if rules.units:
+            yield rules.admits(self.account_id, Placement(units=units))
+        yield rules.admits(self.account_id, Placement(units=units, tags=self.tags))
+
+
 @dataclass(frozen=True)
 class Exclusions:
     """Asked immediately before every write, of accounts and contact types that the plan left to be settled."""
@@ -28,38 +57,35 @@ class Exclusions:
     organization: Organization
 
     def excludes(
-        self, operation: SyncOperation, pinned: Configuration, account_id: str, contact_type: ContactType
+        self,
+        operation: SyncOperation,
+        pinned: Configuration,
+        account_id: str,
+        contact_type: ContactType,
+        *,
+        again: bool = False,
     ) -> bool:
         """Tell whether the account must not be written, because one of both configurations excludes or leaves it out.
 
         Where the account is and how it is tagged was asked by the plan for the pinned version; only what another
-        version asks beyond that is asked now. Whatever cannot be read raises, so that nothing is written.
+        version asks beyond that is asked now, or everything `again`. Whatever cannot be read raises, so that nothing
+        is written.
         """
         planned = rules_of(pinned, contact_type)
         if planned.admits(account_id, Placement()) is False:
             return True
         current = self.configurations.latest()
-        if current.version == operation.config_version:
-            return False
-        rules = rules_of(current.settings, contact_type).beyond(planned)
-        if not self._admits(rules, account_id):
+        asked = [(operation.config_version, planned)] if again else []
+        if current.version != operation.config_version:
+            asked.append((current.version, rules_of(current.settings, contact_type).beyond(planned)))
+        account = _Account(self.organization, account_id)
+        if not all(account.admitted_by(rules) for _, rules in asked):
             return True
-        self._check_units(rules, current)
+        for version, rules in asked:
+            self._check_units(rules, version)
         return False
 
-    def _admits(self, rules: Rules, account_id: str) -> bool:
-        return next(answer for answer in self._answers(rules, account_id) if answer is not None)
-
-    def _answers(self, rules: Rules, account_id: str) -> Iterator[Answer]:
-        """Yield what the rules say while more and more is known of the account; the last answer is one."""
-        placement = Placement()
-        yield rules.admits(account_id, placement)
-        if rules.units:
-            placement = replace(placement, units=self.organization.units_of(account_id))
-            yield rules.admits(account_id, placement)
-        yield rules.admits(account_id, replace(placement, tags=self.organization.tags_of(account_id)))
-
-    def _check_units(self, rules: Rules, current: StoredConfiguration) -> None:
+    def _check_units(self, rules: Rules, version: int) -> None:
         """Refuse to write while an exclude names a unit that is not there: it may be this account's, renamed."""
         named = sorted({name for rule in rules.excludes for name in rule.organizational_units})
         problems = [
@@ -68,4 +94,4 @@ class Exclusions:
             if not self.organization.has_unit(name)
         ]
         if problems:
-            raise ConfigurationInvalidError(problems=problems, version=current.version)
+            raise ConfigurationInvalidError(problems=problems, version=version)

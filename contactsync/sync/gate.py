@@ -12,10 +12,8 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from contactsync.errors import (
     AwsCallError,
-    AwsSetupError,
     ContactSyncError,
-    CredentialsError,
-    CredentialsUnreachableError,
+    CredentialsMissingError,
     OutageError,
     PausedError,
     ServiceUnavailableError,
@@ -239,15 +237,12 @@ class Gate:
             log.warning("The breaker of %s was not told what happened: %s", api, error)
 
 
-_UNASKED = (AwsSetupError, CredentialsError, CredentialsUnreachableError)
-
-
 def _is_answer(api: ApiOperation, error: AwsCallError) -> bool:
     """Tell whether the service itself has spoken: denied, invalid, a code that nobody knows; a speaking one lives.
 
-    Without credentials that it takes nobody was asked, and STS answers for itself when the role is assumed.
+    Without credentials nobody was asked, and STS answers for itself when the role is assumed.
     """
-    return error.operation == api and not isinstance(error, _UNASKED)
+    return error.operation == api and not isinstance(error, CredentialsMissingError)
 
 
 def _last_answer(tries: RetryCallState) -> ThrottledError | None:

@@ -147,6 +147,7 @@ class Housekeeper:
         tally = Tally()
         for outcome in self.reporter.judged(operation, {}):
             tally.add(outcome)
+        tally.complete(operation)
         # Without a finished plan nobody knows which outcomes are missing.
         unplanned = operation.status is OperationStatus.PENDING
         too_many = tally.failures >= settings.notification_settings.failure_threshold

@@ -94,6 +94,8 @@ class AccountOutcome:
     """Since when its task has been waiting without a try being used up; None when it is not."""
     announced: str | None = None
     """The id of the event that announced this failure on the bus."""
+    outside: bool = False
+    """Whether it only tells what an earlier plan of the run did: the latest one leaves the account alone."""
 
     @property
     def key(self) -> tuple[str, ContactType]:
@@ -166,6 +168,8 @@ class TypePlan:
     """What was decided, once it was."""
     fingerprint: str | None = None
     """Of any other run: by what the report sees whether the source is still the contact that was planned."""
+    expected: int | None = None
+    """How many outcomes the plan stored for it; None when an earlier version planned it."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +206,6 @@ class SyncOperation:
     """Counts the different ends that were stored, one after the other: what is cleared ends anew."""
     warnings: tuple[str, ...] = ()
     """Sentences about what the plan found odd and went on with."""
-    unmatched: tuple[str, ...] = ()
-    """A sentence for each rule of the configuration that names accounts or tags which nobody has."""
 
     def ended_as(self, status: OperationStatus, counts: Mapping[str, int], at: datetime) -> "SyncOperation":
         """Return the operation with an end; the same end that is stored again is no other one."""

@@ -1,11 +1,11 @@
 """The plan of a sync operation: what is to be done, decided and stored before anything is written to an account.
 
-The order is DESIGN 3.3: whatever can be refused is refused first; only then is the generation raised, the source read,
-and operation and desired contacts stored together.
+Whatever can be refused is refused first; only then is the generation raised, the source read, and operation and
+desired contacts stored together.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -78,7 +78,7 @@ class Planner:
             raise MappingLimitError(accounts=len(scope.targets), limit=map_limit)
         concerned = tuple(t for t in contact_types if any(scope.concerned(t)))
         operation, desired = self._read_source(request, configuration, concerned, planned)
-        operation = replace(operation, unmatched=scope.unmatched)
+        operation = replace(operation, plans={t: _counted(plan, scope, t) for t, plan in operation.plans.items()})
         announced = [started(operation)]
         self.operations.store_plan(operation, desired)
         self._remember_deletions(operation)
@@ -101,7 +101,6 @@ class Planner:
             return Scope()
         selection = Selection(self.organization, self.management_account)
         scope = selection.select(configuration, contact_types, request.requested)
-        _warn(scope.unmatched)
         if request.by_hand and not scope.members:
             raise ScopeEmptyError(contact_types=contact_types, version=configuration.version)
         return scope
@@ -132,13 +131,14 @@ class Planner:
                 plans[contact_type] = self._type_plan(contact_type, generation, contact, policy)
                 if generation is not None and plans[contact_type].approved:
                     desired.append(DesiredContact(contact_type, generation, sync_id, contact))
-        _warn(warnings)
+        for warning in warnings:
+            log.warning("%s", warning)
         return replace(self._operation(request, configuration, plans, planned), warnings=tuple(warnings)), desired
 
     def _source(self, contact_type: ContactType, gate: Gate, *, absent: bool) -> Contact | None:
         """Read the source, again and for a bounded time while it is not, or still is, there against expectation.
 
-        Reads are eventually consistent (FACTS 2.1), and a contact that only seems to be absent must not be deleted
+        Reads are eventually consistent, and a contact that only seems to be absent must not be deleted
         everywhere. What the last read says counts: a put may have been followed by a delete.
         """
         looks = Retrying(
@@ -198,15 +198,20 @@ class Planner:
         )
 
     def _expect_outcomes(self, scope: Scope, operation: SyncOperation) -> None:
-        """Store what is to be settled; of a plan that is repeated, only what has changed since the earlier one."""
+        """Store what is to be settled; of a plan that is repeated, only what has changed since the earlier one.
+
+        What an earlier plan did to accounts that this one leaves alone is kept, and marked as being outside.
+        """
         stored = {outcome.key: outcome for outcome in self.operations.outcomes(operation.sync_id)}
         expected = {outcome.key: outcome for outcome in self._expected(scope, operation)}
+        new = {key: _replacing(outcome, stored.get(key)) for key, outcome in expected.items()}
+        left = [outcome for key, outcome in stored.items() if key not in expected]
+        done = [outcome for outcome in left if outcome.status is OutcomeStatus.SUCCESS]
         self.operations.store_outcomes(
-            operation, [new for key, outcome in expected.items() if (new := _replacing(outcome, stored.get(key)))]
+            operation, [*filter(None, new.values()), *(replace(outcome, outside=True) for outcome in done)]
         )
-        self.operations.remove_outcomes(
-            operation, [o for key, o in stored.items() if key not in expected and o.status is not OutcomeStatus.SUCCESS]
-        )
+        self.operations.keep_outcomes(operation, [stored[key] for key, outcome in new.items() if outcome is None])
+        self.operations.remove_outcomes(operation, [o for o in left if o.status is not OutcomeStatus.SUCCESS])
 
     def _expected(self, scope: Scope, operation: SyncOperation) -> Iterator[AccountOutcome]:
         """Yield an outcome for every account and contact type in scope: settled already where nothing may be touched.
@@ -218,11 +223,6 @@ class Planner:
                 outcome = AccountOutcome(account.account_id, account.name, contact_type)
                 detail = _untouchable(account, admission)
                 yield outcome.settled(_by_plan(operation, detail)) if detail else outcome
-
-
-def _warn(sentences: Iterable[str]) -> None:
-    for sentence in sentences:
-        log.warning("%s", sentence)
 
 
 def _last_result(state: RetryCallState) -> Contact | None:
@@ -244,7 +244,14 @@ def _replacing(expected: AccountOutcome, stored: AccountOutcome | None) -> Accou
     """Return what a repeated plan stores in place of an outcome, with its history; None to leave that to a task."""
     if stored is None:
         return expected
+    if stored.outside:
+        stored = replace(stored, outside=False)
+        return stored if expected.status is OutcomeStatus.PENDING else stored.settled(expected.attempts[-1])
     return None if expected.status is OutcomeStatus.PENDING else stored.settled(expected.attempts[-1])
+
+
+def _counted(plan: TypePlan, scope: Scope, contact_type: ContactType) -> TypePlan:
+    return replace(plan, expected=sum(1 for _ in scope.concerned(contact_type)))
 
 
 def _untouchable(account: Account, admission: Admission) -> OutcomeDetail | None:

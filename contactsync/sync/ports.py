@@ -106,11 +106,22 @@ class Records(Protocol):
         """Return the records of many accounts that are stored, in any order, read consistently."""
 
 
-class Operations(Protocol):
-    """Sync operations with their outcomes, and the generation counters that order them."""
+class Generations(Protocol):
+    """The counters that order what is desired, one for each contact type."""
 
     def raise_generation(self, contact_type: ContactType) -> int:
-        """Count up and return the new generation; every call returns a greater one."""
+        """Count up and return the new generation.
+
+        It is greater than any that was returned before and than that of the stored desired contact, so that a counter
+        that was lost, or restored from a backup, does not make a new contact look old.
+        """
+
+    def raise_to(self, contact_type: ContactType, generation: int) -> None:
+        """Let the next generation be greater than this one, which was met although the counter is behind."""
+
+
+class Operations(Generations, Protocol):
+    """Sync operations with their outcomes, and the generation counters that order them."""
 
     def generation(self, contact_type: ContactType) -> int:
         """Return the generation that was raised last; 0 before the first."""
@@ -166,13 +177,19 @@ class Operations(Protocol):
         """Remove the halt that `operation` carries, unless another one has been stored meanwhile."""
 
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Store many outcomes, replacing those that are there; OvertakenError when the run was planned anew."""
+        """Store many outcomes, replacing those that are there; OvertakenError when the run was planned again."""
+
+    def keep_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
+        """Let outcomes of an earlier plan last as long as this plan's; what is in them stays as it is."""
 
     def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
         """Remove outcomes; those that are not there do not matter."""
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
-        """Replace one outcome; OvertakenError when a try that started later has settled it."""
+        """Replace one outcome.
+
+        Raises OvertakenError when a try that started later has settled it, or when the latest plan no longer has it.
+        """
 
     def announce_failures(
         self, operation: SyncOperation, failures: Iterable[tuple[AccountOutcome, Announcement]]

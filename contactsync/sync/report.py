@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -50,6 +50,16 @@ BATCH: Final = 100
 _OUT_OF_REACH: Final = frozenset({OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTIVE})
 """What no further try could settle, whatever mark was left behind."""
 
+_EVERYTHING: Final[Mapping[str, Sequence[str]]] = {}
+"""What a run asks for that is started for no accounts or units in particular."""
+
+_UNDECIDED: Final = (OutcomeDetail.NOT_APPROVED, OutcomeDetail.NO_OUTCOME)
+
+_LOST: Final = (
+    "The plan lists this account, and its outcome is not stored: it expired or was removed. Clear the task `plan` with "
+    "Downstream selected."
+)
+
 FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
 
 
@@ -60,12 +70,31 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     details: Counter[str] = field(default_factory=Counter)
     failures: int = 0
+    of_plan: Counter[tuple[ContactType, str]] = field(default_factory=Counter)
+    """By contact type and detail, without what only an earlier plan did."""
+    missing: dict[ContactType, int] = field(default_factory=dict)
 
     def add(self, outcome: AccountOutcome) -> None:
         """Count one outcome."""
+        detail = outcome.detail or outcome.status
         self.counts[outcome.status] += 1
-        self.details[outcome.detail or outcome.status] += 1
+        self.details[detail] += 1
         self.failures += is_failure(outcome)
+        if not outcome.outside:
+            self.of_plan[outcome.contact_type, detail] += 1
+
+    def complete(self, operation: SyncOperation) -> None:
+        """Count every outcome that the plan stored and that is not there any more as failed."""
+        for contact_type, plan in operation.plans.items():
+            if (missing := (plan.expected or 0) - self.of_type(contact_type)) > 0:
+                self.missing[contact_type] = missing
+                self.counts[OutcomeStatus.FAILED] += missing
+                self.details[OutcomeDetail.NO_OUTCOME] += missing
+                self.failures += missing
+
+    def of_type(self, contact_type: ContactType) -> int:
+        """Return how many outcomes of the plan there are for a contact type."""
+        return sum(number for (counted, _), number in self.of_plan.items() if counted is contact_type)
 
 
 @dataclass(frozen=True)
@@ -134,6 +163,8 @@ class Reporter:
         task_states: Mapping[str, str],
         *,
         planned: bool,
+        listed: Sequence[str] = (),
+        requested: Mapping[str, Sequence[str]] = _EVERYTHING,
         show: Callable[[AccountOutcome], None] = lambda _: None,
     ) -> Report:
         """Settle what no task settled, count, look at the source once more, store it all, and return the report.
@@ -141,7 +172,9 @@ class Reporter:
         The caller starts `Report.follow_up`, when there is one; its run id is the same however often this is repeated.
 
         `planned` tells whether the run's plan has succeeded: without it nothing is known, and the operation is failed.
-        `task_states` maps account ids to Airflow's states of their tasks. `show` is called with every outcome, so that
+        `task_states` maps account ids to Airflow's states of their tasks, and `listed` are the accounts that the plan
+        returned: one without any outcome is failed. `requested` are the `accounts` and `organizational_units` that a
+        person started the run for; a follow-up goes no further. `show` is called with every outcome, so that
         a caller can print them without holding them all.
         """
         operation = self.operations.get(sync_id_of(dag_run_id))
@@ -151,11 +184,12 @@ class Reporter:
             self._store_end(operation.ended_as(OperationStatus.FAILED, operation.counts, self.clock.now()))
             raise OperationMissingError(dag_run_id=dag_run_id)
         tally = Tally()
-        for outcome in self.judged(operation, task_states):
+        for outcome in self.judged(operation, task_states, listed):
             tally.add(outcome)
             show(outcome)
+        tally.complete(operation)
         settings = self.configurations.version(operation.config_version).settings
-        report = self._concluded(operation, settings, tally)
+        report = self._concluded(operation, settings, tally, requested)
         self.announce_failures(report.operation)
         self._store_end(report.operation)
         return report
@@ -177,8 +211,37 @@ class Reporter:
             if announced and announced.id != outcome.announced:
                 yield outcome, announced
 
-    def judged(self, operation: SyncOperation, task_states: Mapping[str, str]) -> Iterator[AccountOutcome]:
-        """Yield every outcome, after settling those that no task settled or that a task's end contradicts."""
+    def judged(
+        self, operation: SyncOperation, task_states: Mapping[str, str], listed: Sequence[str] = ()
+    ) -> Iterator[AccountOutcome]:
+        """Yield every outcome, after settling those that no task settled or that a task's end contradicts.
+
+        A listed account without any outcome gets one for each contact type that lacks some.
+        """
+        there: Counter[ContactType] = Counter()
+        accounts: set[str] = set()
+        for outcome in self._judged_stored(operation, task_states):
+            if not outcome.outside:
+                there[outcome.contact_type] += 1
+                accounts.add(outcome.account_id)
+            yield outcome
+        lost = (account_id for account_id in listed if account_id not in accounts)
+        yield from self._missing(operation, lost, there)
+
+    def _missing(
+        self, operation: SyncOperation, account_ids: Iterable[str], there: Counter[ContactType]
+    ) -> Iterator[AccountOutcome]:
+        for account_id in account_ids:
+            short = [
+                t for t, plan in operation.plans.items() if plan.expected is None or there[t] < plan.expected
+            ] or operation.contact_types
+            for contact_type in short:
+                there[contact_type] += 1
+                outcome = _failed(AccountOutcome(account_id, "", contact_type), _LOST, now=self.clock.now())
+                self.operations.store_outcomes(operation, [outcome])
+                yield outcome
+
+    def _judged_stored(self, operation: SyncOperation, task_states: Mapping[str, str]) -> Iterator[AccountOutcome]:
         blamed = self._blamed(operation, task_states)
         outcomes = self.operations.outcomes(operation.sync_id)
         while batch := list(islice(outcomes, BATCH)):
@@ -208,7 +271,7 @@ class Reporter:
         try:
             self.operations.settle_outcome(operation, judged)
         except OvertakenError:
-            return self.operations.outcomes_of(operation.sync_id, judged.account_id)[judged.contact_type]
+            return self.operations.outcomes_of(operation.sync_id, judged.account_id).get(judged.contact_type, judged)
         return judged
 
     def _blamed(self, operation: SyncOperation, task_states: Mapping[str, str]) -> set[str]:
@@ -223,19 +286,27 @@ class Reporter:
         }
         return failed - explained
 
-    def _concluded(self, operation: SyncOperation, settings: Configuration, tally: Tally) -> Report:
+    def _concluded(
+        self,
+        operation: SyncOperation,
+        settings: Configuration,
+        tally: Tally,
+        requested: Mapping[str, Sequence[str]],
+    ) -> Report:
         threshold = settings.notification_settings.failure_threshold
-        follow_up, remark = self._look_again(operation, settings)
+        follow_up, remark = self._look_again(operation, settings, requested)
         failed = operation.halt is not None or tally.failures >= threshold
         status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
         finished = replace(
             operation.ended_as(status, tally.counts, self.clock.now()),
             followed_by=follow_up.run_id if follow_up else operation.followed_by,
         )
-        remarks = [*remarks_of(finished), *filter(None, [remark]), *self._transitions(operation)]
+        remarks = [*remarks_of(finished, tally), *filter(None, [remark]), *self._transitions(operation)]
         return Report(finished, tally, threshold, follow_up, tuple(remarks))
 
-    def _look_again(self, operation: SyncOperation, settings: Configuration) -> tuple[FollowUp | None, str | None]:
+    def _look_again(
+        self, operation: SyncOperation, settings: Configuration, requested: Mapping[str, Sequence[str]]
+    ) -> tuple[FollowUp | None, str | None]:
         """Read the source once more: the first read may have been an old one, or an event may have been lost."""
         if operation.dry_run or operation.halt:
             return None, None
@@ -256,7 +327,7 @@ class Reporter:
             )
         # The same run however often this is repeated, until something has been planned meanwhile.
         generation = max(self.operations.generation(contact_type) for contact_type in moved)
-        return _follow_up(operation, moved, generation), None
+        return _follow_up(operation, moved, generation, requested), None
 
     def _has_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
         """Tell whether the source is neither what the accounts are to carry nor a deletion that nobody approved.
@@ -296,11 +367,14 @@ class Reporter:
             yield f"{step.time:%H:%M:%S} UTC: calls of {step.operation}: {step.before} -> {step.after} ({step.cause})"
 
 
-def _follow_up(operation: SyncOperation, moved: list[ContactType], generation: int) -> FollowUp:
+def _follow_up(
+    operation: SyncOperation, moved: list[ContactType], generation: int, requested: Mapping[str, Sequence[str]]
+) -> FollowUp:
     return FollowUp(
         run_id=str(uuid.uuid5(SYNC_ID_NAMESPACE, f"{operation.sync_id}#{generation}")),
         conf={
             "contact_types": [str(contact_type) for contact_type in moved],
+            **{name: list(ids) for name, ids in requested.items() if ids},
             "reason": f"The source was another one when sync operation {operation.sync_id} ended",
             "follow_up": operation.follow_up + 1,
             "correlation_id": operation.correlation,
@@ -308,12 +382,24 @@ def _follow_up(operation: SyncOperation, moved: list[ContactType], generation: i
     )
 
 
-def remarks_of(operation: SyncOperation) -> Iterator[str]:
+def remarks_of(operation: SyncOperation, tally: Tally | None = None) -> Iterator[str]:
     """Yield what a reader of the report should know of the operation beside its numbers, as sentences."""
+    tally = tally or Tally()
     if operation.note:
         yield operation.note
     yield from operation.warnings
-    yield from operation.unmatched
+    undecided = [t for t, plan in operation.plans.items() if plan.needs_approval and plan.decision is None]
+    if names := ", ".join(t for t in undecided if any(tally.of_plan[t, detail] for detail in _UNDECIDED)):
+        yield (
+            f"Nobody decided about the deletion of the {names} contact, so it was deleted nowhere: the task "
+            "approve_deletions failed or was marked by hand. Clear it with Downstream selected to be asked."
+        )
+    if tally.missing:
+        numbers = ", ".join(f"{contact_type} {number}" for contact_type, number in tally.missing.items())
+        yield (
+            f"Outcomes that the plan stored are missing ({numbers}) and count as failed: they expired or were removed. "
+            "Clear the task plan of this run with Downstream selected."
+        )
     if operation.halt:
         yield f"HALTED at {operation.halt.at:%Y-%m-%d %H:%M:%S} UTC: {operation.halt.message}"
     if operation.follow_up:
@@ -327,7 +413,8 @@ def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], 
     tally = Tally()
     for outcome in outcomes:
         tally.add(outcome)
-    return Report(operation, tally, threshold, remarks=tuple(remarks_of(operation)))
+    tally.complete(operation)
+    return Report(operation, tally, threshold, remarks=tuple(remarks_of(operation, tally)))
 
 
 def judge(outcome: AccountOutcome, *, blamed: bool, marked: bool = False, now: datetime) -> AccountOutcome:
@@ -345,11 +432,17 @@ def judge(outcome: AccountOutcome, *, blamed: bool, marked: bool = False, now: d
         sentence = "A write to this account was announced and never settled, so it is not known what it holds."
     else:
         return outcome
+    return _failed(outcome, f"{sentence} See the task's log, then clear it.", detail, now=now)
+
+
+def _failed(
+    outcome: AccountOutcome, sentence: str, detail: OutcomeDetail = OutcomeDetail.NO_OUTCOME, *, now: datetime
+) -> AccountOutcome:
     return replace(
         outcome,
         status=OutcomeStatus.FAILED,
         detail=detail,
         error_code="NoOutcome" if detail is OutcomeDetail.NO_OUTCOME else "Unsettled",
-        error_message=f"{sentence} See the task's log, then clear it.",
+        error_message=sentence,
         timestamp=now,
     )

@@ -20,7 +20,7 @@ from contactsync.sync.operation import (
 )
 from contactsync.sync.report import judge
 from tests import builders
-from tests.builders import account
+from tests.builders import account, contact_of
 from tests.contract.store import Store
 from tests.fakes import START
 
@@ -56,6 +56,25 @@ def test_generations(store: Store, contact_type: ContactType) -> None:
     assert first == before + 1 == store.operations.generation(contact_type)
     store.operations.raise_generation(PRIMARY if contact_type is SECURITY else SECURITY)
     assert store.operations.raise_generation(contact_type) == first + 1
+
+
+def test_raise_to(store: Store) -> None:
+    """A counter is raised, and never lowered."""
+    kind = ContactType.OPERATIONS
+    before = store.operations.generation(kind)
+    for generation in (before + 7, before + 3):
+        store.operations.raise_to(kind, generation)
+        assert store.operations.generation(kind) == before + 7
+    assert store.operations.raise_generation(kind) == before + 8
+
+
+def test_counter_behind(store: Store) -> None:
+    """A generation is greater than that of the stored desired contact, also when the counter was restored or lost."""
+    operation, _ = store.planned(SECURITY)
+    ahead = store.operations.generation(SECURITY) + 40
+    store.operations.store_plan(operation, [DesiredContact(SECURITY, ahead, operation.sync_id, contact_of(SECURITY))])
+    assert store.operations.raise_generation(SECURITY) == ahead + 1
+    assert store.operations.raise_generation(SECURITY) == ahead + 2
 
 
 def test_unknown(store: Store) -> None:
@@ -176,12 +195,35 @@ def test_removed(store: Store) -> None:
 
 
 def test_settled(store: Store) -> None:
-    """A settled outcome replaces the earlier one, also one that nobody expected."""
+    """A settled outcome replaces the earlier one."""
     operation, _ = store.planned(SECURITY)
+    store.operations.store_outcomes(operation, pending((4,)))
     for detail in (OutcomeDetail.UPDATED, OutcomeDetail.UNCHANGED):
         outcome = settled(pending((4,))[0], detail)
         store.operations.settle_outcome(operation, outcome)
         assert store.operations.outcomes_of(operation.sync_id, account(4).account_id) == {SECURITY: outcome}
+
+
+def test_settled_unexpectedly(store: Store) -> None:
+    """An outcome that the plan does not have, or keeps only as history, is not brought back by a late task."""
+    operation, _ = store.planned(SECURITY)
+    with pytest.raises(OvertakenError, match=account(4).account_id):
+        store.operations.settle_outcome(operation, settled(pending((4,))[0]))
+    assert list(store.operations.outcomes(operation.sync_id)) == []
+    history = replace(settled(pending((4,))[0]), outside=True)
+    store.operations.store_outcomes(operation, [history])
+    with pytest.raises(OvertakenError):
+        store.operations.settle_outcome(operation, settled(pending((4,))[0], OutcomeDetail.UNCHANGED))
+    assert list(store.operations.outcomes(operation.sync_id)) == [history]
+
+
+def test_kept(store: Store) -> None:
+    """What a repeated plan keeps stays as it is, also when a task settles it at the same time."""
+    older, newer = overtaken(store)
+    store.operations.keep_outcomes(newer, [*pending((4,)), *pending((5,))])
+    assert list(store.operations.outcomes(newer.sync_id)) == [tried(1, 5), *pending((5,))]
+    with pytest.raises(OvertakenError):
+        store.operations.keep_outcomes(older, pending((4,)))
 
 
 def test_operations_are_apart(store: Store) -> None:
@@ -237,6 +279,7 @@ def test_late_try(store: Store, late: AccountOutcome) -> None:
     """A try that records after one which started later is refused and overwrites nothing."""
     operation, _ = store.planned(SECURITY)
     newer = tried(2, 5)
+    store.operations.store_outcomes(operation, pending((4,)))
     store.operations.settle_outcome(operation, newer)
     with pytest.raises(OvertakenError, match=account(4).account_id) as caught:
         store.operations.settle_outcome(operation, late)
@@ -247,6 +290,7 @@ def test_late_try(store: Store, late: AccountOutcome) -> None:
 def test_late_try_of_another_type(store: Store) -> None:
     """A try is overtaken only for the contact type that the later one has settled."""
     operation, _ = store.planned(SECURITY)
+    store.operations.store_outcomes(operation, [*pending((4,)), *pending((4,), PRIMARY)])
     store.operations.settle_outcome(operation, tried(2, 5))
     other = tried(1, 1, pending((4,), PRIMARY)[0])
     store.operations.settle_outcome(operation, other)
@@ -258,6 +302,7 @@ def test_later_try(store: Store) -> None:
     operation, _ = store.planned(SECURITY)
     first = tried(1, 1)
     second = tried(2, 5, first)
+    store.operations.store_outcomes(operation, pending((4,)))
     for outcome in (first, first, second, second):
         store.operations.settle_outcome(operation, outcome)
         assert stored_outcome(store, operation) == outcome
@@ -267,6 +312,7 @@ def test_later_try(store: Store) -> None:
 def test_judged(store: Store, outcome: AccountOutcome) -> None:
     """The report's judgement replaces the last try's outcome, or one that nobody settled."""
     operation, _ = store.planned(SECURITY)
+    store.operations.store_outcomes(operation, pending((4,)))
     store.operations.settle_outcome(operation, outcome)
     judged = judge(outcome, blamed=True, now=START + timedelta(hours=1))
     store.operations.settle_outcome(operation, judged)

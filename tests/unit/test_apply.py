@@ -15,6 +15,7 @@ from contactsync.errors import (
     ContactSyncError,
     DesiredContactMissingError,
     OperationMissingError,
+    OutcomesMissingError,
     OvertakenError,
     RequestInvalidError,
     ServiceUnavailableError,
@@ -216,10 +217,11 @@ def test_unreadable_pinned(error: ContactSyncError) -> None:
 
 
 def test_not_expected() -> None:
-    """An account that the plan expects nothing of is not looked at, and gets no outcome."""
+    """An account that the plan lists and that has no outcome is not looked at, gets none, and fails."""
     world = planned()
     world.state.outcomes.clear()
-    assert world.sync(ONE) == []
+    with pytest.raises(OutcomesMissingError):
+        world.sync(ONE)
     assert world.contacts.calls == []
     assert world.outcomes() == {}
 

@@ -21,7 +21,7 @@ def asked(world: World) -> ApprovalRequest:
 
 def decide(world: World, verdict: Verdict) -> SyncOperation:
     """Record a verdict by somebody."""
-    return world.approvals.decide(RUN, verdict, by=BY, at=AT)
+    return world.approvals.decide(RUN, verdict, planned=world.operation().planned, by=BY, at=AT)
 
 
 def details(world: World, contact_type: ContactType) -> set[OutcomeDetail | None]:

@@ -9,7 +9,7 @@ from airflow.providers.standard.operators import hitl
 from airflow.sdk import NEVER_EXPIRE
 from airflow.sdk.exceptions import TaskAwaitingInput
 
-from contactsync.errors import AccessDeniedError
+from contactsync.errors import AccessDeniedError, OvertakenError
 from contactsync.orchestration import steps
 from contactsync.orchestration.approval import DeletionApproval
 from contactsync.sync.operation import Verdict
@@ -22,8 +22,8 @@ class Store(dict[str, Any]):
     """Airflow's store of one task."""
 
     def set(self, key: str, value: Any, *, retention: object = None) -> None:
-        """Keep a value; only the question is kept for as long as its run."""
-        assert (retention is NEVER_EXPIRE) is (key == steps.QUESTION_KEY)
+        """Keep a value; only what was asked is kept for as long as its run."""
+        assert (retention is NEVER_EXPIRE) is (key in {steps.QUESTION_KEY, steps.ASKED_KEY})
         self[key] = value
 
 
@@ -62,6 +62,14 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> World:
 def approval() -> DeletionApproval:
     """Return the operator."""
     return DeletionApproval(task_id="approve_deletions", retries=3)
+
+
+def asked() -> Store:
+    """Let the operator ask, and return the store of its task."""
+    store = Store()
+    with pytest.raises(TaskAwaitingInput):
+        approval().execute(context(store))
+    return store
 
 
 def verdict_of(world: World) -> tuple[Verdict, str] | None:
@@ -115,13 +123,52 @@ def test_operator_passes(waiting: World) -> None:
 )
 def test_operator_records(waiting: World, event: dict[str, Any], verdict: tuple[Verdict, str]) -> None:
     """Every answer is recorded; none skips the next tasks, which raising or ApprovalOperator's own code would."""
-    approval().execute_complete(context(), event)
+    approval().execute_complete(context(asked()), event)
     assert verdict_of(waiting) == verdict
+
+
+@pytest.mark.parametrize("event", [answer(), answer("Reject"), answer("Reject", user=None, timed_out=True)])
+def test_planned_again_while_it_waits(waiting: World, event: dict[str, Any]) -> None:
+    """An answer is about the plan that was asked about: after another one it decides nothing, however often tried."""
+    waiting.configurations.store(configuration(excluded_accounts=[ONE, TWO]))
+    waiting.clock.sleep(60)
+    waiting.plan()
+    store = asked()
+    waiting.configurations.store(configuration())
+    waiting.clock.sleep(60)
+    waiting.plan()
+    with pytest.raises(OvertakenError, match="approve_deletions") as refused:
+        approval().execute_complete(context(store), event)
+    assert not refused.value.retryable
+    with pytest.raises(OvertakenError):
+        approval().execute(context(store, try_number=2))
+    assert verdict_of(waiting) is None
+    assert SECURITY not in waiting.state.desired
+
+
+def test_never_asked(waiting: World) -> None:
+    """Nor does an answer to a question that this version has not put."""
+    with pytest.raises(OvertakenError):
+        approval().execute_complete(context(), answer())
+    assert verdict_of(waiting) is None
+
+
+def test_same_number_of_other_accounts(waiting: World) -> None:
+    """A cleared task whose deletion touches as many accounts, but others, asks nobody."""
+    waiting.configurations.store(configuration(excluded_accounts=[ONE]))
+    waiting.clock.sleep(60)
+    waiting.plan()
+    store = asked()
+    waiting.configurations.store(configuration(excluded_accounts=[TWO]))
+    waiting.clock.sleep(60)
+    waiting.plan()
+    assert approval().execute(context(store, try_number=2, max_tries=4)) is None
+    assert verdict_of(waiting) == (Verdict.NOT_ASKED, "")
 
 
 def test_answer_survives_a_failure(waiting: World) -> None:
     """An answer that could not be recorded is recorded by the next try, and nobody is asked twice."""
-    store = Store()
+    store = asked()
     waiting.contacts.faults.append(Fault(AccessDeniedError("GetAlternateContact", "AccessDeniedException"), times=1))
     with pytest.raises(AccessDeniedError):
         approval().execute_complete(context(store), answer())
@@ -132,7 +179,7 @@ def test_answer_survives_a_failure(waiting: World) -> None:
 
 def test_clear_asks_again(waiting: World) -> None:
     """A cleared task asks again, whatever was answered before."""
-    store = Store()
+    store = asked()
     approval().execute_complete(context(store), answer())
     with pytest.raises(TaskAwaitingInput):
         approval().execute(context(store, try_number=2, max_tries=4))

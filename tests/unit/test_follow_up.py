@@ -87,6 +87,24 @@ def test_conf() -> None:
     assert not [value for value in [*NEW.values().values(), *alternate().values().values()] if value in text]
 
 
+@pytest.mark.parametrize(
+    "requested",
+    [{"accounts": [ONE]}, {"organizational_units": ["Workloads"]}, {"accounts": [ONE], "organizational_units": ["a"]}],
+)
+def test_keeps_to_its_accounts(requested: dict[str, list[str]]) -> None:
+    """A follow-up of a run for some accounts goes no further than that run, however many follow each other."""
+    world = ran()
+    change(world, NEW)
+    found = world.reporter.report(RUN, {ONE: "success"}, planned=True, requested={**requested, "others": []})
+    assert found.follow_up
+    assert {name: found.follow_up.conf.get(name) for name in requested} == requested
+    assert "others" not in found.follow_up.conf
+    everything = world.reporter.report(RUN, {ONE: "success"}, planned=True, requested={"accounts": []}).follow_up
+    assert everything
+    assert everything.run_id == found.follow_up.run_id
+    assert "accounts" not in everything.conf
+
+
 def test_only_what_moved() -> None:
     """The follow-up is about the contact types whose source is another one."""
     world = ran("billing", "operations", "security")

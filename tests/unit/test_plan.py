@@ -309,10 +309,28 @@ def test_overtaken() -> None:
     """A plan that is overtaken between counting and storing leaves the newer desired contact in place."""
     world = World.of(1, contact_types=["security"])
     newer = DesiredContact(SECURITY, 9, "another", alternate(Name="Newer"))
-    world.state.desired[SECURITY] = newer
-    world.plan()
+
+    class Overtaken(FakeOperations):
+        def raise_generation(self, contact_type: ContactType) -> int:
+            raised = super().raise_generation(contact_type)
+            self._state.desired[SECURITY] = newer
+            return raised
+
+    replace(world.planner, operations=Overtaken(world.state)).plan(request(), map_limit=10)
     assert world.state.desired[SECURITY] is newer
     assert world.operation().plans[SECURITY].generation == 1
+
+
+@pytest.mark.parametrize("counter", [None, 0, 3, 9])
+def test_counter_behind(counter: int | None) -> None:
+    """A counter that was lost or restored does not make a new contact look old."""
+    world = World.of(1, contact_types=["security"])
+    world.state.desired[SECURITY] = DesiredContact(SECURITY, 9, "another", alternate(Name="Older"))
+    if counter is not None:
+        world.state.generations[SECURITY] = counter
+    world.plan()
+    assert world.operation().plans[SECURITY].generation == 10
+    assert world.state.desired[SECURITY].contact == world.contacts.stored[None, SECURITY]
 
 
 def test_pinned_version() -> None:
