@@ -7,6 +7,8 @@ from pathlib import Path
 import yaml
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+# PyYAML lets Python's own errors out where a scalar only looks like a date, a number or a truth value.
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, ValueError, yaml.YAMLError)
 _MERGE = "tag:yaml.org,2002:merge"
 _TEXT = "tag:yaml.org,2002:str"
 _READ_AS = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date", "null": "nothing"}
@@ -98,7 +100,7 @@ def _unreadable(node: yaml.Node) -> str:
     """Say what to do about a scalar that has a date's or a number's form and is none."""
     try:
         yaml.SafeLoader("").construct_document(node)
-    except (ValueError, yaml.YAMLError):
+    except _UNREADABLE:
         read_as = _READ_AS.get(node.tag.rpartition(":")[2], f"a {node.tag}")
         return f"write the value in line {_line(node)} in quotes, or YAML reads it as {read_as}"
     return ""

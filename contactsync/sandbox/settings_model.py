@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 _READ_AS = ((bool, "true or false"), (int, "a number"), (float, "a number"), (date, "a date"), (type(None), "nothing"))
+_WANTED = {"model_type": "mapping", "dict_type": "mapping", "mapping_type": "mapping", "tuple_type": "list"}
 _UNKNOWN_KEY = "unknown_key"
 _LISTED = 12
 """So many names are listed where none is near; of more only the nearest helps."""
@@ -80,6 +81,8 @@ def _told(place: str, error: Mapping[str, Any]) -> str:
         problem = f"write it in quotes, or YAML reads it as {read_as}"
         if isinstance(error["input"], list | dict | tuple):
             problem = "a text is wanted here"
+    if error["type"] in _WANTED:
+        problem = f"a {_WANTED[error['type']]} is wanted here"
     if error["type"] == "literal_error" and isinstance(error["input"], str):
         problem = f"{problem}; {nearest(error['input'], _literals(error), 'there are')}"
     return f"{place}: {problem}" if place else problem

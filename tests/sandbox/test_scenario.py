@@ -171,6 +171,18 @@ TAGS = "organization: {members: [{number: 1, tags: {team: %s}}]}"
         ),
         (TAGS % "Null", "organization.members.0.tags.team: write it in quotes, or YAML reads it as nothing."),
         (TAGS % "~", "organization.members.0.tags.team: write it in quotes, or YAML reads it as nothing."),
+        (
+            TAGS % "!!timestamp x",
+            "organization.members.0.tags.team: write the value in line 1 in quotes, or YAML reads ",
+        ),
+        (
+            TAGS % "!!bool x",
+            "organization.members.0.tags.team: write the value in line 1 in quotes, or YAML reads it as",
+        ),
+        (
+            TAGS % "!!int x",
+            "organization.members.0.tags.team: write the value in line 1 in quotes, or YAML reads it as",
+        ),
         (TAGS % "[a]", "organization.members.0.tags.team: a text is wanted here."),
         ("organization: {organizational_units: [Off]}", "organization.organizational_units.0: write it in quotes, or"),
         ("organization: {organizational_units: [Null]}", "organization.organizational_units.0: write it in quotes, or"),
@@ -195,6 +207,9 @@ TAGS = "organization: {members: [{number: 1, tags: {team: %s}}]}"
         ("contacts: {security: {Name: Robin Tester", "it is not YAML: expected ',' or '}', but got"),
         ("organization: !!python/object:os.system {}", "it is not YAML: could not determine a constructor"),
         ("[" * 3000, "its lists and mappings are nested too deeply."),
+        ("organization:\n#  accounts: 3\n", "organization: a mapping is wanted here."),
+        ("faults: {error: X}", "faults: a list is wanted here."),
+        ("contacts: {security: [a]}", "contacts.security: a mapping is wanted here."),
         ("- organization", "It must be a mapping of sections"),
     ],
 )
