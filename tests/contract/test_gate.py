@@ -112,7 +112,7 @@ def test_outage(world: Adapters) -> None:
     assert (changes[0], changes[-2:]) == (Phase.OPEN, [Phase.HALF_OPEN, Phase.CLOSED])
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait for a condition."""
     end = time.monotonic() + seconds
     while not condition():

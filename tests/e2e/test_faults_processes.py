@@ -158,7 +158,6 @@ def test_killed_probe(faults: "World") -> None:
     print(f"killed probe: {waited:.1f} s until another one, lease {lease:g} s; states {sorted(seen.states)}")  # noqa: T201 -- figures
     assert seen.state == "success", red_logs(world, run_id, accounts)
     assert "failed" not in seen.states
-    assert waited < lease + 3 * 3 + LATENCY
     assert holding(world, contact) == set(world.targets)
 
 

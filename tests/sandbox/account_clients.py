@@ -71,7 +71,7 @@ class Clients:
         keys = self._keys(caller)
         scope = f"Credential={keys['aws_access_key_id']}/20260101/us-east-1/account/aws4_request"
         headers = {"Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"}
-        return requests.post(f"{self.endpoint_url}/{operation}", data=body, headers=headers, timeout=10)
+        return requests.post(f"{self.endpoint_url}/{operation}", data=body, headers=headers, timeout=60)
 
     def _client(self, service: str, caller: str) -> Any:
         config = Config(retries={"total_max_attempts": 1}, parameter_validation=False)

@@ -38,7 +38,7 @@ class SmallSandbox:
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         """Call the control API and return what it answers."""
-        return requests.request(method, f"{self.endpoint_url}/_sandbox{path}", json=body, timeout=10).json()
+        return requests.request(method, f"{self.endpoint_url}/_sandbox{path}", json=body, timeout=60).json()
 
     def deploy(self, directory: Path, **parameters: str) -> list[Stack]:
         """Deploy the templates in the directory."""
@@ -56,7 +56,7 @@ class SmallSandbox:
 
     def settle(self) -> None:
         """Wait until nothing is on its way."""
-        assert self.loop.calls.wait_until_idle(30), "deliveries did not end"
+        assert self.loop.calls.wait_until_idle(120), "deliveries did not end"
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
         """Take the messages of a queue."""
@@ -109,7 +109,7 @@ def application(loop: Loop) -> Callable[..., Any]:
     return serve
 
 
-def wait_for(condition: Callable[[], Any], timeout: float = 10) -> Any:
+def wait_for(condition: Callable[[], Any], timeout: float = 120) -> Any:
     """Wait until the condition holds and return what it gave."""
     end = time.monotonic() + timeout
     while not (value := condition()):

@@ -35,7 +35,7 @@ def slow(event: Any, _context: Any) -> dict[str, Any]:
 def wait(event: Any, _context: Any) -> dict[str, Any]:
     """Say that it has begun, and never return."""
     Path(os.environ["BEGUN"]).write_text("yes")
-    time.sleep(300)
+    time.sleep(86_400)
     return _seen(event)
 
 

@@ -12,7 +12,7 @@ from botocore.config import Config
 from contactsync.sandbox.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 
-ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, read_timeout=10)
+ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, read_timeout=60)
 UNLIMITED = {"quotas": {"enabled": False}, "organization": {"accounts": 3}}
 CONTACT = {"Name": "Sam", "Title": "CISO", "EmailAddress": "sam@example.com", "PhoneNumber": "+1 555 0100"}
 
@@ -42,6 +42,6 @@ def member_session(sandbox: Sandbox, account: str) -> boto3.Session:
 
 def control(sandbox: Sandbox, method: str, path: str, body: object = None, *, status: int | None = None) -> Any:
     """Call the control API; the answer has the wanted status, or is a success."""
-    answer = requests.request(method, f"{sandbox.endpoint_url}/_sandbox{path}", json=body, timeout=10)
+    answer = requests.request(method, f"{sandbox.endpoint_url}/_sandbox{path}", json=body, timeout=60)
     assert answer.status_code == status if status else answer.ok, answer.text
     return answer.json()

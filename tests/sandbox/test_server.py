@@ -89,16 +89,14 @@ class TestLife:
         assert set(threading.enumerate()) <= before
 
     def test_stop_cuts_waits_short(self) -> None:
-        """Stopping does not wait for a call that is being slowed down."""
-        with running(Scenario.model_validate(UNLIMITED | {"latency": {"default": 60}})) as sandbox:
+        """Stopping does not wait for a call that is being slowed down: by longer than this test may take."""
+        with running(Scenario.model_validate(UNLIMITED | {"latency": {"default": 3600}})) as sandbox:
             account = client(sandbox, "account")
             waiting = threading.Thread(target=lambda: account.get_contact_information())  # noqa: PLW0108 - boto3's
             waiting.start()
             while not any(thread.name == "sandbox-connection" for thread in threading.enumerate()):
                 time.sleep(0.01)
-            started = time.monotonic()
-        assert time.monotonic() - started < 2
-        waiting.join(5)
+        waiting.join(120)
         assert not waiting.is_alive()
 
     def test_templates(self) -> None:
@@ -109,7 +107,7 @@ class TestLife:
             stacks = control(sandbox, "GET", "/status")["stacks"]
             assert {"contactsync-tables", "contactsync-trigger"} <= {stack["name"] for stack in stacks}
             client(sandbox, "account").put_alternate_contact(AlternateContactType="SECURITY", **CONTACT)
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 120
             while not (events := control(sandbox, "GET", "/events?matched=true")["events"]):
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
@@ -164,7 +162,7 @@ def test_member_in_the_log(sandbox: Sandbox) -> None:
     assert (logged.service, logged.operation, logged.status) == ("account", "PutAlternateContact", 200)
     assert logged.source_ip == "127.0.0.1"
     assert "Boto3" in logged.user_agent
-    text = requests.get(f"{sandbox.endpoint_url}/_sandbox/calls?account={member}", timeout=5).text
+    text = requests.get(f"{sandbox.endpoint_url}/_sandbox/calls?account={member}", timeout=60).text
     assert member in text
     assert not any(value in text for value in CONTACT.values())
 
@@ -214,14 +212,14 @@ def test_bodies(sandbox: Sandbox) -> None:
     s3.put_object(Bucket="large", Key="a b/ü", Body=content)
     assert s3.head_object(Bucket="large", Key="a b/ü")["ContentLength"] == len(content)
     assert s3.get_object(Bucket="large", Key="a b/ü")["Body"].read() == content
-    chunks = requests.post(f"{sandbox.endpoint_url}/_sandbox/faults", data=iter([b'{"error"', b': "E"}']), timeout=5)
+    chunks = requests.post(f"{sandbox.endpoint_url}/_sandbox/faults", data=iter([b'{"error"', b': "E"}']), timeout=60)
     assert chunks.json()["faults"][0]["error"] == "E"
     control(sandbox, "DELETE", "/faults")
     s3.delete_object(Bucket="large", Key="a b/ü")
     assert "Contents" not in s3.list_objects_v2(Bucket="large")
     with requests.Session() as session:
         for _ in range(3):
-            assert session.get(f"{sandbox.endpoint_url}/_sandbox/status", timeout=5).ok
+            assert session.get(f"{sandbox.endpoint_url}/_sandbox/status", timeout=60).ok
         assert len(session.adapters["http://"].poolmanager.pools._container) == 1  # type: ignore[attr-defined]
 
 
@@ -272,13 +270,13 @@ def test_control_errors(sandbox: Sandbox, method: str, path: str, body: object, 
 
 def test_control_body(sandbox: Sandbox) -> None:
     """A body that is no JSON is refused."""
-    answer = requests.post(f"{sandbox.endpoint_url}/_sandbox/faults", data=b"{", timeout=5)
+    answer = requests.post(f"{sandbox.endpoint_url}/_sandbox/faults", data=b"{", timeout=60)
     assert (answer.status_code, answer.json()) == (400, {"error": "The body is not JSON."})
 
 
 def test_reset_of_moto(sandbox: Sandbox) -> None:
     """Moto's own reset is refused, because it would take the organization away."""
-    assert requests.post(f"{sandbox.endpoint_url}/moto-api/reset", timeout=5).status_code == 403
+    assert requests.post(f"{sandbox.endpoint_url}/moto-api/reset", timeout=60).status_code == 403
     assert control(sandbox, "GET", "/status")["status"] == "ok"
 
 
@@ -380,17 +378,15 @@ def test_start_command(tmp_path: Path) -> None:
 
 def check_start_command(process: subprocess.Popen[str], ready: Path, number: signal.Signals) -> None:
     """Wait until it is ready, ask it, and end it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not ready.exists():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     url = json.loads(ready.read_text())["endpoint_url"]
-    assert len(requests.get(f"{url}/_sandbox/status", timeout=5).json()["account_ids"]) == 3
-    begun = time.monotonic()
+    assert len(requests.get(f"{url}/_sandbox/status", timeout=60).json()["account_ids"]) == 3
     process.send_signal(number)
-    output, errors = process.communicate(timeout=5)
-    assert time.monotonic() - begun < 2
+    output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
     assert "export AWS_ENDPOINT_URL=" in output
     assert "aws account put-alternate-contact --endpoint-url" in output

@@ -95,9 +95,19 @@ def test_nothing(dynamodb: Any, broken: str) -> None:
 
 @pytest.mark.long
 def test_large_table(dynamodb: Any) -> None:
-    """A transaction of 100 items costs the same in a large table: it is done within AWS's own time limits."""
+    """A transaction of 100 items costs about the same in a large table as in a small one."""
+    small = work_of_transaction(dynamodb, "small")
     for number in range(3000):
         dynamodb.put_item(TableName="two", Item={**key_of("c", f"{number:05}"), "v": {"S": "x" * 200}})
-    began = time.monotonic()
-    dynamodb.transact_write_items(TransactItems=[put("two", "d", f"{number:03}") for number in range(100)])
-    assert time.monotonic() - began < 5
+    assert work_of_transaction(dynamodb, "large") < 5 * small
+
+
+def work_of_transaction(dynamodb: Any, key: str) -> float:
+    """Return the least of three measurements: seconds of work in this process, the sandbox's part included."""
+    found = []
+    for attempt in range(3):
+        items = [put("two", f"{key}-{attempt}", f"{number:03}") for number in range(100)]
+        begun = time.process_time()
+        dynamodb.transact_write_items(TransactItems=items)
+        found.append(time.process_time() - begun)
+    return min(found)

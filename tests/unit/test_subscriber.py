@@ -135,5 +135,5 @@ def test_required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTACTSYNC_AUDIT_TABLE", " t ")
     assert required("CONTACTSYNC_AUDIT_TABLE") == "t"
     handler = subscribed("unset", lambda: lambda _: None)
-    with pytest.raises(SettingsError):
+    with pytest.raises(SettingsError), pytest.warns(UserWarning, match="No application metrics to publish"):
         handler(in_sqs({}), CONTEXT)
