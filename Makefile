@@ -10,6 +10,7 @@ ACCOUNTS ?=
 CONTACT ?= security
 SCENARIO ?=
 ONCE ?=
+DATABASE ?=
 ONLY_LONG ?=
 WITHOUT_TESTS ?=
 
@@ -32,7 +33,7 @@ $(SETUP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml
 	@touch $@
 
 run: $(SETUP) ## Change a contact in a simulated organization and watch it reach every account (ACCOUNTS=200 CONTACT=primary SCENARIO=file.yaml ONCE=1)
-	@exec $(BIN)/contactsync demo --contact $(CONTACT) $(if $(ACCOUNTS),--accounts $(ACCOUNTS)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ONCE),--once)
+	@exec $(BIN)/contactsync demo --contact $(CONTACT) $(if $(ACCOUNTS),--accounts $(ACCOUNTS)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(DATABASE),--database $(DATABASE)) $(if $(ONCE),--once)
 
 test: $(SETUP) ## Run the tests: unit, property, contract, integration, sandbox, end to end
 	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/e2e

@@ -5,13 +5,15 @@ import binascii
 import gzip
 import json
 import re
-import sqlite3
 import urllib.parse
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
+
+import psycopg2
+from psycopg2 import sql
 
 SHORTEST: Final = 6
 """Shorter words than this are found by chance."""
@@ -50,25 +52,27 @@ class LeakSearch:
         text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
         return self.in_bytes(text.encode("utf-8", "replace"))
 
-    def in_files(self, root: Path) -> dict[str, set[str]]:
-        """Return what is in the files below a directory."""
-        places = ((str(path.relative_to(root)), path) for path in sorted(root.rglob("*")) if path.is_file())
-        return _where((place, self.in_bytes(path.read_bytes())) for place, path in places)
+    def in_files(self, root: Path, *, without: str = "") -> dict[str, set[str]]:
+        """Return what is in the files below a directory, except those of one folder in it."""
+        paths = (path for path in sorted(root.rglob("*")) if path.is_file())
+        places = ((path.relative_to(root), path) for path in paths)
+        return _where(
+            (str(place), self.in_bytes(path.read_bytes())) for place, path in places if place.parts[0] != without
+        )
 
-    def in_database(self, file: Path) -> dict[str, set[str]]:
-        """Return what is in the columns of all tables of an SQLite database."""
-        return _where((place, self.in_value(value)) for place, value in cells(file))
+    def in_database(self, address: str) -> dict[str, set[str]]:
+        """Return what is in the columns of all tables of a PostgreSQL database."""
+        return _where((place, self.in_value(value)) for place, value in cells(address))
 
 
-def cells(file: Path) -> Iterator[tuple[str, Any]]:
-    """Yield every value of an SQLite database, with its table and column."""
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=60)) as database:
-        database.text_factory = bytes
-        tables = [row[0].decode() for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            rows = database.execute(f'SELECT * FROM "{table}"')  # noqa: S608 -- a name that the database gave
-            names = [column[0] for column in rows.description]
-            for row in rows:
+def cells(address: str) -> Iterator[tuple[str, Any]]:
+    """Yield every value of a PostgreSQL database, with its table and column."""
+    with closing(psycopg2.connect(address)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1")
+        for (table,) in cursor.fetchall():
+            cursor.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table)))
+            names = [column.name for column in cursor.description or ()]
+            for row in cursor:
                 yield from ((f"{table}.{name}", value) for name, value in zip(names, row, strict=True) if value)
 
 

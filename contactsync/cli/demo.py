@@ -15,6 +15,7 @@ from rich.console import Console
 
 from contactsync.contacts import ContactType
 from contactsync.errors import OperationMissingError
+from contactsync.sandbox.airflow_settings import Database
 
 if TYPE_CHECKING:
     from contactsync.cli.local_system import LocalSystem
@@ -39,6 +40,9 @@ def demo(
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End after the report; otherwise at Ctrl-C.")] = False,
     airflow_port: Annotated[int, typer.Option(help="Where the Airflow UI listens; 0 picks a free port.")] = 8080,
+    database: Annotated[
+        Database, typer.Option(help="What Airflow keeps its state in. SQLite answers one writer at a time.")
+    ] = Database.POSTGRESQL,
 ) -> None:
     """Start the sandbox and Airflow, change a contact of the management account, and show the sync live.
 
@@ -56,7 +60,7 @@ def demo(
     home = Path(tempfile.mkdtemp(prefix="demo-", dir=runs))
     fine = False
     try:
-        fine = _run(console, home, chosen, contact=contact, once=once, port=airflow_port)
+        fine = _run(console, home, chosen, contact=contact, once=once, port=airflow_port, database=database)
     except KeyboardInterrupt:
         console.print("Stopped.")
         fine = True
@@ -79,7 +83,16 @@ def _scenario(file: Path | None, accounts: int | None, contact: ContactType) -> 
         return demo_scenario(file, accounts=accounts, contact=contact)
 
 
-def _run(console: Console, home: Path, chosen: "Scenario", *, contact: ContactType, once: bool, port: int) -> bool:
+def _run(
+    console: Console,
+    home: Path,
+    chosen: "Scenario",
+    *,
+    contact: ContactType,
+    once: bool,
+    port: int,
+    database: Database,
+) -> bool:
     from contactsync.cli.demo_change import change_contact, demo_configuration
     from contactsync.cli.demo_notices import show_notices
     from contactsync.cli.demo_progress import follow_run
@@ -92,6 +105,7 @@ def _run(console: Console, home: Path, chosen: "Scenario", *, contact: ContactTy
             chosen,
             configuration=demo_configuration(chosen),
             airflow_port=_free(port),
+            database=database,
             tell=lambda text: console.print(f"· {text}"),
         ) as system,
     ):

@@ -12,6 +12,7 @@ import typer
 from contactsync.errors import ContactSyncError
 from contactsync.sandbox.airflow import LocalAirflow, LocalAirflowError
 from contactsync.sandbox.airflow_api import AirflowApiError
+from contactsync.sandbox.airflow_settings import Database
 from contactsync.sandbox.scenario import Scenario, ScenarioError
 from contactsync.sandbox.server import PortTakenError, Sandbox
 from contactsync.sandbox.templates import TemplateError
@@ -92,6 +93,7 @@ def local_system(
     *,
     configuration: Configuration | None = None,
     airflow_port: int = 0,
+    database: Database = Database.POSTGRESQL,
     tell: Callable[[str], None] = typer.echo,
 ) -> Iterator[LocalSystem]:
     """Start everything, store a configuration, and stop everything on the way out, also when starting fails.
@@ -106,9 +108,15 @@ def local_system(
         stack.enter_context(_environment(environment))
         services = Services.from_environment(environment)
         services.configurations.store(configuration or Configuration(), after_version=0, changed_by="local system")
-        tell("Starting Airflow: database, scheduler, DAG processor and web server")
+        tell("Starting Airflow: database, scheduler, DAG processor, triggerer and web server")
         airflow = LocalAirflow(
-            home, root / "dags", root / "plugins", environment=environment, port=airflow_port, triggerer=False
+            home,
+            root / "dags",
+            root / "plugins",
+            environment=environment,
+            database=database,
+            port=airflow_port,
+            triggerer=True,  # no task of ours waits in it, but without one Airflow's home page shows a red cross
         )
         stack.enter_context(airflow)
         sandbox.register_airflow(airflow.base_url, *airflow.trigger_credentials)

@@ -5,7 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,13 @@ from contactsync.sandbox.airflow_settings import (
     TRIGGER_USERNAME,
     USERNAME,
     AirflowPlace,
+    Database,
     airflow_environment,
+    sqlite_options,
     user_password,
 )
+from contactsync.sandbox.postgres import PostgresServer
+from contactsync.sandbox.postgres_program import PostgresError
 from contactsync.sandbox.sessions import SessionWatcher, end_sessions, send, session_members, uninterrupted
 
 COMPONENTS: Mapping[str, Sequence[str]] = {
@@ -53,7 +58,7 @@ class _Component:
 
 
 class LocalAirflow:
-    """Runs Airflow's scheduler, DAG processor and API server with the LocalExecutor on SQLite, in one home directory.
+    """Runs Airflow's components with the LocalExecutor on a PostgreSQL server of its own, in one home directory.
 
     The home keeps database, keys, password and logs, so that a later start continues where this one stopped.
     Use as a context manager, or call `start` and `stop`; `stop` is right after a failed or interrupted start, too.
@@ -66,6 +71,7 @@ class LocalAirflow:
         plugins: Path,
         *,
         environment: Mapping[str, str] | None = None,
+        database: Database = Database.POSTGRESQL,
         port: int = 0,
         parallelism: int = 8,
         triggerer: bool = False,
@@ -76,13 +82,14 @@ class LocalAirflow:
         Port 0 is any free one. Only deferred tasks and deadlines with asynchronous callbacks need the triggerer.
         """
         self.home, self.dags, self.plugins = home.resolve(), dags.resolve(), plugins.resolve()
-        self._extra = dict(environment or {})
+        self._extra, self._database = dict(environment or {}), database
         self._wanted_port, self._parallelism, self._start_seconds = port, parallelism, start_seconds
         self._names = [name for name in COMPONENTS if triggerer or name != "triggerer"]
         self._place: AirflowPlace | None = None
         self._environment: dict[str, str] = {}
         self._components: dict[str, _Component] = {}
         self._watcher: SessionWatcher | None = None
+        self._postgres: PostgresServer | None = None
         self._api: AirflowApi | None = None
 
     @property
@@ -121,6 +128,7 @@ class LocalAirflow:
         try:
             self._prepare()
             self._watcher = SessionWatcher()
+            self._start_database()
             self._migrate()
             for name in self._names:
                 self._launch(name)
@@ -134,6 +142,9 @@ class LocalAirflow:
         end_sessions([component.session for component in self._components.values()], grace=grace)
         for name in list(self._components):
             self._drop(name)
+        if self._postgres is not None:
+            self._postgres.stop()
+            self._postgres = None
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
@@ -164,10 +175,14 @@ class LocalAirflow:
             if (code := component.process.poll()) is not None:
                 what = f"Airflow's {component.name} ended by itself with exit code {code}"
                 raise LocalAirflowError(f"{what}. The end of {component.log}:\n{_tail(component.log)}")
+        if self._postgres is not None:
+            with _database_errors():
+                self._postgres.check()
 
     def processes(self) -> list[int]:
-        """List the ids of all living processes of this Airflow, those of its tasks included."""
-        return session_members([component.session for component in self._components.values()])
+        """List the ids of all living processes of this Airflow, those of its tasks and its database included."""
+        database = self._postgres.processes() if self._postgres else []
+        return session_members([component.session for component in self._components.values()]) + database
 
     def kill_component(self, name: str, *, only_leader: bool = False) -> None:
         """Kill a component (SIGKILL) with all it started, or only its first process."""
@@ -189,6 +204,12 @@ class LocalAirflow:
             raise LocalAirflowError("The local Airflow has not been started.")
         return self._place
 
+    @property
+    def _running_watcher(self) -> SessionWatcher:
+        if self._watcher is None:
+            raise LocalAirflowError("The local Airflow has not been started.")
+        return self._watcher
+
     def _prepare(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         port = _free_port(self._wanted_port)
@@ -197,7 +218,15 @@ class LocalAirflow:
         # Airflow would write a file of 130 KB here, with keys in it, and read it in every process.
         (self.home / "airflow.cfg").write_text("# All settings are in the environment.\n", encoding="utf-8")
         user_password(self._place)
-        self._environment = airflow_environment(self._place, self._extra)
+
+    def _start_database(self) -> None:
+        place, options = self._running_place, sqlite_options(self.home)
+        if self._database is Database.POSTGRESQL:
+            with _database_errors():
+                self._postgres = PostgresServer(self.home, place.component_logs / "postgresql.log")
+                self._postgres.start(self._running_watcher, seconds=self._start_seconds)
+                options = self._postgres.airflow_options
+        self._environment = airflow_environment(place, options, self._extra)
 
     def _migrate(self) -> None:
         migration = self._popen("migration", ("db", "migrate"))
@@ -274,6 +303,15 @@ class LocalAirflow:
     def _tails(self) -> str:
         components = self._components.values()
         return "\n".join(f"The end of {component.log}:\n{_tail(component.log, 10)}" for component in components)
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    try:
+        yield
+    except PostgresError as error:
+        advice = "With `--database sqlite` Airflow needs no server, and answers more slowly."
+        raise LocalAirflowError(f"{error} {advice}") from error
 
 
 def _heartbeat(health: Mapping[str, Any], key: str) -> datetime | None:

@@ -6,11 +6,20 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 USERNAME = "admin"
 TRIGGER_USERNAME = "assumed-role/contactsync-local-trigger"
 """The user that MWAA would make for the trigger function's role; nobody signs in as it."""
+
+
+class Database(StrEnum):
+    """What the local Airflow keeps its state in."""
+
+    POSTGRESQL = "postgresql"
+    SQLITE = "sqlite"
+
 
 _SETTINGS: Mapping[str, Mapping[str, str]] = {
     "core": {
@@ -83,8 +92,9 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
     "lineage": {"max_assets_per_collector": "1"},
 }
 
-# Of the starting process's environment these never reach Airflow: a developer's Airflow, real AWS credentials, a proxy.
-_DROPPED_PREFIXES = ("AIRFLOW", "AWS_", "CONTACTSYNC_", "OTEL_", "STATSD_")
+# Of the starting process's environment these never reach Airflow: a developer's Airflow, real AWS credentials, a proxy,
+# and what PostgreSQL's client library reads.
+_DROPPED_PREFIXES = ("AIRFLOW", "AWS_", "CONTACTSYNC_", "OTEL_", "PG", "STATSD_")
 _DROPPED_SUFFIXES = ("_PROXY", "_proxy")
 
 
@@ -114,8 +124,11 @@ class AirflowPlace:
         return self.home / "components"
 
 
-def airflow_environment(place: AirflowPlace, extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for all processes of the local Airflow; `extra` wins over everything else."""
+def airflow_environment(place: AirflowPlace, database: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for all processes of the local Airflow; `extra` wins over everything else.
+
+    `database` are the options of that section that say where the database is.
+    """
     inherited = {name: value for name, value in os.environ.items() if _inherited(name)}
     package_parent = Path(__file__).resolve().parents[2]
     return {
@@ -127,9 +140,18 @@ def airflow_environment(place: AirflowPlace, extra: Mapping[str, str]) -> dict[s
         "AIRFLOW_HOME": str(place.home),
         **_names(_SETTINGS),
         **_names(_place_settings(place)),
+        **_names({"database": database}),
         **_names(fixed_secrets(place.home)),
         **extra,
     }
+
+
+def sqlite_options(home: Path) -> Mapping[str, str]:
+    """Return the options of section `database` for a file in the home directory.
+
+    Writers wait for each other: SQLite has one at a time. Airflow itself switches on the write-ahead log.
+    """
+    return {"sql_alchemy_conn": f"sqlite:///{home}/airflow.db?timeout=60"}
 
 
 def fixed_secrets(home: Path) -> Mapping[str, Mapping[str, str]]:
@@ -170,8 +192,6 @@ def _place_settings(place: AirflowPlace) -> Mapping[str, Mapping[str, str]]:
             "simple_auth_manager_passwords_file": str(place.password_file),
             "execution_api_server_url": f"{place.base_url}/execution/",
         },
-        # Writers wait for each other: SQLite has one at a time. Airflow itself switches on the write-ahead log.
-        "database": {"sql_alchemy_conn": f"sqlite:///{place.home}/airflow.db?timeout=60"},
         "scheduler": {"max_tis_per_query": str(place.parallelism)},
         "api": {"base_url": place.base_url, "port": str(place.port)},
         "logging": {

@@ -7,18 +7,21 @@ Run as a script, this module is the watcher that ends the sessions when the proc
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
 _POLL = 0.05
 _WATCHER_POLL = 0.5
 _KILL_SECONDS = 30.0
+_ASKED_SECONDS = 20.0
 _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 _STAT_STATE, _STAT_SESSION, _STAT_START = 0, 3, 19  # fields 3, 6 and 22 of proc_pid_stat(5), counted after the name
 
@@ -106,13 +109,20 @@ class SessionWatcher:
             start_new_session=True,
         )
 
-    def watch(self, session: int) -> None:
-        """Add a session, from right after its leader was started."""
-        self._line(f"+{session} {process_start(session) or ''}")
+    def watch(self, session: int, *, ask: signal.Signals | None = None) -> None:
+        """Add a session, from right after its leader was started.
+
+        Its processes are killed; with `ask` the leader gets that signal first and has time, after all others ended.
+        """
+        self._line(f"{'?' if ask else '+'}{session} {process_start(session) or ''} {int(ask or 0)}")
 
     def forget(self, session: int) -> None:
         """Drop a session that has ended, so that a later process with this id is safe."""
         self._line(f"-{session} ")
+
+    def remove_at_end(self, folder: Path) -> None:
+        """Let the watcher remove a folder after all sessions have ended."""
+        self._line(f"/{folder}")
 
     def stop(self) -> None:
         """End the watcher, which ends the sessions that are still watched."""
@@ -135,7 +145,7 @@ class SessionWatcher:
 
     def _line(self, text: str) -> None:
         with contextlib.suppress(BrokenPipeError):
-            self._pipe.write(f"{text}\n".encode())
+            self._pipe.write(os.fsencode(f"{text}\n"))
             self._pipe.flush()
 
 
@@ -153,8 +163,40 @@ def _stat(pid: int) -> list[str] | None:
     return text.rpartition(")")[2].split()  # the name, in parentheses, may hold spaces and parentheses itself
 
 
+@dataclass
+class _Watched:
+    """What is to be ended and removed."""
+
+    sessions: dict[int, tuple[str, int]] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+
+    def note(self, line: str) -> None:
+        """Understand one line of the process that is watched."""
+        if line.startswith("/"):
+            self.folders.append(line[1:])
+            return
+        session, start, ask = [*line[1:].split(" "), "", "0"][:3]
+        if line.startswith("-"):
+            self.sessions.pop(int(session), None)
+        else:
+            self.sessions[int(session)] = (start, int(ask))
+
+    def end(self) -> None:
+        """End the sessions that are still the same, those last that are asked, and remove the folders."""
+        alive = {one: ask for one, (start, ask) in self.sessions.items() if process_start(one) in {start, None}}
+        kill_sessions(one for one, ask in alive.items() if not ask)
+        for one, ask in alive.items():
+            if ask:
+                send([one], signal.Signals(ask))
+        asked = [one for one, ask in alive.items() if ask]
+        wait_until_gone(asked, _ASKED_SECONDS)
+        kill_sessions(asked)
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _watch(parent: int) -> None:
-    sessions: dict[int, str] = {}
+    watched = _Watched()
     rest = b""
     # What the parent wrote before it ended is read all the same.
     while (ready := select.select([0], [], [], _WATCHER_POLL)[0]) or os.getppid() == parent:
@@ -165,16 +207,8 @@ def _watch(parent: int) -> None:
             break
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            _note(sessions, line.decode())
-    kill_sessions(session for session, start in sessions.items() if process_start(session) in {start, None})
-
-
-def _note(sessions: dict[int, str], line: str) -> None:
-    session, _, start = line[1:].partition(" ")
-    if line.startswith("+"):
-        sessions[int(session)] = start
-    else:
-        sessions.pop(int(session), None)
+            watched.note(os.fsdecode(line))
+    watched.end()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,13 +48,28 @@ def wait_for(place: Path, text: str, process: "subprocess.Popen[str]", seconds: 
         time.sleep(0.1)
 
 
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def left_behind(place: Path) -> list[str]:
-    """Return the command lines of processes that work in this place."""
-    found = []
+    """Return the command lines of processes that work in this place, or for it."""
+    return list(processes_of(place).values())
+
+
+def processes_of(place: Path) -> dict[int, str]:
+    """Return the command lines of these processes, by id: the database has the place in its name."""
+    name = "/".join([*place.parts[-2:], ".run"])
+    found = {}
     for directory in Path("/proc").glob("[0-9]*"):
         try:
-            if str(place).encode() in (directory / "environ").read_bytes():
-                found.append((directory / "cmdline").read_text().replace("\0", " "))
+            command = (directory / "cmdline").read_text().replace("\0", " ")
+            if name in command or str(place).encode() in (directory / "environ").read_bytes():
+                found[int(directory.name)] = command
         except OSError:
             continue
     return found
@@ -86,12 +101,36 @@ def test_interrupted_start(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C, or a request to end, while Airflow starts ends everything within seconds."""
     with demo(tmp_path) as process:
         wait_for(tmp_path, "Starting Airflow", process)
-        started = time.monotonic()
-        while not left_behind(tmp_path):
-            assert time.monotonic() < started + 30
+        until(lambda: any("postgres" in command for command in left_behind(tmp_path)))
         os.kill(process.pid, number)
-        assert process.wait(timeout=30) == 130, output_of(tmp_path)
+        assert process.wait(timeout=120) == 130, output_of(tmp_path)
     assert "Traceback" not in output_of(tmp_path)
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.long
+def test_killed(tmp_path: Path) -> None:
+    """Killed without a chance to clean up, it leaves no process, no shared memory and no folder of its database."""
+    with demo(tmp_path, "--accounts", "2") as process:
+        wait_for(tmp_path, "Changed the security contact", process)
+        [postgres] = [pid for pid, line in processes_of(tmp_path).items() if "/bin/postgres -D" in line]
+        data = Path(f"/proc/{postgres}/cwd").readlink()
+        process.kill()
+        process.wait()
+    until(lambda: left_behind(tmp_path) == [])
+    assert str(postgres) not in [line.split()[4] for line in Path("/proc/sysvipc/shm").read_text().splitlines()]
+    until(lambda: tmp_path in data.parents or not data.exists())
+
+
+@pytest.mark.long
+def test_sqlite(tmp_path: Path) -> None:
+    """SQLite is taken only where it is asked for, and works without any server."""
+    with demo(tmp_path, "--accounts", "2", "--database", "sqlite") as process:
+        wait_for(tmp_path, "Airflow stays at", process, seconds=240)
+        assert list((tmp_path / ".run").glob("*/airflow.db")) != []
+        assert [line for line in left_behind(tmp_path) if "postgres" in line] == []
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(timeout=120) in {0, 130}, output_of(tmp_path)
     assert left_behind(tmp_path) == []
 
 
@@ -111,7 +150,7 @@ def test_bad_scenario(tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text("organisation: {accounts: 2}\n")
     with demo(tmp_path, "--once", "--scenario", str(scenario)) as process:
-        assert process.wait(timeout=60) == 1
+        assert process.wait(timeout=120) == 1
     assert "organisation is not a known key; the nearest is organization." in output_of(tmp_path)
     assert "Traceback" not in output_of(tmp_path)
     assert "logs of this run" not in output_of(tmp_path)

@@ -39,8 +39,7 @@ def keep_house(world: "World") -> None:
 def mark_failed(world: "World", run_id: str) -> None:
     """Mark a run as failed, as an operator does, until it stays so.
 
-    A pass of the scheduler that began before may call the run successful afterwards, since its tasks are skipped: on
-    SQLite it holds no lock on the run.
+    A pass of the scheduler that began before may call the run successful afterwards, since its tasks are skipped.
     """
     path, staying = f"/dags/{DAG_ID}/dagRuns/{run_id}", 0
 

@@ -5,7 +5,9 @@ import signal
 import socket
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -98,6 +100,25 @@ def test_clear_repeats_a_task(airflow: LocalAirflow) -> None:
     assert {square["map_index"]: square["try_number"] for square in squares} == {0: 1, 1: 2}
 
 
+def test_thirty_runs_at_once(airflow: LocalAirflow) -> None:
+    """Thirty runs that are posted at the same moment are all taken, the API answers meanwhile, and all end well."""
+    run_ids = [f"together-{number}" for number in range(30)]
+    begin = Barrier(len(run_ids))
+
+    def post(run_id: str) -> Json:
+        # A client of its own, as thirty people have; it raises when half a minute passes without an answer.
+        with AirflowApi(airflow.base_url, airflow.username, airflow.password) as api:
+            api.run("tiny", run_id)
+            begin.wait()
+            return api.trigger("tiny", {"numbers": 1}, run_id=run_id)
+
+    with ThreadPoolExecutor(len(run_ids)) as people:
+        taken = list(people.map(post, run_ids))
+    assert [run["dag_run_id"] for run in taken] == run_ids
+    assert {run["dag_run_id"] for run in airflow.api.runs("tiny")} >= set(run_ids)
+    assert {airflow.api.wait_for_run("tiny", run_id, seconds=240)["state"] for run_id in run_ids} == {"success"}
+
+
 @pytest.mark.parametrize("with_supervisor", [False, True])
 def test_killed_task_is_retried(airflow: LocalAirflow, tmp_path: Path, *, with_supervisor: bool) -> None:
     """A task whose process is killed, also together with its supervisor, is noticed in time and tried again."""
@@ -151,7 +172,7 @@ def test_stop_leaves_nothing(airflow: LocalAirflow) -> None:
     airflow.api.trigger("patient", {"file": str(file)})
     airflow.api.wait_until(lambda: {} if file.exists() else None, "it runs", seconds=60)
     processes = airflow.processes()
-    assert len(processes) > 4
+    assert len(processes) > 8, "components, tasks and the database"
     airflow.stop()
     assert airflow.processes() == []
     assert not any(map(_alive, processes))
@@ -160,6 +181,26 @@ def test_stop_leaves_nothing(airflow: LocalAirflow) -> None:
 def _alive(process: int) -> bool:
     stat = Path(f"/proc/{process}/stat")
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_killed_database(tmp_path: Path) -> None:
+    """A database that is killed is named in one sentence, and the next start of the same home has what it held."""
+    (tmp_path / "dags").mkdir()
+    with LocalAirflow(tmp_path / "home", tmp_path / "dags", tmp_path) as airflow:
+        airflow.api.call("POST", "/pools", {"name": "kept", "slots": 7})
+        processes, password = airflow.processes(), airflow.password
+        [server] = [pid for pid in processes if b"/bin/postgres\0-D" in _command(pid)]
+        os.kill(server, signal.SIGKILL)
+        with pytest.raises(LocalAirflowError, match="PostgreSQL ended by itself"):
+            airflow.wait_for_dag("none", seconds=60)
+    assert not any(map(_alive, processes))
+    with LocalAirflow(tmp_path / "home", tmp_path / "dags", tmp_path) as airflow:
+        assert airflow.password == password
+        assert airflow.api.call("GET", "/pools/kept")["slots"] == 7
+
+
+def _command(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
 
 
 def test_taken_port_is_reported(tmp_path: Path) -> None:

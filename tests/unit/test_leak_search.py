@@ -3,11 +3,9 @@
 import base64
 import gzip
 import json
-import sqlite3
 import urllib.parse
 import zlib
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,14 +54,9 @@ def test_not_found(text: object) -> None:
 
 
 def test_places(tmp_path: Path) -> None:
-    """Files and the columns of a database are named, whether they hold text or bytes."""
-    file = tmp_path / "some.db"
-    with closing(sqlite3.connect(file)) as database:
-        database.execute("CREATE TABLE kept (text TEXT, packed BLOB)")
-        database.execute("INSERT INTO kept VALUES (?, ?)", (TEXT, zlib.compress(CONTACT["PhoneNumber"].encode())))
-        database.commit()
-    assert SEARCH.in_database(file) == {
-        "kept.text": {CONTACT["Name"]},
-        "kept.packed": {CONTACT["PhoneNumber"]},
-    }
-    assert SEARCH.in_files(tmp_path)["some.db"] == {CONTACT["Name"]}
+    """Files are named, except those of a folder that is left out."""
+    for place in (tmp_path, tmp_path / "left out"):
+        place.mkdir(exist_ok=True)
+        (place / "some.log").write_text(TEXT)
+    assert SEARCH.in_files(tmp_path) == {"some.log": {CONTACT["Name"]}, "left out/some.log": {CONTACT["Name"]}}
+    assert SEARCH.in_files(tmp_path, without="left out") == {"some.log": {CONTACT["Name"]}}
