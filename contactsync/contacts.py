@@ -154,8 +154,56 @@ def doubtful_fields(contact_type: ContactType, contact: Contact) -> tuple[str, .
     return ()
 
 
-def changed_fields(desired: Contact | None, observed: Contact | None) -> tuple[str, ...]:
+class PhoneComparison(StrEnum):
+    """When two telephone numbers are the same."""
+
+    DIGITS = "digits"
+    """With the same digits, and a plus before both or neither: blanks and punctuation do not matter."""
+    EXACT = "exact"
+
+
+def changed_fields(
+    desired: Contact | None, observed: Contact | None, phones: PhoneComparison = PhoneComparison.EXACT
+) -> tuple[str, ...]:
     """Name the fields, in AWS's words, that must change to make the observed contact the desired one; () when equal."""
-    wanted = desired.values() if desired else {}
-    found = observed.values() if observed else {}
+    as_compared = comparable if phones is PhoneComparison.DIGITS else _unchanged
+    return _differing(as_compared(_values(desired)), as_compared(_values(observed)))
+
+
+def other_forms(desired: Contact | None, observed: Contact | None) -> tuple[str, ...] | None:
+    """Name the fields that the observed contact has in another form of the same value; None for another contact.
+
+    A form is what AWS may have changed when it stored a value: capitals, blanks, and a number's punctuation.
+    """
+    wanted, found = _values(desired), _values(observed)
+    loose_wanted, loose_found = (_loose(comparable(values)) for values in (wanted, found))
+    return None if loose_wanted != loose_found else _differing(wanted, found)
+
+
+def comparable(values: Mapping[str, str]) -> dict[str, str]:
+    """Return a contact's values with the punctuation of the telephone number left out."""
+    return {name: _digits(value) if name == _PHONE else value for name, value in values.items()}
+
+
+_PHONE: Final = "PhoneNumber"
+
+
+def _digits(phone: str) -> str:
+    digits = "".join(character for character in phone if character in "0123456789")
+    return ("+" if phone.lstrip().startswith("+") else "") + digits
+
+
+def _loose(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: " ".join(value.split()).casefold() for name, value in values.items()}
+
+
+def _unchanged(values: Mapping[str, str]) -> dict[str, str]:
+    return dict(values)
+
+
+def _values(contact: Contact | None) -> dict[str, str]:
+    return contact.values() if contact else {}
+
+
+def _differing(wanted: Mapping[str, str], found: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from contactsync.contacts import Contact, ContactType
+from contactsync.contacts import Contact, ContactType, comparable
 
 CONTACT_BITS: Final = 64
 """Of two different contacts one in 1.8e19 pairs has the same fingerprint; nothing else needs more."""
@@ -30,8 +30,11 @@ def is_fingerprint_of(stored: str, contact_type: ContactType, contact: Contact |
 
 
 def field_fingerprints(contact_type: ContactType, contact: Contact | None, key: bytes) -> dict[str, str]:
-    """Return a fingerprint per present field, so that a dry run names fields without keeping their values."""
-    values = contact.values() if contact else {}
+    """Return a fingerprint per present field, so that a dry run names fields without keeping their values.
+
+    Telephone numbers with the same digits have the same one.
+    """
+    values = comparable(contact.values()) if contact else {}
     return {name: _hmac([contact_type, name, value], key, FIELD_BITS) for name, value in values.items()}
 
 

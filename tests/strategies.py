@@ -145,6 +145,8 @@ outcomes = st.builds(
     st.lists(attempts, max_size=3).map(tuple),
     st.none() | moments,
     st.none() | moments,
+    other_form=st.sampled_from([(), ("PhoneNumber",), ("Name", "PhoneNumber")]),
+    outside=st.booleans(),
 )
 decisions = st.builds(Decision, st.sampled_from(Verdict), st.sampled_from(["", "admin"]), moments)
 halts = st.builds(Halt, st.just("TrustedAccessOff"), texts(50), moments)
@@ -156,6 +158,7 @@ type_plans = st.builds(
     st.dictionaries(st.sampled_from(["Name", "Title"]), st.text("0123456789abcdef", min_size=64, max_size=64)),
     st.booleans(),
     st.none() | decisions,
+    expected=st.none() | st.integers(0, 10_000),
 )
 run_ids = st.text(string.ascii_letters + string.digits + "-_:+.", min_size=1, max_size=60)
 

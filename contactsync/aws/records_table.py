@@ -39,6 +39,9 @@ def record_item(record: AccountRecord) -> dict[str, Any]:
         "version": record.version,
         "generation": record.generation,
         "fingerprint": record.fingerprint,
+        "form": record.form,
+        "writer": record.writer,
+        "written_fields": record.written_fields or None,
         "verified_at": record.verified_at,
         "mark": {
             "token": mark.token,
@@ -60,6 +63,9 @@ def record_from(item: dict[str, Any]) -> AccountRecord:
         version=item["version"],
         generation=item.get("generation"),
         fingerprint=item.get("fingerprint"),
+        form=item.get("form"),
+        writer=item.get("writer"),
+        written_fields=tuple(item.get("written_fields", ())),
         verified_at=to_moment(item["verified_at"]) if "verified_at" in item else None,
         mark=Mark(mark["token"], mark["sync_id"], mark["generation"], to_moment(mark["since"])) if mark else None,
     )

@@ -137,7 +137,8 @@ class OvertakenError(ContactSyncError):
         """The operator's sentence."""
         return (
             f"{self.item} was recorded by a later try, or dropped by a later plan, meanwhile; this try's result is "
-            "not stored. The later one counts: nothing is to be done."
+            "not stored. The later one counts. When the task stays red for no other reason, the clocks of "
+            "workers differ by more than the time between two tries: clear it."
         )
 
 

@@ -72,7 +72,7 @@ def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as a
     """Bring one account to the desired contacts."""
     account_sync = services().account_sync
     operation, settings = account_sync.open(context["dag_run"].run_id)
-    context[RETRY_CONFIG_KEY] = settings.retry_config
+    context[RETRY_CONFIG_KEY] = settings.retries
     ti = context["ti"]
     with _rescheduled():
         outcomes = account_sync.sync(operation, settings, account_id, ti.try_number, first_try=_first_try(ti))

@@ -182,6 +182,7 @@ class AccountSync:
         settled = outcome.settled(
             _attempt(task, self.clock.now(), found.status, found.detail, error, written),
             changed_fields=found.changed_fields,
+            other_form=found.other_form,
             generation=found.generation,
             error_message=str(error) if error else None,
         )
@@ -276,6 +277,7 @@ class AccountSync:
             gate=task.gate,
             generation=generation,
             may_delete=plan.absent and plan.approved,
+            phones=task.settings.phone_comparison,
             allow=allow,
             written_before=_written_fields(outcome),
             written=written,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from contactsync.contacts import ContactType
+from contactsync.contacts import ContactType, PhoneComparison
 from contactsync.errors import ConfigurationInvalidError
 from contactsync.sync.bounds import RETRIES_LIMIT
 from contactsync.sync.breaker import BreakerConfig
@@ -48,6 +48,11 @@ class RetryConfig(Section):
             message = "max_delay must not be less than base_delay"
             raise ValueError(message)
         return self
+
+    def no_sooner_than(self, seconds: float) -> "RetryConfig":
+        """Return the same with delays of at least so long."""
+        delays = {"base_delay": max(self.base_delay, seconds), "max_delay": max(self.max_delay, seconds)}
+        return self.model_copy(update=delays)
 
     def delay(self, retry: int) -> float:
         """Return the wait in seconds before retry number 1, 2, 3, ..."""
@@ -183,8 +188,18 @@ class Configuration(Section):
     retry_config: RetryConfig = RetryConfig()
     notification_settings: NotificationSettings = NotificationSettings()
     deletion: DeletionConfig = DeletionConfig()
+    phone_comparison: PhoneComparison = PhoneComparison.DIGITS
+    """Whether a telephone number that is only written in another way is changed in the accounts."""
     rates: RatesConfig = RatesConfig()
     breaker: BreakerConfig = BreakerConfig()
+
+    @property
+    def retries(self) -> RetryConfig:
+        """The retries, none of which comes sooner than the clocks of workers differ.
+
+        Of two tries of an account the one that started later counts, each by the clock of its worker.
+        """
+        return self.retry_config.no_sooner_than(self.rates.clock_skew)
 
 
 class StoredConfiguration(BaseModel):

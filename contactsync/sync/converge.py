@@ -9,7 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tenacity import (
@@ -22,7 +22,7 @@ from tenacity import (
     wait_random,
 )
 
-from contactsync.contacts import Contact, ContactType, changed_fields, field_names
+from contactsync.contacts import Contact, ContactType, PhoneComparison, changed_fields, field_names, other_forms
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
@@ -74,6 +74,8 @@ class Finding:
     generation: int | None = None
     written_detail: OutcomeDetail = OutcomeDetail.UPDATED
     """What a write of the desired contact is called, for an earlier one that this finding is to be credited with."""
+    other_form: tuple[str, ...] = ()
+    """The fields that the account has in another form of the same value."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Target:
     """What its operation raised for this type: no older desired contact is the latest one."""
     may_delete: bool
     """Whether its operation itself holds a deletion of this type that a person, or the policy, allowed."""
+    phones: PhoneComparison
     allow: Callable[[bool], None]
     """Called before each write with whether it deletes.
 
@@ -160,15 +163,33 @@ class Converger:
         if desired.contact is None and not target.may_delete:
             return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.SUPERSEDED)
         write = _Write(target, desired, fingerprint(target.contact_type, desired.contact, self.fingerprint_key), record)
-        fields = changed_fields(desired.contact, self._read(target))
-        if fields or not self._is_trusted(write):
-            # What a write changes that is made against the read is not known: any field may be another one.
-            return self._write(write, fields or target.written_before or field_names(target.contact_type))
+        observed = self._read(target)
+        fields = changed_fields(desired.contact, observed, target.phones)
+        if self._is_trusted(write) and (not fields or self._is_form_of_aws(write, observed)):
+            return self._settle_unchanged(write, observed)
+        # What a write changes that is made against the read is not known: any field may be another one.
+        return self._write(write, fields or target.written_before or field_names(target.contact_type))
+
+    def _settle_unchanged(self, write: _Write, observed: Contact | None) -> Finding:
+        target, desired, record = write.target, write.desired, write.record
         if not self.records.replace(
             record, generation=desired.generation, fingerprint=write.print_, verified_at=self.clock.now()
         ):
             raise _LookAgainError
-        return _found(desired, OutcomeDetail.UNCHANGED)
+        if record.writer == target.sync_id:  # a try that ended before it could record what it wrote
+            target.written.extend(record.written_fields)
+        return replace(
+            _found(desired, OutcomeDetail.UNCHANGED), other_form=other_forms(desired.contact, observed) or ()
+        )
+
+    def _is_form_of_aws(self, write: _Write, observed: Contact | None) -> bool:
+        """Tell whether AWS is known to keep what was written last in just this form."""
+        kept, contact_type = write.record.form, write.target.contact_type
+        return (
+            kept is not None
+            and write.record.fingerprint is not None
+            and is_fingerprint_of(kept, contact_type, observed, (self.fingerprint_key, *self.former_keys))
+        )
 
     def _is_trusted(self, write: _Write) -> bool:
         """Tell whether a read that shows the desired contact can be believed.
@@ -217,14 +238,22 @@ class Converger:
             raise
         target.written.extend(fields)
         settled = self.records.replace(
-            _marked(write), mark=None, generation=desired.generation, fingerprint=write.print_, verified_at=None
+            _marked(write),
+            mark=None,
+            generation=desired.generation,
+            fingerprint=write.print_,
+            form=None,
+            writer=target.sync_id,
+            written_fields=fields,
+            verified_at=None,
         )
         if settled is None:
             raise _LookAgainError
-        self._verify(target, desired)
+        other_form, seen = self._verify(target, desired)
+        form = fingerprint(target.contact_type, seen, self.fingerprint_key) if other_form else None
         # When the record has changed by now, whoever changed it verifies for itself.
-        self.records.replace(settled, verified_at=self.clock.now())
-        return _found(desired, _written_detail(desired), fields)
+        self.records.replace(settled, verified_at=self.clock.now(), form=form)
+        return replace(_found(desired, _written_detail(desired), fields), other_form=other_form)
 
     def _announce(self, write: _Write) -> None:
         """Mark the record before each try of the call.
@@ -258,16 +287,24 @@ class Converger:
         with suppress(ContactSyncError):
             self.records.replace(write.marked, mark=None, fingerprint=write.record.fingerprint if is_known else UNKNOWN)
 
-    def _verify(self, target: Target, desired: DesiredContact) -> None:
-        """Read back until the written contact shows: AWS's reads are eventually consistent."""
+    def _verify(self, target: Target, desired: DesiredContact) -> tuple[tuple[str, ...], Contact | None]:
+        """Read back until the written contact shows: AWS's reads are eventually consistent.
+
+        Return the fields that AWS keeps in another form than they were written in, and what it keeps.
+        """
+        forms: tuple[str, ...] | None = None
+        seen: Contact | None = None
 
         def is_seen() -> bool:
+            nonlocal forms, seen
             try:
-                return not changed_fields(desired.contact, self._read(target))
+                seen = self._read(target)
             except AccessDeniedError:  # it had been read before the write, so something has changed for everyone
                 raise
             except AwsCallError:  # the write was accepted; that it cannot be seen now is no failure of it
                 return False
+            forms = other_forms(desired.contact, seen)
+            return forms is not None
 
         looks = Retrying(
             retry=retry_if_result(lambda seen: not seen),
@@ -279,6 +316,7 @@ class Converger:
             looks(is_seen)
         except RetryError:
             raise WriteNotSeenError(account_id=target.account_id, contact_type=target.contact_type) from None
+        return forms or (), seen
 
 
 def _marked(write: _Write) -> AccountRecord:

@@ -94,6 +94,8 @@ class AccountOutcome:
     """Since when its task has been waiting without a try being used up; None when it is not."""
     announced: str | None = None
     """The id of the event that announced this failure on the bus."""
+    other_form: tuple[str, ...] = ()
+    """The fields that the account has in another form of the desired value, which counts as the same."""
     outside: bool = False
     """Whether it only tells what an earlier plan of the run did: the latest one leaves the account alone."""
 

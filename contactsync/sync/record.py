@@ -29,6 +29,12 @@ class AccountRecord:
     """The generation of the desired contact that was applied last."""
     fingerprint: str | None = None
     """The HMAC of what was written last, or may have been."""
+    form: str | None = None
+    """The HMAC of the form in which AWS keeps that, where it is another one."""
+    writer: str | None = None
+    """The sync operation that wrote it."""
+    written_fields: tuple[str, ...] = ()
+    """What that write changed."""
     verified_at: datetime | None = None
     """When a read showed the applied contact."""
     mark: Mark | None = None

@@ -73,6 +73,8 @@ class Tally:
     of_plan: Counter[tuple[ContactType, str]] = field(default_factory=Counter)
     """By contact type and detail, without what only an earlier plan did."""
     missing: dict[ContactType, int] = field(default_factory=dict)
+    other_forms: Counter[str] = field(default_factory=Counter)
+    """By field, in how many outcomes the account has it in another form of the same value."""
 
     def add(self, outcome: AccountOutcome) -> None:
         """Count one outcome."""
@@ -80,6 +82,7 @@ class Tally:
         self.counts[outcome.status] += 1
         self.details[detail] += 1
         self.failures += is_failure(outcome)
+        self.other_forms.update(outcome.other_form)
         if not outcome.outside:
             self.of_plan[outcome.contact_type, detail] += 1
 
@@ -399,6 +402,12 @@ def remarks_of(operation: SyncOperation, tally: Tally | None = None) -> Iterator
         yield (
             f"Outcomes that the plan stored are missing ({numbers}) and count as failed: they expired or were removed. "
             "Clear the task plan of this run with Downstream selected."
+        )
+    if tally.other_forms:
+        numbers = ", ".join(f"{name} in {number}" for name, number in sorted(tally.other_forms.items()))
+        yield (
+            f"Accounts keep a value in another form than the management account, which counts as the same: {numbers}. "
+            "Only capitals, blanks or a number's punctuation differ."
         )
     if operation.halt:
         yield f"HALTED at {operation.halt.at:%Y-%m-%d %H:%M:%S} UTC: {operation.halt.message}"

@@ -242,3 +242,19 @@ def test_bounds_accepted() -> None:
     settings = configuration(retry_config={"max_attempts": RETRIES_LIMIT, "base_delay": 3600, "max_delay": 86400})
     assert settings.retry_config.max_attempts == RETRIES_LIMIT
     assert configuration(retry_config={"max_attempts": 0}).retry_config.max_attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("retries", "skew", "delays"),
+    [
+        ({}, 1, [2, 4, 8]),
+        ({"base_delay": 0.5, "max_delay": 1}, 0, [0.5, 1, 1]),
+        ({"base_delay": 0.5, "max_delay": 1}, 1, [1, 1, 1]),
+        ({"base_delay": 2, "max_delay": 60}, 10, [10, 20, 40]),
+        ({"base_delay": 2, "max_delay": 3}, 10, [10, 10, 10]),
+    ],
+)
+def test_no_retry_within_the_skew(retries: dict[str, Any], skew: float, delays: list[float]) -> None:
+    """No account is tried again sooner than clocks differ: of two tries the one that started later counts."""
+    settings = configuration(retry_config=retries, rates={"clock_skew": skew})
+    assert [settings.retries.delay(retry) for retry in (1, 2, 3)] == delays
