@@ -18,7 +18,7 @@ from contactsync.aws.config_table import DynamoDbConfigurations, DynamoDbStoredC
 from contactsync.aws.dead_letter_queues import DynamoDbFailures, SqsDeadLetterQueues
 from contactsync.aws.desired_contacts_table import DynamoDbDesiredContacts
 from contactsync.aws.limiter_table import DynamoDbPacer
-from contactsync.aws.metrics import CloudWatchMetrics
+from contactsync.aws.metrics import BackgroundMetrics, CloudWatchMetrics
 from contactsync.aws.notice_requests import DynamoDbNoticeRequests
 from contactsync.aws.operation_queries import DynamoDbDesiredVersions, DynamoDbOperationQueries
 from contactsync.aws.organization import AwsOrganization
@@ -29,6 +29,7 @@ from contactsync.aws.state_table import DynamoDbOperations
 from contactsync.aws.stored_operations import DynamoDbStoredOperations
 from contactsync.aws.topic import SnsTopic
 from contactsync.bus.dead_letters import DeadLetterDesk
+from contactsync.bus.envelope import source_of
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
 from contactsync.errors import SettingsError
@@ -184,7 +185,9 @@ class Services:
         return Publisher(
             topic=SnsTopic(self._clients.quick("sns"), self.settings.bus.topic),
             claims=S3Claims(self._clients.own("s3"), bucket) if bucket else None,
-            metrics=CloudWatchMetrics(self._clients.quick("cloudwatch"), self.settings.deployment.environment),
+            metrics=BackgroundMetrics(
+                CloudWatchMetrics(self._clients.quick("cloudwatch"), self.settings.deployment.environment)
+            ),
             clock=self.clock,
             environment=self.settings.deployment.environment,
         )
@@ -236,7 +239,7 @@ class Services:
             failures=DynamoDbFailures(self._dynamodb, failures, self.clock),
             trail=self.audit_trail,
             clock=self.clock,
-            source=f"/contactsync/{self.settings.deployment.environment}",
+            source=source_of(self.settings.deployment.environment),
         )
 
     @cached_property

@@ -5,6 +5,7 @@ from datetime import timedelta
 from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task
 
 from contactsync.orchestration import steps
+from contactsync.orchestration.dag_settings import OWNER, linked, owner_links
 
 DOC = """\
 ### Contact housekeeping
@@ -15,7 +16,12 @@ counts, its status and a note that says why it was closed. Runs that are queued 
 that wait for the approval of a deletion. Publishes events that are left in the outbox.
 
 A red run names the operations that it could not close; the next run tries them again, and people are told once a day.
+More: docs/operations.md
 """
+
+# One run at a time: one that hangs would keep all others from their work.
+TIMEOUT = timedelta(hours=1)
+
 
 CLOSE_ABANDONED_DOC = """\
 Asks Airflow for the run of every operation that has no end yet, and closes the operation when that run is gone or has
@@ -47,24 +53,31 @@ nothing is lost.
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,
-    tags=["contactsync"],
-    doc_md=DOC,
+    # One retry only: the next run does the same.
+    default_args={
+        "owner": OWNER,
+        "retries": 1,
+        "retry_delay": timedelta(seconds=30),
+        "execution_timeout": TIMEOUT,
+    },
+    owner_links=owner_links(),
+    tags=["contactsync", "aws", "contacts"],
+    doc_md=linked(DOC),
 )
 def contact_housekeeping() -> None:
     """Declare the three tasks."""
 
-    # One retry only: the next run does the same.
-    @task(doc_md=CLOSE_ABANDONED_DOC, retries=1, retry_delay=timedelta(seconds=30))
+    @task(task_display_name="Close abandoned operations", doc_md=CLOSE_ABANDONED_DOC)
     def close_abandoned() -> None:
         """Close operations without a run."""
         steps.close_abandoned(get_current_context(), sync_dag="contact_sync")
 
-    @task(doc_md=SEND_OUTBOX_DOC, retries=1, retry_delay=timedelta(seconds=30))
+    @task(task_display_name="Send outbox", doc_md=SEND_OUTBOX_DOC)
     def send_outbox() -> None:
         """Publish what could not be published when it happened."""
         steps.send_outbox(get_current_context())
 
-    @task(doc_md=TELL_OF_OVERDUE_DOC, retries=1, retry_delay=timedelta(seconds=30))
+    @task(task_display_name="Report overdue runs", doc_md=TELL_OF_OVERDUE_DOC)
     def tell_of_overdue() -> None:
         """Have people told of operations that have not finished, and of runs that do not begin, in time."""
         steps.tell_of_overdue(get_current_context(), sync_dag="contact_sync", plan_task="plan")

@@ -6,6 +6,7 @@ from airflow.sdk import TriggerRule, dag, get_current_context, task
 
 from contactsync.orchestration import steps
 from contactsync.orchestration.approval import DeletionApproval
+from contactsync.orchestration.dag_settings import OWNER, account_tasks, linked, owner_links
 from contactsync.orchestration.notices import About, NoticeNotifier
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import ContactSyncRetryPolicy
@@ -18,6 +19,12 @@ MAX_DELAY = timedelta(seconds=60)
 # A run that waits for an approval is active for up to 30 days. Airflow's default of 16 active runs would let some
 # forgotten deletions keep an urgent change from being carried over.
 MAX_ACTIVE_RUNS = 1000
+
+# Calls end by themselves; these are for what hangs all the same, and would hold its worker for ever. The waits of a try
+# are far shorter: longer ones give the worker back. The run itself has no timeout: Airflow would end it without a
+# report, and an approval may take 30 days. People are told of a run that takes long (`overdue`).
+ENDS_TIMEOUT = timedelta(hours=3)
+ACCOUNT_TIMEOUT = timedelta(hours=6)
 
 DOC = """\
 ### Contact sync
@@ -34,18 +41,21 @@ in the form: contact types, accounts, organizational units, dry run and the reas
 | `sync_account` | one per member account: compares, writes only a difference, reads it back |
 | `report` | counts the outcomes, prints the table, turns the run red when accounts failed |
 
-**A run is red:** open the log of `report`; it names every failed account and its error. Mend the cause, then clear the
-run with *only failed* selected: the failed accounts and the report run again, and the run turns green.
+**A run is red:** open the log of `report`; it names every failed account and its error, or why `plan` failed. Fix the
+cause, then clear the run with *only failed* selected: the failed tasks and the report run again, and the run turns
+green. Were the parameters of the run wrong, start another run instead.
 **A run waits:** a contact was deleted in the management account. Open **Required actions**: it says in how many
 accounts the contact would be deleted. Without an answer nothing is deleted.
 
-Contact values appear in no log, XCom or run configuration.
+The note of a run that a change started says who changed which contact. Contact values appear in no log, XCom, note or
+run configuration. More: docs/operations.md, docs/contact-changes.md
 """
 
 PLAN_DOC = """\
 Checks credentials and configuration, lists the accounts, reads the management account's contact and stores the sync
 operation. Fails at once, before anything is written, when the configuration, the caller or the run's parameters are
-wrong: the last line of the log says what to mend. Then clear this task.
+wrong: the last line of the log says what to fix. Then clear the run with *only failed* selected; when the parameters
+of the run are wrong, start another run instead, because a cleared one keeps them.
 """
 
 APPROVE_DELETIONS_DOC = """\
@@ -63,7 +73,8 @@ once. To try an account again later, clear its task together with its downstream
 """
 
 REPORT_DOC = """\
-Counts the stored outcomes, prints every account and stores the result. Fails when as many outcomes failed as the
+Counts the stored outcomes, prints every account and stores the result. When `plan` failed it says why, in one
+sentence, and fails too. Fails when as many outcomes failed as the
 configuration's `failure_threshold`: that turns the run red. Cleared together with the failed accounts, it turns green.
 """
 
@@ -77,8 +88,10 @@ configuration's `failure_threshold`: that turns the run red. Cleared together wi
     max_active_runs=MAX_ACTIVE_RUNS,
     is_paused_upon_creation=False,
     params=contact_sync_params(),
-    tags=["contactsync"],
-    doc_md=DOC,
+    default_args={"owner": OWNER},
+    owner_links=owner_links(),
+    tags=["contactsync", "aws", "contacts"],
+    doc_md=linked(DOC),
     on_failure_callback=NoticeNotifier(about=About.RUN),
     user_defined_macros={"account_label": steps.account_label},
 )
@@ -86,7 +99,9 @@ def contact_sync() -> None:
     """Declare the four tasks."""
 
     @task(
+        task_display_name="Plan",
         doc_md=PLAN_DOC,
+        execution_timeout=ENDS_TIMEOUT,
         retries=ENDS_RETRIES,
         retry_delay=timedelta(seconds=2),
         retry_exponential_backoff=2.0,
@@ -100,6 +115,7 @@ def contact_sync() -> None:
 
     approve_deletions = DeletionApproval(
         task_id="approve_deletions",
+        task_display_name="Approve deletions",
         doc_md=APPROVE_DELETIONS_DOC,
         notifiers=[NoticeNotifier("approval_waiting")],
         retries=ENDS_RETRIES,
@@ -110,7 +126,11 @@ def contact_sync() -> None:
     )
 
     @task(
+        task_display_name="Sync account",
         doc_md=SYNC_ACCOUNT_DOC,
+        execution_timeout=ACCOUNT_TIMEOUT,
+        # Not a pool: where a pool is missing, and MWAA cannot bring one along, its tasks are never run.
+        max_active_tis_per_dag=account_tasks(),
         retries=RETRIES_LIMIT,
         retry_delay=timedelta(seconds=2),
         retry_exponential_backoff=2.0,
@@ -123,7 +143,9 @@ def contact_sync() -> None:
         steps.sync_account(account_id, get_current_context())
 
     @task(
+        task_display_name="Report",
         doc_md=REPORT_DOC,
+        execution_timeout=ENDS_TIMEOUT,
         trigger_rule=TriggerRule.ALL_DONE,
         retries=ENDS_RETRIES,
         retry_delay=timedelta(seconds=2),

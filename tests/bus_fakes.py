@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from contactsync.bus.audit import AuditEntry
+from contactsync.bus.claims import refused
 from contactsync.bus.consume import Failure, own_attributes
 from contactsync.bus.dead_letters import RULE, TRIGGER, DeadLetter, original_event
 from contactsync.bus.envelope import Announcement, Event
-from contactsync.bus.ports import Message, OutboxEntry, QueueCounts, Refusal
+from contactsync.bus.ports import Claim, Message, OutboxEntry, QueueCounts, Refusal
 from contactsync.bus.publish import BATCH_LIMIT, SIZE_LIMIT
-from contactsync.errors import DeadLetterQueueUnknownError, EventInvalidError, RequestInvalidError
+from contactsync.errors import DeadLetterQueueUnknownError, RequestInvalidError
 from tests.fakes import START
 
 
@@ -51,20 +52,24 @@ class FakeClaims:
     kept: dict[str, bytes] = field(default_factory=dict)
     error: Exception | None = None
 
-    def put(self, event_id: str, data: bytes) -> str:
+    def put(self, claim: Claim, data: bytes) -> str:
         """Keep data."""
         if self.error:
             raise self.error
-        reference = f"claim://{event_id}"
+        reference = f"claim://{claim.event_id}.{claim.sha256}"
         self.kept[reference] = data
         return reference
 
-    def get(self, reference: str) -> bytes:
+    def get(self, claim: Claim, reference: str) -> bytes:
         """Return it."""
         if self.error:
             raise self.error
+        if reference != f"claim://{claim.event_id}.{claim.sha256}":
+            raise refused(claim, "dataref does not name this event's object")
         if reference not in self.kept:
-            raise EventInvalidError(event_id=None, problems=["dataref: is not in the bucket for claim checks"])
+            raise refused(claim, "there is no such object")
+        if len(self.kept[reference]) > claim.size:
+            raise refused(claim, "it is larger")
         return self.kept[reference]
 
 

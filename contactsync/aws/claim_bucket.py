@@ -1,42 +1,59 @@
 """The S3 bucket that keeps event data too large for a message."""
 
+import re
 from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from contactsync.aws.error_codes import translated
-from contactsync.errors import EventInvalidError
+from contactsync.bus.claims import refused
+from contactsync.bus.ports import Claim
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 FOLDER: Final = "events"
 EXPORTS: Final = "exports"
+_EVENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}", re.ASCII)
+"""An id that can be part of an object's key: no part of a path, which HTTP clients would resolve."""
 
 
 class S3Claims:
-    """Objects named by event id; a rule of the bucket expires them later than any message (infra/bus.yaml)."""
+    """Objects named by event id and digest; a rule of the bucket expires them later than messages (infra/bus.yaml)."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         """Take the bucket's name."""
         self._client = client
         self._bucket = bucket
 
-    def put(self, event_id: str, data: bytes) -> str:
-        """Store the data; the same event is stored at the same place again."""
-        key = f"{FOLDER}/{event_id}.json"
+    def put(self, claim: Claim, data: bytes) -> str:
+        """Store the data; the same data of an event is stored at the same place again, and never over other data."""
         with translated("PutObject"):
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="application/json")
-        return f"s3://{self._bucket}/{key}"
+            self._client.put_object(Bucket=self._bucket, Key=_key(claim), Body=data, ContentType="application/json")
+        return self._reference(claim)
 
-    def get(self, reference: str) -> bytes:
+    def get(self, claim: Claim, reference: str) -> bytes:
         """Return the data; a reference to anywhere else is refused, whoever wrote it into the event."""
-        prefix = f"s3://{self._bucket}/"
-        if not reference.startswith(f"{prefix}{FOLDER}/"):
-            raise EventInvalidError(event_id=None, problems=["dataref: is not in the bucket for claim checks"])
+        if not _EVENT_ID.fullmatch(claim.event_id) or reference != self._reference(claim):
+            raise refused(claim, "dataref does not name this event's object in the bucket for claim checks")
         with translated("GetObject"):
-            answer = self._client.get_object(Bucket=self._bucket, Key=reference.removeprefix(prefix))
-            data: bytes = answer["Body"].read()
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=_key(claim))
+            except self._client.exceptions.NoSuchKey:
+                raise refused(claim, "there is no such object (any more)") from None
+            with closing(answer["Body"]) as body:
+                if answer["ContentLength"] > claim.size:
+                    problem = f"it has {answer['ContentLength']} bytes, and {claim.size} were published"
+                    raise refused(claim, problem)
+                data: bytes = body.read()
         return data
+
+    def _reference(self, claim: Claim) -> str:
+        return f"s3://{self._bucket}/{_key(claim)}"
+
+
+def _key(claim: Claim) -> str:
+    return f"{FOLDER}/{claim.event_id}.{claim.sha256}.json"
 
 
 class S3Exports:

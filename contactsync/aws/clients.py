@@ -1,4 +1,8 @@
-"""boto3 clients with this product's timeouts and retries; endpoints and credentials come from the environment."""
+"""boto3 clients with this product's timeouts and retries; endpoints and credentials come from the environment.
+
+Whatever is wrong with these is one of contactsync's errors: `making` translates what is raised while a client is made,
+and `PlacedCalls` says of each failed call where it was made.
+"""
 
 import logging
 import os
@@ -9,10 +13,13 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, ProfileNotFound
+from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader, create_loader
 from botocore.session import get_session
 
+from contactsync.aws.call_places import note_places
+from contactsync.aws.partitions import Partition, partition_of
+from contactsync.aws.sdk_errors import making
 from contactsync.errors import SettingsError
 
 SESSION_NAME: Final = "contactsync"
@@ -20,8 +27,11 @@ QUICK_CONNECT: Final = 2.0
 QUICK_READ: Final = 5.0
 """Timeouts in seconds of what a run must not wait for: events and metrics."""
 
-# Account Management and Organizations answer in us-east-1 only (FACTS 1.6), wherever this runs.
-GLOBAL_REGION: Final = "us-east-1"
+GLOBAL_SERVICES: Final = frozenset({"account", "organizations"})
+"""Services that answer in one region of each partition only, wherever this runs."""
+
+ANY_REGION: Final = "us-east-1"
+"""Models do not depend on it."""
 
 NO_REGION: Final = "is not set, and no AWS profile names a region"
 
@@ -35,11 +45,25 @@ class Clients:
         self._read_timeout = read_timeout
         self._management_role = management_role
         self._made: list[Any] = []
-        try:
+        with making("sts"):
             self._session = _boto3_session(_botocore_session())
-        except ProfileNotFound:
-            raise SettingsError(variable="AWS_PROFILE", problem="names a profile that does not exist") from None
         _keep_requests_out_of_logs()
+
+    @property
+    def region(self) -> str:
+        """The deployment's region; raise SettingsError where none is set."""
+        with making("sts"):
+            region = self._session.region_name
+        # MWAA sets AWS_REGION; boto3 reads AWS_DEFAULT_REGION only.
+        region = region or os.environ.get("AWS_REGION")
+        if not region:
+            raise SettingsError(variable="AWS_REGION", problem=NO_REGION)
+        return str(region)
+
+    @cached_property
+    def partition(self) -> Partition:
+        """The deployment's partition: China, GovCloud and the European Sovereign Cloud have their own."""
+        return partition_of(self.region, _loader())
 
     def own(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 -- callers annotate the service's own client type
         """Return a client with the environment's credentials, and botocore's standard retries.
@@ -61,26 +85,31 @@ class Clients:
             client.close()
 
     def management(self, service: str, *, single_attempt: bool = False) -> Any:  # noqa: ANN401 -- as above
-        """Return a client that acts in the management account, in us-east-1.
+        """Return a client that acts in the management account; global services are called in the partition's region.
 
-        With `single_attempt` a call is made once: its failures belong to the task's retries (DESIGN 3.6).
+        With `single_attempt` a call is made once: its failures belong to the task's retries.
         """
         config = self._config(attempts=1 if single_attempt else 4)
-        return self._management_session.client(service, region_name=GLOBAL_REGION, config=config)
+        region = self.partition.global_region if service in GLOBAL_SERVICES else self.region
+        session = self._management_session
+        with making(service):
+            return session.client(service, region_name=region, config=config)
 
     def _client(self, service: str, config: Config, region: str | None = None) -> Any:  # noqa: ANN401 -- as above
-        # MWAA sets AWS_REGION; boto3 reads AWS_DEFAULT_REGION only.
-        region = region or self._session.region_name or os.environ.get("AWS_REGION")
-        if not region:
-            raise SettingsError(variable="AWS_REGION", problem=NO_REGION)
-        client = self._session.client(service, region_name=region, config=config)
+        with making(service):
+            region = self.partition.region(region) if region else self.region
+            client = self._session.client(service, region_name=region, config=config)
         self._made.append(client)
         return client
 
     @cached_property
     def _management_session(self) -> Any:  # noqa: ANN401 -- as above
         role = self._management_role
-        return _session_of(role, self._config(attempts=4)) if role else self._session
+        if not role:
+            return self._session
+        self.partition.check("CONTACTSYNC_MANAGEMENT_ROLE_ARN", role)
+        with making("sts"):
+            return _session_of(role, self.region, self._config(attempts=4))
 
     def _config(self, *, attempts: int) -> Config:
         return _config(attempts, connect=self._connect_timeout, read=self._read_timeout)
@@ -109,7 +138,7 @@ def read_models(services: Iterable[str]) -> None:
     for service in services:
         session.create_client(
             service,
-            region_name=GLOBAL_REGION,
+            region_name=ANY_REGION,
             aws_access_key_id="none",
             aws_secret_access_key="none",  # noqa: S106 -- no credentials, and no call is made
         )
@@ -131,6 +160,7 @@ def _loader() -> Loader:
 def _botocore_session() -> Any:  # noqa: ANN401 -- as Clients.own
     session = get_session()
     session.register_component("data_loader", _loader())
+    note_places(session)
     return session
 
 
@@ -138,11 +168,14 @@ def _boto3_session(session: Any) -> Any:  # noqa: ANN401 -- as Clients.own
     return boto3.Session(botocore_session=session)
 
 
-def _session_of(role: str, config: Config) -> Any:  # noqa: ANN401 -- as Clients.own
-    """Return a session that acts as a role, with credentials that renew themselves: STS gives them for an hour."""
+def _session_of(role: str, region: str, config: Config) -> Any:  # noqa: ANN401 -- as Clients.own
+    """Return a session that acts as a role, with credentials that renew themselves: STS gives them for an hour.
+
+    STS is asked in the deployment's region: without a region botocore would ask the one of partition `aws`.
+    """
     source = _botocore_session()
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=partial(source.create_client, config=config),
+        client_creator=partial(source.create_client, region_name=region, config=config),
         source_credentials=source.get_credentials(),
         role_arn=role,
         extra_args={"RoleSessionName": SESSION_NAME},

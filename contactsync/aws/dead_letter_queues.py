@@ -166,7 +166,7 @@ class SqsQuarantine:
         self._url = url
 
     def send(self, body: str, attributes: Mapping[str, str]) -> None:
-        """Send the message; SQS takes ten attributes, and the topic's messages have three."""
+        """Send the message; SQS takes ten attributes, and the topic's messages have five."""
         with translated("SendMessage"):
             self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes=_typed(attributes))
 

@@ -1,10 +1,19 @@
-"""Metrics of this product in CloudWatch."""
+"""Metrics of this product in CloudWatch; none of them holds anything up."""
 
+import atexit
+import json
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from queue import Full, Queue
+from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.error_codes import translated
+from contactsync.bus.ports import Metrics
 from contactsync.errors import AwsCallError
 
 if TYPE_CHECKING:
@@ -15,9 +24,15 @@ log = logging.getLogger(__name__)
 NAMESPACE: Final = "ContactSync"
 """Alarms in infra/ name it; a test holds them to the metric names that are recorded."""
 
+LONGEST_QUEUE: Final = 100
+"""Values that wait for CloudWatch; what comes after them while it does not answer is left out."""
+
+AT_END: Final = 2.0
+"""Seconds for which a process that ends waits for what it has not recorded yet."""
+
 
 class CloudWatchMetrics:
-    """Metrics with one dimension, Environment."""
+    """Metrics with one dimension, Environment; `record` waits for CloudWatch, so it runs in BackgroundMetrics."""
 
     def __init__(self, client: "CloudWatchClient", environment: str) -> None:
         """Take the environment's name."""
@@ -42,3 +57,78 @@ class CloudWatchMetrics:
                 )
         except AwsCallError as error:
             log.warning("Metrics %s were not recorded: %s", ", ".join(values), error)
+
+
+class BackgroundMetrics:
+    """Hands values to a thread and returns at once; a process that ends gives the thread a moment.
+
+    The thread belongs to the process that records first: workers fork, and a thread is not forked with them.
+    """
+
+    def __init__(self, recorder: Metrics, *, at_end: float = AT_END) -> None:
+        """Take what records, however long that takes."""
+        self._recorder = recorder
+        self._at_end = at_end
+        self._process: int | None = None
+        self._waiting: Queue[Mapping[str, float]] = Queue()
+
+    def record(self, values: Mapping[str, float]) -> None:
+        """Let the thread record values, unless too many wait already."""
+        if self._process != os.getpid():
+            self._begin()
+        try:
+            self._waiting.put_nowait(dict(values))
+        except Full:
+            log.warning("Metrics %s are left out: CloudWatch does not answer", ", ".join(values))
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all is recorded, and return whether it is."""
+        if self._process != os.getpid():
+            return True
+        end = time.monotonic() + seconds
+        waiting = self._waiting
+        with waiting.all_tasks_done:
+            while waiting.unfinished_tasks and (left := end - time.monotonic()) > 0:
+                waiting.all_tasks_done.wait(left)
+            return not waiting.unfinished_tasks
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._waiting = Queue(LONGEST_QUEUE)
+        threading.Thread(target=self._run, args=(self._waiting,), name="contactsync-metrics", daemon=True).start()
+        atexit.register(self._end)
+
+    def _run(self, waiting: Queue[Mapping[str, float]]) -> None:
+        while True:
+            values = waiting.get()
+            try:
+                self._recorder.record(values)
+            except Exception:  # the thread is the edge: without it nothing would be recorded any more
+                log.exception("Metrics %s were not recorded", ", ".join(values))
+            finally:
+                waiting.task_done()
+
+    def _end(self) -> None:
+        self.flush(self._at_end)
+
+
+class EmbeddedMetrics:
+    """Metrics of a Lambda function: a line in its log, of which CloudWatch makes metrics, without a call.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+
+    def __init__(self, environment: str, write: Callable[[str], Any] | None = None) -> None:
+        """Take the environment's name."""
+        self._environment = environment
+        self._write = write
+
+    def record(self, values: Mapping[str, float]) -> None:
+        """Write the line."""
+        metrics = [{"Name": name, "Unit": "Seconds" if name.endswith("Time") else "Count"} for name in values]
+        about = {"Namespace": NAMESPACE, "Dimensions": [["Environment"]], "Metrics": metrics}
+        head = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [about]}
+        line = json.dumps({"_aws": head, "Environment": self._environment, **values})
+        with suppress(OSError):  # nothing else may fail because of a metric
+            (self._write or sys.stdout.write)(f"{line}\n")
+            sys.stdout.flush()

@@ -71,6 +71,7 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "correlation_id": operation.correlation_id,
         "ends": operation.ends,
         "warnings": list(operation.warnings),
+        "unmatched": list(operation.unmatched),
         "expires_at": expires_at,
     }
 
@@ -128,6 +129,7 @@ def operation_from(item: dict[str, Any]) -> SyncOperation:
         correlation_id=item.get("correlation_id"),
         ends=item.get("ends", 0),
         warnings=tuple(item.get("warnings", ())),
+        unmatched=tuple(item.get("unmatched", ())),
     )
 
 

@@ -1,9 +1,9 @@
 """The SNS topic of the bus; the only place that calls sns:Publish or sns:PublishBatch."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from contactsync.aws.error_codes import translated
+from contactsync.aws.error_codes import ERRORS, translated
 from contactsync.bus.ports import ATTRIBUTE_TYPE, Message, Refusal
 
 if TYPE_CHECKING:
@@ -27,9 +27,15 @@ class SnsTopic:
                 PublishBatchRequestEntries=[_entry(number, message) for number, message in enumerate(messages)],
             )
         return [
-            Refusal(messages[int(failed["Id"])].id, failed["Code"], may_pass=not failed["SenderFault"])
+            Refusal(messages[int(failed["Id"])].id, failed["Code"], may_pass=_may_pass(failed))
             for failed in answer.get("Failed", [])
         ]
+
+
+def _may_pass(failed: Any) -> bool:  # noqa: ANN401 -- boto3's entry of a batch
+    """Tell it by the code where that is known: a denied key is nobody's fault to SNS, and throttling the sender's."""
+    known = ERRORS.get(failed["Code"])
+    return not failed["SenderFault"] if known is None else known.transient
 
 
 def _entry(number: int, message: Message) -> "PublishBatchRequestEntryTypeDef":

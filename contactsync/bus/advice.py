@@ -13,8 +13,9 @@ from typing import Final
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
+    AwsSetupError,
     ContactSyncError,
-    CredentialsMissingError,
+    CredentialsError,
     RequestInvalidError,
     ResourceMissingError,
     ServiceUnavailableError,
@@ -80,7 +81,7 @@ _GONE: Final = (
 _KMS: Final = "The KMS key of the {thing} cannot be used: check the key's state and its policy. Then {redrive}."
 _BY_KIND: Final[tuple[tuple[type[AwsCallError], str], ...]] = (
     (
-        CredentialsMissingError,
+        CredentialsError,
         "{function} has no valid credentials: check its role, and whom the role trusts. Then {redrive}.",
     ),
     (
@@ -121,6 +122,8 @@ _BY_KIND: Final[tuple[tuple[type[AwsCallError], str], ...]] = (
 
 
 def _of_call(error: AwsCallError, reader: Reader) -> str:
+    if isinstance(error, AwsSetupError):  # knows the variable or the file
+        return f"{error} Then {reader.redrive}."
     service = SERVICES.get(error.operation)
     call = f"{error.operation} of {service}" if service else error.operation
     if error.aws_code in GONE:

@@ -1,4 +1,4 @@
-"""How subscribers take events off the bus: each is handled once, and set aside when its type is not known here."""
+"""How subscribers take events off the bus: each is handled once, and set aside when no later try makes it fit."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Any, Final
 
 from contactsync.bus.advice import Reader, sentence_for
-from contactsync.bus.envelope import Event, parse_data, parse_event
+from contactsync.bus.claims import with_data
+from contactsync.bus.envelope import Event, parse_event, source_of
 from contactsync.bus.ports import Claims, Once, Quarantine
-from contactsync.errors import ContactSyncError, EventInvalidError, EventTypeUnknownError
+from contactsync.errors import ClaimRefusedError, ContactSyncError, EventForeignError, EventTypeUnknownError
 
 QUARANTINE_CODE: Final = "quarantine_code"
 QUARANTINE_REASON: Final = "quarantine_reason"
@@ -62,31 +63,32 @@ class Consumer:
     claims: Claims | None
     once: Once
     quarantine: Quarantine
+    environment: str
+    """Whose events are handled; another's are set aside."""
 
     def consume(self, body: str, attributes: Mapping[str, str]) -> Consumed:
-        """Handle the event in a message's body once, or quarantine a message of an unknown type or version."""
+        """Handle the event in a message's body once, or quarantine what no later try makes fit.
+
+        That is an event of an unknown type or version, one of another environment, and one whose data is not there as
+        it was published.
+        """
         try:
             event = parse_event(body)
-        except EventTypeUnknownError as error:
+            self._check_source(event)
+            self.once.run(event, lambda: self.subscriber.handle(with_data(event, self.claims)))
+        except (EventTypeUnknownError, EventForeignError, ClaimRefusedError) as error:
             self.quarantine.send(body, {**attributes, **quarantine_attributes(error)})
             return Consumed.QUARANTINED
-        self.once.run(event, lambda: self.subscriber.handle(with_data(event, self.claims)))
         return Consumed.HANDLED
 
-
-def with_data(event: Event, claims: Claims | None) -> Event:
-    """Return the event with the data that its claim check stands for; raise EventInvalidError when it stands for none.
-
-    The data is fetched only for events that are to be handled: it may be gone by the time a duplicate comes.
-    """
-    if event.dataref is None:
-        return event
-    if claims is None:
-        raise EventInvalidError(event_id=event.id, problems=["dataref: this subscriber has no bucket for claim checks"])
-    return parse_data(event, claims.get(event.dataref))
+    def _check_source(self, event: Event) -> None:
+        if (event.source, event.environment) != (source_of(self.environment), self.environment):
+            raise EventForeignError(
+                event_id=event.id, source=event.source, environment=event.environment, expected=self.environment
+            )
 
 
-def quarantine_attributes(error: EventTypeUnknownError) -> dict[str, str]:
+def quarantine_attributes(error: ContactSyncError) -> dict[str, str]:
     """Return the attributes that tell why a message was quarantined."""
     return {QUARANTINE_CODE: error.code, QUARANTINE_REASON: printable(str(error))}
 

@@ -15,11 +15,23 @@ from pydantic.config import JsonDict
 
 from contactsync.bus.events import EVENT_TYPES, IDS, EventData, Severity
 from contactsync.bus.masking import MASK
-from contactsync.bus.values import CONTROL_PATTERN, UNSENDABLE, Clean, Moment, has_control, json_value, without_control
+from contactsync.bus.values import (
+    CONTROL_PATTERN,
+    UNSENDABLE,
+    Clean,
+    Count,
+    Moment,
+    has_control,
+    json_value,
+    without_control,
+)
 from contactsync.errors import EventInvalidError, EventTypeUnknownError
 
 EVENT_ID_NAMESPACE: Final = uuid.UUID("5c1c8f0c-3a6d-5c0e-9d7e-6a2b1f0e4d11")
 """Event ids are UUIDv5 in it: what announces the same thing again has the same id."""
+
+CLAIM_PARTS: Final = ("dataref", "datasha256", "datasize")
+"""What stands in an event in place of data that does not fit into a message."""
 
 MOST_PROBLEMS: Final = 20
 """How many problems of one event are told; a stranger may send any number."""
@@ -62,14 +74,19 @@ class Event(BaseModel):
     correlationid: CorrelationId
     severity: Severity
     environment: Name
-    dataref: str | None = None
+    dataref: Annotated[str, Field(min_length=1, max_length=2048), Clean] | None = None
     """Where the data is when it does not fit into a message; `data` is None then."""
+    datasha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)] | None = None
+    """The SHA-256 of what is there: another object is not this event's data."""
+    datasize: Annotated[Count, Field(ge=1)] | None = None
+    """How many bytes are there."""
     data: SerializeAsAny[EventData] | None = None
 
     @model_validator(mode="after")
     def _has_data(self) -> Self:
-        if (self.data is None) == (self.dataref is None):
-            message = "exactly one of data and dataref must be there"
+        absent = [getattr(self, name) is None for name in CLAIM_PARTS]
+        if any(absent) if self.data is None else not all(absent):
+            message = "either data must be there, or dataref with datasha256 and datasize"
             raise ValueError(message)
         return self
 
@@ -80,6 +97,11 @@ class Event(BaseModel):
 
 FIELDS: Final = frozenset(name for model in (Announcement, Event, *EVENT_TYPES.values()) for name in model.model_fields)
 """The names of all fields on the bus; another key is a stranger's, and may be a contact value."""
+
+
+def source_of(environment: str) -> str:
+    """Return the source of the events of an environment."""
+    return f"/contactsync/{environment}"
 
 
 def announcement(data: EventData, *, about: str, subject: str, correlation_id: str, time: datetime) -> Announcement:
@@ -120,8 +142,8 @@ def parse_event(text: str | bytes) -> Event:
 
 def parse_data(event: Event, text: bytes) -> Event:
     """Return an event with the data that its claim check stood for; raises as parse_event does."""
-    found = {**event.model_dump(mode="json", exclude_none=True), "data": _object(text)}
-    del found["dataref"]
+    envelope = event.model_dump(mode="json", exclude_none=True, exclude=set(CLAIM_PARTS))
+    found = {**envelope, "data": _object(text)}
     _check_ids(found)
     return _parsed(Event, _paired(found))
 

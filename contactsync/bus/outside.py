@@ -1,5 +1,7 @@
 """Events that other systems publish: checked and cleaned before they come onto the bus."""
 
+import hashlib
+import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -41,6 +43,8 @@ def _masked(found: re.Match[str]) -> str:
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Cleaned = AfterValidator(cleaned)
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~:+/#=|-]{1,250}$")]
+"""What Airflow takes for a run's id (up to 250 of `[A-Za-z0-9_.~:+-]`), ARNs and ticket numbers; no e-mail address."""
 
 
 class OutsideEvent(BaseModel):
@@ -56,9 +60,9 @@ class OutsideEvent(BaseModel):
         dict[Name, Annotated[str, Field(max_length=1024), Cleaned]],
         Field(default_factory=dict, max_length=MOST_DETAILS),
     ]
-    correlation_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
-    """The system's own id of the event: sent again with it by the same role or user, it is the same event."""
+    correlation_id: Id | None = None
+    id: Id | None = None
+    """The system's own id of the event: the same content with it, by the same role or user, is the same event."""
 
 
 def announced_outside(data: object, *, reported_by: str, now: datetime) -> Announcement:
@@ -69,7 +73,7 @@ def announced_outside(data: object, *, reported_by: str, now: datetime) -> Annou
         event = OutsideEvent.model_validate(dict(data))
     except ValidationError as error:
         raise EventInvalidError(event_id=None, problems=problems_of(error)) from None
-    own_id = event.id or str(uuid.uuid4())
+    own_id = f"{_principal(reported_by)}#{event.system}#{event.id or uuid.uuid4()}"
     return announcement(
         ExternalEventReported(
             system=event.system,
@@ -79,11 +83,17 @@ def announced_outside(data: object, *, reported_by: str, now: datetime) -> Annou
             details=event.details,
             reported_by=_named(reported_by),
         ),
-        about=f"{_principal(reported_by)}#{event.system}#{own_id}",
+        about=f"{own_id}#{_digest(event)}",
         subject=event.system,
         correlation_id=event.correlation_id or str(uuid.uuid5(EVENT_ID_NAMESPACE, own_id)),
         time=now,
     )
+
+
+def _digest(event: OutsideEvent) -> str:
+    """Name the cleaned content: under one id another content is another event, and neither is lost."""
+    content = json.dumps(event.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _principal(arn: str) -> str:

@@ -65,14 +65,28 @@ class Topic(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What is kept elsewhere: whose data it is, and which."""
+
+    event_id: str
+    sha256: str
+    size: int
+    """Bytes."""
+
+
 class Claims(Protocol):
     """Where data is kept that does not fit into a message."""
 
-    def put(self, event_id: str, data: bytes) -> str:
+    def put(self, claim: Claim, data: bytes) -> str:
         """Keep the data, and return the reference that goes into the event."""
 
-    def get(self, reference: str) -> bytes:
-        """Return the data of a reference; raise EventInvalidError for one that this place did not give out."""
+    def get(self, claim: Claim, reference: str) -> bytes:
+        """Return the data of a reference, and no more bytes than the claim has; its digest is not checked here.
+
+        Raises ClaimRefusedError for a reference that this place did not give out for the claim, and for data that is
+        gone or larger; an AwsCallError when that cannot be known.
+        """
 
 
 @dataclass(frozen=True)

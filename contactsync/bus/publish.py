@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Final
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from contactsync.bus.envelope import Announcement, Event
+from contactsync.bus.claims import CLAIM_LIMIT, claim_of
+from contactsync.bus.envelope import Announcement, Event, source_of
 from contactsync.bus.ports import Claims, Clock, Message, Metrics, Refusal, Topic
 from contactsync.errors import (
     AwsCallError,
@@ -33,6 +35,8 @@ class Published:
     taken: tuple[Announcement, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     """AWS's code, or our error's, by event id."""
+    for_good: frozenset[str] = frozenset()
+    """Those of the refused that are refused until somebody corrects something: to send them again does not help."""
     out_of_reach: str | None = None
     """AWS's code, when the topic could not be reached: nothing more was tried then."""
 
@@ -56,21 +60,23 @@ class Publisher:
         """
         started = self.clock.monotonic()
         known: dict[str, Announcement] = {}
-        refused: dict[str, str] = {}
-        out_of_reach: str | None = None
+        refused: dict[str, Refusal] = {}
+        out_of_reach: ContactSyncError | None = None
         for batch in batches(self._messages(announcements, known, refused)):
             if out_of_reach is None:
-                refused_now, out_of_reach = self._send(batch)
-                refused |= refused_now
+                refusals, out_of_reach = self._send(batch)
             else:
-                refused |= {message.id: out_of_reach for message in batch}
+                refusals = _all_refused(batch, out_of_reach)
+            refused |= {refusal.id: refusal for refusal in refusals}
         taken = tuple(known[event_id] for event_id in known if event_id not in refused)
-        values = {"EventsPublished": len(taken), "EventsNotTaken": len(refused)}
+        for_good = frozenset(event_id for event_id, refusal in refused.items() if not refusal.may_pass)
+        values = {"EventsPublished": len(taken), "EventsNotTaken": len(refused), "EventsRefused": len(for_good)}
         self.metrics.record({**values, "PublishTime": self.clock.monotonic() - started})
-        return Published(taken, refused, out_of_reach)
+        codes = {event_id: refusal.code for event_id, refusal in refused.items()}
+        return Published(taken, codes, for_good, out_of_reach.code if out_of_reach else None)
 
     def _messages(
-        self, announcements: Iterable[Announcement], known: dict[str, Announcement], refused: dict[str, str]
+        self, announcements: Iterable[Announcement], known: dict[str, Announcement], refused: dict[str, Refusal]
     ) -> Iterator[Message]:
         for announced in announcements:
             known[announced.id] = announced
@@ -79,14 +85,14 @@ class Publisher:
             except (ContactSyncError, ValueError) as error:
                 reason = error if isinstance(error, ContactSyncError) else _unwritable(announced, error)
                 log.error("%s", reason)  # noqa: TRY400 -- the sentence says all
-                refused[announced.id] = reason.code
+                refused[announced.id] = Refusal(announced.id, reason.code, may_pass=reason.retryable)
 
     def message(self, announced: Announcement) -> Message:
         """Return the message of an announcement; raise EventTooLargeError when it cannot be made small enough."""
         event = Event(
             specversion="1.0",
             id=announced.id,
-            source=f"/contactsync/{self.environment}",
+            source=source_of(self.environment),
             type=announced.data.event_type,
             time=announced.time,
             subject=announced.subject,
@@ -100,16 +106,21 @@ class Publisher:
             return whole
         if self.claims is None:
             raise EventTooLargeError(event_id=event.id, size=whole.size, limit=SIZE_LIMIT)
-        reference = self.claims.put(event.id, announced.data.model_dump_json(exclude_none=True).encode())
-        return _message(event.model_copy(update={"data": None, "dataref": reference}))
+        data = announced.data.model_dump_json(exclude_none=True).encode()
+        if len(data) > CLAIM_LIMIT:
+            raise EventTooLargeError(event_id=event.id, size=len(data), limit=CLAIM_LIMIT, has_bucket=True)
+        claim = claim_of(event.id, data)
+        reference = self.claims.put(claim, data)
+        kept = {"dataref": reference, "datasha256": claim.sha256, "datasize": claim.size}
+        return _message(event.model_copy(update={"data": None, **kept}))
 
-    def _send(self, batch: Sequence[Message]) -> tuple[dict[str, str], str | None]:
+    def _send(self, batch: Sequence[Message]) -> tuple[list[Refusal], ContactSyncError | None]:
         """Send a batch, what may be taken later again, and return what was not taken in the end.
 
-        Beside it AWS's code when the topic is out of reach; botocore has tried again already then. SNS does not say
+        Beside it the error when the topic is out of reach; botocore has tried again already then. SNS does not say
         which message makes a call invalid: the messages of such a call are sent one by one.
         """
-        final: dict[str, str] = {}
+        final: list[Refusal] = []
         left = list(batch)
         attempts = Retrying(
             retry=retry_if_result(bool),
@@ -121,7 +132,7 @@ class Publisher:
         def send() -> list[Refusal]:
             nonlocal left
             refusals = self.topic.send(left)
-            final.update({refusal.id: refusal.code for refusal in refusals if not refusal.may_pass})
+            final.extend(refusal for refusal in refusals if not refusal.may_pass)
             passing = [refusal for refusal in refusals if refusal.may_pass]
             left = [message for message in left if message.id in {refusal.id for refusal in passing}]
             return passing
@@ -129,22 +140,22 @@ class Publisher:
         try:
             attempts(send)
         except RetryError as error:
-            return final | {refusal.id: refusal.code for refusal in error.last_attempt.result()}, None
+            return [*final, *error.last_attempt.result()], None
         except RequestInvalidError as error:
             if len(left) == 1:
-                return final | {left[0].id: error.code}, None
+                return [*final, *_all_refused(left, error)], None
             refused, down = self._send_singly(left)
-            return final | refused, down
+            return [*final, *refused], down
         except AwsCallError as error:
-            return final | {message.id: error.code for message in left}, error.code
+            return [*final, *_all_refused(left, error)], error
         return final, None
 
-    def _send_singly(self, messages: Sequence[Message]) -> tuple[dict[str, str], str | None]:
-        refused: dict[str, str] = {}
-        down: str | None = None
+    def _send_singly(self, messages: Sequence[Message]) -> tuple[list[Refusal], ContactSyncError | None]:
+        refused: list[Refusal] = []
+        down: ContactSyncError | None = None
         for message in messages:
-            refused_now, down = self._send([message]) if down is None else ({message.id: down}, down)
-            refused |= refused_now
+            refused_now, down = self._send([message]) if down is None else (_all_refused([message], down), down)
+            refused += refused_now
         return refused, down
 
 
@@ -162,11 +173,21 @@ def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
+def _all_refused(messages: Iterable[Message], error: ContactSyncError) -> list[Refusal]:
+    return [Refusal(message.id, error.code, may_pass=error.retryable) for message in messages]
+
+
 def _unwritable(announced: Announcement, error: ValueError) -> EventInvalidError:
     """Return our error for what JSON, UTF-8 or the envelope does not take; the text of `error` may quote a value."""
     return EventInvalidError(event_id=announced.id, problems=[f"it cannot be written ({type(error).__name__})"])
 
 
 def _message(event: Event) -> Message:
-    attributes = {"type": event.type, "severity": event.severity.value, "environment": event.environment}
+    attributes = {
+        "type": event.type,
+        "severity": event.severity.value,
+        "environment": event.environment,
+        "correlation_id": event.correlationid,
+        "timestamp": f"{event.time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+    }
     return Message(event.id, event.as_json(), attributes)

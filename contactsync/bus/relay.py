@@ -44,7 +44,8 @@ class Relay:
         published = self._publish(announcements)
         if published.refused:
             causes = Counter(published.refused.values())
-            log.warning("%s", PublishFailedError(failed=causes.total(), causes=sorted(causes)))
+            lasting = sorted(_lasting(published))
+            log.warning("%s", PublishFailedError(failed=causes.total(), causes=sorted(causes), lasting=lasting))
         self._remove(published)
 
     def send_unstored(self, announcements: Sequence[Announcement]) -> bool:
@@ -60,7 +61,7 @@ class Relay:
         Raises PublishFailedError, after everything was tried, when something was not taken, not removed, or could not
         be read. When the topic is out of reach, the rest is only counted.
         """
-        sent, left = 0, Counter[str]()
+        sent, left, lasting = 0, Counter[str](), set[str]()
         out_of_reach: str | None = None
         entries = self.outbox.entries(self.clock.now() - SETTLED_AFTER, left)
         while portion := [entry.announcement for entry in islice(entries, PORTION)]:
@@ -70,13 +71,14 @@ class Relay:
             published = self._publish(portion)
             out_of_reach = published.out_of_reach
             left.update(published.refused.values())
+            lasting |= _lasting(published)
             if code := self._remove(published):
                 left[code] += len(published.taken)
             else:
                 sent += len(published.taken)
         self.publisher.metrics.record({"HousekeepingRuns": 1.0, "OutboxLeft": float(left.total())})
         if left:
-            raise PublishFailedError(failed=left.total(), causes=sorted(left))
+            raise PublishFailedError(failed=left.total(), causes=sorted(left), lasting=sorted(lasting))
         return sent
 
     def _publish(self, announcements: Sequence[Announcement]) -> Published:
@@ -93,3 +95,8 @@ class Relay:
             log.warning("The outbox was not emptied: %s", error)
             return error.code
         return None
+
+
+def _lasting(published: Published) -> set[str]:
+    """Return the causes that do not pass by themselves."""
+    return {published.refused[event_id] for event_id in published.for_good}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from contactsync.bus.envelope import Event
+from contactsync.bus.envelope import CLAIM_PARTS, Event
 from contactsync.bus.events import EVENT_TYPES
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -44,8 +44,18 @@ def _envelope() -> dict[str, Any]:
     properties = schema["properties"]
     properties["data"] = {"type": "object", "description": "As the schema that `type` names; absent with `dataref`."}
     properties["dataref"] = {"type": "string", "description": "Where the data is when it does not fit into a message."}
+    properties["datasha256"] = {
+        "type": "string",
+        "pattern": "^[0-9a-f]{64}$",
+        "maxLength": 64,
+        "description": "The SHA-256 of what is there.",
+    }
+    properties["datasize"] = {"type": "integer", "minimum": 1, "description": "How many bytes are there."}
     definitions = {name: part for name, part in schema.get("$defs", {}).items() if name != "EventData"}
-    one_of = [{"required": ["data"]}, {"required": ["dataref"]}]
+    one_of = [
+        {"required": ["data"], "properties": dict.fromkeys(CLAIM_PARTS, False)},
+        {"required": list(CLAIM_PARTS), "properties": {"data": False}},
+    ]
     return {"$schema": DIALECT, **schema, "$defs": definitions, "oneOf": one_of}
 
 

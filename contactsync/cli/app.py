@@ -5,7 +5,7 @@ import sys
 import typer
 
 from contactsync.cli import audit, config, dead_letters, demo, export, notices, operations, reports, sandbox
-from contactsync.errors import ContactSyncError
+from contactsync.errors import ContactSyncError, Reader
 
 app = typer.Typer(
     name="contactsync",
@@ -31,5 +31,5 @@ def main() -> None:
     try:
         app()
     except ContactSyncError as error:
-        sys.stderr.write(f"contactsync: {error}\n")
+        sys.stderr.write(f"contactsync: {error.told(Reader.COMMAND)}\n")
         sys.exit(1)

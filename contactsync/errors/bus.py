@@ -37,16 +37,58 @@ class EventTypeUnknownError(ContactSyncError):
 
 
 @dataclass(eq=False)
-class EventTooLargeError(ContactSyncError):
-    """An event exceeds what the bus takes, and there is no bucket to put it in."""
+class EventForeignError(ContactSyncError):
+    """An event of another environment, or of another product, came over this environment's bus."""
 
     event_id: str
-    size: int
-    limit: int
+    source: str
+    environment: str
+    expected: str
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
+        return (
+            f"Event {self.event_id} is of {self.source} (environment {self.environment}), and this is the bus of "
+            f"environment {self.expected}: it is set aside. Find what publishes to this topic and should not (its "
+            "CONTACTSYNC_EVENTS_TOPIC_ARN, and who may do sns:Publish), then discard this message."
+        )
+
+
+@dataclass(eq=False)
+class ClaimRefusedError(ContactSyncError):
+    """The data of an event, which is kept in the bucket for claim checks, is not what was published."""
+
+    event_id: str
+    problem: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The data of event {self.event_id} is not taken from the bucket for claim checks: {self.problem}. The "
+            "event is set aside. Find out what happened to the object (docs/events.md), put the published one back and "
+            "redrive this message, or discard it."
+        )
+
+
+@dataclass(eq=False)
+class EventTooLargeError(ContactSyncError):
+    """An event exceeds what the bus takes and there is no bucket to put it in, or what the bucket takes."""
+
+    event_id: str
+    size: int
+    limit: int
+    has_bucket: bool = False
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        if self.has_bucket:
+            return (
+                f"Event {self.event_id} has {self.size} bytes of data, and {self.limit} are the most that the bucket "
+                "for claim checks takes. It cannot be published; what it tells stands in contactsync's tables."
+            )
         return (
             f"Event {self.event_id} has {self.size} bytes, {self.limit} fit into a message, and no bucket for claim "
             "checks is set. Set CONTACTSYNC_CLAIM_BUCKET (docs/settings.md)."
@@ -60,17 +102,30 @@ class PublishFailedError(ContactSyncError):
     failed: int
     causes: Sequence[str]
     """AWS's codes or our errors', each once."""
+    lasting: Sequence[str] = ()
+    """Those of the causes that do not pass by themselves: somebody has to correct something."""
 
     transient = True
+
+    @property
+    def retryable(self) -> bool:
+        """Whether any of it may go out when it is simply sent again."""
+        return bool(set(self.causes) - set(self.lasting))
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
         unreadable = {"EventInvalid", "EventTypeUnknown"} & set(self.causes)
         more = " The log names those that this version cannot read or write; an update may help." if unreadable else ""
+        then = "The DAG contact_housekeeping sends them again."
+        if self.lasting:
+            then = (
+                f"{', '.join(self.lasting)} does not pass by itself: check the topic for events, its key and its "
+                "policy, and this role's permissions (docs/events.md). The DAG contact_housekeeping sends them then."
+            )
         return (
             f"{self.failed} events are left in the outbox ({', '.join(self.causes)}): the bus did not take them, or "
-            f"they could not be removed afterwards. The DAG contact_housekeeping sends them again.{more}"
+            f"they could not be removed afterwards. {then}{more}"
         )
 
 

@@ -21,7 +21,7 @@ class WriteNotSeenError(ContactSyncError):
         """The operator's sentence."""
         return (
             f"The {self.contact_type} contact of account {self.account_id} was written, but AWS still answers another "
-            "one; the task looks again."
+            "one: reads are consistent a little later."
         )
 
 
@@ -76,10 +76,14 @@ class OperationMissingError(ContactSyncError):
     """Say that a run has no sync operation, or half of one, because its `plan` did not finish."""
 
     dag_run_id: str
+    cause: str = ""
+    """Why `plan` failed, where that is known."""
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
+        if self.cause:
+            return f"The task `plan` failed, so there is nothing to report: {self.cause.rstrip('.')}."
         return (
             f"Run {self.dag_run_id} has no finished plan, so there is nothing to report. See the log of its task "
             "`plan`, then clear that task."
@@ -123,7 +127,7 @@ class StateConflictError(ContactSyncError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"{self.item} changed {self.tries} times while it was being written; the task tries again."
+        return f"{self.item} changed {self.tries} times while it was being written."
 
 
 @dataclass(eq=False)

@@ -89,6 +89,22 @@ class ConfigurationInvalidError(ConfigurationError):
 
 
 @dataclass(eq=False)
+class RulesUnmatchedError(ConfigurationError):
+    """Tell of rules that name accounts or tags which nobody has; never raised, because no run stops for it."""
+
+    sentences: Sequence[str]
+    version: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentences."""
+        return (
+            f"Rules of the configuration (version {self.version}) name nobody: {' '.join(self.sentences)} The run "
+            "went on without them."
+        )
+
+
+@dataclass(eq=False)
 class ConfigurationConflictError(ConfigurationError):
     """Say that somebody else stored a version in the meantime."""
 
@@ -114,6 +130,11 @@ class RunRequestError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         return f"The run's parameters are refused: {'; '.join(self.problems)}. Nothing was written."
+
+
+@dataclass(eq=False)
+class RunClaimError(RunRequestError):
+    """Refuse a run that says of itself what only the trigger function, or the report of another run, may say."""
 
 
 @dataclass(eq=False)

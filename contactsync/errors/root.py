@@ -1,7 +1,20 @@
 """The root of the tree: what every error of contactsync has."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar
+
+
+class Reader(StrEnum):
+    """Who reads an error's sentence: what can be advised depends on what this person can do.
+
+    Whoever looks at a dead letter is advised by `contactsync.bus.advice`, which knows the queue and the function.
+    """
+
+    RECORD = "record"
+    """Whoever looks at a task, an outcome, a report or a notice; whether a retry follows is not known there."""
+    COMMAND = "command"
+    """The person at the command line, who repeats the command."""
 
 
 @dataclass(eq=False)
@@ -22,6 +35,10 @@ class ContactSyncError(Exception):
         """Return the operator's sentence."""
         return self.message
 
+    def told(self, reader: Reader) -> str:  # noqa: ARG002 -- most errors advise everybody the same
+        """Return the sentence with the advice that fits its reader."""
+        return self.message
+
     @property
     def retryable(self) -> bool:
         """Whether the same step may succeed when it is simply tried again."""
@@ -29,7 +46,7 @@ class ContactSyncError(Exception):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """The sentence as it is logged and stored; it says nothing of retries, which only their policy knows."""
         return type(self).__name__
 
     @property

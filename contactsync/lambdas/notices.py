@@ -7,7 +7,7 @@ from typing import Any
 
 from contactsync.aws.claim_bucket import S3Exports
 from contactsync.aws.config_table import DynamoDbConfigurations
-from contactsync.aws.metrics import CloudWatchMetrics
+from contactsync.aws.metrics import EmbeddedMetrics
 from contactsync.aws.notice_channels import OpsItemMirror, SnsNoticeTopic
 from contactsync.aws.notice_requests import DynamoDbNoticeRequests
 from contactsync.aws.outbox_table import DynamoDbOutbox
@@ -35,12 +35,12 @@ def _deliver() -> Callable[[Event], None]:
         ),
         topic=SnsNoticeTopic(_client_of("sns"), required("CONTACTSYNC_NOTICES_TOPIC_ARN")),
         mirror=OpsItemMirror(_client_of("ssm")) if os.environ.get("CONTACTSYNC_OPS_ITEMS") == "true" else None,
-        exports=S3Exports(clients().own("s3"), bucket) if bucket else None,
+        exports=S3Exports(clients().quick("s3"), bucket) if bucket else None,
         deliveries=DynamoDbNoticeRequests(
             dynamodb, state, retention_days=RETENTION_DAYS, conflict_tries=CONFLICT_TRIES, clock=clock
         ),
         outbox=DynamoDbOutbox(dynamodb, state, conflict_tries=CONFLICT_TRIES, clock=clock),
-        metrics=CloudWatchMetrics(clients().quick("cloudwatch"), required("CONTACTSYNC_ENVIRONMENT")),
+        metrics=EmbeddedMetrics(required("CONTACTSYNC_ENVIRONMENT")),
         clock=clock,
         airflow_url=os.environ.get("CONTACTSYNC_AIRFLOW_URL") or None,
     )

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
-from contactsync.aws.metrics import CloudWatchMetrics
+from contactsync.aws.metrics import EmbeddedMetrics
 from contactsync.aws.topic import SnsTopic
 from contactsync.bus.outside import announced_outside, answer_of
 from contactsync.bus.publish import Publisher
+from contactsync.bus.values import json_value
 from contactsync.errors import EventInvalidError
 from contactsync.lambdas.subscriber import clients, required
 from contactsync.services import SystemClock
@@ -20,15 +21,21 @@ if TYPE_CHECKING:
 LARGEST_BODY: Final = 65_536
 """Bytes; what an event of the allowed fields needs is much less."""
 
+FOR_GOOD: Final = (
+    "the event bus refuses this event, and that does not pass by itself: ask the operators of contactsync, who have "
+    "an alarm"
+)
+
 # The event is never logged: it holds what a stranger sent.
 logger = Logger(service="contactsync-publisher")
 
 
 @logger.inject_lambda_context
 def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: ANN401, ARG001 -- Lambda's own signature
-    """Answer 202 with the event's ids, 400 with the problems, 403, 413, or 503 when the bus does not take it.
+    """Answer 202 with the event's ids, 400 with the problems, 403, 413, 500 or 503 when the bus does not take it.
 
-    A status is the right answer here, and an error is not: the caller waits for it, and sends again after 503.
+    A status is the right answer here, and an error is not: the caller waits for it. After 503 it sends again; after
+    500 that does not help until an operator has corrected what an alarm tells of.
     """
     caller = _caller(event)
     if caller is None:
@@ -43,7 +50,10 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: AN
     published = _publisher().publish([announced])
     ids = answer_of(announced)
     if published.refused:
-        logger.error("not taken by the bus", extra={**ids, "error": published.refused[announced.id]})
+        for_good = announced.id in published.for_good
+        logger.error("not taken", extra={**ids, "error": published.refused[announced.id], "for_good": for_good})
+        if for_good:
+            return _answer(500, {**ids, "problems": [FOR_GOOD]})
         return _answer(503, {"problems": ["the event bus did not take the event; send it again"]})
     logger.info("published", extra=ids)
     return _answer(202, ids)
@@ -60,9 +70,9 @@ def _body(event: Any) -> object:  # noqa: ANN401 -- API Gateway's proxy event
     if event.get("isBase64Encoded"):
         raise EventInvalidError(event_id=None, problems=["the body must be JSON text"])
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise EventInvalidError(event_id=None, problems=["it is not JSON"]) from None
+        return json_value(text)
+    except ValueError as error:
+        raise EventInvalidError(event_id=None, problems=[str(error)]) from None
 
 
 def _caller(event: Any) -> str | None:  # noqa: ANN401 -- as above
@@ -78,7 +88,7 @@ def _publisher() -> Publisher:
     return Publisher(
         topic=SnsTopic(clients().quick("sns"), required("CONTACTSYNC_EVENTS_TOPIC_ARN")),
         claims=None,
-        metrics=CloudWatchMetrics(clients().quick("cloudwatch"), environment),
+        metrics=EmbeddedMetrics(environment),
         clock=SystemClock(),
         environment=environment,
     )

@@ -191,6 +191,7 @@ class Subscription:
             claims=S3Claims(clients().own("s3"), bucket) if bucket else None,
             once=self._once,
             quarantine=SqsQuarantine(clients().own("sqs"), required("CONTACTSYNC_DEAD_LETTERS_URL")),
+            environment=required("CONTACTSYNC_ENVIRONMENT"),
         )
 
     @cached_property

@@ -110,6 +110,10 @@ class End(StrEnum):
     FAILED = "failed"
 
 
+_Ended = tuple[Sequence[str], Mapping[str, Any]]
+"""The channels of one message, and how it ended for them."""
+
+
 @dataclass(frozen=True)
 class Deliverer:
     """Delivers notices; holds the ports that this needs. The same notice may go out twice, with the same id."""
@@ -206,17 +210,27 @@ class Deliverer:
     ) -> tuple[int, int, list[str]]:
         """Send to every channel, and to the fallback topic when one, or the mirror where it is wanted, fails.
 
-        Return how many messages were taken, how many channels failed, and the channels that nothing made up for.
+        Return how many messages were taken, how many channels failed, and the channels that nothing made up for. How
+        each ended is recorded at the end: people do not wait for a table.
         """
-        ends = [(one, self._attempt(notice, one.channels, partial(self._send, notice, one))) for one in deliveries]
-        taken = sum(sent for _, sent in ends)
-        failed = [str(channel) for one, sent in ends if not sent for channel in one.channels]
-        is_mirrored = self._mirror(notice, settings) if mirrored else True
-        fallback = settings.fallback_sns_topic
-        if not fallback or (is_mirrored and not failed):
-            return taken, len(failed), failed
-        made_up = self._attempt(notice, (FALLBACK,), partial(self._send, notice, fallback_of(notice), fallback))
-        return taken + made_up, len(failed), [] if made_up else failed
+        ends: list[_Ended] = []
+        try:
+            sent = [self._attempt(notice, one.channels, partial(self._send, notice, one), ends) for one in deliveries]
+            failed = [
+                str(channel)
+                for one, is_sent in zip(deliveries, sent, strict=True)
+                if not is_sent
+                for channel in one.channels
+            ]
+            fallback = settings.fallback_sns_topic
+            is_mirrored = self._mirror(notice, settings, ends) if mirrored else True
+            if not fallback or (is_mirrored and not failed):
+                return sum(sent), len(failed), failed
+            send = partial(self._send, notice, fallback_of(notice), fallback)
+            made_up = self._attempt(notice, (FALLBACK,), send, ends)
+            return sum(sent) + made_up, len(failed), [] if made_up else failed
+        finally:
+            self._record(notice, ends)
 
     def _send(self, notice: Notice, delivery: Delivery, topic_arn: str | None = None) -> None:
         message = Rendered(
@@ -226,28 +240,29 @@ class Deliverer:
         )
         self.topic.send(message, topic_arn)
 
-    def _mirror(self, notice: Notice, settings: NotificationSettings) -> bool:
+    def _mirror(self, notice: Notice, settings: NotificationSettings, ends: list[_Ended]) -> bool:
         """Carry the notice to User Notifications; False when that is wanted and failed."""
         if self.mirror is None:
             return True
         region = settings.user_notifications_config.notification_hub_region
-        return self._attempt(notice, (USER_NOTIFICATIONS,), partial(self.mirror.put, notice, region))
+        return self._attempt(notice, (USER_NOTIFICATIONS,), partial(self.mirror.put, notice, region), ends)
 
-    def _attempt(self, notice: Notice, channels: Sequence[str], send: Callable[[], None]) -> bool:
-        """Send one message, record how that ended for each channel it is for, and return whether it was taken."""
+    def _attempt(self, notice: Notice, channels: Sequence[str], send: Callable[[], None], ends: list[_Ended]) -> bool:
+        """Send one message, add how that ended for the channels it is for, and return whether it was taken."""
         try:
             send()
         except AwsCallError as error:
             log.error("Notice %s was not taken by %s: %s", notice.notice_id, " and ".join(channels), error)  # noqa: TRY400 -- the sentence says all
-            self._record(notice, channels, {"status": End.FAILED, "code": error.code, "at": self.clock.now()})
+            ends.append((channels, {"status": End.FAILED, "code": error.code, "at": self.clock.now()}))
             return False
-        self._record(notice, channels, {"status": End.SENT, "at": self.clock.now()})
+        ends.append((channels, {"status": End.SENT, "at": self.clock.now()}))
         return True
 
-    def _record(self, notice: Notice, channels: Sequence[str], result: Mapping[str, Any]) -> None:
+    def _record(self, notice: Notice, ends: Sequence[_Ended]) -> None:
         try:
-            for channel in channels:
-                self.deliveries.record_delivery(notice.thread, notice.scenario, channel, result)
+            for channels, result in ends:
+                for channel in channels:
+                    self.deliveries.record_delivery(notice.thread, notice.scenario, channel, result)
         except AwsCallError as error:  # people have the notice, which matters more
             log.warning("The delivery of notice %s was not recorded: %s", notice.notice_id, error)
 

@@ -11,6 +11,7 @@ from contactsync.errors import EventInvalidError
 from contactsync.notices.failures import Cause, Failure, Findings, findings_of
 from contactsync.notices.plain_text import one_line
 from contactsync.notices.remedies import (
+    AFTERWARDS,
     BY_SCENARIO,
     CLEAR_FAILED,
     CLEAR_SOME,
@@ -22,6 +23,9 @@ from contactsync.notices.remedies import (
 from contactsync.notices.scenarios import Scenario
 from contactsync.notices.wording import headline, what_happened
 from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeStatus, SyncOperation
+
+RULES_UNMATCHED: Final = "RulesUnmatched"
+"""The code of a notice about the configuration in force, and not about a task that failed."""
 
 SYNC_DAG: Final = "contact_sync"
 """The DAG whose runs carry sync operations."""
@@ -169,6 +173,8 @@ def _causes(
         yield _general(operation.halt.code, remedy_of_error(operation.halt.code))
     elif scenario in BY_SCENARIO:
         yield _general(request.code or scenario, BY_SCENARIO[scenario])
+    elif request.code == RULES_UNMATCHED:
+        yield _general(request.code, remedy_of_error(request.code))
     elif _is_about_task(scenario, request, operation, found):
         yield _general(request.code or scenario, remedy_of_error(request.code))
     yield from found.causes()
@@ -178,7 +184,7 @@ def _is_about_task(
     scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
 ) -> bool:
     """Tell whether a task itself failed: it left an error, or, when it was killed, nothing that explains the notice."""
-    if scenario in BY_SCENARIO or scenario is Scenario.SUCCESS_COMPLETION:
+    if scenario in BY_SCENARIO or scenario is Scenario.SUCCESS_COMPLETION or request.code == RULES_UNMATCHED:
         return False
     if request.of_task:
         return True
@@ -194,7 +200,7 @@ def _afterwards(
     scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
 ) -> tuple[Step, ...]:
     if request.of_task:
-        return (CLEAR_TASK,)
+        return (AFTERWARDS.get(request.code or "", CLEAR_TASK),)
     if scenario is Scenario.SUCCESS_COMPLETION:
         return (CLEAR_SOME,) if found.failures else ()
     if found.failures or (operation and operation.halt):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from contactsync.errors.aws_codes import MEANINGS, Meaning
 from contactsync.sync.config import NoticeScenario
 from contactsync.sync.operation import OutcomeDetail
 
@@ -47,13 +48,11 @@ ROLE_POLICY: Final = Step(
     "See in the IAM console whether the policies of contactsync's role allow the Get, Put and Delete calls of Account "
     "Management."
 )
-HEALTH: Final = Step(
-    "Wait until the AWS Health Dashboard shows no problem: https://health.aws.amazon.com/health/status"
-)
+HEALTH: Final = Step("Wait until the AWS Health Dashboard (in the console) shows no problem with the service.")
 TASK_LOG: Final = Step("Read the end of the task's log in Airflow.")
 SOURCE_CONTACT: Final = Step(
     "Correct the contact in the management account; that change starts a new run. "
-    "Console: Account, https://console.aws.amazon.com/billing/home#/account"
+    "Console: the account's name at the top right, then Account."
 )
 CLEAR_FAILED: Final = Step(
     'When the cause is mended: in Airflow open the run, press Clear and choose "Clear only failed tasks". Accounts '
@@ -65,6 +64,19 @@ CLEAR_SOME: Final = Step(
 )
 CLEAR_TASK: Final = Step(
     "When the cause is mended: in Airflow clear the failed task of the run, with Downstream selected."
+)
+
+RUN_AGAIN: Final = Step(
+    "Do not clear this run, which keeps its parameters: in Airflow trigger contact_sync again with others "
+    "(docs/operations.md, Starting a run by hand)."
+)
+CLEAR_IF_CONFIGURED: Final = Step(
+    "Was the configuration wrong: correct it, then in Airflow clear the failed task of the run, with Downstream "
+    "selected. Were the run's parameters wrong: do not clear it, trigger contact_sync again with others."
+)
+CLEAR_IF_TRIGGER: Final = Step(
+    "If the trigger function started it: set CONTACTSYNC_TRIGGER_USER right, then in Airflow clear the failed task of "
+    "the run, with Downstream selected. Else leave the run as it is."
 )
 
 BY_DETAIL: Final[Mapping[str, Remedy]] = MappingProxyType(
@@ -123,6 +135,70 @@ _WRONG_SETTINGS: Final = Remedy(
     ),
 )
 
+_CREDENTIALS: Final = Remedy(
+    "AWS does not accept the credentials of whoever runs this, or there are none: nothing can be called.",
+    (
+        IDENTITY,
+        Step("On MWAA see the environment's execution role in the MWAA console; elsewhere sign in again."),
+    ),
+)
+_CLOCK: Final = Remedy(
+    "The clock of the machine that made the call is minutes away from AWS's.",
+    (Step("Set the clock of that machine; it should use NTP.", "date -u"),),
+)
+_KEY: Final = Remedy(
+    "The KMS key of a table, topic, queue, bucket or secret cannot be used.",
+    (Step("See in the KMS console whether the key is enabled, and who may use it."),),
+)
+_SETUP: Final = Remedy(
+    "A setting of the AWS SDK on the machine that made the call is wrong.",
+    (Step("Correct the variable or file that the sentence above names."),),
+)
+
+_OF_MEANING: Final[Mapping[Meaning, Remedy]] = {
+    Meaning.EXPIRED: _CREDENTIALS,
+    Meaning.REFUSED: _CREDENTIALS,
+    Meaning.CLOCK: _CLOCK,
+    Meaning.DENIED: _PERMISSION,
+    Meaning.THROTTLED: _THROTTLED,
+    Meaning.UNAVAILABLE: _UNAVAILABLE,
+    Meaning.MISSING: _WRONG_SETTINGS,
+    Meaning.NO_ORGANIZATION: _WRONG_SETTINGS,
+    Meaning.KEY: _KEY,
+}
+"""The other meanings say too little without the call."""
+
+_SDK_UNAVAILABLE: Final = (
+    "ConnectionClosedError",
+    "ConnectTimeoutError",
+    "EndpointConnectionError",
+    "HTTPClientError",
+    "IncompleteReadError",
+    "ProxyConnectionError",
+    "ReadTimeoutError",
+    "ResponseParserError",
+    "ResponseStreamingError",
+    "SSLError",
+)
+_SDK_SETUP: Final = (
+    "ConfigNotFound",
+    "ConfigParseError",
+    "CredentialRetrievalError",
+    "EndpointProviderError",
+    "EndpointResolutionError",
+    "FileNotFoundError",
+    "InfiniteLoopConfigError",
+    "InvalidChecksumConfigError",
+    "InvalidConfigError",
+    "InvalidDefaultsMode",
+    "InvalidRegionError",
+    "InvalidSTSRegionalEndpointsConfigError",
+    "ProfileNotFound",
+    "UnknownRegionError",
+    "ValueError",
+)
+"""The AWS SDK's own names of what it met without an answer of AWS."""
+
 BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
     {
         "ConfigurationMissing": Remedy(
@@ -142,6 +218,14 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
                 Step("Store it.", "contactsync config put configuration.json"),
             ),
         ),
+        "RulesUnmatched": Remedy(
+            "A slip in an exclusion protects nobody; an account that has left the organization needs no rule.",
+            (
+                Step("Compare the ids and tags with the accounts of the organization.", "contactsync config show"),
+                Step("Add the right id first.", "contactsync config add excluded_accounts ACCOUNT_ID"),
+                Step("Then take the wrong one away.", "contactsync config remove excluded_accounts ACCOUNT_ID"),
+            ),
+        ),
         "ConfigurationConflict": Remedy(
             "Two people changed the configuration at once.",
             (Step("Read it again, then repeat the change.", "contactsync config show"),),
@@ -152,7 +236,17 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
         ),
         "RunRequest": Remedy(
             "The run was started with parameters that it cannot have.",
-            (Step("Trigger contact_sync again with other parameters (docs/operations.md, Starting a run by hand)."),),
+            (Step("Correct the parameters that the sentence above names."),),
+        ),
+        "RunClaim": Remedy(
+            "The run says that a contact was changed, or that it follows another run, and is not entitled to.",
+            (
+                Step("See in Airflow who started it: Triggering user, in the run's details."),
+                Step(
+                    "If that is the trigger function, set CONTACTSYNC_TRIGGER_USER to this name "
+                    "(docs/contact-changes.md, Who did it). Else ask that person why."
+                ),
+            ),
         ),
         "ScopeEmpty": Remedy(
             "The run concerns no account.",
@@ -200,31 +294,18 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
         ),
         "WriteNotSeen": Remedy("The write was accepted and is not visible yet.", (Step("Wait some minutes."),)),
         "StateConflict": Remedy("Others kept changing the same item.", (Step("Wait some minutes."),)),
-        "NoCredentials": Remedy(
-            "No AWS credentials were found.",
-            (IDENTITY, Step("On MWAA see the environment's execution role in the MWAA console.")),
-        ),
-        "AWSOrganizationsNotInUseException": _WRONG_SETTINGS,
-        "ResourceNotFoundException": _WRONG_SETTINGS,
-        "AccessDeniedException": _PERMISSION,
-        "AccessDenied": _PERMISSION,
-        "UnauthorizedOperation": _PERMISSION,
-        "UnrecognizedClientException": _PERMISSION,
-        "InvalidClientTokenId": _PERMISSION,
-        "TooManyRequestsException": _THROTTLED,
-        "ThrottlingException": _THROTTLED,
-        "ProvisionedThroughputExceededException": _THROTTLED,
-        "InternalServerException": _UNAVAILABLE,
-        "InternalServerError": _UNAVAILABLE,
-        "InternalFailure": _UNAVAILABLE,
-        "ServiceUnavailable": _UNAVAILABLE,
-        "ServiceUnavailableException": _UNAVAILABLE,
-        "ReadTimeoutError": _UNAVAILABLE,
-        "ConnectTimeoutError": _UNAVAILABLE,
-        "EndpointConnectionError": _UNAVAILABLE,
+        "NoCredentials": _CREDENTIALS,
+        **{code: _OF_MEANING[meaning] for code, meaning in MEANINGS.items() if meaning in _OF_MEANING},
+        **dict.fromkeys(_SDK_UNAVAILABLE, _UNAVAILABLE),
+        **dict.fromkeys(_SDK_SETUP, _SETUP),
     }
 )
 """For errors that are not one account's, by their code: our error's name, or AWS's own code."""
+
+AFTERWARDS: Final[Mapping[str, Step]] = MappingProxyType(
+    {"RunRequest": RUN_AGAIN, "ScopeEmpty": CLEAR_IF_CONFIGURED, "RunClaim": CLEAR_IF_TRIGGER}
+)
+"""What comes last, where it is not to clear the task that failed: a cleared run keeps its parameters."""
 
 BY_SCENARIO: Final[Mapping[NoticeScenario, Remedy]] = MappingProxyType(
     {

@@ -107,6 +107,11 @@ class NoticeDesk:
         told = scenario and self.request(scenario, dag_run_id, error=error, dag_id=dag_id, of_task=True)
         return scenario if told else None
 
+    def parameters_refused(self, dag_run_id: str, error: BaseException | None, *, dag_id: str | None = None) -> None:
+        """Record that a person's own parameters were refused; nobody is told but that person, who sees the run."""
+        topic = _Topic.of(dag_run_id, dag_id)
+        self._request(topic, Scenario.CONFIGURATION_ERRORS, Severity.INFO, None, error=error, of_task=True)
+
     def run_failed(self, dag_run_id: str, *, dag_id: str | None = None) -> list[Scenario]:
         """Request what is to be told of a failed run whose end nobody has told, or decided not to tell."""
         topic = _Topic.of(dag_run_id, dag_id)

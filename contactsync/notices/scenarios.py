@@ -58,7 +58,9 @@ WHEN: Final[Mapping[Scenario, str]] = MappingProxyType(
         Scenario.PERMISSION_ERRORS: "AWS denies the permission for some accounts, or for everything before the start",
         Scenario.SYSTEM_ERRORS: "AWS, a table or a process failed for some accounts, or before the start",
         Scenario.PARTIAL_FAILURE: "some accounts failed for reasons that no notice above has told",
-        Scenario.CONFIGURATION_ERRORS: "the configuration, a setting or a run's parameters let nothing be synchronized",
+        Scenario.CONFIGURATION_ERRORS: (
+            "configuration or settings let no account be written, rules name nobody, or a run claims a change"
+        ),
         Scenario.SUCCESS_COMPLETION: "an operation completed; told in any case when a deletion was not approved",
         Scenario.HALTED: "an operation stopped for one cause that concerns every account",
         Scenario.APPROVAL_WAITING: "the deletion of a contact waits for a person's approval",

@@ -39,12 +39,17 @@ _WITHOUT_NUMBERS: Final = {
 }
 """Headlines for what has no outcomes, or is not about them."""
 
+_OF_NO_TASK: Final = {"RulesUnmatched": "Rules of the configuration name nobody"}
+"""Headlines, by their code, for what stopped no run."""
+
 
 def headline(scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings) -> str:
     """Return the notice in one line: numbers first, then the contact types.
 
     The numbers are those at the time of rendering: an operation that was cleared meanwhile may have got better.
     """
+    if request.code in _OF_NO_TASK:
+        return _OF_NO_TASK[request.code]
     code = f" ({request.code})" if request.code else ""
     # A task that failed before the accounts has no numbers of its own: what is stored may be of an earlier try.
     if operation is None or (request.of_task and operation.halt is None):

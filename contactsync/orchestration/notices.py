@@ -91,6 +91,8 @@ class NoticeNotifier(BaseNotifier):
             desk.operation_ended(run_id, error, failed=self.about == About.REPORT)
         elif self.about == About.RUN:
             desk.run_failed(run_id, dag_id=dag_id)
+        elif _is_own_mistake(context, error):
+            desk.parameters_refused(run_id, error, dag_id=dag_id)
         else:
             desk.task_failed(run_id, error, dag_id=dag_id)
 
@@ -118,6 +120,16 @@ def _desk() -> "NoticeDesk":
     from contactsync.orchestration.steps import services
 
     return services().notice_desk
+
+
+def _is_own_mistake(context: "Mapping[str, Any]", error: object) -> bool:
+    """Tell whether a person has only to fill in the form better; of a change or a follow-up everybody is told."""
+    from contactsync.errors import RunClaimError, RunRequestError
+
+    if not isinstance(error, RunRequestError) or isinstance(error, RunClaimError):
+        return False
+    conf = getattr(context.get("dag_run"), "conf", None) or {}
+    return not any(conf.get(name) for name in ("change", "follow_up", "correlation_id"))
 
 
 def _run_id_of(context: "Mapping[str, Any]") -> str:

@@ -20,6 +20,8 @@ with JavaScript's, which knows no `\\Z`."""
 
 ACCOUNT_ID = f"^[0-9]{{12}}{END}"
 
+NOT_FOR_PEOPLE = "Filled in by contactsync itself: leave all of this as it is"
+
 _TEXT = {"type": "string", "maxLength": 512}
 _OPTIONAL_TEXT = {"type": ["string", "null"], "maxLength": 512}
 
@@ -59,7 +61,10 @@ def contact_sync_params() -> dict[str, Param]:
             items={"type": "string", "pattern": ACCOUNT_ID},
             uniqueItems=True,
             title="Accounts",
-            description="Ids (12 digits) of member accounts, one per line. Empty: all that the configuration admits.",
+            description=(
+                "Ids (12 digits) of member accounts, one per line. Empty here and under organizational units: all that "
+                "the configuration admits."
+            ),
         ),
         "organizational_units": Param(
             [],
@@ -69,14 +74,14 @@ def contact_sync_params() -> dict[str, Param]:
             title="Organizational units",
             description=(
                 "Ids (ou-...) or paths of names (Workloads/Production), one per line: the accounts in them and below, "
-                "in addition to the accounts above. Empty: no more than those."
+                "in addition to the accounts above. Both empty: all that the configuration admits."
             ),
         ),
         "dry_run": Param(
             False,  # noqa: FBT003 -- Param's default comes first, whatever its type
             type="boolean",
             title="Dry run",
-            description="Compare only: the report names the fields that would change, and nothing is written.",
+            description="Off: accounts are written. On: they are compared, and the report names what would change.",
         ),
         "reason": Param(
             None,
@@ -89,8 +94,11 @@ def contact_sync_params() -> dict[str, Param]:
             None,
             **CHANGE_SCHEMA,
             title="Contact change",
-            description="Filled in by the trigger Lambda. Leave it empty when you start a run by hand.",
-            section="Set by the trigger",
+            description=(
+                "The trigger function fills it in when a contact was changed. From anybody else it is refused: leave "
+                "the editor as it is; what it shows at first means nothing."
+            ),
+            section=NOT_FOR_PEOPLE,
         ),
         "follow_up": Param(
             0,
@@ -99,7 +107,7 @@ def contact_sync_params() -> dict[str, Param]:
             maximum=FOLLOW_UPS_LIMIT,
             title="Follow-up",
             description="Counted by reports that start a run because the contact changed again. Leave it at 0.",
-            section="Set by the trigger",
+            section=NOT_FOR_PEOPLE,
         ),
         "correlation_id": Param(
             None,
@@ -107,6 +115,6 @@ def contact_sync_params() -> dict[str, Param]:
             maxLength=512,
             title="Correlation id",
             description="Ties a follow-up to the run before it. Leave it empty.",
-            section="Set by the trigger",
+            section=NOT_FOR_PEOPLE,
         ),
     }

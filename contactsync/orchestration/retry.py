@@ -14,6 +14,9 @@ RETRY_CONFIG_KEY = "contactsync_retry_config"
 """Where a task leaves, in its own context, the retry_config of the operation's pinned configuration."""
 
 
+_AFTERWARDS = "When the cause has ended, clear the run with only failed tasks selected."
+
+
 class ContactSyncRetryPolicy(RetryPolicy):
     """End the task at once for what trying again cannot mend; else follow the pinned `retry_config`.
 
@@ -30,13 +33,13 @@ class ContactSyncRetryPolicy(RetryPolicy):
     ) -> RetryDecision:
         """Count retries from the last clear: try_number and max_tries both keep growing over clears (FACTS 5.16)."""
         if isinstance(exception, ContactSyncError) and not exception.retryable:
-            return RetryDecision.fail(f"{exception.code}: trying again cannot help")
+            return RetryDecision.fail(f"{exception.code}: trying again cannot help. {_AFTERWARDS}")
         config: Any = (context or {}).get(RETRY_CONFIG_KEY)
         if config is None:
             return RetryDecision.default()
         retry = try_number - (max_tries - self._retries)
         if retry > config.max_attempts:
-            return RetryDecision.fail(f"all {config.max_attempts} retries of the configuration are used")
+            return RetryDecision.fail(f"all {config.max_attempts} retries of the configuration are used. {_AFTERWARDS}")
         return RetryDecision.retry(timedelta(seconds=config.delay(retry)), f"retry {retry} of {config.max_attempts}")
 
     def serialize(self) -> dict[str, Any]:

@@ -40,8 +40,10 @@ def unfinished(ti: "RuntimeTaskInstance", dag_id: str, task_id: str) -> int:
     return int(ti.get_ti_count(dag_id, task_ids=[task_id], states=list(NOT_ENDED)))
 
 
-def start_run(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:
+def start_run(dag_id: str, run_id: str, conf: Mapping[str, Any], *, note: str | None = None) -> bool:
     """Start a run, and return whether that was needed: a run of this id that exists already is as good.
+
+    A note can be given here only: a task has no way to change that of a run (Airflow 3.3.1).
 
     This is what TriggerDagRunOperator does; the operator itself would end the task.
     """
@@ -49,7 +51,7 @@ def start_run(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> bool:
     from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
     from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
 
-    answer = SUPERVISOR_COMMS.send(TriggerDagRun(dag_id=dag_id, run_id=run_id, conf=dict(conf)))
+    answer = SUPERVISOR_COMMS.send(TriggerDagRun(dag_id=dag_id, run_id=run_id, conf=dict(conf), note=note))
     if not isinstance(answer, ErrorResponse):
         return True
     if answer.error is ErrorType.DAGRUN_ALREADY_EXISTS:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PLAN_FAILED_KEY: Final = "plan_failed"
+"""The XCom in which a plan that fails leaves its sentence, which the report, the newest red log, repeats."""
+
+PLAN_FAILED_LENGTH: Final = 4000
+NOTE_LENGTH: Final = 200
+
 SHORTEST_PAUSE: Final = timedelta(seconds=5)
 """Airflow takes a task for killed that is queued again before the scheduler has seen its process end."""
 
@@ -47,6 +53,17 @@ def services() -> "Services":
 
 def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a TypedDict with private parts
     """Plan the run and return the ids of the accounts to map `sync_account` over."""
+    from contactsync.errors import ContactSyncError
+
+    try:
+        with _rescheduled():
+            return _planned(context)
+    except ContactSyncError as error:
+        context["ti"].xcom_push(PLAN_FAILED_KEY, error.message[:PLAN_FAILED_LENGTH])
+        raise
+
+
+def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- as above
     from airflow.sdk.configuration import conf
 
     from contactsync.sync.request import RunOrigin, check_origin, parse_request
@@ -62,10 +79,27 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
         management_account=made.settings.management.account,
     )
     check_origin(request, origin, trigger_user=made.settings.deployment.trigger_user)
-    with _rescheduled():
-        account_ids = made.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
+    account_ids = made.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
     log.info("%s accounts may be touched", len(account_ids))
+    _tell_of_unmatched_rules(dag_run.run_id)
     return list(account_ids)
+
+
+def _tell_of_unmatched_rules(run_id: str) -> None:
+    """Request one notice a day of rules that name nobody; whatever keeps it from being requested, the plan stands."""
+    from contactsync.errors import ContactSyncError, RulesUnmatchedError
+    from contactsync.notices.scenarios import Scenario
+    from contactsync.sync.operation import sync_id_of
+
+    made = services()
+    try:
+        operation = made.operations.get(sync_id_of(run_id))
+        if operation and operation.unmatched:
+            error = RulesUnmatchedError(sentences=operation.unmatched, version=operation.config_version)
+            about = f"unmatched-rules-{made.clock.now():%Y-%m-%d}"
+            made.notice_desk.request(Scenario.CONFIGURATION_ERRORS, run_id, error=error, about=about)
+    except ContactSyncError as untold:
+        log.warning("No notice was requested of rules that name nobody: %s", untold)
 
 
 def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as above
@@ -167,25 +201,33 @@ def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- as
 
 def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: ANN401 -- as above
     """Build, store and print the report; raise when as many outcomes failed as the configuration's threshold."""
+    from contactsync.errors import OperationMissingError
     from contactsync.orchestration.runs import start_run
     from contactsync.sync.report_table import report_parts
 
     rows: list[AccountOutcome] = []
     ti, run_id = context["ti"], context["dag_run"].run_id
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[plan_task, sync_task], run_ids=[run_id]).get(run_id, {})
+    planned = states.get(plan_task) == "success"
     listed = ti.xcom_pull(task_ids=plan_task) or []
-    result = services().reporter.report(
-        run_id,
-        _account_states(states, listed, sync_task),
-        planned=states.get(plan_task) == "success",
-        listed=listed,
-        requested={name: context["params"].get(name) or [] for name in ("accounts", "organizational_units")},
-        show=rows.append,
-    )
+    try:
+        result = services().reporter.report(
+            run_id,
+            _account_states(states, listed, sync_task),
+            planned=planned,
+            listed=listed,
+            requested={name: context["params"].get(name) or [] for name in ("accounts", "organizational_units")},
+            show=rows.append,
+        )
+    except OperationMissingError:
+        cause = None if planned else ti.xcom_pull(task_ids=plan_task, key=PLAN_FAILED_KEY)
+        raise OperationMissingError(dag_run_id=run_id, cause=cause or "") from None
     for part in report_parts(result, rows):
         log.info("%s", part)
     if result.follow_up:
-        started = start_run(ti.dag_id, result.follow_up.run_id, result.follow_up.conf)
+        types = ", ".join(result.follow_up.conf["contact_types"])
+        note = f"{types} again: follow-up of {run_id}"[:NOTE_LENGTH]
+        started = start_run(ti.dag_id, result.follow_up.run_id, result.follow_up.conf, note=note)
         log.info("Run %s %s", result.follow_up.run_id, "follows up" if started else "has followed up already")
     result.check()
 

@@ -11,7 +11,7 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from pydantic import SecretStr
 
-from contactsync.sandbox import account_api, moto_transactions, organization
+from contactsync.sandbox import account_api, moto_dynamodb, organization
 from contactsync.sandbox.call_log import CallLog
 from contactsync.sandbox.callers import Callers
 from contactsync.sandbox.control import Control, offer_calls, offer_conditions
@@ -147,7 +147,7 @@ class Sandbox:
             _reset_moto()
             self._organization = organization.build(self.scenario)
             account_api.install(self._organization)
-            moto_transactions.install()
+            moto_dynamodb.install()
             self._server.start()
             self.loop.start(self.endpoint_url)
             if self.templates is not None:

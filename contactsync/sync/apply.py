@@ -9,8 +9,10 @@ from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
     AwsCallError,
+    AwsSetupError,
     CallerMismatchError,
     ContactSyncError,
+    CredentialsError,
     FinalInEarlierTryError,
     HaltedError,
     NotInOrganizationError,
@@ -151,7 +153,7 @@ class AccountSync:
             return HaltedError(halt.code, halt.message)
         try:
             self.access.confirm()
-        except (AccessDeniedError, CallerMismatchError, TrustedAccessOffError) as cause:
+        except (AccessDeniedError, AwsSetupError, CallerMismatchError, TrustedAccessOffError) as cause:
             return self._halt(task, cause)
         task.gate.reset()
         self.operations.lift_halt(task.operation)
@@ -231,10 +233,10 @@ class AccountSync:
             if self.organization.state(task.account_id) is AccountState.ACTIVE:
                 raise  # it was moved, or its unit was removed, while it was looked at
             return _NOT_ACTIVE
+        except (CredentialsError, AwsSetupError, OutageError) as cause:  # no account is the reason
+            raise self._halt(task, cause) from None
         except AccessDeniedError as denied:
             return self._denied(task, denied)
-        except OutageError as outage:
-            raise self._halt(task, outage) from None
 
     def _compare_or_bring(
         self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]

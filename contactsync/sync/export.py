@@ -124,6 +124,7 @@ def operation_facts(operation: SyncOperation) -> dict[str, Any]:
         "finished": operation.finished,
         "note": operation.note,
         "warnings": list(operation.warnings),
+        "unmatched": list(operation.unmatched),
         "halt": vars(operation.halt) if operation.halt else None,
         "follow_up": operation.follow_up,
         "followed_by": operation.followed_by,

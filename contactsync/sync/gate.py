@@ -12,8 +12,10 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from contactsync.errors import (
     AwsCallError,
+    AwsSetupError,
     ContactSyncError,
-    CredentialsMissingError,
+    CredentialsError,
+    CredentialsUnreachableError,
     OutageError,
     PausedError,
     ServiceUnavailableError,
@@ -237,12 +239,15 @@ class Gate:
             log.warning("The breaker of %s was not told what happened: %s", api, error)
 
 
+_UNASKED = (AwsSetupError, CredentialsError, CredentialsUnreachableError)
+
+
 def _is_answer(api: ApiOperation, error: AwsCallError) -> bool:
     """Tell whether the service itself has spoken: denied, invalid, a code that nobody knows; a speaking one lives.
 
-    Without credentials nobody was asked, and STS answers for itself when the role is assumed.
+    Without credentials that it takes nobody was asked, and STS answers for itself when the role is assumed.
     """
-    return error.operation == api and not isinstance(error, CredentialsMissingError)
+    return error.operation == api and not isinstance(error, _UNASKED)
 
 
 def _last_answer(tries: RetryCallState) -> ThrottledError | None:

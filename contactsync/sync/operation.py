@@ -208,6 +208,8 @@ class SyncOperation:
     """Counts the different ends that were stored, one after the other: what is cleared ends anew."""
     warnings: tuple[str, ...] = ()
     """Sentences about what the plan found odd and went on with."""
+    unmatched: tuple[str, ...] = ()
+    """A sentence for each rule of the configuration that names accounts or tags which nobody has."""
 
     def ended_as(self, status: OperationStatus, counts: Mapping[str, int], at: datetime) -> "SyncOperation":
         """Return the operation with an end; the same end that is stored again is no other one."""

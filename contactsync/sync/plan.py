@@ -5,7 +5,7 @@ desired contacts stored together.
 """
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -78,6 +78,7 @@ class Planner:
             raise MappingLimitError(accounts=len(scope.targets), limit=map_limit)
         concerned = tuple(t for t in contact_types if any(scope.concerned(t)))
         operation, desired = self._read_source(request, configuration, concerned, planned)
+        operation = replace(operation, unmatched=scope.unmatched)
         operation = replace(operation, plans={t: _counted(plan, scope, t) for t, plan in operation.plans.items()})
         announced = [started(operation)]
         self.operations.store_plan(operation, desired)
@@ -101,6 +102,7 @@ class Planner:
             return Scope()
         selection = Selection(self.organization, self.management_account)
         scope = selection.select(configuration, contact_types, request.requested)
+        _warn(scope.unmatched)
         if request.by_hand and not scope.members:
             raise ScopeEmptyError(contact_types=contact_types, version=configuration.version)
         return scope
@@ -131,8 +133,7 @@ class Planner:
                 plans[contact_type] = self._type_plan(contact_type, generation, contact, policy)
                 if generation is not None and plans[contact_type].approved:
                     desired.append(DesiredContact(contact_type, generation, sync_id, contact))
-        for warning in warnings:
-            log.warning("%s", warning)
+        _warn(warnings)
         return replace(self._operation(request, configuration, plans, planned), warnings=tuple(warnings)), desired
 
     def _source(self, contact_type: ContactType, gate: Gate, *, absent: bool) -> Contact | None:
@@ -223,6 +224,11 @@ class Planner:
                 outcome = AccountOutcome(account.account_id, account.name, contact_type)
                 detail = _untouchable(account, admission)
                 yield outcome.settled(_by_plan(operation, detail)) if detail else outcome
+
+
+def _warn(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        log.warning("%s", sentence)
 
 
 def _last_result(state: RetryCallState) -> Contact | None:

@@ -391,6 +391,7 @@ def remarks_of(operation: SyncOperation, tally: Tally | None = None) -> Iterator
     if operation.note:
         yield operation.note
     yield from operation.warnings
+    yield from operation.unmatched
     undecided = [t for t, plan in operation.plans.items() if plan.needs_approval and plan.decision is None]
     if names := ", ".join(t for t in undecided if any(tally.of_plan[t, detail] for detail in _UNDECIDED)):
         yield (

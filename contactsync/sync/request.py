@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from contactsync.contacts import ContactType
-from contactsync.errors import RunRequestError
+from contactsync.errors import RunClaimError, RunRequestError
 from contactsync.sync.bounds import FOLLOW_UPS_LIMIT, PRINCIPAL_LETTERS
 from contactsync.sync.change import ACTIONS, ANY_ALTERNATE
 from contactsync.sync.scope import ScopeFilter, UnitName
@@ -174,7 +174,7 @@ def parse_request(
 
 
 def check_origin(request: RunRequest, origin: RunOrigin, *, trigger_user: str) -> None:
-    """Refuse what a run may not claim; raise RunRequestError.
+    """Refuse what a run may not claim; raise RunClaimError.
 
     Only the trigger function may say that a change started a run, and who made it; only a report may start a follow-up.
     """
@@ -190,7 +190,7 @@ def check_origin(request: RunRequest, origin: RunOrigin, *, trigger_user: str) -
     if claimed and origin.run_type != BY_A_TASK:
         problems.append(f"{', '.join(claimed)}: only the report of another run may fill this in; leave it empty")
     if problems:
-        raise RunRequestError(problems=problems)
+        raise RunClaimError(problems=problems)
 
 
 def _sentence(problem: Any) -> str:  # noqa: ANN401 -- pydantic's ErrorDetails needs pydantic_core at run time

@@ -11,6 +11,7 @@ from contactsync.sync.config import StoredConfiguration
 from contactsync.sync.exclusions import rules_of
 from contactsync.sync.ports import Organization
 from contactsync.sync.scope import Admission, Rules, ScopeFilter
+from contactsync.sync.unmatched import unmatched_accounts, unmatched_tags
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Scope:
     """The accounts that a run concerns, in the order of the organization's listing; never the management account."""
 
     members: tuple[ScopedAccount, ...] = field(default=())
+    unmatched: tuple[str, ...] = ()
+    """A sentence for each rule that names accounts or tags which nobody has."""
 
     @property
     def targets(self) -> tuple[Account, ...]:
@@ -59,16 +62,23 @@ class Selection:
         Raises RunRequestError or ConfigurationInvalidError when an account or organizational unit that is named does
         not exist: a rule that silently matches nothing would leave accounts unprotected.
         """
-        accounts = [a for a in self.organization.accounts() if a.account_id != self.management_account]
+        listed = list(self.organization.accounts())
+        accounts = [a for a in listed if a.account_id != self.management_account]
         _check_accounts(requested, accounts)
         rules = {kind: rules_of(configuration.settings, kind, requested) for kind in contact_types}
         units = self._units(configuration, requested, rules)
         places = {account_id: path for path in units for account_id in self.organization.accounts_in(path[-1].unit_id)}
-        selected = (
-            ScopedAccount(account, self._admissions(account.account_id, rules, places if units else None))
+        tags: dict[str, Mapping[str, str]] = {}
+        selected = [
+            ScopedAccount(account, self._admissions(account.account_id, rules, places if units else None, tags))
             for account in accounts
-        )
-        return Scope(tuple(member for member in selected if member.admissions))
+        ]
+        unmatched = [
+            *unmatched_accounts(configuration.settings, listed, self.management_account),
+            # A run for some accounts reads the tags of these alone.
+            *(unmatched_tags(configuration.settings, rules, tags.values()) if requested.empty else ()),
+        ]
+        return Scope(tuple(member for member in selected if member.admissions), tuple(unmatched))
 
     def _units(
         self, configuration: StoredConfiguration, requested: ScopeFilter, rules: Mapping[ContactType, Rules]
@@ -85,13 +95,18 @@ class Selection:
         return units
 
     def _admissions(
-        self, account_id: str, rules: Mapping[ContactType, Rules], places: Mapping[str, UnitPath] | None
+        self,
+        account_id: str,
+        rules: Mapping[ContactType, Rules],
+        places: Mapping[str, UnitPath] | None,
+        tags: dict[str, Mapping[str, str]],
     ) -> dict[ContactType, Admission]:
-        """Decide for every contact type, by the account's tags only where nothing else decides."""
+        """Decide for every contact type, by the account's tags only where nothing else decides; keep these."""
         placement = Placement(units=None if places is None else self._place(account_id, places))
         admissions = {kind: rule.admission(account_id, placement) for kind, rule in rules.items()}
         if None in admissions.values():
-            tagged = replace(placement, tags=self.organization.tags_of(account_id))
+            tags[account_id] = self.organization.tags_of(account_id)
+            tagged = replace(placement, tags=tags[account_id])
             admissions = {kind: rule.admission(account_id, tagged) for kind, rule in rules.items()}
         return {kind: found for kind, found in admissions.items() if found and found is not Admission.OUTSIDE}
 

@@ -5,11 +5,20 @@ import os
 import uuid
 from collections.abc import Iterator
 
+import boto3
 import pytest
 
 from contactsync.aws.clients import Clients
+from contactsync.aws.error_codes import translated
 from contactsync.contacts import ContactType
-from contactsync.errors import AccessDeniedError, HaltedError, RequestInvalidError
+from contactsync.errors import (
+    AccessDeniedError,
+    AwsSetupError,
+    HaltedError,
+    RequestInvalidError,
+    ServiceUnavailableError,
+    SettingsError,
+)
 from contactsync.sandbox.defaults import member_account_id
 from contactsync.sandbox.faults import FaultSettings
 from contactsync.services import Services
@@ -152,3 +161,68 @@ def test_denied_role(adapters: Adapters, services: Services) -> None:
     assert {(outcome.status, outcome.detail, outcome.error_code) for outcome in outcomes} == {
         (OutcomeStatus.FAILED, OutcomeDetail.HALTED, "AccessDenied")
     }
+
+
+@pytest.mark.parametrize(
+    ("region", "account", "organizations", "sts"),
+    [
+        ("us-east-1", "us-east-1.amazonaws.com", "us-east-1.amazonaws.com", "us-east-1.amazonaws.com"),
+        ("eu-west-3", "us-east-1.amazonaws.com", "us-east-1.amazonaws.com", "eu-west-3.amazonaws.com"),
+        (
+            "cn-north-1",
+            "cn-northwest-1.amazonaws.com.cn",
+            "cn-northwest-1.amazonaws.com.cn",
+            "cn-north-1.amazonaws.com.cn",
+        ),
+        ("us-gov-west-1", "us-gov-west-1.amazonaws.com", "us-gov-west-1.amazonaws.com", "us-gov-west-1.amazonaws.com"),
+        ("us-gov-east-1", "us-gov-west-1.amazonaws.com", "us-gov-west-1.amazonaws.com", "us-gov-east-1.amazonaws.com"),
+        ("eusc-de-east-1", "eusc-de-east-1.amazonaws.eu", "eusc-de-east-1.amazonaws.eu", "eusc-de-east-1.amazonaws.eu"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+@pytest.mark.parametrize("role", ["", "role/contactsync"])
+def test_partitions(
+    region: str, account: str, organizations: str, sts: str, variable: str, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each partition's deployment calls its own partition, as botocore does when it is handed the region."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv(variable, region)
+    partition = boto3.Session().get_partition_for_region(region)
+    arn = f"arn:{partition}:iam::{ONE}:{role}" if role else None
+    clients = Clients(management_role=arn, connect_timeout=1, read_timeout=1)
+    expected = {"account": account, "organizations": organizations, "sts": sts}
+    for service, host in expected.items():
+        assert clients.management(service).meta.endpoint_url == f"https://{service}.{host}"
+        own = boto3.client(service, region_name=region).meta  # type: ignore[call-overload] # one for each name
+        assert own.partition == clients.management(service).meta.partition
+    assert clients.own("dynamodb").meta.region_name == region
+
+
+def test_role_is_assumed_in_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With AWS_REGION only, which boto3 does not read, STS is asked in that region, also in another partition."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_REGION", "cn-north-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    role = f"arn:aws-cn:iam::{ONE}:role/contactsync"
+    sts = Clients(management_role=role, connect_timeout=1, read_timeout=1).management("organizations")
+    with pytest.raises(ServiceUnavailableError) as caught, translated("ListRoots"):
+        sts.list_roots()
+    assert (caught.value.service, caught.value.endpoint) == ("sts", "https://sts.cn-north-1.amazonaws.com.cn")
+
+
+def test_foreign_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role or a region of another partition is refused; the default region stands for this partition's main one."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", "cn-north-1")
+    clients = Clients(management_role=f"arn:aws:iam::{ONE}:role/x", connect_timeout=1, read_timeout=1)
+    with pytest.raises(SettingsError, match=r"CONTACTSYNC_MANAGEMENT_ROLE_ARN .* aws-cn"):
+        clients.management("account")
+    with pytest.raises(AwsSetupError, match="another partition"):
+        clients.quick("ssm", "us-gov-west-1")
+    assert clients.quick("ssm", "us-east-1").meta.region_name == "cn-northwest-1"
+    assert clients.quick("ssm", "cn-north-1").meta.region_name == "cn-north-1"

@@ -101,7 +101,7 @@ def test_audit(
     row = {**whole, **bad} if bad else {}
     keys = {"pk": {"S": f"operation#{key}"}, "sk": {"S": f"2026-01-14T09:00:00.000000Z#{key}-1x"}}
     index = {"correlation": {"S": key}, "day": {"S": "2026-01-14"}}
-    put(services, services.settings.audit_table, **row, **keys, **index)
+    put(services, services.settings.audit.table, **row, **keys, **index)
     for question in (("--entity", f"operation#{key}"), ("--correlation-id", key), ("--day", "2026-01-14")):
         for form in ("json", "csv", "table"):
             caplog.clear()
@@ -117,7 +117,7 @@ def test_audit_data(services: Services, key: str, contactsync: Command, data: st
     """Data that is no JSON, or could not be written again, is shown as the text that it is."""
     entry = stored(services, key, 0)
     row = {"pk": f"operation#{key}", "sk": f"2026-01-14T09:00:00.000000Z#{entry.event_id}"}
-    spoil(services, services.settings.audit_table, row, "data", data)
+    spoil(services, services.settings.audit.table, row, "data", data)
     for form in ("json", "csv", "table"):
         answer = contactsync("audit", "--entity", f"operation#{key}", "-o", form)
         assert (answer.code, entry.event_id in answer.out or form != "json") == (0, True)
@@ -157,7 +157,7 @@ def test_operations(services: Services, key: str, contactsync: Command, caplog: 
     """One operation that cannot be read is named, and the others are listed and exported."""
     bad, good = operations(services, key)
     row = {"pk": f"OPERATION#{sync_id_of(bad)}", "sk": "OPERATION"}
-    spoil(services, services.settings.state_table, row, "planned", "yesterday")
+    spoil(services, services.settings.state.table, row, "planned", "yesterday")
     for command in (("operations", "list", "-o", "json"), ("export",), ("export", "--format", "csv")):
         caplog.clear()
         answer = contactsync(*command)
@@ -170,7 +170,7 @@ def test_outcomes(services: Services, key: str, contactsync: Command, caplog: py
     run, _ = operations(services, key)
     bad, good = (account(number).account_id for number in range(2))
     row = {"pk": f"OUTCOMES#{sync_id_of(run)}#{bad[-1]}", "sk": f"{bad}#security"}
-    spoil(services, services.settings.state_table, row, "outcome_status", "escalated")
+    spoil(services, services.settings.state.table, row, "outcome_status", "escalated")
     for command in (("export", run), ("export", run, "--format", "csv"), ("operations", "show", run, "-o", "json")):
         caplog.clear()
         answer = contactsync(*command)
@@ -185,7 +185,7 @@ def test_deliveries(services: Services, key: str, contactsync: Command) -> None:
     services.notice_requests.record_delivery(sync_id, "halted", "EMAIL", {"status": "sent"})
     put(
         services,
-        services.settings.state_table,
+        services.settings.state.table,
         pk={"S": f"NOTICES#{sync_id}"},
         sk={"S": "halte"},
         delivery_SMS={"N": "1"},
@@ -206,10 +206,15 @@ LETTERS = [
 
 def test_letters(services: Services, key: str, contactsync: Command, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever a dead letter holds, and whatever was kept of its failure, all letters are listed, and each is shown."""
-    url = services.settings.dead_letter_queues["notices"]
+    url = services.settings.dead_letters.queues["notices"]
     sqs = services._clients.own("sqs")
     ids = [sqs.send_message(QueueUrl=url, MessageBody=body or key)["MessageId"] for body in LETTERS]
-    put(services, services.settings.idempotency_table, id={"S": f"failure#notices#{ids[0]}"}, code={"S": "x"})
+    put(
+        services,
+        services.settings.dead_letters.idempotency_table,
+        id={"S": f"failure#notices#{ids[0]}"},
+        code={"S": "x"},
+    )
     for form in ("json", "csv", "table"):
         listed = contactsync("dead-letters", "list", "notices", "-o", form)
         assert listed.code == 0

@@ -61,7 +61,7 @@ def p95s(*actions: Callable[[int], object]) -> list[float]:
 
 @pytest.mark.long
 def test_publishing(services: Services) -> None:
-    """Publishing costs less than four bare calls: it makes one more, for its metrics."""
+    """Publishing costs less than four bare calls; a thread makes one more, for its metrics."""
     sns, topic = boto3.client("sns"), services.settings.bus.topic
     body = services.publisher.message(announced(0, "warm")).body
     services.publisher.publish([announced(0, "warm")])

@@ -14,6 +14,9 @@ import pytest
 
 from contactsync.sync.bounds import RETRIES_LIMIT
 
+LONGEST_MARK_WAIT_HOURS = 1
+"""CONTACTSYNC_MARK_WAIT is at most 3600 s, once for each of four contact types."""
+
 ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 
@@ -108,6 +111,34 @@ def test_documented() -> None:
             assert len(text) > 100, task.task_id
 
 
+def test_owned() -> None:
+    """Every DAG has an owner and tags to be found by, and every task a name to be read."""
+    for found in bag().dags.values():
+        assert found.owner == "contactsync"
+        assert "contactsync" in found.tags
+        for task in found.tasks:
+            name = task.partial_kwargs["task_display_name"] if task.is_mapped else task.task_display_name
+            assert name[:1].isupper()
+
+
+def test_room_for_others() -> None:
+    """Accounts never take all of Airflow's default slots, neither of a run nor of the environment."""
+    assert 1 <= dag().get_task("sync_account").partial_kwargs["max_active_tis_per_dag"] < 16
+
+
+def test_timeouts() -> None:
+    """What hangs ends, long after the longest wait of a try; the approval has an end of its own, the run has none."""
+    tasks = {task.task_id: task for found in bag().dags.values() for task in found.tasks}
+    limits = {
+        name: task.partial_kwargs["execution_timeout"] if task.is_mapped else task.execution_timeout
+        for name, task in tasks.items()
+    }
+    assert limits.pop("approve_deletions") is None
+    assert all(limit is not None and limit >= timedelta(hours=1) for limit in limits.values())
+    assert limits["sync_account"] > timedelta(hours=4 * LONGEST_MARK_WAIT_HOURS)
+    assert dag().dagrun_timeout is None
+
+
 def test_form() -> None:
     """The params make a form, in the order of use."""
     order = [
@@ -176,6 +207,7 @@ def test_parsing_is_light(path: Path) -> None:
         "contactsync.errors.root",
         "contactsync.orchestration",
         "contactsync.orchestration.approval",
+        "contactsync.orchestration.dag_settings",
         "contactsync.orchestration.notices",
         "contactsync.orchestration.params",
         "contactsync.orchestration.retry",

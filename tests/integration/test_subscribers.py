@@ -7,17 +7,20 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contactsync.aws.metrics import BackgroundMetrics
 from contactsync.bus.audit import AuditEntry, entry_of
 from contactsync.bus.consume import QUARANTINE_CODE
 from contactsync.bus.dead_letters import LetterFacts, Order, Step
-from contactsync.bus.envelope import Announcement, announcement
+from contactsync.bus.envelope import Announcement, announcement, parse_event
 from contactsync.bus.events import AccountFailed, ConfigurationChanged
 from contactsync.cli.local_system import product_environment
+from contactsync.sandbox.faults import FaultSettings
 from contactsync.sandbox.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
@@ -106,12 +109,91 @@ def test_audited(services: Services, sandbox: Sandbox, key: str) -> None:
     assert '"EventsHandled"' in log
 
 
+def test_filter_by_cause(services: Services, key: str) -> None:
+    """A subscription may choose by what brought an event about, and by when it happened."""
+    sns, sqs = services._clients.own("sns"), services._clients.own("sqs")
+    url = sqs.create_queue(QueueName=key)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = services.settings.bus.topic
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [statement]})})
+    policy = {"correlation_id": [{"prefix": key}], "timestamp": [{"prefix": "2026-01-14T"}]}
+    attributes = {"FilterPolicy": json.dumps(policy), "RawMessageDelivery": "true"}
+    subscribed = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+    try:
+        assert services.publisher.publish([change(str(uuid.uuid4())), change(key)]).refused == {}
+        received = until(lambda: sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages"))
+        names = {name: value["StringValue"] for name, value in received[0]["MessageAttributes"].items()}
+        assert (names["correlation_id"], names["timestamp"]) == (key, "2026-01-14T09:00:00.000000Z")
+        assert json.loads(received[0]["Body"])["correlationid"] == key
+        assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
+
+
+def test_metrics_hold_nothing_up(services: Services, sandbox: Sandbox, key: str) -> None:
+    """An event is taken while CloudWatch does not answer, and its metrics still wait then."""
+    stuck = FaultSettings(service="cloudwatch", operation="PutMetricData", delay=900)
+    fault = sandbox.conditions.faults.add(stuck)
+    try:
+        assert services.publisher.publish([change(key)]).refused == {}
+        assert isinstance(services.publisher.metrics, BackgroundMetrics)
+        until(lambda: fault.struck)
+    finally:
+        sandbox.conditions.faults.remove(fault.id)
+
+
 def test_claim_check(services: Services, key: str) -> None:
     """An event too large for a message reaches the trail with its data."""
     large = change(key, changed_keys=["k" * 100] * 2800)
     assert services.publisher.publish([large]).taken == (large,)
     (entry,) = until(lambda: audited(services, key))
     assert len(json.loads(entry.data)["changed_keys"]) == 2800
+
+
+def claim_key(services: Services, announced: Announcement) -> tuple[str, str]:
+    """Return bucket and key of an event's data."""
+    dataref = str(parse_event(services.publisher.message(announced).body).dataref)
+    bucket, _, key = dataref.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+@pytest.mark.parametrize("change_object", ["replaced", "larger", "gone"])
+def test_claim_changed(services: Services, sandbox: Sandbox, key: str, change_object: str) -> None:
+    """Data that was changed after it was published is a dead letter at once, with the reason, and in no trail."""
+    large = change(key, changed_keys=["k" * 100] * 2800)
+    bucket, place = claim_key(services, large)
+    s3 = services._clients.own("s3")
+    published = s3.get_object(Bucket=bucket, Key=place)["Body"].read()
+    message = services.publisher.message(large)
+    if change_object == "gone":
+        s3.delete_object(Bucket=bucket, Key=place)
+    else:
+        forged = published.replace(b"kkk", b"xxx", 1) + b" " * (change_object == "larger")
+        s3.put_object(Bucket=bucket, Key=place, Body=forged)
+    send(services, message.body, **message.attributes)
+    (facts,) = until(lambda: letters(services, key))
+    until(sandbox.loop.queue_polling.is_idle)
+    assert facts.code == "ClaimRefused"
+    assert "set aside" in str(facts.reason)
+    assert audited(services, key) == []
+    # Put back as it was, and sent on, it is handled.
+    s3.put_object(Bucket=bucket, Key=place, Body=published)
+    order = Order("audit", [facts.message_id], by="airflow:admin")
+    assert [step for step, _ in services.dead_letters.redrive(order, rate=5)] == [Step.REDRIVEN]
+    found = until(lambda: {entry.event_type for entry in audited(services, key)})
+    until(lambda: large.data.event_type in {entry.event_type for entry in audited(services, key)})
+    assert found
+
+
+def test_foreign(services: Services, key: str) -> None:
+    """What another environment publishes to this topic is a dead letter at once, and in no trail."""
+    other = replace(services.publisher, environment="another")
+    assert other.publish([change(key)]).refused == {}
+    (facts,) = until(lambda: letters(services, key))
+    assert facts.code == "EventForeign"
+    assert "/contactsync/another" in str(facts.reason)
+    assert audited(services, key) == []
 
 
 def test_poison(services: Services, sandbox: Sandbox, key: str) -> None:

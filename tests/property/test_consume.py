@@ -122,7 +122,7 @@ class World:
         once = OnceByPowertools(name, self.layer, Logger(service="once-only", logger_handler=None))
         context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: int(TIME_LEFT * 1000))
         once.begin(context)
-        return Consumer(Subscriber(name, self.handle), None, once, self.quarantine)
+        return Consumer(Subscriber(name, self.handle), None, once, self.quarantine, "test")
 
     def deliver(self, event: Event) -> bool:
         """Deliver a message once, and tell whether it is done with."""

@@ -7,7 +7,9 @@ from contactsync.bus.advice import GONE, SERVICES, Reader, delivery_advice, invo
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
+    AwsSetupError,
     ContactSyncError,
+    CredentialsExpiredError,
     CredentialsMissingError,
     EventUnderWayError,
     FunctionTimeoutError,
@@ -50,6 +52,8 @@ def test_fits(kind: type[AwsCallError], operation: str) -> None:
         (AccessDeniedError("Publish", "AuthorizationError"), "The role of contactsync-prod-tickets"),
         (UnexpectedAwsError("Publish", "KMSAccessDenied"), "KMS key of the topic"),
         (CredentialsMissingError("PutItem", "NoCredentials"), "no valid credentials"),
+        (CredentialsExpiredError("PutItem", "ExpiredTokenException"), "no valid credentials"),
+        (AwsSetupError("DynamoDB", "ValueError", places=["AWS_ENDPOINT_URL"]), "AWS_ENDPOINT_URL"),
         (ResourceMissingError("GetObject", "NoSuchBucket"), "The bucket does not exist"),
         (ResourceMissingError("PutItem", "ResourceNotFoundException"), "The table does not exist"),
         (ThrottledError("PutItem", "ThrottlingException"), "fewer calls"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contactsync.bus.advice import Reader, sentence_for
+from contactsync.bus.claims import CLAIM_LIMIT, claim_of
 from contactsync.bus.consume import (
     QUARANTINE_CODE,
     QUARANTINE_REASON,
@@ -38,7 +39,7 @@ class Listener:
         self.told: list[Event] = []
         self.quarantine = FakeQuarantine()
         self.once = FakeOnce()
-        self.consumer = Consumer(Subscriber("listener", self.told.append), claims, self.once, self.quarantine)
+        self.consumer = Consumer(Subscriber("listener", self.told.append), claims, self.once, self.quarantine, "test")
 
     def consume(self, found: dict[str, Any] | str, **attributes: str) -> Consumed:
         """Consume a message."""
@@ -159,17 +160,18 @@ def test_failure() -> None:
         raise LookupError("no luck")
 
     listener = Listener()
-    failing = Consumer(Subscriber("failing", fail), None, listener.once, listener.quarantine)
+    failing = Consumer(Subscriber("failing", fail), None, listener.once, listener.quarantine, "test")
     with pytest.raises(LookupError):
         failing.consume(event_of().as_json(), {})
     assert listener.once.handled == set()
 
 
-def claimed(claims: FakeClaims) -> dict[str, Any]:
+def claimed(claims: FakeClaims, **changes: Any) -> dict[str, Any]:
     """Return an event whose data is kept elsewhere."""
-    found = document()
-    found["dataref"] = claims.put(found["id"], json.dumps(found.pop("data")).encode())
-    return found
+    found = {**document(), **changes}
+    data = json.dumps(found.pop("data")).encode()
+    claim = claim_of(found["id"], data)
+    return {**found, "dataref": claims.put(claim, data), "datasha256": claim.sha256, "datasize": claim.size}
 
 
 def test_claim_check() -> None:
@@ -181,30 +183,117 @@ def test_claim_check() -> None:
 
 
 def test_claim_gone() -> None:
-    """A duplicate does not need the data any more; a new event without its data is an error."""
+    """A duplicate does not need the data any more; a new event without its data is set aside with the reason."""
     claims = FakeClaims()
     listener = Listener(claims)
-    found = claimed(claims)
+    found, other = claimed(claims), claimed(claims, id="another")
     listener.consume(found)
     claims.kept.clear()
     assert listener.consume(found) is Consumed.HANDLED
-    with pytest.raises(EventInvalidError, match="dataref"):
-        listener.consume(found | {"id": "another"})
+    assert listener.consume(other) is Consumed.QUARANTINED
+    assert "no such object" in set_aside(listener, "ClaimRefused")
+
+
+def set_aside(listener: Listener, code: str) -> str:
+    """Return why the one message that was set aside was."""
+    ((_, attributes),) = listener.quarantine.kept
+    assert attributes[QUARANTINE_CODE] == code
+    return attributes[QUARANTINE_REASON]
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"x" * 5_000_000, "replaced"])
+def test_claim_replaced(data: bytes | str) -> None:
+    """Another object at the same place is not the event's data: smaller, larger, or as large as it."""
+    claims = FakeClaims()
+    listener = Listener(claims)
+    found = claimed(claims)
+    kept = claims.kept[found["dataref"]]
+    claims.kept[found["dataref"]] = kept.replace(b"unavailable", b"unAvailable") if isinstance(data, str) else data
+    assert listener.consume(found) is Consumed.QUARANTINED
+    assert "event e-1" in set_aside(listener, "ClaimRefused")
+    assert (listener.told, listener.once.handled) == ([], set())
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"datasha256": "0" * 64}, "does not name"),
+        ({"dataref": "claim://another"}, "does not name"),
+        ({"id": "another"}, "does not name"),
+        ({"datasize": 1}, "larger"),
+        ({"datasize": CLAIM_LIMIT + 1}, "are the most"),
+    ],
+)
+def test_claim_of_another(changes: dict[str, Any], problem: str) -> None:
+    """A claim that is not this event's, or says another size, is set aside; more than that is not read."""
+    claims = FakeClaims()
+    listener = Listener(claims)
+    assert listener.consume({**claimed(claims), **changes}) is Consumed.QUARANTINED
+    assert problem in set_aside(listener, "ClaimRefused")
+
+
+@pytest.mark.parametrize("lost", [("datasha256",), ("datasize",), ("datasha256", "datasize"), ("dataref",)])
+def test_claim_without_digest(lost: tuple[str, ...]) -> None:
+    """A claim without its digest and size is no event: an earlier version's, or nobody's."""
+    claims = FakeClaims()
+    found = {name: value for name, value in claimed(claims).items() if name not in lost}
+    with pytest.raises(EventInvalidError, match="dataref with datasha256 and datasize"):
+        Listener(claims).consume(found)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"datasha256": "A" * 64}, {"datasha256": "0" * 63}, {"datasize": 0}, {"datasize": -1}, {"datasize": "9"}],
+)
+def test_claim_malformed(changes: dict[str, Any]) -> None:
+    """A digest or size of another form is refused by its name."""
+    claims = FakeClaims()
+    with pytest.raises(EventInvalidError, match=next(iter(changes))):
+        Listener(claims).consume({**claimed(claims), **changes})
+
+
+def test_claims_out_of_reach() -> None:
+    """A bucket that does not answer sets nothing aside: the message comes again."""
+    claims = FakeClaims()
+    listener = Listener(claims)
+    found = claimed(claims)
+    claims.error = ServiceUnavailableError("GetObject", "SlowDown")
+    with pytest.raises(ServiceUnavailableError):
+        listener.consume(found)
+    assert listener.quarantine.kept == []
 
 
 def test_no_bucket() -> None:
     """A subscriber without a bucket says so."""
-    with pytest.raises(EventInvalidError, match="bucket"):
-        Listener().consume(claimed(FakeClaims()))
+    listener = Listener()
+    assert listener.consume(claimed(FakeClaims())) is Consumed.QUARANTINED
+    assert "bucket" in set_aside(listener, "ClaimRefused")
 
 
 def test_claim_of_another_form() -> None:
     """Data that is not what the type asks for is our error."""
     claims = FakeClaims()
-    found = claimed(claims)
-    claims.kept[found["dataref"]] = b'{"sync_id": ""}'
     with pytest.raises(EventInvalidError, match="sync_id"):
-        Listener(claims).consume(found)
+        Listener(claims).consume(claimed(claims, data={"sync_id": ""}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"environment": "prod", "source": "/contactsync/prod"},
+        {"environment": "prod"},
+        {"source": "/contactsync/prod"},
+        {"source": "/contactsync/test/"},
+        {"source": "https://example.com/another/product"},
+    ],
+)
+def test_foreign(changes: dict[str, str]) -> None:
+    """An event of another environment or product is set aside with the reason, and no subscriber acts on it."""
+    listener = Listener()
+    assert listener.consume({**document(), **changes}) is Consumed.QUARANTINED
+    reason = set_aside(listener, "EventForeign")
+    assert all(value in reason for value in changes.values())
+    assert (listener.told, listener.once.handled) == ([], set())
 
 
 def test_failure_kept() -> None:

@@ -18,12 +18,14 @@ from contactsync.errors import (
     CredentialsMissingError,
     NotInOrganizationError,
     OrganizationMissingError,
+    Reader,
     RequestInvalidError,
     ResourceMissingError,
     ServiceUnavailableError,
     ThrottledError,
     UnexpectedAwsError,
 )
+from contactsync.errors.permissions import ACCOUNT_OPERATIONS
 from tests.builders import account
 
 ONE = account(1).account_id
@@ -132,3 +134,69 @@ def test_no_credentials(error: Exception) -> None:
         raise error
     assert not caught.value.retryable
     assert isinstance(caught.value, AccessDeniedError)
+
+
+DENIAL = (
+    "User: arn:aws:sts::111122223333:assumed-role/contactsync/task is not authorized to perform: dynamodb:Query on "
+    "resource: arn:aws:dynamodb:eu-west-1:111122223333:table/state/index/times because no identity-based policy allows "
+    "the dynamodb:Query action"
+)
+
+
+def test_denial() -> None:
+    """Who was denied what, and by which kind of policy, comes from AWS's usual sentence; the rest of it does not."""
+    error = translate(client_error("AccessDeniedException", "Query", message=f"{DENIAL} wanda@quagga.example"), "Query")
+    assert error.principal == "arn:aws:sts::111122223333:assumed-role/contactsync/task"
+    assert error.action == "dynamodb:Query"
+    assert error.resource == "arn:aws:dynamodb:eu-west-1:111122223333:table/state/index/times"
+    assert error.because == "because no identity-based policy"
+    assert "table/state" in str(error)
+    assert "quagga" not in f"{error} {error!r}"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "words"),
+    [
+        ("account", "PutAlternateContact", "trusted access for account.amazonaws.com"),
+        ("dynamodb", "Query", "dynamodb:Query"),
+        ("dynamodb", "TransactWriteItems", "dynamodb:PutItem"),
+        ("s3", "GetObject", "object that does not exist"),
+        ("sns", "PublishBatch", "sns:Publish"),
+        ("sqs", "SendMessage", "queue's own policy"),
+        ("sts", "AssumeRole", "trust policy"),
+        ("organizations", "ListAccounts", "management account or a delegated administrator"),
+        ("secretsmanager", "GetSecretValue", "kms:Decrypt"),
+        ("lambda", "Invoke", "lambda:InvokeFunction"),
+        (None, "GetContactInformation", "trusted access for account.amazonaws.com"),
+        (None, "Query", "Query"),
+    ],
+)
+@pytest.mark.parametrize("reader", Reader)
+def test_permission(service: str | None, operation: str, words: str, reader: Reader) -> None:
+    """A refused permission says what to check of this service, to everybody; trusted access is Account Management's."""
+    text = AccessDeniedError(operation, "AccessDenied", service=service).told(reader)
+    assert words in text
+    assert ("trusted access" in text) == (operation in ACCOUNT_OPERATIONS)
+
+
+def test_readers() -> None:
+    """The person at the command line is told what can be done there; a stored sentence is not about any command."""
+    error = AccessDeniedError("Query", "AccessDenied", service="dynamodb")
+    assert "aws sts get-caller-identity" in error.told(Reader.COMMAND)
+    assert "repeat the command" in error.told(Reader.COMMAND)
+    assert "command" not in str(error)
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchBucket"])
+def test_missing_object(code: str) -> None:
+    """An object that is gone is no wrong setting, as a bucket is."""
+    error = translate(client_error(code, "GetObject", 404), "GetObject")
+    assert isinstance(error, ResourceMissingError)
+    assert ("CONTACTSYNC_" in str(error)) == (code == "NoSuchBucket")
+
+
+@pytest.mark.parametrize("operation", ["AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials"])
+def test_got_inside(operation: str) -> None:
+    """A call that botocore makes for the credentials is named, and is about no account."""
+    error = translate(client_error("ExpiredTokenException", operation), "GetAlternateContact", ONE)
+    assert (error.operation, error.account_id) == (operation, None)

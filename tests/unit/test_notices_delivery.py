@@ -1,7 +1,7 @@
 """Delivery of notices: on the channels that are configured, by another way when one fails, and never lost."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,8 +88,12 @@ class FakeDeliveryLog:
     ends: dict[str, str] = field(default_factory=dict)
     error: AwsCallError | None = None
 
+    before: Callable[[], None] = lambda: None
+    """What is called before an end is kept."""
+
     def record_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
         """Keep one."""
+        self.before()
         assert (sync_id, scenario) == (SYNC_ID, Scenario.SYSTEM_ERRORS) or sync_id == "unknown"
         if self.error:
             raise self.error
@@ -264,3 +268,14 @@ def test_unknown_scenario() -> None:
     """A scenario of a later version is refused, and becomes a dead letter."""
     with pytest.raises(EventInvalidError, match="scenario"):
         Post.of().deliver(requested(scenario="earthquake"))
+
+
+def test_people_first() -> None:
+    """A table that answers late holds up no channel: how each ended is recorded when all have been sent."""
+    post = Post.of("EMAIL", "SLACK", fallback_sns_topic="arn:aws:sns:eu-west-1:111122223333:fallback")
+    post.topic.channel_errors["CHAT"] = ServiceUnavailableError("Publish", "InternalError")
+    sent: list[int] = []
+    post.log.before = lambda: sent.append(len(post.topic.sent) + len(post.mirror.put_notices))
+    post.deliver()
+    assert set(sent) == {3}
+    assert post.log.ends == {"EMAIL": "sent", "SLACK": "failed", "USER_NOTIFICATIONS": "sent", "FALLBACK": "sent"}

@@ -121,6 +121,17 @@ def test_task_of_a_cleared_run(code: str | None) -> None:
     assert "clear the failed task" in notice.afterwards[0].say
 
 
+@pytest.mark.parametrize(
+    ("code", "cleared", "again"), [("RunRequest", False, True), ("ScopeEmpty", True, True), ("RunClaim", True, False)]
+)
+def test_wrong_parameters(code: str, cleared: bool, again: bool) -> None:  # noqa: FBT001 -- columns of the table
+    """A cleared run keeps its parameters, so wrong ones are not answered by clearing it."""
+    notice = notice_of(request(Scenario.CONFIGURATION_ERRORS, code=code, of_task=True, dag_run_id=RUN), ORIGIN)
+    (last,) = notice.afterwards
+    assert ("in Airflow clear the failed task" in last.say) is cleared
+    assert ("do not clear" in last.say.lower() and "trigger contact_sync again" in last.say) is again
+
+
 def plan_of_deletion(verdict: Verdict | None) -> TypePlan:
     """Return the plan of a deletion that a person decided so about, or that waits."""
     decision = Decision(verdict, "", START) if verdict else None

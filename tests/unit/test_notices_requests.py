@@ -15,6 +15,7 @@ from contactsync.errors import (
     OperationFailedError,
     OperationMissingError,
     ResourceMissingError,
+    RunRequestError,
     ServiceUnavailableError,
 )
 from contactsync.notices.requests import NoticeDesk
@@ -208,6 +209,14 @@ def test_unstored() -> None:
     silent = Desk.of(planned=False, notify_on_failure=False)
     assert not silent.desk.request_unstored(Scenario.SYSTEM_ERRORS, RUN)
     assert silent.sent == []
+
+
+def test_parameters_refused() -> None:
+    """A person's own wrong parameters are recorded, told to nobody, and not told by the run's end either."""
+    made = Desk.of(planned=False)
+    made.desk.parameters_refused(RUN, RunRequestError(["accounts: wrong"]), dag_id="contact_sync")
+    assert made.desk.run_failed(RUN, dag_id="contact_sync") == []
+    assert made.sent == []
 
 
 def test_rules() -> None:

@@ -13,6 +13,8 @@ from contactsync.errors import (
     AccessDeniedError,
     EventInvalidError,
     OperationFailedError,
+    RunClaimError,
+    RunRequestError,
     ServiceUnavailableError,
     SettingsError,
     StateConflictError,
@@ -51,6 +53,10 @@ class FakeDesk:
         """Remember."""
         self._ask("failed", run_id, error, dag_id)
 
+    def parameters_refused(self, run_id: str, error: BaseException | None, *, dag_id: str | None) -> None:
+        """Remember."""
+        self._ask("refused", run_id, error, dag_id)
+
     def run_failed(self, run_id: str, *, dag_id: str | None) -> None:
         """Remember."""
         self._ask("run", run_id, dag_id)
@@ -85,6 +91,33 @@ def test_task(desk: FakeDesk) -> None:
     """A failed task hands over its error."""
     NoticeNotifier()(of_task(exception=ERROR))
     assert desk.asked == [("failed", "the-run", ERROR, "contact_sync")]
+
+
+REFUSED = RunRequestError(["accounts: wrong"])
+
+
+@pytest.mark.parametrize("conf", [None, {}, {"accounts": ["1"]}, {"change": None, "follow_up": 0}])
+def test_own_mistake(desk: FakeDesk, conf: dict[str, Any] | None) -> None:
+    """Parameters that a person gave wrongly concern that person alone, who sees the run."""
+    run = SimpleNamespace(run_id="the-run", dag_id="contact_sync", conf=conf)
+    NoticeNotifier()({"dag_run": run, "exception": REFUSED})
+    assert desk.asked == [("refused", "the-run", REFUSED, "contact_sync")]
+
+
+@pytest.mark.parametrize(
+    ("conf", "error"),
+    [
+        ({"change": {"event_id": "e"}}, REFUSED),
+        ({"follow_up": 1}, REFUSED),
+        ({}, RunClaimError(["change: wrong"])),
+        ({}, ERROR),
+    ],
+)
+def test_nobody_elses_mistake(desk: FakeDesk, conf: dict[str, Any], error: Exception) -> None:
+    """What would lose a change, and what claims one, is told to everybody."""
+    run = SimpleNamespace(run_id="the-run", dag_id="contact_sync", conf=conf)
+    NoticeNotifier()({"dag_run": run, "exception": error})
+    assert ("failed", "the-run", error, "contact_sync") in desk.asked
 
 
 def test_follow_up(desk: FakeDesk) -> None:

@@ -64,6 +64,12 @@ def test_cleaned(text: str, clean: str) -> None:
         ({"details": dict.fromkeys((f"k{n}" for n in range(21)), "")}, "details"),
         ({"details": {"Bad Name": ""}}, "details"),
         ({"id": "with space"}, "id"),
+        ({"system": "a\n"}, "system"),
+        ({"title": 1}, "title"),
+        ({"title": "\ud800"}, "title"),
+        ({"details": [["a", "b"]]}, "details"),
+        ({"details": {"a": None}}, "details"),
+        ({"severity": 1}, "severity"),
     ],
 )
 def test_refused(changes: dict[str, Any], problem: str) -> None:
@@ -101,6 +107,74 @@ def test_same_event() -> None:
     assert other.id != first.id
     stranger = announced_outside({**LEAST, "id": "T-1"}, reported_by=f"{ARN}2", now=START)
     assert stranger.id != first.id
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": "Another"},
+        {"severity": "high"},
+        {"details": {"a": "b"}},
+        {"kind": "ticket.closed"},
+        {"correlation_id": "another"},
+    ],
+)
+def test_same_id_other_content(changes: dict[str, Any]) -> None:
+    """Another content under the same id is another event, so that the ids in each answer are found."""
+    given = {**LEAST, "id": "T-1"}
+    first, other = (announced_outside(body, reported_by=ARN, now=START) for body in (given, {**given, **changes}))
+    assert other.id != first.id
+    assert (other.correlation_id == first.correlation_id) == ("correlation_id" not in changes)
+
+
+def test_same_content_in_another_order() -> None:
+    """The order of keys, and what cleaning takes away, makes no other event."""
+    one = {**LEAST, "id": "T-1", "title": "Ask a@quagga.example", "details": {"a": "1", "b": "2"}}
+    other = {"id": "T-1", "details": {"b": "2", "a": "1"}, "severity": "info", **LEAST, "title": "Ask b@quagga.example"}
+    first, second = (announced_outside(body, reported_by=ARN, now=START) for body in (one, other))
+    assert (first.id, first.correlation_id) == (second.id, second.correlation_id)
+
+
+def test_correlation_of_systems() -> None:
+    """Two systems that number alike are not tied to each other."""
+    made = [announced_outside({**LEAST, "system": s, "id": "1"}, reported_by=ARN, now=START) for s in ("a", "b")]
+    assert made[0].correlation_id != made[1].correlation_id
+
+
+RUN_IDS = st.text(alphabet="abcXYZ019_.~:+-", min_size=1, max_size=250)
+
+
+@given(RUN_IDS)
+def test_run_ids(run_id: str) -> None:
+    """Property: whatever Airflow takes for a run's id is taken for a correlation id and an id, as it is."""
+    made = announced_outside({**LEAST, "correlation_id": run_id, "id": run_id}, reported_by=ARN, now=START)
+    assert made.correlation_id == run_id
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        "manual__2026-11-21T10:00:00+00:00",
+        "scheduled__2026-11-21T10:00:00.123456+05:30_Ab12~x",
+        "asset_triggered__2026-11-21T10:00:00+00:00_aB3",
+        "arn:aws:states:us-east-1:111122223333:execution:machine/name",
+        "5f0d5c0e-3a51-4b0e-9d3e-7c1a2b3c4d01",
+    ],
+)
+def test_ids_of_others(found: str) -> None:
+    """Ids that others choose are taken as they are."""
+    made = announced_outside({**LEAST, "correlation_id": found, "id": found}, reported_by=ARN, now=START)
+    assert made.correlation_id == found
+
+
+@pytest.mark.parametrize("name", ["correlation_id", "id"])
+@pytest.mark.parametrize(
+    "value", ["", "x" * 251, "a b", "a\n", "a\x00", "w@quagga.example", "\ud800", "é", 1, 1.5, True, []]
+)
+def test_impossible_ids(name: str, value: object) -> None:
+    """What nobody uses as an id, or could be an address, is refused by the field's name."""
+    with pytest.raises(EventInvalidError, match=name):
+        announced_outside({**LEAST, name: value}, reported_by=ARN, now=START)
 
 
 def test_sessions() -> None:

@@ -26,7 +26,15 @@ LOOKS_LIKE_ONE = re.compile(r"[\])}*+?a-z/]\$\Z")
 # moto takes the `$` off before it routes, and werkzeug compares whole paths.
 ROUTED_BY_MOTO = {"account_api.py", "moto_organizations.py"}
 
-SAMPLES = ("123456789012", "abc", "https://x.example", "Workloads/Prod", "2026-01-31T09:00:00Z", "contactsync.x.v1")
+SAMPLES = (
+    "123456789012",
+    "abc",
+    "https://x.example",
+    "Workloads/Prod",
+    "2026-01-31T09:00:00Z",
+    "contactsync.x.v1",
+    "0a" * 32,
+)
 
 
 def nodes() -> Iterator[tuple[Path, ast.AST]]:

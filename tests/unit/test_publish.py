@@ -8,15 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactsync.bus.envelope import Announcement, announcement, parse_announcement, parse_data, parse_event
+from contactsync.bus.claims import CLAIM_LIMIT, with_data
+from contactsync.bus.envelope import Announcement, announcement, parse_announcement, parse_event
 from contactsync.bus.events import AccountFailed, ConfigurationChanged, EventData, NoticeRequested, Severity
 from contactsync.bus.ports import Message, Refusal
 from contactsync.bus.publish import BATCH_LIMIT, SIZE_LIMIT, Publisher, batches
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccessDeniedError,
+    AwsCallError,
     EventInvalidError,
     RequestInvalidError,
+    ResourceMissingError,
     ServiceUnavailableError,
 )
 from tests.bus_builders import data_of
@@ -81,7 +84,13 @@ def test_message() -> None:
         "severity": "low",
         "environment": "prod",
     }
-    assert message.attributes == {"type": body["type"], "severity": "low", "environment": "prod"}
+    assert message.attributes == {
+        "type": body["type"],
+        "severity": "low",
+        "environment": "prod",
+        "correlation_id": "c",
+        "timestamp": "2026-01-14T09:00:00.000000Z",
+    }
     assert parse_event(message.body).data == one.data
 
 
@@ -127,7 +136,24 @@ def test_claim_check() -> None:
     assert event.data is None
     assert message.size < 1000
     assert event.dataref is not None
-    assert parse_data(event, claims.get(event.dataref)).data == big().data
+    assert with_data(event, claims).data == big().data
+
+
+def test_claim_of_other_content() -> None:
+    """An event that is published again with other content keeps both contents: an earlier message stays whole."""
+    topic, claims = FakeTopic(), FakeClaims()
+    for text in ("é" * SIZE_LIMIT, "è" * SIZE_LIMIT):
+        publisher(topic, claims=claims).publish([announced(1, text)])
+    found = [with_data(parse_event(message.body), claims).data for message in topic.taken]
+    assert [getattr(data, "error_message")[0] for data in found] == ["é", "è"]  # noqa: B009 -- the base class has none
+
+
+def test_claim_too_large() -> None:
+    """What is larger than any claim may be is refused for good, and the others go out."""
+    claims = FakeClaims()
+    result = publisher(FakeTopic(), claims=claims).publish([announced(1), announced(2, "x" * CLAIM_LIMIT)])
+    assert (set(result.refused.values()), len(result.for_good), len(result.taken)) == ({"EventTooLarge"}, 1, 1)
+    assert claims.kept == {}
 
 
 def test_too_large_without_bucket() -> None:
@@ -162,7 +188,33 @@ def test_refused_for_good() -> None:
     topic.refusals[announced(1).id] = [Refusal(announced(1).id, "InvalidParameter", may_pass=False)]
     result = publisher(topic).publish([announced(1), announced(2)])
     assert result.refused == {announced(1).id: "InvalidParameter"}
+    assert result.for_good == {announced(1).id}
     assert topic.calls == 1
+
+
+LASTING = [
+    AccessDeniedError("PublishBatch", "AuthorizationError"),
+    ResourceMissingError("PublishBatch", "NotFound"),
+    RequestInvalidError("PublishBatch", "InvalidParameter"),
+]
+
+
+@pytest.mark.parametrize("error", LASTING, ids=lambda error: error.code)
+def test_refused_until_corrected(error: AwsCallError) -> None:
+    """What a permission, a missing topic or an invalid request keeps back is known as such, counted, and tried once."""
+    topic, metrics = FakeTopic(errors=[error]), FakeMetrics()
+    result = publisher(topic, metrics=metrics).publish([announced(1)])
+    assert (result.refused, result.for_good) == ({announced(1).id: error.code}, {announced(1).id})
+    assert (topic.calls, metrics.total("EventsRefused")) == (1, 1)
+
+
+@pytest.mark.parametrize("code", ["InternalError", "Throttled"])
+def test_refused_for_now_only(code: str) -> None:
+    """What may pass is not told as if it could not."""
+    topic, metrics = FakeTopic(errors=[ServiceUnavailableError("PublishBatch", code)]), FakeMetrics()
+    result = publisher(topic, metrics=metrics).publish([announced(1), announced(2)])
+    assert (len(result.refused), result.for_good) == (2, frozenset())
+    assert metrics.total("EventsRefused") == 0
 
 
 def test_refused_again_and_again() -> None:

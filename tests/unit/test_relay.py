@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contactsync.bus.relay import SILENCE, Relay
-from contactsync.errors import ContactSyncError, PublishFailedError, ServiceUnavailableError, StateConflictError
+from contactsync.errors import (
+    AccessDeniedError,
+    ContactSyncError,
+    PublishFailedError,
+    ServiceUnavailableError,
+    StateConflictError,
+)
 from tests.bus_fakes import FakeMetrics, FakeOutbox, FakeTopic
 from tests.fakes import START, FakeClock
 from tests.unit.test_publish import DOWN, announced, publisher
@@ -66,6 +72,28 @@ def test_what_is_left_cannot_be_sent() -> None:
     with pytest.raises(PublishFailedError, match=r"1 events .*InternalError"):
         relay(FakeTopic(errors=[DOWN]), outbox, clock).send_left()
     assert set(outbox.kept) == {announced(1).id}
+
+
+@pytest.mark.parametrize("code", ["AuthorizationError", "KMSDisabled"])
+def test_what_does_not_pass(code: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What somebody has to correct is told as that, and not as something that is merely sent again."""
+    denied = AccessDeniedError("PublishBatch", code)
+    outbox = FakeOutbox()
+    outbox.add(announced(1))
+    made = relay(FakeTopic(errors=[denied, denied]), outbox, FakeClock(START + timedelta(minutes=5)))
+    with pytest.raises(PublishFailedError, match=f"{code} does not pass by itself: check the topic") as caught:
+        made.send_left()
+    assert not caught.value.retryable
+    relay(FakeTopic(errors=[denied]), outbox).send([announced(1)])
+    assert "does not pass by itself" in caplog.text
+    assert set(outbox.kept) == {announced(1).id}
+
+
+def test_mixed_causes() -> None:
+    """Where one cause may pass, trying again may help, and the other one is named all the same."""
+    error = PublishFailedError(failed=2, causes=["InternalError", "NotFound"], lasting=["NotFound"])
+    assert error.retryable
+    assert ". NotFound does not pass by itself" in str(error)
 
 
 def test_bad_one_among_many() -> None:

@@ -63,6 +63,8 @@ def test_published(kind: type[EventData]) -> None:
         ("correlationid", ABSENT),
         ("data", ABSENT),
         ("dataref", "s3://claims/events/e-1.json"),
+        ("datasha256", "0" * 64),
+        ("datasize", 1),
         ("data.account_id", "1"),
         ("data.contact_type", ABSENT),
     ],

@@ -22,6 +22,7 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
+from contactsync.notices.notice import Origin, notice_of
 from contactsync.notices.requests import NoticeDesk
 from contactsync.orchestration import runs, steps
 from contactsync.orchestration.params import contact_sync_params
@@ -33,7 +34,7 @@ from contactsync.sync.calls import ApiOperation
 from contactsync.sync.config import RetryConfig
 from contactsync.sync.operation import OutcomeStatus
 from contactsync.sync.request import parse_request
-from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of, contact_of
+from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of, configuration, contact_of
 from tests.fake_state import FakeNoticeRequests
 from tests.fakes import Fault
 from tests.gate_fakes import EPOCH
@@ -89,12 +90,14 @@ def context(
         return {RUN: wanted} if wanted else {}
 
     run = SimpleNamespace(run_id=RUN, conf=conf, triggering_user_name=user, run_type=SimpleNamespace(value="manual"))
+    pushed: dict[str, Any] = {"return_value": [ONE, TWO]}
     ti = SimpleNamespace(
         try_number=try_number,
         max_tries=RETRIES_LIMIT,
         task=SimpleNamespace(retries=RETRIES_LIMIT),
         dag_id="contact_sync",
-        xcom_pull=lambda task_ids: [ONE, TWO] if task_ids == "plan" else None,
+        xcom_push=pushed.__setitem__,
+        xcom_pull=lambda task_ids, key="return_value": pushed.get(key) if task_ids == "plan" else None,
         get_task_states=task_states,
     )
     return {"dag_run": run, "params": params, "ti": ti}
@@ -109,6 +112,41 @@ def test_plan(world: World) -> None:
     """The step returns the ids to map over, as a plain list that fits an XCom."""
     assert steps.plan(context()) == [ONE, TWO]
     assert world.operation().initiating_user == "airflow:admin"
+
+
+def test_rules_that_name_nobody(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """An exclusion that protects nobody is logged, reported and told once a day, and the run goes on."""
+    slip = f"9{ONE[1:]}"
+    world.configurations.versions = [configuration(contact_types=["security"], excluded_accounts=[slip])]
+    assert steps.plan(context()) == [ONE, TWO]
+    (sentence,) = world.operation().unmatched
+    assert slip in sentence
+    assert f"did you mean {ONE} instead of {slip}?" in sentence
+    assert sentence in caplog.text
+    steps.plan(context())
+    first, *others = told(world)
+    assert others == []
+    assert [first.scenario] == ["configuration_errors"]
+    assert slip in str(first.message)
+    world.clock.time += timedelta(days=1)
+    steps.plan(context())
+    assert len(told(world)) == 2
+    notice = notice_of(first, Origin("test", RUN, world.clock.now(), None))
+    assert notice.headline == "Rules of the configuration name nobody"
+    assert "config remove excluded_accounts" in repr(notice.causes)
+    assert "lear the failed task" not in repr(notice)
+
+
+def test_untold_rules(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice of them that cannot be requested keeps no plan from being carried out."""
+    world.configurations.versions = [configuration(contact_types=["security"], excluded_accounts=["300000000000"])]
+    error = ServiceUnavailableError("TransactWriteItems", "InternalServerError")
+
+    def fail(*_: object) -> bool:
+        raise error
+
+    monkeypatch.setattr(steps.services().notice_desk.requests, "store", fail)
+    assert steps.plan(context()) == [ONE, TWO]
 
 
 def test_plan_of_a_change(world: World) -> None:
@@ -216,8 +254,9 @@ def test_follow_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that changed meanwhile makes the report start one run, with a valid conf, after storing the end."""
     started: list[tuple[str, str, dict[str, Any]]] = []
 
-    def start(*run: Any) -> bool:
+    def start(*run: Any, note: str) -> bool:
         assert world.operation().followed_by == run[1]
+        assert note == f"security again: follow-up of {RUN}"
         started.append(run)
         return True
 
@@ -364,6 +403,17 @@ def test_report_without_plan(world: World, state: str | None) -> None:
     with pytest.raises(OperationMissingError, match="plan"):
         steps.report(given, plan_task="plan", sync_task="sync_account")
     assert world.operation().status == "failed"
+
+
+def test_report_says_why_plan_failed(world: World) -> None:
+    """The report's log is the newest red one, so it says itself why `plan` failed."""
+    given = context({"acounts": [ONE]}, states={"plan": "failed"})
+    with pytest.raises(RunRequestError) as refused:
+        steps.plan(given)
+    with pytest.raises(OperationMissingError) as caught:
+        steps.report(given, plan_task="plan", sync_task="sync_account")
+    assert caught.value.message == f"The task `plan` failed, so there is nothing to report: {refused.value.message}"
+    assert world.state.empty
 
 
 def test_report_in_parts(world: World, caplog: pytest.LogCaptureFixture) -> None:

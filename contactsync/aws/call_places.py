@@ -1,0 +1,72 @@
+"""What boto3's clients know about a call that failed, said to whoever translates its error."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+_ATTRIBUTE: Final = "contactsync_place"
+_HOOK: Final = "creating-client-class"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a call went; the names are those of AwsCallError's fields."""
+
+    service: str | None = None
+    region: str | None = None
+    endpoint: str | None = None
+
+
+class UnforeseenSdkError(BotoCoreError):
+    """A call raised what botocore does not document, such as a ValueError about a URL; it is the `__cause__`."""
+
+    fmt = "the AWS SDK failed"
+
+
+class PlacedCalls:
+    """Goes before a client's own class, and notes on each error of a call where it was made."""
+
+    meta: Any
+
+    def _make_api_call(self, operation_name: str, api_params: Any) -> Any:  # noqa: ANN401 -- botocore's own
+        parent: Any = super()
+        try:
+            return parent._make_api_call(operation_name, api_params)  # noqa: SLF001 -- the one way of every call; boto3 documents this hook for such classes
+        except (BotoCoreError, ClientError) as error:
+            _note(error, self.meta)
+            raise
+        except Exception as error:
+            unforeseen = UnforeseenSdkError()
+            _note(unforeseen, self.meta)
+            raise unforeseen from error
+
+
+def place_of(error: BaseException) -> Place:
+    """Return where the call was made, as far as it is known."""
+    place: Place = getattr(error, _ATTRIBUTE, Place())
+    return place
+
+
+def note_places(session: Any) -> None:  # noqa: ANN401 -- botocore's session
+    """Make every client of a botocore session note where its calls are made."""
+    session.register(_HOOK, _add_class)
+
+
+def _add_class(base_classes: list[type], **_: object) -> None:
+    if PlacedCalls not in base_classes:
+        base_classes.insert(0, PlacedCalls)
+
+
+def _note(error: Exception, meta: Any) -> None:  # noqa: ANN401 -- botocore's
+    """Note the place, unless an inner call, which got the credentials, has noted its own."""
+    if not hasattr(error, _ATTRIBUTE):
+        place = Place(meta.service_model.service_name, meta.region_name, _shown(meta.endpoint_url))
+        setattr(error, _ATTRIBUTE, place)
+
+
+def _shown(url: str) -> str:
+    """Return a URL without the password that it may hold."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
