@@ -71,7 +71,7 @@ def test_change() -> None:
         ({"change": change_of("security", name="Wanda")}, "change"),
         ({"change": change_of("legal")}, "change"),
         ({"change": change_of("security", source_account=MEMBER_ACCOUNT)}, "change"),
-        ({"change": change_of("security", action="delete")}, "change"),
+        ({"change": change_of("security", action="delete", event_name="PutAlternateContact")}, "change"),
         ({"change": change_of("security", event_name="PutContactInformation")}, "change"),
         ({"change": change_of("primary", event_name="PutAlternateContact")}, "change"),
         ({"change": change_of("security", event_name="PutRootContact")}, "change"),
