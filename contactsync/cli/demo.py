@@ -16,6 +16,7 @@ from rich.console import Console
 from contactsync.contacts import ContactType
 from contactsync.errors import OperationMissingError
 from contactsync.sandbox.airflow_settings import Database
+from contactsync.sandbox.isolation import isolate
 
 if TYPE_CHECKING:
     from contactsync.cli.local_system import LocalSystem
@@ -53,6 +54,7 @@ def demo(
     # Also where a shell started us in the background, with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    isolate()
     console = Console(highlight=False)
     chosen = _scenario(scenario, accounts, contact)
     runs = Path.cwd() / ".run"

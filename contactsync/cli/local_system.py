@@ -1,6 +1,5 @@
 """The whole product on one machine: the sandbox with the project's templates, and a local Airflow in MWAA's place."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from contactsync.errors import ContactSyncError
 from contactsync.sandbox.airflow import LocalAirflow, LocalAirflowError
 from contactsync.sandbox.airflow_api import AirflowApiError
 from contactsync.sandbox.airflow_settings import Database
+from contactsync.sandbox.isolation import environment_of
 from contactsync.sandbox.scenario import Scenario, ScenarioError
 from contactsync.sandbox.server import PortTakenError, Sandbox
 from contactsync.sandbox.templates import TemplateError
@@ -105,7 +105,7 @@ def local_system(
         tell("Starting the sandbox: a simulated AWS organization")
         sandbox = stack.enter_context(Sandbox(scenario, templates=root / "infra"))
         environment = product_environment(sandbox)
-        stack.enter_context(_environment(environment))
+        stack.enter_context(environment_of(environment))
         services = Services.from_environment(environment)
         services.configurations.store(configuration or Configuration(), after_version=0, changed_by="local system")
         tell("Starting Airflow: database, scheduler, DAG processor, triggerer and web server")
@@ -149,14 +149,3 @@ def product_environment(sandbox: Sandbox) -> dict[str, str]:
         "CONTACTSYNC_READ_TIMEOUT": "8",
         "CONTACTSYNC_MARK_WAIT": "12",
     }
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

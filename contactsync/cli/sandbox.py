@@ -236,6 +236,9 @@ def _end_signal() -> Iterator[threading.Event]:
 @contextlib.contextmanager
 def _started(scenario: Path | None, accounts: int | None, port: int, templates: Path | None) -> "Iterator[Sandbox]":
     """Start a sandbox, or end the command with a sentence; stop it at the end."""
+    from contactsync.sandbox.isolation import isolate
+
+    isolate()
     # moto takes more than a second to import, which the other commands need not wait for
     from contactsync.sandbox.http_server import PortTakenError
     from contactsync.sandbox.scenario import ScenarioError
@@ -281,12 +284,14 @@ def _scenario(path: Path | None, accounts: int | None) -> "Scenario":
 
 
 def _usage(sandbox: "Sandbox") -> str:
-    exports = "\n".join(f"  export {name}={value}" for name, value in sandbox.environment().items())
+    environment = sandbox.environment()
+    exports = "\n".join(f"  export {name}={value}" for name, value in environment.items() if value)
+    unset = " ".join(name for name, value in environment.items() if not value)
     members = sandbox.scenario.organization.accounts
     return (
         f"The sandbox runs at {sandbox.endpoint_url}: management account {sandbox.management_account}, "
         f"{members} generated members, {len(sandbox.stacks)} stacks.\n\n"
-        f"Use it with any AWS client:\n{exports}\n\n"
+        f"Use it with any AWS client:\n  unset {unset}\n{exports}\n\n"
         "Change a contact of the management account:\n"
         f"  aws account put-alternate-contact --endpoint-url {sandbox.endpoint_url} \\\n"
         "    --alternate-contact-type SECURITY --name 'Sam Example' --title 'Head of Security' \\\n"
@@ -305,9 +310,11 @@ def _write_ready_file(path: Path, sandbox: "Sandbox") -> None:
 def _call(url: str, method: str, path: str, *, query: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401 -- the control API's JSON
     """Ask the control API, or end the command with its sentence."""
     try:
-        answer = requests.request(
-            method, f"{url.rstrip('/')}/_sandbox{path}", params=query, json=body, timeout=_TIMEOUT
-        )
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy leads to an address of this machine
+            answer = session.request(
+                method, f"{url.rstrip('/')}/_sandbox{path}", params=query, json=body, timeout=_TIMEOUT
+            )
         document = answer.json()
     except requests.exceptions.JSONDecodeError:
         _fail(f"What listens at {url} is no sandbox; give its address with --url.")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from contactsync.sandbox.isolation import is_foreign
+
 USERNAME = "admin"
 TRIGGER_USERNAME = "assumed-role/contactsync-local-trigger"
 """The user that MWAA would make for the trigger function's role; nobody signs in as it."""
@@ -94,8 +96,7 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
 
 # Of the starting process's environment these never reach Airflow: a developer's Airflow, real AWS credentials, a proxy,
 # and what PostgreSQL's client library reads.
-_DROPPED_PREFIXES = ("AIRFLOW", "AWS_", "CONTACTSYNC_", "OTEL_", "PG", "STATSD_")
-_DROPPED_SUFFIXES = ("_PROXY", "_proxy")
+_DROPPED_PREFIXES = ("AIRFLOW", "CONTACTSYNC_", "OTEL_", "PG", "STATSD_")
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ def airflow_environment(place: AirflowPlace, database: Mapping[str, str], extra:
         **inherited,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(package_parent), inherited.get("PYTHONPATH")])),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
         "NO_COLOR": "1",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AIRFLOW_HOME": str(place.home),
@@ -210,4 +212,4 @@ def _names(settings: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
 
 
 def _inherited(name: str) -> bool:
-    return not name.startswith(_DROPPED_PREFIXES) and not name.endswith(_DROPPED_SUFFIXES)
+    return not (is_foreign(name) or name.startswith(_DROPPED_PREFIXES) or name == "PYTHONIOENCODING")

@@ -114,7 +114,7 @@ class Mwaa:
     def _forward(self, environment: AirflowEnvironment, body: Mapping[str, Any]) -> requests.Response:
         sent = body.get("Body")
         try:
-            return requests.request(
+            return _http().request(
                 body["Method"],
                 f"{environment.base_url.rstrip('/')}/api/v2/{body['Path'].lstrip('/')}",
                 params=body.get("QueryParameters") or {},
@@ -140,11 +140,11 @@ class Mwaa:
     def _new_token(self, environment: AirflowEnvironment) -> str:
         url = f"{environment.base_url.rstrip('/')}/auth/token"
         if environment.username is None:
-            answer = requests.get(url, timeout=self._timeout)
+            answer = _http().get(url, timeout=self._timeout)
         else:
             password = environment.password.get_secret_value() if environment.password else ""
             credentials = {"username": environment.username, "password": password}
-            answer = requests.post(url, json=credentials, timeout=self._timeout)
+            answer = _http().post(url, json=credentials, timeout=self._timeout)
         document = _document(answer)
         if not answer.ok or not isinstance(document, dict) or "access_token" not in document:
             raise _unanswered(answer.status_code, "Airflow gave no token for the registered user")
@@ -177,6 +177,13 @@ def _body(request: Request) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise _failure(400, "SerializationException", "The request body is not a JSON object")
     return body
+
+
+def _http() -> requests.Session:
+    """Return what calls an Airflow of this machine: without the proxies and certificates of the shell's variables."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 def _document(answer: requests.Response) -> object:

@@ -4,8 +4,7 @@ import functools
 from collections.abc import Iterable
 from typing import Final
 
-import botocore.session
-
+from contactsync.sandbox.isolation import isolated_session
 from contactsync.sandbox.settings_model import nearest
 
 SIMULATED: Final = (
@@ -38,10 +37,10 @@ def check_operation(operation: str, services: Iterable[str] = SIMULATED) -> None
 @functools.cache
 def operations_of(service: str) -> frozenset[str]:
     """Name the operations that this SDK has for the service."""
-    model = botocore.session.get_session().get_service_model(service)
+    model = isolated_session().get_service_model(service)
     return frozenset(map(str, model.operation_names))
 
 
 @functools.cache
 def _services() -> frozenset[str]:
-    return frozenset(botocore.session.get_session().get_available_services())
+    return frozenset(isolated_session().get_available_services())

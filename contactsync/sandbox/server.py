@@ -18,6 +18,7 @@ from contactsync.sandbox.control import Control, offer_calls, offer_conditions
 from contactsync.sandbox.faults import Faults, FaultSettings
 from contactsync.sandbox.http_server import HOST, HttpServer, PortTakenError
 from contactsync.sandbox.inbox_control import offer_inbox
+from contactsync.sandbox.isolation import isolated_session, local_environment
 from contactsync.sandbox.latency import Latency, LatencySettings
 from contactsync.sandbox.loop import Loop, respond_as_mwaa
 from contactsync.sandbox.loop_control import LoopControl
@@ -116,12 +117,10 @@ class Sandbox:
     def environment(self) -> dict[str, str]:
         """Give the variables that make a process's AWS clients use the sandbox, as a user of the management account."""
         return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
+            **local_environment(self.endpoint_url),
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def register_airflow(
@@ -135,7 +134,7 @@ class Sandbox:
 
     def session(self) -> boto3.Session:
         """Make a session of the management account; its clients still need the endpoint URL."""
-        return boto3.Session("sandbox", "sandbox", region_name=REGION)
+        return boto3.Session("sandbox", "sandbox", region_name=REGION, botocore_session=isolated_session())
 
     def start(self) -> None:
         """Build the organization, answer requests and deploy the templates; raises PortTakenError or TemplateError."""
