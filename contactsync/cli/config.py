@@ -1,19 +1,23 @@
 """`contactsync config`: the configuration that operators change while the product runs."""
 
-import json
-import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from contactsync.cli.config_changes import check_with_organization, full, problem_per_line, short, store_changed
+from contactsync.cli.config_files import assignments as read_assignments
+from contactsync.cli.config_files import read_configuration
 from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, show_rows
-from contactsync.errors import ConfigurationInvalidError, ConfigurationMissingError
+from contactsync.errors import ConfigurationMissingError
 from contactsync.settings import Group
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from contactsync.aws.config_table import DynamoDbStoredConfigurations
     from contactsync.services import Services
-    from contactsync.sync.config import Configuration
     from contactsync.sync.configuration_versions import Difference, StoredVersion
 
 DIFFERENT: Final = 3
@@ -21,13 +25,12 @@ DIFFERENT: Final = 3
 
 FULL: Final = ("field", "before", "after")
 
-PLAIN_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_:./-]*")
-"""Text that `config set` takes without JSON's quotes."""
-
 REASON_LENGTH: Final = 1000
 
 READING: Final = (Group.CONFIGURATION,)
 STORING: Final = (Group.CONFIGURATION, Group.STATE, Group.DEPLOYMENT, Group.BUS)
+
+NOTHING_STORED: Final = "Nothing was stored."
 
 app = typer.Typer(help="Show, check, change and compare versions of the configuration.", no_args_is_help=True)
 
@@ -44,6 +47,13 @@ def _reason(text: str | None) -> str | None:
 
 ReasonOption = Annotated[str | None, typer.Option(help="Why, for the history.", show_default=False, callback=_reason)]
 VersionArgument = Annotated[int, typer.Argument(min=1, metavar="VERSION")]
+FieldArgument = Annotated[
+    str, typer.Argument(metavar="FIELD", help="A list, by its dotted key: excluded_accounts, scope.exclude.tags.team.")
+]
+ValuesArgument = Annotated[list[str], typer.Argument(metavar="VALUE...", help="Account ids, units, values of a tag.")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Store it without asking, also when it takes protection away.")
+]
 
 
 @app.command()
@@ -75,11 +85,17 @@ def show(
 def validate(file: ConfigurationFile) -> None:
     """Check a configuration without storing it; every problem is named.
 
+    Account ids, units and tags that the organization does not have are named as warnings, where it can be asked.
+
     Example: `contactsync config validate configuration.json`
     """
     from contactsync.sync.config import parse_configuration
+    from contactsync.sync.configuration_size import check_size
 
-    parse_configuration(_read(file))
+    with problem_per_line(""):
+        settings = parse_configuration(read_configuration(file))
+        check_size(settings)
+    check_with_organization(settings)
     typer.echo("The configuration is valid.")
 
 
@@ -89,23 +105,25 @@ def put(
     after_version: Annotated[
         int | None, typer.Option(help="Refuse when the version in force is another one (0: none is stored yet).")
     ] = None,
+    *,
     reason: ReasonOption = None,
+    yes: YesOption = False,
 ) -> None:
     """Check a configuration and store it as the next version; runs that have begun keep theirs.
+
+    Every field that changes is printed. What takes protection away (fewer excluded accounts, a wider scope, deletions
+    without approval) is asked about on a terminal, and needs `--yes` without one.
 
     Example: `contactsync config put configuration.json --after-version 3 --reason "exclude the payment accounts"`
     """
     from contactsync.services import Services
     from contactsync.sync.config import parse_configuration
 
-    settings = parse_configuration(_read(file))
+    with problem_per_line(NOTHING_STORED):
+        settings = parse_configuration(read_configuration(file))
     services = Services.from_environment(needs=STORING)
-    if after_version is None:
-        try:
-            after_version = services.configurations.latest_version()
-        except ConfigurationMissingError:
-            after_version = 0
-    typer.echo(f"{_store(services, settings, after_version, reason)}.")
+    before = _in_force(services)
+    store_changed(services, before, settings, reason, yes=yes, after_version=after_version, even_equal=True)
 
 
 @app.command("set")
@@ -115,22 +133,44 @@ def set_fields(
     ],
     *,
     reason: ReasonOption = None,
+    yes: YesOption = False,
 ) -> None:
     """Change single fields of the configuration in force and store that as the next version.
 
-    A value replaces the whole field, so a list is given complete. Nothing is stored when somebody else has changed the
-    configuration meanwhile.
+    A value replaces the whole field, so a list is given complete; `config add` and `config remove` change its entries.
+    Nothing is stored when somebody else has changed the configuration meanwhile. What takes protection away is asked
+    about as by `config put`.
 
-    Example: `contactsync config set deletion.policy=propagate excluded_accounts='["123456789012"]' --reason "ticket 7"`
+    Example: `contactsync config set deletion.policy=ignore retry_config.max_attempts=5 --reason "ticket 7"`
     """
-    from contactsync.services import Services
-    from contactsync.sync.config import parse_configuration
     from contactsync.sync.configuration_versions import changed
 
-    values = _assignments(assignments)
-    services = Services.from_environment(needs=STORING)
-    stored = services.configurations.newest()
-    _store_changed(services, stored, parse_configuration(changed(stored.effective, values)), reason)
+    values = read_assignments(assignments)
+    _change(lambda data: changed(data, values), reason, yes=yes)
+
+
+@app.command()
+def add(field: FieldArgument, values: ValuesArgument, *, reason: ReasonOption = None, yes: YesOption = False) -> None:
+    """Add entries to a list of the configuration in force, and store that as the next version.
+
+    Example: `contactsync config add excluded_accounts 123456789012 --reason "ticket 7"`
+    """
+    from contactsync.sync.configuration_versions import with_added
+
+    _change(lambda data: with_added(data, field, values), reason, yes=yes)
+
+
+@app.command()
+def remove(
+    field: FieldArgument, values: ValuesArgument, *, reason: ReasonOption = None, yes: YesOption = False
+) -> None:
+    """Remove entries from a list of the configuration in force, and store that as the next version.
+
+    Example: `contactsync config remove excluded_accounts 123456789012 --reason "the account was closed"`
+    """
+    from contactsync.sync.configuration_versions import with_removed
+
+    _change(lambda data: with_removed(data, field, values), reason, yes=yes)
 
 
 @app.command()
@@ -148,38 +188,46 @@ def history(*, limit: LimitOption = 20, output: OutputOption = Output.TABLE) -> 
 
 @app.command()
 def diff(
-    version: VersionArgument,
-    other: Annotated[int | None, typer.Argument(min=1, help="Else the one in force.", show_default=False)] = None,
+    version: Annotated[str, typer.Argument(metavar="VERSION_OR_FILE")],
+    other: Annotated[
+        str | None, typer.Argument(metavar="[VERSION_OR_FILE]", help="Else the version in force.", show_default=False)
+    ] = None,
     *,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Compare two versions field by field; exit code 3 when they differ, 0 when they do not.
+    """Compare two versions, or a file, field by field; exit code 3 when they differ, 0 when they do not.
 
-    Of a list, the table and CSV show the elements that only one of the two versions has.
+    A single file is compared with the version in force: what `config put` would change. Of a list, the table and CSV
+    show the elements that only one of the two has.
 
-    Example: `contactsync config diff 3 4`
+    Example: `contactsync config diff 3 4`, `contactsync config diff configuration.json`
     """
     from contactsync.services import Services
+    from contactsync.sync.configuration_versions import differences
 
+    sides: list[int | Path | None] = [_side(text) for text in (version, other) if text is not None]
     configurations = Services.from_environment(needs=READING).stored_configurations
-    before = configurations.stored(version)
-    after = configurations.newest() if other is None else configurations.stored(other)
-    found = _differences(before, after)
-    columns = ("field", f"version {before.number}", f"version {after.number}")
+    if len(sides) == 1:  # a file is what comes after, a version what was before
+        sides.insert(0 if isinstance(sides[0], Path) else 1, None)
+    before, after = (_settings_of(configurations, side) for side in sides)
+    found = list(differences(before.data, after.data))
+    columns = ("field", before.name, after.name)
     if output is Output.JSON:
-        show_rows(FULL, (dict(zip(FULL, _full(one), strict=True)) for one in found), output)
+        show_rows(FULL, (dict(zip(FULL, full(one), strict=True)) for one in found), output)
     elif found or output is Output.CSV:
-        show_rows(columns, (dict(zip(columns, _short(one), strict=True)) for one in found), output)
+        show_rows(columns, (dict(zip(columns, short(one), strict=True)) for one in found), output)
     if found:
         raise typer.Exit(DIFFERENT)
-    typer.echo(f"Versions {before.number} and {after.number} are equal.", err=True)
+    equal = f"Versions {before.number} and {after.number}" if before.number and after.number else "They"
+    typer.echo(f"{equal} are equal.", err=True)
 
 
 @app.command()
-def rollback(version: VersionArgument, *, reason: ReasonOption = None) -> None:
+def rollback(version: VersionArgument, *, reason: ReasonOption = None, yes: YesOption = False) -> None:
     """Store the settings of an earlier version as the next version.
 
-    A version that is not valid any more is refused with its problems.
+    A version that is not valid any more is refused with its problems. What takes protection away is asked about as by
+    `config put`.
 
     Example: `contactsync config rollback 3 --reason "version 4 excluded too much"`
     """
@@ -187,43 +235,60 @@ def rollback(version: VersionArgument, *, reason: ReasonOption = None) -> None:
 
     services = Services.from_environment(needs=STORING)
     stored = services.configurations.newest()
-    settings = services.configurations.version(version).settings
-    _store_changed(services, stored, settings, f"rollback to version {version}{f': {reason}' if reason else ''}")
+    with problem_per_line(NOTHING_STORED):
+        settings = services.configurations.version(version).settings
+    why = f"rollback to version {version}{f': {reason}' if reason else ''}"
+    store_changed(services, stored, settings, why, yes=yes)
 
 
-def _store_changed(
-    services: "Services", stored: "StoredVersion", settings: "Configuration", reason: str | None
-) -> None:
-    """Store settings after the version that they were made from, unless they are the same."""
-    from contactsync.sync.configuration_versions import differences
+def _change(change: "Callable[[Mapping[str, Any]], dict[str, Any]]", reason: str | None, *, yes: bool) -> None:
+    """Store the settings in force, changed."""
+    from contactsync.services import Services
+    from contactsync.sync.config import parse_configuration
 
-    paths = [found.path for found in differences(stored.effective, settings.model_dump(mode="json"))]
-    if paths:
-        typer.echo(f"{_store(services, settings, stored.number, reason)}: {', '.join(paths)}.")
-    else:
-        typer.echo(f"Nothing changes: version {stored.number} stays in force.")
-
-
-def _store(services: "Services", settings: "Configuration", after_version: int, reason: str | None) -> str:
-    stored = services.configuration_changes.store(
-        settings, after_version=after_version, changed_by=author(services), reason=reason
-    )
-    return f"Stored as version {stored.version}"
+    services = Services.from_environment(needs=STORING)
+    stored = services.configurations.newest()
+    with problem_per_line(NOTHING_STORED):
+        settings = parse_configuration(change(stored.effective))
+    store_changed(services, stored, settings, reason, yes=yes)
 
 
-def author(services: "Services") -> str:
-    """Return the AWS caller's ARN, with the user of this machine where the ARN does not name them."""
-    arn, user = services.caller.arn(), _user()
-    return arn if user in {None, arn.rpartition("/")[2]} else f"{arn} ({user})"
-
-
-def _user() -> str | None:
-    import getpass
-
+def _in_force(services: "Services") -> "StoredVersion | None":
     try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):  # containers may run as a user without a name
+        return services.configurations.newest()
+    except ConfigurationMissingError:
         return None
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What is compared: settings as plain data, and what the column is called."""
+
+    name: str
+    data: "Mapping[str, Any]"
+    number: int | None = None
+
+
+def _side(text: str) -> int | Path:
+    if text.isascii() and text.isdigit():
+        if int(text) < 1:
+            raise typer.BadParameter("versions count from 1.")
+        return int(text)
+    file = Path(text)
+    if not file.is_file():
+        raise typer.BadParameter(f"{text!r} is neither the number of a version nor a file.")
+    return file
+
+
+def _settings_of(configurations: "DynamoDbStoredConfigurations", side: int | Path | None) -> _Side:
+    from contactsync.sync.config import parse_configuration
+
+    if isinstance(side, Path):
+        with problem_per_line(""):
+            settings = parse_configuration(read_configuration(side))
+        return _Side(str(side), settings.model_dump(mode="json"))
+    stored = configurations.newest() if side is None else configurations.stored(side)
+    return _Side(f"version {stored.number}", stored.effective, stored.number)
 
 
 def _described(version: "StoredVersion") -> str:
@@ -252,68 +317,3 @@ def _differences(before: "StoredVersion", after: "StoredVersion") -> list["Diffe
     from contactsync.sync.configuration_versions import differences
 
     return list(differences(before.effective, after.effective))
-
-
-def _full(found: "Difference") -> tuple[Any, ...]:
-    from contactsync.sync.configuration_versions import MISSING
-
-    return (found.path, *(None if value is MISSING else value for value in (found.before, found.after)))
-
-
-def _short(found: "Difference") -> tuple[str, ...]:
-    """Return a difference's cells: JSON, without the elements that both lists have."""
-    path, before, after = _full(found)
-    if isinstance(before, list) and isinstance(after, list):
-        only_before, only_after = _without(before, after), _without(after, before)
-        if only_before or only_after:
-            before, after = only_before, only_after
-    return path, json.dumps(before), json.dumps(after)
-
-
-def _without(parts: list[Any], others: list[Any]) -> list[Any]:
-    known = set(map(json.dumps, others))
-    return [part for part in parts if json.dumps(part) not in known]
-
-
-def _assignments(texts: list[str]) -> list[tuple[str, Any]]:
-    values = [_assignment(text) for text in texts]
-    keys = [key for key, _ in values]
-    twice = next((key for key in keys if keys.count(key) > 1), None)
-    if twice:
-        raise typer.BadParameter(f"{twice} is given twice.")
-    return values
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not (key and equals):
-        raise typer.BadParameter(f"{text!r} is not KEY=VALUE.")
-    if PLAIN_WORD.fullmatch(value) and value not in {"true", "false", "null", "NaN", "Infinity"}:
-        return key, value
-    try:
-        return key, _json(value)
-    except ValueError as error:
-        raise typer.BadParameter(f"The value of {key} is not JSON ({error}); text needs quotes: '\"text\"'.") from None
-
-
-def _read(file: Path) -> Any:  # noqa: ANN401 -- whatever JSON the file holds
-    try:
-        return _json(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigurationInvalidError(problems=[f"{file} is not JSON: {error}"]) from None
-
-
-def _json(text: str) -> Any:  # noqa: ANN401 -- as _read
-    """Read JSON; raise ValueError also for keys that stand there twice, of which json would take the last."""
-    try:
-        return json.loads(text, object_pairs_hook=_distinct)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands there twice")
-    return found

@@ -135,7 +135,7 @@ def _order(
     dry_run: bool,
 ) -> "Order":
     from contactsync.bus.dead_letters import Order
-    from contactsync.cli.config import author
+    from contactsync.cli.config_changes import author
 
     ids = None if everything else message_ids
     return Order(queue, ids, by=author(services), reason=reason, dry_run=dry_run)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contactsync.errors.refusals import said
 from contactsync.errors.root import ContactSyncError
 
 
@@ -17,7 +18,7 @@ class EventInvalidError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         which = f"Event {self.event_id}" if self.event_id else "A message"
-        return f"{which} is not a valid event: {'; '.join(self.problems)}. Compare it with docs/events.md."
+        return f"{which} is not a valid event: {said(self.problems)} Compare it with docs/events.md."
 
 
 @dataclass(eq=False)

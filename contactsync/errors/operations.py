@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from contactsync.errors.refusals import said
 from contactsync.errors.root import ContactSyncError
 
 
@@ -252,7 +253,7 @@ class HousekeepingError(ContactSyncError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"{len(self.problems)} sync operations could not be closed: {'; '.join(self.problems)}."
+        return f"{len(self.problems)} sync operations could not be closed: {said(self.problems)}"
 
 
 @dataclass(eq=False)

@@ -7,6 +7,12 @@ from typing import Self
 from contactsync.errors.root import ContactSyncError
 
 
+def said(problems: Sequence[str]) -> str:
+    """Return problems as one sentence, which ends as the last one does when that is a question."""
+    text = "; ".join(problems)
+    return text if text.endswith("?") else f"{text}."
+
+
 @dataclass(eq=False)
 class ChangeRefusedError(ContactSyncError):
     """Refuse an event that must not start a sync operation; `reason` is a value of `RefusalReason`."""
@@ -85,7 +91,47 @@ class ConfigurationInvalidError(ConfigurationError):
     def message(self) -> str:
         """The operator's sentence."""
         version = "" if self.version is None else f" (version {self.version})"
-        return f"The configuration{version} is invalid: {'; '.join(self.problems)}. Nothing was written."
+        return f"The configuration{version} is invalid: {said(self.problems)} Nothing was written."
+
+
+@dataclass(eq=False)
+class ConfigurationTooLargeError(ConfigurationError):
+    """Say that a configuration is larger than what the table takes; sizes in bytes."""
+
+    size: int
+    limit: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The configuration takes {self.size / 1024:.0f} KB, and a version may take {self.limit // 1024} KB at "
+            "most: DynamoDB's limit for an item. Name organizational units or tags instead of thousands of accounts."
+        )
+
+
+@dataclass(eq=False)
+class ProtectionLostError(ConfigurationError):
+    """Refuse a change that takes protection away and that nobody has confirmed."""
+
+    losses: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"This takes protection away: {said(self.losses)} Nothing was stored. Repeat it with --yes to store it."
+
+
+@dataclass(eq=False)
+class OrganizationUnreadError(ConfigurationError):
+    """Say why the organization was not asked about a configuration."""
+
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"The organization was not asked: {self.reason}."
 
 
 @dataclass(eq=False)
@@ -129,7 +175,7 @@ class RunRequestError(ContactSyncError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"The run's parameters are refused: {'; '.join(self.problems)}. Nothing was written."
+        return f"The run's parameters are refused: {said(self.problems)} Nothing was written."
 
 
 @dataclass(eq=False)

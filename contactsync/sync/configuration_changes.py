@@ -8,6 +8,7 @@ from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import ConfigurationChanged
 from contactsync.errors import ConfigurationMissingError
 from contactsync.sync.config import Configuration, StoredConfiguration
+from contactsync.sync.configuration_size import check_size
 from contactsync.sync.configuration_versions import StoredVersion, differences
 from contactsync.sync.ports import Announcer, Clock
 
@@ -49,7 +50,9 @@ class ConfigurationChanges:
         """Store the next version and announce it with the names of the keys that changed, without their values.
 
         Raises ConfigurationConflictError when `after_version` is not the latest any more; 0 stands for none at all.
+        Raises ConfigurationTooLargeError before anything is sent.
         """
+        check_size(settings)
         data = ConfigurationChanged(
             config_key=self.versions.config_key,
             version=after_version + 1,

@@ -14,6 +14,11 @@ KEY_OF_MAP: Final = "[key]"
 LONGEST: Final = 80
 """Characters of a key that are shown, and up to which a near one is looked for."""
 
+ACCOUNT_ID_PATTERN: Final = "^[0-9]{12}$"
+ID_DIGITS: Final = 12
+
+_OF_IDS: Final = re.compile(r"accounts\.[0-9]+\Z")
+
 # pydantic speaks of Python's types; operators write JSON.
 JSON_WORDS: Final = {
     "tuple_type": "must be a list",
@@ -43,8 +48,26 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:  # noqa: ANN401 -- p
         return f"{path}: unknown key{_nearest_key(location[-1], _keys_at(model, location[:-1]))}"
     if wrong_key and expected:
         return f"{path}: unknown key{_nearest_key(problem['input'], expected)}"
+    if about_id := _about_id(problem, path):
+        return f"{path}: {about_id}"
     message = JSON_WORDS.get(kind) or _lower_first(problem["msg"].removeprefix("Value error, "))
     return f"{path}: {'the key: ' if wrong_key else ''}{message}{_nearest_value(problem['input'], expected)}"
+
+
+def _about_id(problem: Any, path: str) -> str | None:  # noqa: ANN401 -- as _sentence
+    """Say what is wrong with an account id, or with a number that stands where text belongs."""
+    kind, given = problem["type"], problem["input"]
+    is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
+    if kind == "string_type" and is_number:
+        text = "is a number; write it in quotes"
+        return (
+            f"{text}: an account id is text, and as a number it loses leading zeros" if _OF_IDS.search(path) else text
+        )
+    if kind == "string_pattern_mismatch" and problem["ctx"]["pattern"] == ACCOUNT_ID_PATTERN:
+        count = len(given)
+        lost = "; leading zeros may have been lost" if given.isascii() and given.isdigit() and count < ID_DIGITS else ""
+        return f"must be an account id of {ID_DIGITS} digits{lost}"
+    return None
 
 
 def _path(location: Iterable[int | str]) -> str:

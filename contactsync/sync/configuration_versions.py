@@ -79,3 +79,42 @@ def changed(data: Mapping[str, Any], assignments: Iterable[tuple[str, Any]]) -> 
                 raise ConfigurationInvalidError(problems=[f"{where}: holds no keys; set it as a whole"])
         place[key] = value
     return result
+
+
+def with_added(data: Mapping[str, Any], path: str, values: Iterable[str]) -> dict[str, Any]:
+    """Return the data with values added to the list at a dotted path; those that it has stay where they are.
+
+    Raises ConfigurationInvalidError when something else than a list is there.
+    """
+    return changed(data, [(path, list(dict.fromkeys([*_list_at(data, path), *values])))])
+
+
+def with_removed(data: Mapping[str, Any], path: str, values: Iterable[str]) -> dict[str, Any]:
+    """Return the data without some values of the list at a dotted path.
+
+    A tag without any value would stand for all its values, so that it goes with its last one. Raises
+    ConfigurationInvalidError for a value that the list does not have, and when something else than a list is there.
+    """
+    before, removed = _list_at(data, path), set(values)
+    if absent := sorted(removed - set(before)):
+        raise ConfigurationInvalidError(problems=[f"{path}: does not name {', '.join(absent)}"])
+    left = [value for value in before if value not in removed]
+    section, _, key = path.rpartition(".")
+    if left or section.rpartition(".")[2] != "tags":
+        return changed(data, [(path, left)])
+    return changed(data, [(section, {tag: kept for tag, kept in _at(data, section).items() if tag != key})])
+
+
+def _list_at(data: Mapping[str, Any], path: str) -> list[Any]:
+    found = _at(data, path)
+    if found is None:
+        return []
+    if not isinstance(found, (list, tuple)):
+        raise ConfigurationInvalidError(problems=[f"{path}: is not a list; use `config set`"])
+    return list(found)
+
+
+def _at(data: Any, path: str) -> Any:  # noqa: ANN401 -- whatever stands there
+    for key in path.split("."):
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data

@@ -4,7 +4,9 @@ from typing import Annotated, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+from contactsync.sync.configuration_problems import ACCOUNT_ID_PATTERN
+
+AccountId = Annotated[str, Field(pattern=ACCOUNT_ID_PATTERN)]
 
 LEAST: Final = 1e-9
 """Smaller numbers mean nothing here, and DynamoDB cannot store all of them."""

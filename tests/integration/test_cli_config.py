@@ -72,7 +72,8 @@ def test_replaces_an_invalid_one(contactsync: Command, file: Path) -> None:
     item = {"config_key": {"S": services.settings.configuration.key}, "version": {"N": "4"}, "contact_types": {"L": []}}
     client.put_item(TableName=services.settings.configuration.table, Item=item)
     refused(contactsync("config", "show"), "version 4")
-    assert contactsync("config", "put", file).out == "Stored as version 5.\n"
+    stored = 'Stored as version 5: contact_types.\n  contact_types: [] -> ["security"]\n'
+    assert contactsync("config", "put", file).out == stored
     assert contactsync("config", "show").code == 0
 
 
@@ -93,11 +94,20 @@ def test_validate(contactsync: Command, file: Path) -> None:
     ("content", "problem"),
     [
         (b'{"contact_types": []}', "contact_types"),
-        (b'{"excluded_accounts": ["1"], "deletion": {"policy": "never"}}', "deletion.policy"),
         (b'{"excluded": []}', "excluded"),
         (b"[]", "configuration"),
         (b"{", "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
+        ("{}".encode("utf-16"), "save the file as UTF-8"),
+        ("{}".encode("utf-16-be"), "save the file as UTF-8"),
+        ("{}".encode("utf-32"), "save the file as UTF-8"),
+        (b'{"contact_types": ["caf\xe9"]}', "save the file as UTF-8"),
+        (b'{"excluded_accounts": [123456789012]}', "write it in quotes: an account id is text"),
+        (b'{"scope": {"exclude": {"accounts": [12345678901]}}}', "as a number it loses leading zeros"),
+        (b'{"excluded_accounts": [012345678901]}', "begins with 0 at line 1 column 25; write account ids in quotes"),
+        (b'{"excluded_accounts": ["12345678901"]}', "account id of 12 digits; leading zeros may have been lost"),
+        (b'{"scope": {"exclude": {"tags": {"cost": [1]}}}}', "is a number; write it in quotes"),
+        (json.dumps({"excluded_accounts": [f"{n:012}" for n in range(40_000)]}).encode(), "DynamoDB's limit"),
         (b"", "is not JSON"),
     ],
 )
@@ -148,8 +158,15 @@ def csv_rows(answer: Answer) -> list[dict[str, str]]:
 def test_set(stored: Command) -> None:
     """Single fields are changed, in sections too; the rest stays, and the answer names what changed."""
     answer = stored("set", "retry_config.base_delay=0.5", f'excluded_accounts=["{ONE}"]', "deletion.policy=ignore")
-    assert answer == Answer(
-        0, "Stored as version 2: excluded_accounts, retry_config.base_delay, deletion.policy.\n", ""
+    assert answer.code == 0
+    assert answer.out.splitlines() == [
+        "Stored as version 2: excluded_accounts, retry_config.base_delay, deletion.policy.",
+        f'  excluded_accounts: [] -> ["{ONE}"]',
+        "  retry_config.base_delay: 2.0 -> 0.5",
+        '  deletion.policy: "approve" -> "ignore"',
+    ]
+    assert answer.err == (
+        f"Warning: excluded_accounts: the organization has no account {ONE}, so this protects nobody.\n"
     )
     settings = in_force(stored)
     assert settings["excluded_accounts"] == [ONE]
@@ -275,7 +292,9 @@ def test_rollback(stored: Command) -> None:
     """A rollback stores the old settings as a new version, with where they come from."""
     before = in_force(stored)
     stored("set", "deletion.policy=ignore")
-    assert stored("rollback", 1, "--reason", "too early").out == "Stored as version 3: deletion.policy.\n"
+    assert stored("rollback", 1, "--reason", "too early").out == (
+        'Stored as version 3: deletion.policy.\n  deletion.policy: "ignore" -> "approve"\n'
+    )
     assert in_force(stored) == before
     assert "(rollback to version 1: too early)" in stored("show").err
     assert stored("rollback", 1).out == "Nothing changes: version 3 stays in force.\n"
@@ -294,7 +313,7 @@ def test_rollback_to_an_invalid_one(stored: Command) -> None:
 @pytest.mark.parametrize("command", [("set", "deletion.policy=ignore"), ("rollback", "1")])
 def test_lock(stored: Command, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
     """When somebody else stores a version after it was read, nothing is stored."""
-    stored("set", "deletion.policy=propagate")
+    stored("set", "deletion.policy=propagate", "--yes")
     plain = DynamoDbConfigurations.newest
 
     def overtaken(self: DynamoDbConfigurations) -> StoredVersion:

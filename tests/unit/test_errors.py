@@ -79,6 +79,7 @@ PARTS: dict[str, Any] = {
     "function": "contactsync-prod-audit",
     "least": 10.0,
     "number": 3,
+    "losses": ("excluded_accounts no longer names 111122223334",),
     "sentences": ("excluded_accounts: the organization has no account 111122223334, so this protects nobody.",),
     "generation": 3,
     "newest": 8,
