@@ -28,6 +28,8 @@ def test_every_setting_is_documented() -> None:
         "CONTACTSYNC_NOTICES_TOPIC_ARN",
         "CONTACTSYNC_AIRFLOW_URL",
         "CONTACTSYNC_OPS_ITEMS",
+        "CONTACTSYNC_ACCOUNT_TASKS",
+        "CONTACTSYNC_DOCS_URL",
     }
     assert documented == {*variables_of(Group)} | elsewhere
 
