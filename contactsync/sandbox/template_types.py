@@ -18,6 +18,7 @@ from contactsync.sandbox.added_resource import AddedResource
 WITHOUT_EFFECT: Mapping[str, str] = {
     "AWS::ApiGateway::Stage": "the sandbox has no HTTP endpoint for an API; its function is invoked directly",
     "AWS::CloudWatch::Dashboard": "draws metrics; the sandbox has no console",
+    "AWS::S3::BucketPolicy": "restricts by TLS and by caller; the sandbox speaks HTTP, and lets every caller in",
     "AWS::Logs::MetricFilter": "makes metrics of log lines; nothing reads them in the sandbox",
 }
 

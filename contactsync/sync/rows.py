@@ -3,11 +3,20 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 -- full-width forms that spreadsheets read as formulas too
+
+_FORMULA: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
+_SKIPPED: Final = '\\s"\u200b-\u200f\u2060\ufeff'
+"""What may stand before a formula in a cell: blanks, quotes that a reader of CSV takes away, characters of no width."""
+
+_START: Final = re.compile(f"[{_SKIPPED}]*[{_FORMULA}]")
+_INNER_START: Final = re.compile(f"([;|\\t\\n\\r\\v\\f\\x1c-\\x1e\\x85\u2028\u2029][{_SKIPPED}]*)(?=[{_FORMULA}])")
+"""Where a cell begins for a reader whose separator is another one (`;` in most of Europe), or that ends at a line."""
 
 
 def utc_text(moment: datetime) -> str:
@@ -46,8 +55,13 @@ def as_text(value: Any) -> str:  # noqa: ANN401 -- whatever a row holds
 
 
 def defused(text: str) -> str:
-    """Return text that a spreadsheet shows as it stands: an apostrophe precedes what would start a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) or text.lstrip().startswith(FORMULA_STARTS) else text
+    """Return text that a spreadsheet shows as it stands: an apostrophe precedes what would start a formula.
+
+    Also inside of a cell, where a spreadsheet that separates otherwise would begin another one.
+    """
+    inner = _INNER_START.sub(r"\1'", text)
+    starts = text.startswith(FORMULA_STARTS) or _START.match(text)
+    return f"'{inner}" if starts else inner
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -9,6 +9,8 @@ import pytest
 
 from contactsync.aws.claim_bucket import FOLDER
 from contactsync.aws.metrics import NAMESPACE
+from contactsync.aws.notice_requests import _key
+from contactsync.aws.outbox_table import outbox_puts
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import EVENT_TYPES, NoticeRequested
 from contactsync.bus.publish import Publisher
@@ -86,7 +88,7 @@ def test_delivery(name: str) -> None:
     assert "RedrivePolicy" in subscription
     for queue in (f"{name}Queue", f"{name}DeadLetters"):
         policy = next(p for p in of_type("AWS::SQS::QueuePolicy").values() if p["Queues"] == [{"Ref": queue}])
-        (statement,) = policy["PolicyDocument"]["Statement"]
+        (statement,) = [one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Allow"]
         assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
         assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "EventsTopic"}}}
 
@@ -124,6 +126,54 @@ def test_least_privilege() -> None:
     assert "*" not in json.dumps([one["Action"] for one in statements])
     trail = [one["Action"] for one in statements if one["Resource"] == {"Fn::GetAtt": ["AuditTable", "Arn"]}]
     assert trail == ["dynamodb:PutItem"]
+
+
+def test_only_encrypted() -> None:
+    """Queues, topics with events or notices and the bucket take nothing over a connection without TLS."""
+    policies = {
+        "AWS::SQS::QueuePolicy": ("Queues", of_type("AWS::SQS::Queue")),
+        "AWS::SNS::TopicPolicy": ("Topics", {"EventsTopic", "NoticesTopic"}),
+        "AWS::S3::BucketPolicy": ("Bucket", of_type("AWS::S3::Bucket")),
+    }
+    for kind, (key, wanted) in policies.items():
+        found: set[str] = set()
+        for policy in of_type(kind).values():
+            named = policy[key] if isinstance(policy[key], list) else [policy[key]]
+            denied = [one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Deny"]
+            assert [one["Condition"] for one in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+            assert {one["Principal"] for one in denied} == {"*"}
+            found |= {one["Ref"] for one in named}
+        assert found == set(wanted)
+
+
+@pytest.mark.parametrize("name", ["EventsTopic", "NoticesTopic"])
+def test_who_publishes(name: str) -> None:
+    """Publishing takes a permission of IAM: no service, no other account and nobody else of this account is let in."""
+    allowing = [one for one in properties(f"{name}Policy")["PolicyDocument"]["Statement"] if one["Effect"] == "Allow"]
+    assert [one["Principal"] for one in allowing] == [
+        {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    ]
+
+
+def test_rows_stay() -> None:
+    """Nobody may change or delete a row of the audit trail, whatever IAM lets them do."""
+    (statement,) = properties("AuditTable")["ResourcePolicy"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    changing = {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
+    assert set(statement["Action"]) == changing
+    assert statement["Resource"]["Fn::Sub"].endswith(f"table/{properties('AuditTable')['TableName']['Fn::Sub']}")
+
+
+def test_notices_write_notices() -> None:
+    """With the role that handles what others send, no operation, outcome, record or generation can be written."""
+    role = properties("NoticesRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    of_state = [one for one in role if "${StateTableName}" in json.dumps(one.get("Resource"))]
+    writing = [one for one in of_state if set(one["Action"]) - {"dynamodb:GetItem", "dynamodb:Query"}]
+    assert [one["Condition"] for one in writing] == [
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["NOTICES#*", "outbox#*"]}}
+    ]
+    assert _key("id", "scenario")["pk"].startswith("NOTICES#")
+    assert outbox_puts("state", [announced()])[0]["Put"]["Item"]["pk"]["S"].startswith("outbox#")
 
 
 def test_claims_readable() -> None:

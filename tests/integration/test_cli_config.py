@@ -5,12 +5,14 @@ import getpass
 import io
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contactsync.aws.config_table import DynamoDbConfigurations
+from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
 from contactsync.sync.config import Configuration
 from contactsync.sync.configuration_versions import StoredVersion
@@ -53,6 +55,16 @@ def test_put_and_show(contactsync: Command, file: Path) -> None:
     file.write_text(shown.out)
     assert contactsync("config", "put", file).out == "Stored as version 2.\n"
     assert contactsync("config", "show").out == shown.out
+
+
+def test_outbox_only(deployment: Sandbox, contactsync: Command, file: Path) -> None:
+    """Storing a configuration touches the outbox of the state table and nothing else there, as the permissions say."""
+    table, last = "contactsync-local-state", len(deployment.call_log.query())
+    assert contactsync("config", "put", file).code == 0
+    made = [call for call in deployment.call_log.query()[last:] if table in json.dumps(call.parameters, default=str)]
+    assert {call.operation for call in made} == {"TransactWriteItems", "BatchWriteItem"}
+    keys = re.findall(r'"pk": {"S": "([^"#]*#)', json.dumps([call.parameters for call in made], default=str))
+    assert set(keys) == {"outbox#"}
 
 
 @pytest.mark.usefixtures("deployment")

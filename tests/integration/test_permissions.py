@@ -59,6 +59,11 @@ def test_state_table() -> None:
     assert needed(*OF_STATE) <= stated("the state table and its indexes")
 
 
+def test_outbox_only() -> None:
+    """Who stores a configuration is told to let nothing but the outbox be written."""
+    assert stated("and there `outbox#*` only") == {"PutItem", "BatchWriteItem"}
+
+
 def test_configuration_table() -> None:
     """Whoever stores a configuration may check the version before it."""
     assert "ConditionCheckItem" in needed(OF_CONFIGURATIONS)

@@ -190,7 +190,7 @@ def test_csv() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1", '=HYPERLINK("x")'],  # noqa: RUF001 -- the full-width form
+    ["=1+1", "+1", "-1", "@SUM(A1)", "  =1", "＝1", '=HYPERLINK("x")', "\u22121", "\ufeff=1", '"=1', '" "+1'],  # noqa: RUF001 -- the full-width form
 )
 def test_formulas(text: str) -> None:
     """A text that a spreadsheet would calculate is shown instead."""
@@ -198,7 +198,34 @@ def test_formulas(text: str) -> None:
     assert row["reason"] == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["", "arn:aws:iam::1:user/a=b", "a-b", "1-2", "'", "wanda@example.com"])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x;=1+1;y", "x;'=1+1;y"),
+        ("x; =1", "x; '=1"),
+        ("x;;+1", "x;;'+1"),
+        ('x;"=1"', 'x;"\'=1"'),
+        ('x;"" @A1', 'x;"" \'@A1'),
+        ("x;＝1;＋1;－1;＠a", "x;'＝1;'＋1;'－1;'＠a"),  # noqa: RUF001 -- the full-width forms
+        ("x\t=1", "x\t'=1"),
+        ("x\n=1", "x\n'=1"),
+        ("x\r\n-1", "x\r\n'-1"),
+        ("x|=1", "x|'=1"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("\n=1", "'\n'=1"),
+        ("=1;=2", "'=1;'=2"),
+    ],
+)
+def test_formulas_inside(text: str, shown: str) -> None:
+    """Nor is it calculated where a spreadsheet's list separator is another one, or a line end begins another row."""
+    (row,) = rows([operation(SECURITY, reason=text)], [outcome(1)])
+    assert row["reason"] == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["", "arn:aws:iam::1:user/a=b", "a-b", "1-2", "'", "wanda@example.com", "a;b=c; d-e", "a, -b", "x;'=1"]
+)
 def test_no_formulas(text: str) -> None:
     """Any other text is left as it is."""
     assert defused(text) == text
