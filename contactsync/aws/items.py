@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from contactsync.aws.error_codes import translated
+from contactsync.errors import ItemUnreadableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,10 +22,6 @@ T = TypeVar("T")
 LARGEST_PAGE: Final = 1000
 """Items that are asked for at once where the caller names a limit; without one, a page is 1 MB."""
 
-UNREADABLE: Final = (
-    "An item of table %s is left out, this version cannot read it: %s (%s). The others are not concerned. Update "
-    "contactsync; if contactsync did not store the item, delete it."
-)
 PROBLEM_LENGTH: Final = 200
 
 _serializer = TypeSerializer()
@@ -77,11 +74,19 @@ def readable(items: Iterable[dict[str, Any]], read: Callable[[dict[str, Any]], T
     """Yield what items hold; one that cannot be read is logged by its key, and does not hide the others."""
     for item in items:
         try:
-            found = read(item)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            log.error(UNREADABLE, table, _named(item), _problem(error))  # noqa: TRY400 -- the sentence says all
+            found = read_one(item, read, table)
+        except ItemUnreadableError as error:
+            log.error("%s It is left out here.", error)  # noqa: TRY400 -- the sentence says all
         else:
             yield found
+
+
+def read_one(item: dict[str, Any], read: Callable[[dict[str, Any]], T], table: str) -> T:
+    """Return what an item holds; raise ItemUnreadableError, which names it, when it cannot be read."""
+    try:
+        return read(item)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ItemUnreadableError(table=table, item=_named(item), problem=_problem(error)) from None
 
 
 def _named(item: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, readable, to_item
+from contactsync.aws.items import from_item, query, read_one, readable, to_item
 from contactsync.aws.operation_items import (
     PARTITIONS,
     generation_key,
@@ -40,7 +40,7 @@ class DynamoDbStoredOperations:
     def get(self, sync_id: str) -> SyncOperation | None:
         """Return an operation, read consistently."""
         item = self._read(operation_key(sync_id))
-        return operation_from(item) if item else None
+        return read_one(item, operation_from, self._table) if item else None
 
     def outcomes_of(self, sync_id: str, account_id: str) -> Mapping[ContactType, AccountOutcome]:
         """Return the outcomes of one account by contact type."""

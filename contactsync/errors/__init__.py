@@ -38,6 +38,7 @@ from contactsync.errors.calls import (
     ThrottledError,
     UnexpectedAwsError,
 )
+from contactsync.errors.items import ItemUnreadableError
 from contactsync.errors.letters import EventUnderWayError, FunctionTimeoutError, ProcessEndedError
 from contactsync.errors.operations import (
     AccountsFailedError,
@@ -122,6 +123,7 @@ __all__ = [
     "FunctionTimeoutError",
     "HaltedError",
     "HousekeepingError",
+    "ItemUnreadableError",
     "KeyUnusableError",
     "MappingLimitError",
     "NotInOrganizationError",

@@ -21,7 +21,7 @@ from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import AccountOutcome, sync_id_of
 from tests.builders import account, contact_of, operation
 from tests.bus_builders import event_of
-from tests.integration.conftest import Command
+from tests.integration.conftest import Command, refused
 
 ROOT = Path(__file__).parents[2]
 SECURITY = ContactType.SECURITY
@@ -163,6 +163,8 @@ def test_operations(services: Services, key: str, contactsync: Command, caplog: 
         answer = contactsync(*command)
         assert (answer.code, good in answer.out, bad in answer.out) == (0, True, False)
         assert caplog.text.count(sync_id_of(bad)) == 1
+    for command in (("operations", "show", bad), ("export", bad)):
+        refused(contactsync(*command), sync_id_of(bad))
 
 
 def test_outcomes(services: Services, key: str, contactsync: Command, caplog: pytest.LogCaptureFixture) -> None:

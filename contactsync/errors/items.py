@@ -1,0 +1,23 @@
+"""Items of our tables that cannot be read."""
+
+from dataclasses import dataclass
+
+from contactsync.errors.root import ContactSyncError
+
+
+@dataclass(eq=False)
+class ItemUnreadableError(ContactSyncError):
+    """A stored item is of another version of contactsync, or somebody wrote it by hand."""
+
+    table: str
+    item: str
+    """Its key."""
+    problem: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"An item of table {self.table} cannot be read by this version: {self.item} ({self.problem}). Update "
+            "contactsync; if contactsync did not store the item, delete it."
+        )
