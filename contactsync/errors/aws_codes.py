@@ -68,7 +68,7 @@ _CODES: Final[Mapping[Meaning, str]] = {
         BandwidthLimitExceeded EC2ThrottledException KMS.ThrottlingException KmsThrottled KMSThrottling
         KMSThrottlingException LimitExceededException OverLimit PriorRequestNotComplete ProvisionedThroughputExceeded
         ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException
-        SlowDown ThrottledException Throttling ThrottlingError ThrottlingException TooManyRequests
+        SlowDown Throttled ThrottledException Throttling ThrottlingError ThrottlingException TooManyRequests
         TooManyRequestsException TransactionInProgressException
     """,
     Meaning.CONFLICT: """

@@ -27,6 +27,7 @@ OF_STATE = (
     "operation_queries.py",
     "outbox_table.py",
     "outbox_transactions.py",
+    "plan_transactions.py",
     "records_table.py",
     "state_table.py",
     "stored_operations.py",
