@@ -15,8 +15,9 @@ from contactsync.aws.caller import AwsCaller
 from contactsync.aws.claim_bucket import S3Claims
 from contactsync.aws.clients import Clients, region_problem
 from contactsync.aws.config_table import DynamoDbConfigurations, DynamoDbStoredConfigurations
-from contactsync.aws.dead_letter_queues import DynamoDbFailures, SqsDeadLetterQueues
+from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
 from contactsync.aws.desired_contacts_table import DynamoDbDesiredContacts
+from contactsync.aws.failures_table import DynamoDbFailures
 from contactsync.aws.limiter_table import DynamoDbPacer
 from contactsync.aws.metrics import BackgroundMetrics, CloudWatchMetrics
 from contactsync.aws.notice_requests import DynamoDbNoticeRequests
@@ -28,7 +29,7 @@ from contactsync.aws.secret import secret_string
 from contactsync.aws.state_table import DynamoDbOperations
 from contactsync.aws.stored_operations import DynamoDbStoredOperations
 from contactsync.aws.topic import SnsTopic
-from contactsync.bus.dead_letters import DeadLetterDesk
+from contactsync.bus.dead_letters import LOOKERS, DeadLetterDesk
 from contactsync.bus.envelope import source_of
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
@@ -250,6 +251,7 @@ class Services:
             self._clients.own,
             urls,
             trigger_function=self.settings.dead_letters.trigger_function,
+            receivers=LOOKERS,
         )
 
     @cached_property

@@ -9,11 +9,16 @@ from datetime import datetime, timedelta
 from contactsync.bus.audit import AuditEntry
 from contactsync.bus.claims import refused
 from contactsync.bus.consume import Failure, own_attributes
-from contactsync.bus.dead_letters import RULE, TRIGGER, DeadLetter, original_event
 from contactsync.bus.envelope import Announcement, Event
+from contactsync.bus.letters import RULE, TRIGGER, DeadLetter, original_event
 from contactsync.bus.ports import Claim, Message, OutboxEntry, QueueCounts, Refusal
 from contactsync.bus.publish import BATCH_LIMIT, SIZE_LIMIT
-from contactsync.errors import DeadLetterQueueUnknownError, RequestInvalidError
+from contactsync.errors import (
+    ContactSyncError,
+    DeadLetterQueueUnknownError,
+    DeadLetterUnreadableError,
+    RequestInvalidError,
+)
 from tests.fakes import START
 
 
@@ -124,6 +129,8 @@ class FakeAudit:
 
     rows: dict[tuple[str, datetime, str], AuditEntry] = field(default_factory=dict)
     error: Exception | None = None
+    unreadable: Exception | None = None
+    """What asking about an entity raises."""
 
     def add(self, entry: AuditEntry) -> None:
         """Add a row per entity, unless it is there."""
@@ -132,10 +139,17 @@ class FakeAudit:
         for name in entry.entities:
             self.rows.setdefault((name, entry.time, entry.event_id), entry)
 
+    def add_all(self, entries: Sequence[AuditEntry]) -> None:
+        """Add rows."""
+        for entry in entries:
+            self.add(entry)
+
     def about(
         self, entity: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
     ) -> Iterator[AuditEntry]:
         """Yield the rows of an entity."""
+        if self.unreadable:
+            raise self.unreadable
         found = [entry for (name, _, _), entry in self.rows.items() if name == entity]
         return self._newest(found, limit, since, until)
 
@@ -171,6 +185,8 @@ class FakeFailures:
 
     kept: dict[tuple[str, str], Failure] = field(default_factory=dict)
     error: Exception | None = None
+    unreadable: Exception | None = None
+    """What asking for many raises."""
 
     def remember(self, subscriber: str, message_id: str, failure: Failure) -> None:
         """Keep one."""
@@ -181,6 +197,12 @@ class FakeFailures:
     def find(self, subscriber: str, message_id: str) -> Failure | None:
         """Return it."""
         return self.kept.get((subscriber, message_id))
+
+    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> dict[str, Failure]:
+        """Return many."""
+        if self.unreadable:
+            raise self.unreadable
+        return {one: self.kept[subscriber, one] for one in message_ids if (subscriber, one) in self.kept}
 
 
 @dataclass
@@ -226,6 +248,10 @@ class FakeDeadLetters:
     """What methods raise, by their names."""
     steps: list[tuple[str, str]] = field(default_factory=list)
     """What was done, in order, as (method, message id)."""
+    refused: dict[str, ContactSyncError] = field(default_factory=dict)
+    """Message ids that are not accepted in a batch, and why."""
+    batches: list[int] = field(default_factory=list)
+    """How many letters each batch had."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -246,8 +272,9 @@ class FakeDeadLetters:
         hidden = len(self.hidden & set(letters))
         return QueueCounts(len(letters) - hidden, hidden)
 
-    def take(self, queue: str) -> Generator[DeadLetter, None, None]:
+    def take(self, queue: str, receivers: int = 1) -> Generator[DeadLetter, None, None]:
         """Yield what is visible, including what comes in meanwhile, and hide it."""
+        del receivers
         self._step("take", queue)
         while visible := [one for one in self._letters(queue).values() if one.message_id not in self.hidden]:
             for letter in visible:
@@ -269,6 +296,25 @@ class FakeDeadLetters:
             self.sent_on.append((letter.queue, letter.body, own_attributes(letter.attributes)))
         if self.comes_back:
             self.put(letter.queue, letter.body, **letter.attributes)
+
+    def send_all(self, letters: Sequence[DeadLetter]) -> dict[str, ContactSyncError]:
+        """Accept letters elsewhere, but those that are refused or hold nothing."""
+        refused: dict[str, ContactSyncError] = {}
+        for letter in letters:
+            if letter.message_id in self.refused:
+                refused[letter.message_id] = self.refused[letter.message_id]
+                continue
+            try:
+                self.send_on(letter)
+            except DeadLetterUnreadableError as error:
+                refused[letter.message_id] = error
+        self.batches.append(len(letters))
+        return refused
+
+    def delete_all(self, letters: Sequence[DeadLetter]) -> None:
+        """Delete letters."""
+        for letter in letters:
+            self.delete(letter)
 
     def delete(self, letter: DeadLetter) -> None:
         """Delete a letter."""

@@ -1,7 +1,7 @@
 """The audit trail in DynamoDB: an item per event and entity, put on the condition that it is not there yet."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 KEY_LIMIT: Final = 900
 """Bytes of a name that becomes part of a key; DynamoDB takes 1024 of a sort key, 2048 of a partition key."""
+
+GROUP: Final = 20
+"""Entries of one transaction: of 100 items and 4 MB at most, an entry has up to four items, and some are large."""
 
 RESOLUTION: Final = timedelta(microseconds=1)
 """Of the stored times."""
@@ -37,9 +40,27 @@ class DynamoDbAuditTrail:
 
     def add(self, entry: AuditEntry) -> None:
         """Put an item for every entity; the first entity's carries the keys of the indexes."""
+        for item in self._items(entry):
+            self._put(item)
+
+    def _items(self, entry: AuditEntry) -> Iterator[dict[str, Any]]:
         for number, entity in enumerate(entry.entities):
             index_keys = _index_keys(entry) if number == 0 else {}
-            self._put({"pk": _fitting(entity), **_item(entry, self._retention), **index_keys})
+            yield {"pk": _fitting(entity), **_item(entry, self._retention), **index_keys}
+
+    def add_all(self, entries: Sequence[AuditEntry]) -> None:
+        """Put the items of many entries in transactions, and one by one where one of them is there already."""
+        remaining = iter(entries)
+        while group := list(islice(remaining, GROUP)):
+            puts = [self._put_of(item) for entry in group for item in self._items(entry)]
+            with translated("TransactWriteItems"):
+                try:
+                    self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
+                    continue
+                except self._client.exceptions.TransactionCanceledException:
+                    pass  # one is there, or somebody writes at the same moment
+            for entry in group:
+                self.add(entry)
 
     def about(
         self, entity: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
@@ -88,11 +109,12 @@ class DynamoDbAuditTrail:
     def _put(self, item: Mapping[str, Any]) -> None:
         with translated("PutItem"):
             try:
-                self._client.put_item(
-                    TableName=self._table, Item=to_item(item), ConditionExpression="attribute_not_exists(pk)"
-                )
+                self._client.put_item(**self._put_of(item))
             except self._client.exceptions.ConditionalCheckFailedException:
                 return  # it is there already, and never changed
+
+    def _put_of(self, item: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- the stubs' type differs between the two calls
+        return {"TableName": self._table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(pk)"}
 
 
 def _item(entry: AuditEntry, retention: timedelta) -> dict[str, Any]:

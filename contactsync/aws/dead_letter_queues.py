@@ -1,21 +1,31 @@
 """The dead-letter queues in SQS, the ways that lead back out of them, and the quarantine that leads into them."""
 
 import re
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, readable, to_item
-from contactsync.bus.consume import Failure, own_attributes
-from contactsync.bus.dead_letters import RULE, TRIGGER, DeadLetter, original_event
-from contactsync.bus.ports import Clock, QueueCounts
-from contactsync.errors import DeadLetterQueueUnknownError, DeadLetterSourceError, SettingsError
+from contactsync.bus.consume import own_attributes
+from contactsync.bus.letters import RULE, TRIGGER, DeadLetter, original_event
+from contactsync.bus.ports import QueueCounts
+from contactsync.errors import (
+    AwsCallError,
+    ContactSyncError,
+    DeadLetterQueueUnknownError,
+    DeadLetterSourceError,
+    DeadLetterUnreadableError,
+    RequestInvalidError,
+    ServiceUnavailableError,
+    SettingsError,
+)
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -26,15 +36,18 @@ HOLD: Final = 300
 PAGE: Final = 10
 """Messages that SQS takes or gives in one call."""
 
+BATCH_BYTES: Final = 262_144
+"""Bytes that every region takes in one batch; newer quotas are higher."""
+
+ATTRIBUTE_OVERHEAD: Final = 6
+"""Bytes of an attribute's type."""
+
 PAGES_WITHOUT_NEW: Final = 100
 """After so many pages in a row with nothing new a queue is through.
 
 Messages that were only looked at come back after HOLD seconds, and up to a thousand of them may stand before new ones;
 without a limit a queue that takes longer than HOLD to be read would be read for ever.
 """
-
-FAILURE_LIFE: Final = timedelta(days=20)
-"""How long it is remembered why a message failed: longer than dead letters are kept."""
 
 _REGION: Final = re.compile(r"https://(?:sqs\.([a-z0-9-]+)\.amazonaws\.|([a-z0-9-]+)\.queue\.amazonaws\.)")
 
@@ -46,12 +59,20 @@ class SqsDeadLetterQueues:
     """Queues by name, wherever they are: EventBridge's and the trigger's are in us-east-1."""
 
     def __init__(
-        self, client_of: ClientOf, urls: Mapping[str, str], *, trigger_function: str | None, wait: int = 1
+        self,
+        client_of: ClientOf,
+        urls: Mapping[str, str],
+        *,
+        trigger_function: str | None,
+        wait: int = 1,
+        receivers: int = 1,
     ) -> None:
         """Take the queues' URLs; `wait` seconds without a message mean that a queue is empty.
 
-        Without any wait SQS asks only some of its servers, and may find nothing although there is something.
+        Without any wait SQS asks only some of its servers, and may find nothing although there is something. No more
+        than `receivers` pages are asked for at a time.
         """
+        self._receivers = receivers
         self._client_of = cache(client_of)
         self._urls = urls
         self._function = trigger_function
@@ -71,19 +92,49 @@ class SqsDeadLetterQueues:
         waiting, in_flight = (int(found["Attributes"].get(name, 0)) for name in names)
         return QueueCounts(waiting, in_flight)
 
-    def take(self, queue: str) -> Generator[DeadLetter, None, None]:
+    def take(self, queue: str, receivers: int = 1) -> Generator[DeadLetter, None, None]:
         """Receive until nothing comes, or nothing new for PAGES_WITHOUT_NEW pages."""
         seen: set[str] = set()
         pages = 0
-        while pages < PAGES_WITHOUT_NEW and (letters := self._received(queue)):
-            ids = {letter.message_id for letter in letters}
-            pages = pages + 1 if ids <= seen else 0
-            seen |= ids
-            left = iter(letters)
+        with closing(self._pages(queue, min(receivers, self._receivers))) as received:
+            for letters in received:
+                ids = {letter.message_id for letter in letters}
+                pages = pages + 1 if ids <= seen else 0
+                seen |= ids
+                left = iter(letters)
+                try:
+                    yield from left
+                finally:  # closed half-way: what was received and not yielded is nobody's
+                    self.give_back(left)
+                if pages >= PAGES_WITHOUT_NEW:
+                    return
+
+    def _pages(self, queue: str, receivers: int) -> Generator[list[DeadLetter], None, None]:
+        """Yield what comes, until a call brings nothing; so many calls are under way at a time."""
+        if receivers == 1:
+            while letters := self._received(queue):
+                yield letters
+            return
+        self._sqs(queue)  # made here, before several threads ask for it
+        with ThreadPoolExecutor(receivers, thread_name_prefix="receive") as pool:
+            waiting = deque(pool.submit(self._received, queue) for _ in range(receivers))
             try:
-                yield from left
-            finally:  # closed half-way: what was received and not yielded is nobody's
-                self.give_back(left)
+                is_through = False
+                while waiting:
+                    letters = waiting.popleft().result()
+                    is_through = is_through or not letters
+                    if not is_through:
+                        waiting.append(pool.submit(self._received, queue))
+                    if letters:
+                        yield letters
+            finally:  # closed half-way, or one call failed: what others received is nobody's
+                self._give_back_of(waiting)
+
+    def _give_back_of(self, waiting: Iterable["Future[list[DeadLetter]]"]) -> None:
+        for call in waiting:
+            if call.cancel() or call.exception() is not None:
+                continue
+            self.give_back(call.result())
 
     def give_back(self, letters: Iterable[DeadLetter]) -> None:
         """Make messages visible in batches; those that are gone, or were given to somebody else, do not matter."""
@@ -104,6 +155,35 @@ class SqsDeadLetterQueues:
             self._call(letter)
         else:
             self._send(letter)
+
+    def send_all(self, letters: Sequence[DeadLetter]) -> dict[str, ContactSyncError]:
+        """Send subscribers' messages in batches; call the trigger function once for each other event."""
+        if not letters:
+            return {}
+        if letters[0].queue in {RULE, TRIGGER}:
+            return self._called(letters)
+        source = self._source(letters[0].queue)
+        refused: dict[str, ContactSyncError] = {}
+        for number, batch in enumerate(_batches(letters)):
+            try:
+                refused |= self._sent(source, batch)
+            except AwsCallError as error:
+                if number == 0:
+                    raise
+                refused |= dict.fromkeys((letter.message_id for letter in batch), error)
+        return refused
+
+    def delete_all(self, letters: Sequence[DeadLetter]) -> None:
+        """Delete messages in batches, and those by themselves that a batch leaves over."""
+        remaining = iter(letters)
+        while batch := list(islice(remaining, PAGE)):
+            entries: Any = [{"Id": str(number), "ReceiptHandle": letter.receipt} for number, letter in enumerate(batch)]
+            with translated("DeleteMessageBatch"):
+                answer = self._sqs(batch[0].queue).delete_message_batch(
+                    QueueUrl=self._url(batch[0].queue), Entries=entries
+                )
+            for failed in answer.get("Failed", []):
+                self.delete(batch[int(failed["Id"])])
 
     def delete(self, letter: DeadLetter) -> None:
         """Delete a message; SQS takes this also for one that is gone."""
@@ -130,6 +210,32 @@ class SqsDeadLetterQueues:
                 MessageBody=letter.body,
                 MessageAttributes=_typed(own_attributes(letter.attributes)),
             )
+
+    def _sent(self, source: str, batch: Sequence[DeadLetter]) -> dict[str, ContactSyncError]:
+        entries: Any = [
+            {
+                "Id": str(number),
+                "MessageBody": letter.body,
+                "MessageAttributes": _typed(own_attributes(letter.attributes)),
+            }
+            for number, letter in enumerate(batch)
+        ]
+        with translated("SendMessageBatch"):
+            answer = self._sqs(batch[0].queue).send_message_batch(QueueUrl=source, Entries=entries)
+        return {batch[int(failed["Id"])].message_id: _entry_error(failed) for failed in answer.get("Failed", [])}
+
+    def _called(self, letters: Sequence[DeadLetter]) -> dict[str, ContactSyncError]:
+        refused: dict[str, ContactSyncError] = {}
+        for letter in letters:
+            try:
+                self._call(letter)
+            except DeadLetterUnreadableError as error:
+                refused[letter.message_id] = error
+            except AwsCallError as error:
+                if letter is letters[0]:
+                    raise
+                refused[letter.message_id] = error
+        return refused
 
     def _found_source(self, queue: str) -> str:
         with translated("ListDeadLetterSourceQueues"):
@@ -171,36 +277,26 @@ class SqsQuarantine:
             self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes=_typed(attributes))
 
 
-class DynamoDbFailures:
-    """Items of the idempotency table, beside those of aws-lambda-powertools."""
-
-    def __init__(self, client: "DynamoDBClient", table: str, clock: Clock) -> None:
-        """Take the idempotency table's name."""
-        self._client = client
-        self._table = table
-        self._clock = clock
-
-    def remember(self, subscriber: str, message_id: str, failure: Failure) -> None:
-        """Put the item; the latest failure replaces the one before."""
-        expiration = int((self._clock.now() + FAILURE_LIFE).timestamp())
-        item = {**_failure_key(subscriber, message_id), **vars(failure), "expiration": expiration}
-        with translated("PutItem"):
-            self._client.put_item(TableName=self._table, Item=to_item(item))
-
-    def find(self, subscriber: str, message_id: str) -> Failure | None:
-        """Get the item."""
-        with translated("GetItem"):
-            answer = self._client.get_item(TableName=self._table, Key=to_item(_failure_key(subscriber, message_id)))
-        item = from_item(answer.get("Item", {}))
-        return next(readable([item], _failure, self._table), None) if item else None
+def _entry_error(failed: Mapping[str, Any]) -> AwsCallError:
+    """Return our error for a message of a batch that SQS did not take."""
+    kind = RequestInvalidError if failed.get("SenderFault") else ServiceUnavailableError
+    return kind("SendMessageBatch", str(failed.get("Code")))
 
 
-def _failure(item: Mapping[str, Any]) -> Failure:
-    return Failure(str(item["code"]), str(item["sentence"]), int(item["receive_count"]))
-
-
-def _failure_key(subscriber: str, message_id: str) -> dict[str, str]:
-    return {"id": f"failure#{subscriber}#{message_id}"}
+def _batches(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
+    """Pack letters within both limits of SendMessageBatch."""
+    batch: list[DeadLetter] = []
+    size = 0
+    for letter in letters:
+        parts = (letter.body, *letter.attributes, *letter.attributes.values())
+        needed = sum(len(part.encode(errors="replace")) for part in parts) + ATTRIBUTE_OVERHEAD * len(letter.attributes)
+        if batch and (len(batch) == PAGE or size + needed > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(letter)
+        size += needed
+    if batch:
+        yield batch
 
 
 def _letter(queue: str, message: "MessageTypeDef") -> DeadLetter:

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from contactsync.bus.envelope import Announcement, Event
+from contactsync.errors import ContactSyncError
 
 if TYPE_CHECKING:
     from contactsync.bus.audit import AuditEntry
     from contactsync.bus.consume import Failure
-    from contactsync.bus.dead_letters import DeadLetter
+    from contactsync.bus.letters import DeadLetter
 
 
 class Clock(Protocol):
@@ -141,6 +142,9 @@ class AuditTrail(Protocol):
     def add(self, entry: "AuditEntry") -> None:
         """Add an entry; one that is there already is left as it is."""
 
+    def add_all(self, entries: Sequence["AuditEntry"]) -> None:
+        """Add entries in few calls; after an error some may be there."""
+
     def about(
         self, entity: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
     ) -> Iterator["AuditEntry"]:
@@ -160,7 +164,10 @@ class Failures(Protocol):
         """Keep the latest failure of a message."""
 
     def find(self, subscriber: str, message_id: str) -> "Failure | None":
-        """Return it."""
+        """Return it; None also for one that cannot be read."""
+
+    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> Mapping[str, "Failure"]:
+        """Return those of many messages in few calls, by message id; what is not there is left out."""
 
 
 @dataclass(frozen=True)
@@ -182,10 +189,11 @@ class DeadLetterQueues(Protocol):
     def counts(self, queue: str) -> QueueCounts:
         """Count the messages of a queue."""
 
-    def take(self, queue: str) -> Generator["DeadLetter", None, None]:
+    def take(self, queue: str, receivers: int = 1) -> Generator["DeadLetter", None, None]:
         """Yield every message of a queue; nobody else gets it for some minutes, or until it is given back.
 
-        Closed half-way it keeps nothing that it has not yielded.
+        Up to so many pages are asked for at a time, ahead of what is yielded. Closed half-way it keeps nothing that it
+        has not yielded.
         One that is still in the queue after these minutes may be yielded again: only its newest receipt is good then.
         """
 
@@ -199,5 +207,14 @@ class DeadLetterQueues(Protocol):
         where the messages of its queue were to be handled, and an AwsCallError.
         """
 
+    def send_all(self, letters: Sequence["DeadLetter"]) -> Mapping[str, ContactSyncError]:
+        """Send messages of one queue on in few calls, and return why some were not accepted, by message id.
+
+        Raises as `send_on` does when that concerns all of them, and nothing was accepted.
+        """
+
     def delete(self, letter: "DeadLetter") -> None:
         """Delete a message; one that is gone already does not matter."""
+
+    def delete_all(self, letters: Sequence["DeadLetter"]) -> None:
+        """Delete messages of one queue in few calls; raise an AwsCallError when one of them could not be deleted."""

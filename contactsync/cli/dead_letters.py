@@ -1,6 +1,7 @@
 """`contactsync dead-letters`: what could not be delivered or handled, why, and what to do with it."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from contactsync.cli.listing import Output, OutputOption, Row, flat, json_array, show_rows, show_table, write_text
+from contactsync.cli.progress import counted
 from contactsync.settings import Group
 
 if TYPE_CHECKING:
@@ -16,10 +18,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, show, redrive and discard dead letters.", no_args_is_help=True)
 
-COLUMNS: Final = ("queue", "message_id", "sent", "age", "event_id", "event_type", "code", "reason")
+COLUMNS: Final = ("queue", "message_id", "sent", "age", "event_id", "event_type", "redriven", "code", "reason")
 NEEDS: Final = (Group.DEAD_LETTERS, Group.AUDIT, Group.DEPLOYMENT)
 
 DONE_COLUMNS: Final = ("step", "message_id", "event_id", "event_type", "code")
+
+DONE_STEP: Final = 10
+"""Messages between two changes of the progress, when each takes its time."""
 
 QueueArgument = Annotated[str, typer.Argument(metavar="QUEUE", help="audit, notices, rule, trigger, or your own.")]
 IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[MESSAGE_ID]...", help="As `list` shows them.")]
@@ -75,7 +80,7 @@ def redrive(
     message_ids: IdsArgument = None,
     *,
     everything: AllOption = False,
-    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Messages per second.")] = 5,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Messages per second at most.")] = 5,
     reason: Annotated[str | None, typer.Option(help="Why, for the audit trail.")] = None,
     dry_run: DryRunOption = False,
     output: OutputOption = Output.TABLE,
@@ -86,6 +91,7 @@ def redrive(
 
     Example: `contactsync dead-letters redrive audit --all --rate 2 --reason "the table is back"`
     """
+    from contactsync.bus.pace import Pace
     from contactsync.services import Services
 
     if not math.isfinite(rate):
@@ -93,7 +99,12 @@ def redrive(
     _check_named(message_ids, everything=everything)
     services = Services.from_environment(needs=NEEDS)
     order = _order(services, queue, message_ids, everything=everything, reason=reason, dry_run=dry_run)
-    _show_done(services.dead_letters.redrive(order, rate=rate), output)
+    pace = Pace(services.clock, rate)
+    try:
+        _show_done(services.dead_letters.redrive(order, rate=rate, pace=pace), output)
+    finally:
+        if pace.sent:
+            typer.echo(f"{pace.sent} messages sent, {pace.reached:.3g} a second (--rate {rate:g}).", err=True)
 
 
 @app.command()
@@ -145,25 +156,31 @@ def _show_done(done: "Done", output: Output) -> None:
     """Show what became of each message; exit code 1 when one could not be sent on."""
     from contactsync.bus.dead_letters import Step
 
-    unreadable = 0
+    steps = Counter[Step]()
 
     def rows() -> Iterator[Row]:
-        nonlocal unreadable
         with closing(done):
-            for step, facts in done:
-                unreadable += step is Step.UNREADABLE
+            for step, facts in counted(done, "{} messages done".format, step=DONE_STEP):
+                steps[step] += 1
                 yield {"step": str(step), **vars(facts)}
 
     show_rows(DONE_COLUMNS, rows(), output)
-    if unreadable:
-        typer.echo(f"{unreadable} messages hold nothing that could be sent on; show and discard them.", err=True)
+    if steps[Step.UNREADABLE]:
+        typer.echo(
+            f"{steps[Step.UNREADABLE]} messages hold nothing that could be sent on; show and discard them.", err=True
+        )
+    if steps[Step.REFUSED]:
+        typer.echo(
+            f"{steps[Step.REFUSED]} messages were not taken, for the reasons above, and stay where they are.", err=True
+        )
+    if steps[Step.UNREADABLE] or steps[Step.REFUSED]:
         raise typer.Exit(1)
 
 
 def _rows(services: "Services", queues: Iterable[str]) -> Iterator[Row]:
     for queue in queues:
         with closing(services.dead_letters.look(queue)) as letters:
-            for facts in letters:
+            for facts in counted(letters, f"{queue}: {{}} messages read".format):
                 yield {**vars(facts), "age": _age(services, facts)}
 
 

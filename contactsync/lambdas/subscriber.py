@@ -15,7 +15,8 @@ from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
 from contactsync.aws.claim_bucket import S3Claims
 from contactsync.aws.clients import Clients
-from contactsync.aws.dead_letter_queues import DynamoDbFailures, SqsQuarantine
+from contactsync.aws.dead_letter_queues import SqsQuarantine
+from contactsync.aws.failures_table import DynamoDbFailures
 from contactsync.aws.metrics import NAMESPACE
 from contactsync.bus.advice import Reader, sentence_for
 from contactsync.bus.consume import Consumed, Consumer, Subscriber, failure_of

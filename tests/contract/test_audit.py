@@ -61,6 +61,19 @@ def test_by_entity(trail: AuditTrail, key: str) -> None:
     assert list(trail.about(f"configuration#{key}x")) == []
 
 
+@pytest.mark.parametrize("count", [0, 1, 20, 47])
+def test_add_all(trail: AuditTrail, key: str, count: int) -> None:
+    """Many entries are added together; those that are there already are left as they are, and hold up no other."""
+    added = [change(key, number) for number in range(count)]
+    for entry in added[3:5]:
+        trail.add(replace(entry, data='{"the": "first"}'))
+    trail.add_all(added)
+    trail.add_all(added)
+    found = list(trail.about(f"configuration#{key}"))
+    assert [entry.event_id for entry in found] == [entry.event_id for entry in added[::-1]]
+    assert [entry.data for entry in found[::-1][3:5]] == ['{"the": "first"}'] * len(added[3:5])
+
+
 @pytest.mark.parametrize(
     ("since", "until", "found"),
     [(None, None, [2, 1, 0]), (1, None, [2, 1]), (None, 1, [0]), (1, 2, [1]), (3, None, []), (None, 0, [])],

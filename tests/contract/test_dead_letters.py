@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from contactsync.aws.dead_letter_queues import DynamoDbFailures, SqsDeadLetterQueues, SqsQuarantine
+from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues, SqsQuarantine
+from contactsync.aws.failures_table import DynamoDbFailures
 from contactsync.bus.consume import Failure, quarantine_attributes
-from contactsync.bus.dead_letters import DeadLetter
+from contactsync.bus.letters import DeadLetter
 from contactsync.bus.ports import DeadLetterQueues, Failures
 from contactsync.cli.local_system import product_environment
 from contactsync.errors import (
@@ -91,6 +92,7 @@ def sandbox_post(adapters: Adapters) -> Post:
         urls,
         trigger_function=adapters.services.settings.dead_letters.trigger_function,
         wait=0,
+        receivers=4,
     )
     return Post(queues, put, sent_on)
 
@@ -248,6 +250,56 @@ def test_failures(failures: Failures) -> None:
         failures.remember("audit", message, Failure("InternalError", f"Try {count}.", count))
     assert failures.find("audit", message) == Failure("InternalError", "Try 2.", 2)
     assert failures.find("notices", message) is None
+
+
+def test_failures_of_many(failures: Failures) -> None:
+    """The failures of many messages come together; those that nobody kept are left out."""
+    messages = [str(uuid.uuid4()) for _ in range(230)]
+    for number in (0, 99, 100, 229):
+        failures.remember("audit", messages[number], Failure("InternalError", f"{number}", 1))
+    found = failures.find_all("audit", messages)
+    assert {messages.index(name): failure.sentence for name, failure in found.items()} == {
+        0: "0",
+        99: "99",
+        100: "100",
+        229: "229",
+    }
+    assert failures.find_all("audit", []) == {}
+
+
+def test_failure_unreadable(deployed: Adapters) -> None:
+    """An item that holds no failure hides none of the others."""
+    services = deployed.services
+    table = services.settings.dead_letters.idempotency_table
+    failures = DynamoDbFailures(services._dynamodb, table, FakeClock())
+    good, bad = str(uuid.uuid4()), str(uuid.uuid4())
+    failures.remember("audit", good, Failure("InternalError", "It failed.", 1))
+    services._dynamodb.put_item(
+        TableName=table, Item={"id": {"S": f"failure#audit#{bad}"}, "receive_count": {"S": "many"}}
+    )
+    assert failures.find("audit", bad) is None
+    assert set(failures.find_all("audit", [bad, good])) == {good}
+
+
+def test_all_at_once(post: Post) -> None:
+    """Messages are sent on and deleted together, as they were."""
+    sent = [post.put("audit", f"body {number}", type="t") for number in range(13)]
+    taken = letters(post)
+    assert post.queues.send_all(taken) == {}
+    assert len(sent) == len(taken) == 13
+    found = post.sent_on()
+    assert found[0][1] == {"type": "t"}
+    post.queues.delete_all(taken)
+    post.queues.delete_all([])
+    counts = post.queues.counts("audit")
+    assert (counts.waiting, counts.in_flight) == (0, 0)
+    assert post.queues.send_all([]) == {}
+
+
+def test_take_ahead(post: Post) -> None:
+    """Asked for by several at a time, every message comes once."""
+    sent = {post.put("audit", str(number)) for number in range(45)}
+    assert sorted(letter.message_id for letter in post.queues.take("audit", 4)) == sorted(sent)
 
 
 def test_quarantine(deployed: Adapters) -> None:

@@ -73,7 +73,7 @@ def test_configuration_table() -> None:
 
 def test_every_adapter_is_known() -> None:
     """No adapter of a table is left out, except those whose tables have permissions of their own."""
-    apart = {"audit_table.py", "dead_letter_queues.py", "desired_contacts_table.py", OF_CONFIGURATIONS}
+    apart = {"audit_table.py", "desired_contacts_table.py", "failures_table.py", OF_CONFIGURATIONS}
     found = {
         path.name
         for path in (ROOT / "contactsync" / "aws").glob("*.py")

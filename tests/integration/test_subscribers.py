@@ -234,6 +234,7 @@ def test_unknown_type(services: Services, sandbox: Sandbox, key: str) -> None:
     until(sandbox.loop.queue_polling.is_idle)
     assert again.message_id != facts.message_id
     assert again.code == "EventTypeUnknown"
+    assert (facts.redriven, again.redriven, again.last_redriven_by) == (0, 1, "airflow:admin")
 
 
 def test_command(services: Services, sandbox: Sandbox, key: str, contactsync: Command) -> None:
@@ -248,7 +249,9 @@ def test_command(services: Services, sandbox: Sandbox, key: str, contactsync: Co
     (mine,) = [row for row in listed if row["correlation_id"] == key]
     redrive = ("dead-letters", "redrive", "audit", mine["message_id"], "--rate", "50", "--reason", "a drill")
     assert "planned" in contactsync(*redrive, "--dry-run").out
-    assert "redriven" in contactsync(*redrive).out
+    answer = contactsync(*redrive)
+    assert "redriven" in answer.out
+    assert "1 messages sent, 50 a second (--rate 50)." in answer.err
     until(sandbox.loop.queue_polling.is_idle)
     rows = json.loads(contactsync("audit", "--correlation-id", key, "-o", "json").out)
     by_type = {row["event_type"]: row for row in rows}

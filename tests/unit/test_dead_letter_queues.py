@@ -1,15 +1,19 @@
 """How a queue of SQS is read to its end and emptied, on a queue in memory whose clock is moved."""
 
 import json
+import threading
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from contactsync.aws.dead_letter_queues import HOLD, PAGE, PAGES_WITHOUT_NEW, SqsDeadLetterQueues
 from contactsync.bus.dead_letters import DeadLetterDesk, Order, Step
-from contactsync.errors import DeadLetterSourceError
+from contactsync.bus.letters import DeadLetter
+from contactsync.errors import DeadLetterSourceError, ServiceUnavailableError
 from tests.bus_fakes import FakeAudit, FakeFailures
 from tests.fakes import START, FakeClock
 from tests.recorded import changed, recorded
@@ -44,6 +48,12 @@ class FakeAws:
     messages: dict[str, Held] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     """The bodies that were sent to the source queue, or with which the function was called."""
+    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Bodies that a batch does not take, with SQS's answer."""
+    undeletable: set[str] = field(default_factory=set)
+    """Message ids that a batch does not delete."""
+    batches: list[int] = field(default_factory=list)
+    """How many messages each batch had that was sent."""
     calls: list[str] = field(default_factory=list)
     """The names of all calls of SQS but deletions."""
 
@@ -87,6 +97,29 @@ class FakeAws:
         if self.messages[message_id].receipt == asked["ReceiptHandle"]:
             del self.messages[message_id]
 
+    def delete_message_batch(self, **asked: Any) -> dict[str, Any]:
+        """Delete messages whose newest receipts are given, but those that a test chose."""
+        failed = []
+        for entry in asked["Entries"]:
+            if entry["ReceiptHandle"].split("/")[0] in self.undeletable:
+                failed.append({"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"})
+            else:
+                self.delete_message(ReceiptHandle=entry["ReceiptHandle"])
+        return {"Failed": failed}
+
+    def send_message_batch(self, **asked: Any) -> dict[str, Any]:
+        """Take messages for the source queue, but those that a test chose."""
+        assert len(asked["Entries"]) <= 10
+        assert sum(len(entry["MessageBody"].encode()) for entry in asked["Entries"]) <= 262_144
+        self.batches.append(len(asked["Entries"]))
+        failed = []
+        for entry in asked["Entries"]:
+            if fault := self.refused.get(entry["MessageBody"]):
+                failed.append({"Id": entry["Id"], **fault})
+            else:
+                self.send_message(QueueUrl=asked["QueueUrl"], MessageBody=entry["MessageBody"])
+        return {"Failed": failed}
+
     def list_dead_letter_source_queues(self, **asked: Any) -> dict[str, Any]:
         """Tell which queues name this one."""
         del asked
@@ -122,6 +155,119 @@ def desk(aws: FakeAws) -> DeadLetterDesk:
 def redriven(aws: FakeAws, queue: str, rate: float = 5) -> list[Step]:
     """Redrive a whole queue."""
     return [step for step, _ in desk(aws).redrive(Order(queue, None, by="airflow:admin"), rate=rate)]
+
+
+@dataclass
+class ManyAws(FakeAws):
+    """SQS that many threads ask; each call takes a moment of the real time, and a test may let one fail."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    under_way: int = 0
+    most: int = 0
+    fails_at: int | None = None
+    """The number of the receive that fails."""
+
+    def receive_message(self, **asked: Any) -> dict[str, Any]:
+        """Give messages out, and count how many calls are under way."""
+        with self.lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        time.sleep(0.002)
+        with self.lock:
+            self.under_way -= 1
+            if self.calls.count("receive") == self.fails_at:
+                self.calls.append("receive")
+                raise ClientError({"Error": {"Code": "InternalError"}}, "ReceiveMessage")
+            return super().receive_message(**asked)
+
+
+def queues_of(aws: FakeAws, receivers: int) -> SqsDeadLetterQueues:
+    """Return the adapter."""
+    return SqsDeadLetterQueues(
+        lambda service, region: aws if (service, region) else None,
+        {name: f"http://127.0.0.1/{name}-dead" for name in ("audit", "trigger")},
+        trigger_function="trigger",
+        receivers=receivers,
+    )
+
+
+def test_many_receivers() -> None:
+    """Several pages are asked for at a time, no more than are allowed, and every message comes once."""
+    aws = ManyAws(FakeClock(), takes=0)
+    aws.put(*map(str, range(1000)))
+    bodies = [letter.body for letter in queues_of(aws, 4).take("audit", 8)]
+    assert sorted(bodies, key=int) == [str(number) for number in range(1000)]
+    assert 1 < aws.most <= 4
+
+
+def test_receivers_give_back() -> None:
+    """What several receivers took ahead is given back when nobody wants it."""
+    aws = ManyAws(FakeClock(), takes=0)
+    aws.put(*map(str, range(200)))
+    queues = queues_of(aws, 8)
+    taking = queues.take("audit", 8)
+    first = next(taking)
+    taking.close()
+    queues.give_back([first])
+    assert len(aws.visible) == 200
+
+
+def test_receiver_fails() -> None:
+    """When one receiver fails, what the others took is given back, and the error is told."""
+    aws = ManyAws(FakeClock(), takes=0, fails_at=5)
+    aws.put(*map(str, range(500)))
+    queues = queues_of(aws, 4)
+    taken: set[str] = set()
+
+    def take_all() -> None:
+        for letter in queues.take("audit", 4):
+            taken.add(letter.message_id)
+
+    with pytest.raises(ServiceUnavailableError):
+        take_all()
+    held = {one.message_id for one in aws.messages.values() if one.visible > aws.clock.now()}
+    assert held == taken
+
+
+def letters_of(*bodies: str, queue: str = "audit") -> list[DeadLetter]:
+    """Return letters with these bodies."""
+    return [DeadLetter(queue, f"m-{n}", body, {}, START, f"m-{n}/0") for n, body in enumerate(bodies)]
+
+
+def test_send_partly(aws: FakeAws) -> None:
+    """Messages of a batch that SQS does not take are named, with its code; the others went."""
+    aws.refused = {
+        "2": {"SenderFault": True, "Code": "InvalidMessageContents"},
+        "5": {"SenderFault": False, "Code": "InternalError"},
+    }
+    refused = queues_of(aws, 1).send_all(letters_of(*map(str, range(12))))
+    assert {name: (error.code, error.retryable) for name, error in refused.items()} == {
+        "m-2": ("InvalidMessageContents", False),
+        "m-5": ("InternalError", True),
+    }
+    assert len(aws.sent) == 10
+    assert aws.batches == [10, 2]
+
+
+def test_send_large(aws: FakeAws) -> None:
+    """Batches keep SQS's limit of bytes together."""
+    assert queues_of(aws, 1).send_all(letters_of(*("x" * 100_000 for _ in range(5)))) == {}
+    assert aws.batches == [2, 2, 1]
+
+
+def test_delete_partly(aws: FakeAws) -> None:
+    """What a batch leaves over is deleted by itself."""
+    aws.put(*map(str, range(12)))
+    aws.undeletable = {"m-3"}
+    queues_of(aws, 1).delete_all(letters_of(*map(str, range(12))))
+    assert aws.messages == {}
+
+
+def test_call_partly(aws: FakeAws) -> None:
+    """Of events for the trigger function those that hold none are named, and the others are called with."""
+    refused = queues_of(aws, 1).send_all(letters_of(event(1), "poison", event(2), queue="trigger"))
+    assert set(refused) == {"m-1"}
+    assert len(aws.sent) == 2
 
 
 def event(number: int) -> str:

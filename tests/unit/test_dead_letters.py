@@ -7,12 +7,12 @@ import pytest
 
 from contactsync.bus.consume import Failure, quarantine_attributes
 from contactsync.bus.dead_letters import (
-    DeadLetter,
     DeadLetterDesk,
     LetterFacts,
     Order,
     Step,
 )
+from contactsync.bus.letters import DeadLetter, content_of
 from contactsync.errors import (
     DeadLetterMissingError,
     DeadLetterQueueUnknownError,
@@ -233,6 +233,7 @@ def test_redrive(desk: Desk) -> None:
         "by": "airflow:admin",
         "reason": "updated",
         "failure": "EventTypeUnknown",
+        "content": content_of(letter),
     }
 
 

@@ -1,0 +1,97 @@
+"""A dead letter: what stands in it, whichever queue it is from."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from contactsync.bus.advice import delivery_advice, invocation_advice
+from contactsync.bus.consume import Names, name_in, names_in, object_in
+from contactsync.errors import DeadLetterUnreadableError
+
+RULE: Final = "rule"
+"""The queue of events that EventBridge could not bring to the trigger function."""
+
+TRIGGER: Final = "trigger"
+"""The queue of events on which the trigger function failed for good; every other queue is a subscriber's."""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message of a dead-letter queue, as it was taken; its body may hold contact values."""
+
+    queue: str
+    message_id: str
+    body: str = field(repr=False)
+    attributes: Mapping[str, str]
+    sent: datetime
+    """When it came into the queue, or into the one that it was moved from."""
+    receipt: str = field(repr=False)
+    """What gives it back or deletes it."""
+
+
+def names_of(letter: DeadLetter) -> Names:
+    """Return the ids and the type of a letter, as far as it has them."""
+    if letter.queue not in {RULE, TRIGGER}:
+        return names_in(letter.body)
+    detail = _member(_recorded(letter), "detail")
+    event_id = name_in(detail, "eventID")
+    return Names(event_id, name_in(detail, "eventName"), event_id)
+
+
+def original_event(letter: DeadLetter) -> str:
+    """Return the JSON with which the trigger function is to be called again.
+
+    Raises DeadLetterUnreadableError for a letter of another form.
+    """
+    event = _recorded(letter)
+    if not event:
+        problem = "it holds no event" if letter.queue == RULE else "it has no requestPayload"
+        raise DeadLetterUnreadableError(queue=letter.queue, message_id=letter.message_id, problem=problem)
+    return letter.body if letter.queue == RULE else json.dumps(event)
+
+
+def _recorded(letter: DeadLetter) -> Mapping[str, Any]:
+    """Return the event in what EventBridge kept, or in Lambda's record of an invocation."""
+    found = object_in(letter.body)
+    return found if letter.queue == RULE else _member(found, "requestPayload")
+
+
+def undelivered(letter: DeadLetter) -> tuple[str | None, str | None]:
+    """Return EventBridge's code and sentence of an event that it did not deliver, and what to do."""
+    code, said = letter.attributes.get("ERROR_CODE"), letter.attributes.get("ERROR_MESSAGE")
+    if code is None and said is None:
+        return None, None
+    return code, f"{said}. {delivery_advice(code)}" if said else delivery_advice(code)
+
+
+def _code_in_message(record: Mapping[str, Any]) -> str | None:
+    """Return the error type of an invocation that ran too long, where Lambda writes that into the message only."""
+    message = _member(record, "responsePayload").get("errorMessage")
+    return "Sandbox.Timedout" if isinstance(message, str) and "Task timed out after" in message else None
+
+
+def invocation_failure(letter: DeadLetter) -> tuple[str | None, str | None]:
+    """Return the error's type from Lambda's invocation record; its message may quote what the function was given."""
+    record = object_in(letter.body)
+    context = _member(record, "requestContext")
+    code, condition = name_in(_member(record, "responsePayload"), "errorType"), name_in(context, "condition")
+    count = context.get("approximateInvokeCount")
+    tries = f" after {count} tries" if isinstance(count, int) else ""
+    code = code or _code_in_message(record)
+    if advice := invocation_advice(code, tries):
+        return code, advice
+    return code or condition, f"{condition}{tries}; see the function's log" if condition else None
+
+
+def content_of(letter: DeadLetter) -> str:
+    """Name what is sent on: invocation records of the same event differ in their times and request ids."""
+    content = json.dumps(_recorded(letter)) if letter.queue in {RULE, TRIGGER} else letter.body
+    return hashlib.sha256(content.encode(errors="replace")).hexdigest()
+
+
+def _member(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = found.get(name)
+    return value if isinstance(value, dict) else {}

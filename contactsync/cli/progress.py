@@ -1,0 +1,36 @@
+"""How far a long command is: one line of the error output, on a terminal only, gone when something else is shown."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Final, TextIO, TypeVar
+
+T = TypeVar("T")
+
+STEP: Final = 100
+"""Things between two changes of the line."""
+
+CLEAR: Final = "\r\x1b[K"
+
+
+def counted(
+    things: Iterable[T], line: Callable[[int], str], *, stream: TextIO | None = None, step: int = STEP
+) -> Iterator[T]:
+    """Yield things, and say with `line` how many there were while more are fetched; nothing where nobody looks."""
+    out = stream or sys.stderr
+    if not out.isatty():
+        yield from things
+        return
+    remaining, number = iter(things), 0
+    while True:
+        out.write(f"{CLEAR}{line(number)}")
+        out.flush()
+        try:
+            portion = list(islice(remaining, step))
+        finally:
+            out.write(CLEAR)
+            out.flush()
+        if not portion:
+            return
+        number += len(portion)
+        yield from portion
