@@ -103,7 +103,7 @@ def redrive(
     try:
         _show_done(services.dead_letters.redrive(order, rate=rate, pace=pace), output)
     finally:
-        if pace.sent:
+        if pace.sent > 1:
             typer.echo(f"{pace.sent} messages sent, {pace.reached:.3g} a second (--rate {rate:g}).", err=True)
 
 
