@@ -19,6 +19,7 @@ from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
 from contactsync.aws.desired_contacts_table import DynamoDbDesiredContacts
 from contactsync.aws.failures_table import DynamoDbFailures
 from contactsync.aws.limiter_table import DynamoDbPacer
+from contactsync.aws.lookups_table import DynamoDbLookups
 from contactsync.aws.metrics import BackgroundMetrics, CloudWatchMetrics
 from contactsync.aws.notice_requests import DynamoDbNoticeRequests
 from contactsync.aws.operation_queries import DynamoDbDesiredVersions, DynamoDbOperationQueries
@@ -93,10 +94,12 @@ class Services:
             gatekeeper=self.gatekeeper,
             announcer=self.relay,
             clock=self.clock,
+            lookups=self.lookups,
             management_account=self.settings.management.account,
             fingerprint_key=self._fingerprint_key,
             source_reads=self.settings.patience.source_reads,
             source_wait=self.settings.patience.source_wait,
+            plan_lasts=self.settings.patience.plan_lasts,
         )
 
     @cached_property
@@ -257,7 +260,19 @@ class Services:
     @cached_property
     def organization(self) -> AwsOrganization:
         """The organization as its management account sees it."""
-        return AwsOrganization(self._clients.management("organizations"), self._clients.management("sts"))
+        patience = self.settings.patience
+        return AwsOrganization(
+            self._clients.management("organizations"),
+            self._clients.management("sts"),
+            self.clock,
+            tries=patience.organization_tries,
+            longest_wait=patience.organization_wait,
+        )
+
+    @cached_property
+    def lookups(self) -> DynamoDbLookups:
+        """What was looked up in the organization a while ago."""
+        return DynamoDbLookups(self._dynamodb, self.settings.state.table)
 
     @cached_property
     def desired_contacts(self) -> DynamoDbDesiredContacts:
@@ -277,7 +292,12 @@ class Services:
     @cached_property
     def exclusions(self) -> Exclusions:
         """What is asked immediately before every write."""
-        return Exclusions(configurations=self.configurations, organization=self.organization)
+        return Exclusions(
+            configurations=self.configurations,
+            organization=self.organization,
+            lookups=self.lookups,
+            clock=self.clock,
+        )
 
     @cached_property
     def gatekeeper(self) -> Gatekeeper:

@@ -147,6 +147,10 @@ class PatienceSettings:
     """How many times a throttled call is made before its task pauses."""
     throttle_wait: float = 8.0
     """The longest wait between these; each is random."""
+    organization_tries: int = 20
+    """How many times a throttled call of Organizations is made before the task fails."""
+    organization_wait: float = 20.0
+    """The longest wait between these; each is random."""
     mark_wait: float = 25.0
     """How long another task's announced write is waited out; longer than both timeouts of a call together."""
     plan_lasts: float = 3600.0
@@ -386,6 +390,8 @@ def _patience(variables: _Variables) -> PatienceSettings:
         source_wait=variables.number("SOURCE_WAIT", default.source_wait, least=0),
         throttle_tries=variables.whole("THROTTLE_TRIES", default.throttle_tries, least=1),
         throttle_wait=variables.number("THROTTLE_WAIT", default.throttle_wait, least=0),
+        organization_tries=variables.whole("ORGANIZATION_TRIES", default.organization_tries, least=1),
+        organization_wait=variables.number("ORGANIZATION_WAIT", default.organization_wait, least=0),
         mark_wait=variables.number("MARK_WAIT", default.mark_wait, least=1),
         plan_lasts=variables.number("PLAN_LASTS", default.plan_lasts, least=0, most=86_400),
         follow_ups=variables.whole("FOLLOW_UPS", default.follow_ups, least=0, most=FOLLOW_UPS_LIMIT),

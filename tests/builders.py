@@ -17,7 +17,7 @@ from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOper
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
 from contactsync.sync.request import RunRequest
-from tests.fake_state import FakeAnnouncer, FakeDesiredContacts, FakeOperations, FakeRecords, FakeState
+from tests.fake_state import FakeAnnouncer, FakeDesiredContacts, FakeLookups, FakeOperations, FakeRecords, FakeState
 from tests.fakes import START, FakeAccountContacts, FakeClock, FakeConfigurations, FakeOrganization
 from tests.gate_fakes import FakeBreakers, FakeLimiters, FakePacer, gatekeeper
 
@@ -135,6 +135,7 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     breakers: FakeBreakers = field(default_factory=FakeBreakers)
     limiters: FakeLimiters = field(default_factory=FakeLimiters)
+    lookups: FakeLookups = field(default_factory=FakeLookups)
     announcer: FakeAnnouncer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -167,6 +168,7 @@ class World:
             gatekeeper=self.gatekeeper,
             announcer=self.announcer,
             clock=self.clock,
+            lookups=self.lookups,
             management_account=MANAGEMENT_ACCOUNT,
             fingerprint_key=KEY,
             source_reads=3,
@@ -176,7 +178,12 @@ class World:
     @property
     def exclusions(self) -> Exclusions:
         """What is asked immediately before every write."""
-        return Exclusions(configurations=self.configurations, organization=self.organization)
+        return Exclusions(
+            configurations=self.configurations,
+            organization=self.organization,
+            lookups=self.lookups,
+            clock=self.clock,
+        )
 
     @property
     def account_sync(self) -> AccountSync:

@@ -100,6 +100,32 @@ class FakeRecords:
         yield from (self._state.records[key] for key in keys if key in self._state.records)
 
 
+@dataclass
+class FakeLookups:
+    """What was looked up a while ago."""
+
+    kept: dict[str, list[tuple[datetime, Mapping[str, Mapping[str, str]]]]] = field(default_factory=dict)
+    units: dict[int, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
+
+    def tags(self, sync_id: str, since: datetime) -> Mapping[str, Mapping[str, str]]:
+        """Return what was kept since then."""
+        portions = [tags for moment, tags in self.kept.get(sync_id, []) if moment >= since]
+        return {account_id: found for tags in portions for account_id, found in tags.items()}
+
+    def keep_tags(self, sync_id: str, tags: Mapping[str, Mapping[str, str]], now: datetime) -> None:
+        """Keep a portion."""
+        self.kept.setdefault(sync_id, []).append((now, dict(tags)))
+
+    def units_found(self, version: int, names: Iterable[str]) -> datetime | None:
+        """Return when they were."""
+        moment, found = self.units.get(version, (None, frozenset()))
+        return moment if set(names) <= found else None
+
+    def store_units_found(self, version: int, names: Iterable[str], now: datetime) -> None:
+        """Remember it."""
+        self.units[version] = now, frozenset(names)
+
+
 class FakeDesiredContacts:
     """The latest desired contact of each type."""
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.accounts import Account, AccountState, OrganizationalUnit, UnitPath
 from contactsync.aws.error_codes import translated
+from contactsync.aws.organization_calls import OrganizationCalls
 from contactsync.errors import NotInOrganizationError
+from contactsync.sync.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient
@@ -20,12 +22,20 @@ UNIT_ID: Final = re.compile(r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}")
 class AwsOrganization:
     """The organization, asked in its management account; every listing reads all pages.
 
-    A page may be empty and still carry a token (FACTS 1.8).
+    Calls keep AWS's pace, and are made again while AWS throttles them.
     """
 
-    def __init__(self, organizations: "OrganizationsClient", sts: "STSClient") -> None:
-        """Take clients that act in the management account."""
-        self._organizations = organizations
+    def __init__(
+        self,
+        organizations: "OrganizationsClient",
+        sts: "STSClient",
+        clock: Clock,
+        *,
+        tries: int = 20,
+        longest_wait: float = 20.0,
+    ) -> None:
+        """Take clients that act in the management account, and how patient throttled calls are."""
+        self._organizations = OrganizationCalls(organizations, clock, tries=tries, longest=longest_wait)
         self._sts = sts
 
     def caller_account(self) -> str:
@@ -35,29 +45,21 @@ class AwsOrganization:
 
     def trusted_access(self) -> bool:
         """Tell whether account.amazonaws.com is among the services with access to the organization."""
-        paginator = self._organizations.get_paginator("list_aws_service_access_for_organization")
-        with translated("ListAWSServiceAccessForOrganization"):
-            return any(
-                service["ServicePrincipal"] == ACCOUNT_MANAGEMENT
-                for page in paginator.paginate()
-                for service in page["EnabledServicePrincipals"]
-            )
+        services = self._organizations.pages("ListAWSServiceAccessForOrganization", "EnabledServicePrincipals")
+        return any(service["ServicePrincipal"] == ACCOUNT_MANAGEMENT for service in services)
 
     def accounts(self) -> Iterator[Account]:
         """List every account, the management account included."""
-        paginator = self._organizations.get_paginator("list_accounts")
-        with translated("ListAccounts"):
-            for page in paginator.paginate():
-                for item in page["Accounts"]:
-                    yield Account(item["Id"], item.get("Name", ""), _state(item))
+        for item in self._organizations.pages("ListAccounts", "Accounts"):
+            yield Account(item["Id"], item.get("Name", ""), _state(item))
 
     def state(self, account_id: str) -> AccountState | None:
         """Describe one account; AWS's AccountNotFoundException means that it is not in the organization."""
         try:
-            with translated("DescribeAccount", account_id):
-                return _state(self._organizations.describe_account(AccountId=account_id)["Account"])
+            answer = self._organizations.call("DescribeAccount", account_id, AccountId=account_id)
         except NotInOrganizationError:
             return None
+        return _state(answer["Account"])
 
     def units(self) -> Iterator[UnitPath]:
         """Walk the tree from the root, level by level: one listing per unit."""
@@ -68,11 +70,8 @@ class AwsOrganization:
 
     def accounts_in(self, unit_id: str) -> Iterator[str]:
         """List the accounts right under a root or unit."""
-        paginator = self._organizations.get_paginator("list_accounts_for_parent")
-        with translated("ListAccountsForParent"):
-            for page in paginator.paginate(ParentId=unit_id):
-                for item in page["Accounts"]:
-                    yield item["Id"]
+        for item in self._organizations.pages("ListAccountsForParent", "Accounts", ParentId=unit_id):
+            yield item["Id"]
 
     def units_of(self, account_id: str) -> UnitPath:
         """Climb from the account to the root: two calls per level."""
@@ -92,44 +91,32 @@ class AwsOrganization:
 
     def tags_of(self, account_id: str) -> Mapping[str, str]:
         """Return the tags of one account."""
-        paginator = self._organizations.get_paginator("list_tags_for_resource")
-        with translated("ListTagsForResource", account_id):
-            pages = paginator.paginate(ResourceId=account_id)
-            return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+        tags = self._organizations.pages("ListTagsForResource", "Tags", account_id, ResourceId=account_id)
+        return {tag["Key"]: tag["Value"] for tag in tags}
 
     def _roots(self) -> Iterator[OrganizationalUnit]:
-        paginator = self._organizations.get_paginator("list_roots")
-        with translated("ListRoots"):
-            for page in paginator.paginate():
-                for item in page["Roots"]:
-                    yield OrganizationalUnit(item["Id"], "")
+        for item in self._organizations.pages("ListRoots", "Roots"):
+            yield OrganizationalUnit(item["Id"], "")
 
     def _units_in(self, unit_id: str) -> Iterator[OrganizationalUnit]:
-        paginator = self._organizations.get_paginator("list_organizational_units_for_parent")
-        with translated("ListOrganizationalUnitsForParent"):
-            for page in paginator.paginate(ParentId=unit_id):
-                for item in page["OrganizationalUnits"]:
-                    yield OrganizationalUnit(item["Id"], item["Name"])
+        operation = "ListOrganizationalUnitsForParent"
+        for item in self._organizations.pages(operation, "OrganizationalUnits", ParentId=unit_id):
+            yield OrganizationalUnit(item["Id"], item["Name"])
 
     def _parent(self, child_id: str, account_id: str) -> Any:  # noqa: ANN401 -- boto3's shape
-        paginator = self._organizations.get_paginator("list_parents")
-        with translated("ListParents", account_id):
-            for page in paginator.paginate(ChildId=child_id):
-                for parent in page["Parents"]:
-                    return parent
+        for parent in self._organizations.pages("ListParents", "Parents", account_id, ChildId=child_id):
+            return parent
         raise NotInOrganizationError("ListParents", "NoParent", account_id)
 
     def _described(self, unit_id: str, account_id: str) -> OrganizationalUnit:
-        with translated("DescribeOrganizationalUnit", account_id):
-            answer = self._organizations.describe_organizational_unit(OrganizationalUnitId=unit_id)
+        answer = self._organizations.call("DescribeOrganizationalUnit", account_id, OrganizationalUnitId=unit_id)
         return OrganizationalUnit(unit_id, answer["OrganizationalUnit"]["Name"])
 
     def _has_id(self, name: str) -> bool:
         if not UNIT_ID.fullmatch(name):
             return False
         try:
-            with translated("DescribeOrganizationalUnit"):
-                self._organizations.describe_organizational_unit(OrganizationalUnitId=name)
+            self._organizations.call("DescribeOrganizationalUnit", OrganizationalUnitId=name)
         except NotInOrganizationError:
             return False
         return True
@@ -144,6 +131,6 @@ class AwsOrganization:
 
 
 def _state(item: Any) -> AccountState:  # noqa: ANN401 -- State is newer than the type stubs
-    """Read State; Status is its older form, announced for retirement (FACTS 1.8)."""
+    """Read State; Status is its older form, announced for retirement in 2026."""
     value = item.get("State") or item.get("Status")
     return AccountState(value) if value in set(AccountState) else AccountState.UNKNOWN

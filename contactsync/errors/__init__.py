@@ -69,6 +69,7 @@ from contactsync.errors.refusals import (
     ConfigurationInvalidError,
     ConfigurationMissingError,
     ConfigurationTooLargeError,
+    ListingIncompleteError,
     MappingLimitError,
     OrganizationUnreadError,
     ProtectionLostError,
@@ -83,6 +84,7 @@ from contactsync.errors.refusals import (
 from contactsync.errors.root import (
     ContactSyncError,
     Reader,
+    bounded,
 )
 
 __all__ = [
@@ -125,6 +127,7 @@ __all__ = [
     "HousekeepingError",
     "ItemUnreadableError",
     "KeyUnusableError",
+    "ListingIncompleteError",
     "MappingLimitError",
     "NotInOrganizationError",
     "NoticeUndeliveredError",
@@ -159,4 +162,5 @@ __all__ = [
     "TrustedAccessOffError",
     "UnexpectedAwsError",
     "WriteNotSeenError",
+    "bounded",
 ]

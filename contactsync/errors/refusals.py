@@ -184,6 +184,25 @@ class RunClaimError(RunRequestError):
 
 
 @dataclass(eq=False)
+class ListingIncompleteError(ContactSyncError):
+    """Refuse a listing of the organization's accounts in which the management account itself is missing."""
+
+    listed: int
+    management_account: str
+
+    transient = True
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"AWS Organizations listed {self.listed} member accounts and not the management account "
+            f"{self.management_account}, so that the listing is not complete. Nothing was written. When it stays so, "
+            "check CONTACTSYNC_MANAGEMENT_ACCOUNT_ID and the credentials."
+        )
+
+
+@dataclass(eq=False)
 class ScopeEmptyError(ContactSyncError):
     """Say that a run which somebody started concerns no account at all."""
 

@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+LONGEST: Final = 2000
+"""Characters of a sentence that is stored or sent: items, transactions and messages have bounds."""
+
+
+def bounded(sentence: str) -> str:
+    """Return a sentence as it may be stored: cut where it is longer than anybody reads."""
+    rest = len(sentence) - LONGEST
+    return sentence if rest <= 0 else f"{sentence[: LONGEST - 40]} ... (cut, {rest + 40} more characters)"
 
 
 class Reader(StrEnum):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import NoticeRequested, Severity
-from contactsync.errors import AwsCallError, ConfigurationError, ContactSyncError, OperationMissingError
+from contactsync.errors import AwsCallError, ConfigurationError, ContactSyncError, OperationMissingError, bounded
 from contactsync.notices.notice import SYNC_DAG
 from contactsync.notices.scenarios import (
     DEFAULT_SEVERITIES,
@@ -221,7 +221,7 @@ class NoticeDesk:
             dag_run_id=topic.dag_run_id,
             sync_id=topic.sync_id,
             code=error.code if isinstance(error, ContactSyncError) else type(error).__name__ if error else None,
-            message=str(error) if isinstance(error, ContactSyncError) else None,
+            message=bounded(str(error)) if isinstance(error, ContactSyncError) else None,
             of_task=of_task,
         )
         correlation = operation.correlation if operation else self.correlation_id or topic.dag_run_id

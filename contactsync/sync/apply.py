@@ -24,6 +24,7 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
     TrustedAccessOffError,
+    bounded,
 )
 from contactsync.fingerprints import changed_fingerprints
 from contactsync.sync.access import AccessCheck
@@ -160,7 +161,7 @@ class AccountSync:
         return None
 
     def _halt(self, task: AccountTask, cause: ContactSyncError) -> HaltedError:
-        halt = Halt(cause.code, str(cause), self.clock.now())
+        halt = Halt(cause.code, bounded(str(cause)), self.clock.now())
         self.operations.halt(task.operation, halt)
         return HaltedError(halt.code, halt.message)
 
@@ -186,7 +187,7 @@ class AccountSync:
             changed_fields=found.changed_fields,
             other_form=found.other_form,
             generation=found.generation,
-            error_message=str(error) if error else None,
+            error_message=bounded(str(error)) if error else None,
         )
         self.operations.settle_outcome(task.operation, settled)
         return settled, error

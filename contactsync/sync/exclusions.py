@@ -1,7 +1,8 @@
 """Exclusions at the write: whether the pinned or the current configuration keeps an account from being written."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Final
 
@@ -10,10 +11,16 @@ from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
 from contactsync.sync.config import Configuration
 from contactsync.sync.operation import SyncOperation
-from contactsync.sync.ports import Configurations, Organization
+from contactsync.sync.ports import Clock, Configurations, Lookups, Organization
 from contactsync.sync.scope import Answer, Rules, ScopeFilter, rules_for
 
 NOTHING_REQUESTED: Final = ScopeFilter()
+
+LATELY: Final = 30.0
+"""For so long, in seconds, a process believes what it was told of an account."""
+
+UNITS_LAST: Final = timedelta(minutes=5)
+"""For so long all processes believe that a configuration version's units are there."""
 
 
 def rules_of(settings: Configuration, contact_type: ContactType, requested: ScopeFilter = NOTHING_REQUESTED) -> Rules:
@@ -55,6 +62,9 @@ class Exclusions:
 
     configurations: Configurations
     organization: Organization
+    lookups: Lookups
+    clock: Clock
+    _asked: dict[str, tuple[float, _Account]] = field(default_factory=dict, compare=False, repr=False)
 
     def excludes(
         self,
@@ -78,16 +88,30 @@ class Exclusions:
         asked = [(operation.config_version, planned)] if again else []
         if current.version != operation.config_version:
             asked.append((current.version, rules_of(current.settings, contact_type).beyond(planned)))
-        account = _Account(self.organization, account_id)
+        account = _Account(self.organization, account_id) if again else self._lately(account_id)
         if not all(account.admitted_by(rules) for _, rules in asked):
             return True
         for version, rules in asked:
             self._check_units(rules, version)
         return False
 
+    def _lately(self, account_id: str) -> _Account:
+        """Return what was asked of the account some seconds ago: one task asks about each contact type, twice."""
+        now = self.clock.monotonic()
+        since, account = self._asked.get(account_id, (now, _Account(self.organization, account_id)))
+        if now - since > LATELY:
+            since, account = now, _Account(self.organization, account_id)
+        self._asked.clear()
+        self._asked[account_id] = since, account
+        return account
+
     def _check_units(self, rules: Rules, version: int) -> None:
         """Refuse to write while an exclude names a unit that is not there: it may be this account's, renamed."""
         named = sorted({name for rule in rules.excludes for name in rule.organizational_units})
+        now = self.clock.now()
+        found = self.lookups.units_found(version, named) if named else now
+        if found and now - found < UNITS_LAST:
+            return
         problems = [
             f"scope: {name!r} is to be excluded, but the organization has no such organizational unit"
             for name in named
@@ -95,3 +119,4 @@ class Exclusions:
         ]
         if problems:
             raise ConfigurationInvalidError(problems=problems, version=version)
+        self.lookups.store_units_found(version, named, now)

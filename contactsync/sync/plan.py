@@ -25,6 +25,7 @@ from contactsync.sync.calls import read_of
 from contactsync.sync.config import DeletionPolicy, StoredConfiguration
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.gate import Gate, Gatekeeper
+from contactsync.sync.kept_tags import KeptTags
 from contactsync.sync.operation import (
     PLAN_ITSELF,
     AccountOutcome,
@@ -36,7 +37,15 @@ from contactsync.sync.operation import (
     TypePlan,
     sync_id_of,
 )
-from contactsync.sync.ports import AccountContacts, Announcer, Clock, Configurations, Operations, Organization
+from contactsync.sync.ports import (
+    AccountContacts,
+    Announcer,
+    Clock,
+    Configurations,
+    Lookups,
+    Operations,
+    Organization,
+)
 from contactsync.sync.request import RunRequest
 from contactsync.sync.scope import Admission
 from contactsync.sync.selection import Scope, Selection
@@ -56,10 +65,13 @@ class Planner:
     gatekeeper: Gatekeeper
     announcer: Announcer
     clock: Clock
+    lookups: Lookups
     management_account: str
     fingerprint_key: bytes = field(repr=False)
     source_reads: int
     source_wait: float
+    plan_lasts: float = 3600.0
+    """For so long, in seconds, a plan that is tried again believes the tags that it has asked for already."""
 
     def plan(self, request: RunRequest, *, map_limit: int) -> tuple[str, ...]:
         """Store the operation and return the ids of the accounts that may be touched, in the organization's order.
@@ -100,7 +112,9 @@ class Planner:
     ) -> Scope:
         if not contact_types:
             return Scope()
-        selection = Selection(self.organization, self.management_account)
+        sync_id = sync_id_of(request.dag_run_id)
+        kept = KeptTags(self.organization, self.lookups, self.clock, sync_id, self.plan_lasts)
+        selection = Selection(self.organization, self.management_account, kept)
         scope = selection.select(configuration, contact_types, request.requested)
         _warn(scope.unmatched)
         if request.by_hand and not scope.members:

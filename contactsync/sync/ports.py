@@ -60,6 +60,22 @@ class Organization(Protocol):
         """Return the tags of one account; raise NotInOrganizationError when it is not in the organization."""
 
 
+class Lookups(Protocol):
+    """Answers of the organization that are kept for a while, for all processes."""
+
+    def tags(self, sync_id: str, since: datetime) -> Mapping[str, Mapping[str, str]]:
+        """Return the tags by account that tries of this plan have kept since then."""
+
+    def keep_tags(self, sync_id: str, tags: Mapping[str, Mapping[str, str]], now: datetime) -> None:
+        """Keep tags of some accounts for the next try."""
+
+    def units_found(self, version: int, names: Iterable[str]) -> datetime | None:
+        """Return when all these units of a configuration version were last found to be there."""
+
+    def store_units_found(self, version: int, names: Iterable[str], now: datetime) -> None:
+        """Store that they were."""
+
+
 class AccountContacts(Protocol):
     """The contacts of accounts; `account_id=None` means the management account itself.
 

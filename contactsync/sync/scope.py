@@ -128,6 +128,11 @@ class Rules:
         """The organizational units that they name."""
         return frozenset(name for rule in (*self.includes, *self.excludes) for name in rule.organizational_units)
 
+    @property
+    def tag_keys(self) -> frozenset[str]:
+        """The tags that they name."""
+        return frozenset(key for rule in (*self.includes, *self.excludes) for key in rule.tags)
+
     def _included(self, account_id: str, placement: Placement) -> Answer:
         return _all(rule.matches(account_id, placement) for rule in self.includes if not rule.empty)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from contactsync.accounts import Account, AccountState, Placement, UnitPath, path_of
 from contactsync.contacts import ContactType
-from contactsync.errors import ConfigurationInvalidError, RunRequestError
+from contactsync.errors import ConfigurationInvalidError, ListingIncompleteError, RunRequestError
 from contactsync.sync.config import StoredConfiguration
 from contactsync.sync.exclusions import rules_of
+from contactsync.sync.kept_tags import KeptTags
 from contactsync.sync.ports import Organization
 from contactsync.sync.scope import Admission, Rules, ScopeFilter
 from contactsync.sync.unmatched import unmatched_accounts, unmatched_tags
@@ -53,6 +54,8 @@ class Selection:
 
     organization: Organization
     management_account: str
+    kept: KeptTags | None = None
+    """What earlier tries of the same plan were told."""
 
     def select(
         self, configuration: StoredConfiguration, contact_types: Sequence[ContactType], requested: ScopeFilter
@@ -60,10 +63,14 @@ class Selection:
         """Apply the configuration's rules, and what the run was asked for, to every account.
 
         Raises RunRequestError or ConfigurationInvalidError when an account or organizational unit that is named does
-        not exist: a rule that silently matches nothing would leave accounts unprotected.
+        not exist: a rule that silently matches nothing would leave accounts unprotected; and ListingIncompleteError
+        for a listing that cannot be all.
         """
-        listed = list(self.organization.accounts())
-        accounts = [a for a in listed if a.account_id != self.management_account]
+        listed = {account.account_id: account for account in self.organization.accounts()}
+        management = listed.pop(self.management_account, None)
+        if management is None:
+            raise ListingIncompleteError(listed=len(listed), management_account=self.management_account)
+        accounts = list(listed.values())
         _check_accounts(requested, accounts)
         rules = {kind: rules_of(configuration.settings, kind, requested) for kind in contact_types}
         units = self._units(configuration, requested, rules)
@@ -73,8 +80,10 @@ class Selection:
             ScopedAccount(account, self._admissions(account.account_id, rules, places if units else None, tags))
             for account in accounts
         ]
+        if self.kept:
+            self.kept.keep()
         unmatched = [
-            *unmatched_accounts(configuration.settings, listed, self.management_account),
+            *unmatched_accounts(configuration.settings, [*listed.values(), management], self.management_account),
             # A run for some accounts reads the tags of these alone.
             *(unmatched_tags(configuration.settings, rules, tags.values()) if requested.empty else ()),
         ]
@@ -105,10 +114,15 @@ class Selection:
         placement = Placement(units=None if places is None else self._place(account_id, places))
         admissions = {kind: rule.admission(account_id, placement) for kind, rule in rules.items()}
         if None in admissions.values():
-            tags[account_id] = self.organization.tags_of(account_id)
+            tags[account_id] = self._tags_of(account_id, rules.values())
             tagged = replace(placement, tags=tags[account_id])
             admissions = {kind: rule.admission(account_id, tagged) for kind, rule in rules.items()}
         return {kind: found for kind, found in admissions.items() if found and found is not Admission.OUTSIDE}
+
+    def _tags_of(self, account_id: str, rules: Iterable[Rules]) -> Mapping[str, str]:
+        if self.kept is None:
+            return self.organization.tags_of(account_id)
+        return self.kept.of(account_id, frozenset(key for rule in rules for key in rule.tag_keys))
 
     def _place(self, account_id: str, places: Mapping[str, UnitPath]) -> UnitPath:
         """Return an account's place; one that moved while the tree was walked may have been in no unit's listing."""

@@ -15,7 +15,7 @@ from contactsync.sync.config import StoredConfiguration, parse_configuration
 from contactsync.sync.scope import Admission, ScopeFilter
 from contactsync.sync.selection import Selection
 from tests.contract.conftest import Adapters, adapters_on
-from tests.fakes import FakeOrganization
+from tests.fakes import FakeClock, FakeOrganization
 
 MEMBERS = tuple(member_account_id(number) for number in range(1, 46))
 ONE, TWO, THREE, FOUR = MEMBERS[:4]
@@ -248,7 +248,9 @@ def test_no_right(
     adapters: Adapters, caller: str, expected: type[ContactSyncError], method: str, arguments: tuple[str, ...]
 ) -> None:
     """A caller without the right gets an error from every question, never an empty answer."""
-    organization: Any = AwsOrganization(client_of(adapters, caller), boto3.client("sts", region_name="us-east-1"))
+    organization: Any = AwsOrganization(
+        client_of(adapters, caller), boto3.client("sts", region_name="us-east-1"), FakeClock()
+    )
     with pytest.raises(expected):
         list(getattr(organization, method)(*arguments))
 

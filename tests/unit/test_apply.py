@@ -334,3 +334,16 @@ def test_dry_run_of_deletion(policy: str, detail: OutcomeDetail) -> None:
     assert outcome.detail is detail
     assert bool(outcome.changed_fields) is (detail is OutcomeDetail.DRY_RUN)
     assert world.contacts.changes() == []
+
+
+def test_long_sentences_are_cut() -> None:
+    """However many problems a sentence names, what is stored of it is short enough for items and events."""
+    world = planned()
+    problems = [f"scope: 'Team-{number:03}' is to be excluded, but there is no such unit" for number in range(700)]
+    world.configurations.latest_error = ConfigurationInvalidError(problems=problems, version=2)
+    with pytest.raises(AccountsFailedError):
+        world.sync(ONE)
+    message = world.outcomes()[ONE, SECURITY].error_message or ""
+    assert "Team-000" in message
+    assert "more characters" in message
+    assert len(message) <= 2000

@@ -82,6 +82,8 @@ PARTS: dict[str, Any] = {
     "losses": ("excluded_accounts no longer names 111122223334",),
     "sentences": ("excluded_accounts: the organization has no account 111122223334, so this protects nobody.",),
     "generation": 3,
+    "listed": 7,
+    "management_account": "111122223333",
     "newest": 8,
     "since": datetime(2026, 1, 9, tzinfo=UTC),
 }
