@@ -23,6 +23,7 @@ OF_STATE = (
     "breaker_table.py",
     "items.py",
     "limiter_table.py",
+    "lookups_table.py",
     "notice_requests.py",
     "operation_queries.py",
     "outbox_table.py",
