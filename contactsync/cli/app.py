@@ -1,19 +1,63 @@
 """The command contactsync: its groups, and how errors end it."""
 
+import importlib.metadata
+import logging
+import os
 import sys
+from typing import Annotated, Final
 
 import typer
 
 from contactsync.cli import audit, config, dead_letters, demo, export, notices, operations, reports, sandbox
+from contactsync.cli.commands import CommandGroup
+from contactsync.cli.options import choose, log_calls
 from contactsync.errors import ContactSyncError, Reader
 
-app = typer.Typer(
+log = logging.getLogger(__name__)
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 fine, 1 failed (with a sentence on the standard error), 2 wrong usage, 3 differences found "
+    "(`config diff`), 130 ended by Ctrl-C, 141 the reader of the output has gone."
+)
+
+app = CommandGroup(
+    "Keeps the contacts of every AWS member account equal to those of the management account.",
     name="contactsync",
-    help="Keeps the contacts of every AWS member account equal to those of the management account.",
-    no_args_is_help=True,
+    epilog=EXIT_CODES,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it with the option's value
+    if wanted:
+        typer.echo(f"contactsync {importlib.metadata.version('contactsync')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    profile: Annotated[
+        str | None, typer.Option(help="An AWS profile, instead of the environment's credentials.", show_default=False)
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="The deployment's region, instead of the environment's.", show_default=False)
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Log what is asked of AWS, without contents, and where an error arose.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take what holds for every command."""
+    del version
+    if debug:
+        log_calls()
+    choose(os.environ, profile=profile, region=region)
+
+
 app.add_typer(config.app, name="config")
 app.add_typer(operations.app, name="operations")
 app.add_typer(operations.accounts_app, name="accounts")
@@ -31,5 +75,6 @@ def main() -> None:
     try:
         app()
     except ContactSyncError as error:
+        log.debug("The command failed.", exc_info=True)
         sys.stderr.write(f"contactsync: {error.told(Reader.COMMAND)}\n")
         sys.exit(1)

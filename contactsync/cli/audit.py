@@ -8,23 +8,53 @@ import typer
 
 from contactsync.cli.listing import Output, OutputOption, Row, show_rows
 from contactsync.cli.periods import SinceOption, UntilOption
+from contactsync.cli.values import account_id, completed, one_of
 from contactsync.settings import Group
+from contactsync.sync.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.bus.audit import AuditEntry
     from contactsync.bus.ports import AuditTrail
 
-COLUMNS: Final = ("time", "event_type", "severity", "source", "entities", "correlation_id", "data")
+COLUMNS: Final = Columns(
+    ("time", "event_type", "severity", "source", "entities", "correlation_id", "data"),
+    drop=("source", "data", "severity", "correlation_id"),
+    prose=("entities", "data"),
+)
 SELECTORS: Final = "--entity, --account, --operation, --correlation-id, --day or --since"
 DAY: Final = timedelta(days=1)
+
+
+def _kinds() -> list[str]:
+    from contactsync.bus.audit import ENTITIES
+
+    return [*ENTITIES.values(), "dead-letter", "subject"]
+
+
+def _entity(text: str | None) -> str | None:
+    """Return the name of an entity; wrong usage when it is none."""
+    if text is None:
+        return None
+    kind, mark, name = text.partition("#")
+    if not (mark and name.strip()):
+        raise typer.BadParameter(f"{text!r} is not KIND#NAME, such as account#123456789012.")
+    if one_of(kind, _kinds()) == "account":
+        account_id(name)
+    return text
 
 
 def audit(  # noqa: PLR0913 -- one option per question
     *,
     entity: Annotated[
-        str | None, typer.Option(metavar="KIND#NAME", help="As notice#ID, configuration#KEY or dead-letter#QUEUE.")
+        str | None,
+        typer.Option(
+            metavar="KIND#NAME",
+            help="As notice#ID, configuration#KEY or dead-letter#QUEUE.",
+            callback=_entity,
+            autocompletion=completed(lambda: [f"{kind}#" for kind in _kinds()]),
+        ),
     ] = None,
-    account: Annotated[str | None, typer.Option(metavar="ACCOUNT_ID", help="An account.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="ACCOUNT_ID", help="An account.", callback=account_id)] = None,
     operation: Annotated[
         str | None, typer.Option(metavar="RUN_OR_SYNC_ID", help="A sync operation, also one that has expired.")
     ] = None,

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from contactsync.cli.commands import CommandGroup
 from contactsync.cli.config_changes import check_with_organization, full, problem_per_line, short, store_changed
 from contactsync.cli.config_files import assignments as read_assignments
 from contactsync.cli.config_files import read_configuration
 from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, show_rows
 from contactsync.errors import ConfigurationMissingError
 from contactsync.settings import Group
+from contactsync.sync.tables import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +27,12 @@ DIFFERENT: Final = 3
 
 FULL: Final = ("field", "before", "after")
 
+HISTORY: Final = Columns(
+    ("version", "changed_at", "changed_by", "reason", "changed_fields"),
+    drop=("changed_fields", "changed_by"),
+    prose=("reason", "changed_fields"),
+)
+
 REASON_LENGTH: Final = 1000
 
 READING: Final = (Group.CONFIGURATION,)
@@ -32,7 +40,7 @@ STORING: Final = (Group.CONFIGURATION, Group.STATE, Group.DEPLOYMENT, Group.BUS)
 
 NOTHING_STORED: Final = "Nothing was stored."
 
-app = typer.Typer(help="Show, check, change and compare versions of the configuration.", no_args_is_help=True)
+app = CommandGroup("Show, check, change and compare versions of the configuration.")
 
 ConfigurationFile = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A JSON file with the whole configuration.")
@@ -56,7 +64,7 @@ YesOption = Annotated[
 ]
 
 
-@app.command()
+@app.command("show")
 def show(
     *,
     version: Annotated[
@@ -78,10 +86,10 @@ def show(
         typer.echo(settings.model_dump_json(indent=2))
     else:
         rows = ({"field": path, "value": value} for path, value in flat(settings.model_dump(mode="json")))
-        show_rows(("field", "value"), rows, output)
+        show_rows(Columns(("field", "value"), prose=("value",)), rows, output)
 
 
-@app.command()
+@app.command("validate")
 def validate(file: ConfigurationFile) -> None:
     """Check a configuration without storing it; every problem is named.
 
@@ -99,7 +107,7 @@ def validate(file: ConfigurationFile) -> None:
     typer.echo("The configuration is valid.")
 
 
-@app.command()
+@app.command("put")
 def put(
     file: ConfigurationFile,
     after_version: Annotated[
@@ -149,7 +157,7 @@ def set_fields(
     _change(lambda data: changed(data, values), reason, yes=yes)
 
 
-@app.command()
+@app.command("add")
 def add(field: FieldArgument, values: ValuesArgument, *, reason: ReasonOption = None, yes: YesOption = False) -> None:
     """Add entries to a list of the configuration in force, and store that as the next version.
 
@@ -160,7 +168,7 @@ def add(field: FieldArgument, values: ValuesArgument, *, reason: ReasonOption = 
     _change(lambda data: with_added(data, field, values), reason, yes=yes)
 
 
-@app.command()
+@app.command("remove")
 def remove(
     field: FieldArgument, values: ValuesArgument, *, reason: ReasonOption = None, yes: YesOption = False
 ) -> None:
@@ -173,7 +181,7 @@ def remove(
     _change(lambda data: with_removed(data, field, values), reason, yes=yes)
 
 
-@app.command()
+@app.command("history")
 def history(*, limit: LimitOption = 20, output: OutputOption = Output.TABLE) -> None:
     """List the versions, newest first: when each was stored, by whom, why, and which fields it changed.
 
@@ -183,10 +191,10 @@ def history(*, limit: LimitOption = 20, output: OutputOption = Output.TABLE) -> 
 
     versions = list(Services.from_environment(needs=READING).stored_configurations.history(limit=limit + 1))
     rows = map(_history_row, versions[:limit], [*versions[1:], None])
-    show_rows(("version", "changed_at", "changed_by", "reason", "changed_fields"), rows, output)
+    show_rows(HISTORY, rows, output)
 
 
-@app.command()
+@app.command("diff")
 def diff(
     version: Annotated[str, typer.Argument(metavar="VERSION_OR_FILE")],
     other: Annotated[
@@ -211,18 +219,18 @@ def diff(
         sides.insert(0 if isinstance(sides[0], Path) else 1, None)
     before, after = (_settings_of(configurations, side) for side in sides)
     found = list(differences(before.data, after.data))
-    columns = ("field", before.name, after.name)
+    columns = Columns(("field", before.name, after.name), prose=(before.name, after.name))
     if output is Output.JSON:
         show_rows(FULL, (dict(zip(FULL, full(one), strict=True)) for one in found), output)
     elif found or output is Output.CSV:
-        show_rows(columns, (dict(zip(columns, short(one), strict=True)) for one in found), output)
+        show_rows(columns, (dict(zip(columns.names, short(one), strict=True)) for one in found), output)
     if found:
         raise typer.Exit(DIFFERENT)
     equal = f"Versions {before.number} and {after.number}" if before.number and after.number else "They"
     typer.echo(f"{equal} are equal.", err=True)
 
 
-@app.command()
+@app.command("rollback")
 def rollback(version: VersionArgument, *, reason: ReasonOption = None, yes: YesOption = False) -> None:
     """Store the settings of an earlier version as the next version.
 

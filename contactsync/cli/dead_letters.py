@@ -1,32 +1,59 @@
 """`contactsync dead-letters`: what could not be delivered or handled, why, and what to do with it."""
 
 import math
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from contactsync.cli.listing import Output, OutputOption, Row, flat, json_array, show_rows, show_table, write_text
+from contactsync.cli.commands import CommandGroup
+from contactsync.cli.listing import Output, OutputOption, Row, flat, json_array, show_facts, show_rows, write_text
 from contactsync.cli.progress import counted
+from contactsync.cli.values import completed
 from contactsync.settings import Group
+from contactsync.sync.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.bus.dead_letters import Done, LetterFacts, Order
     from contactsync.services import Services
 
-app = typer.Typer(help="List, show, redrive and discard dead letters.", no_args_is_help=True)
+app = CommandGroup("List, show, redrive and discard dead letters.")
 
-COLUMNS: Final = ("queue", "message_id", "sent", "age", "event_id", "event_type", "redriven", "code", "reason")
+COLUMNS: Final = Columns(
+    ("queue", "message_id", "sent", "age", "event_id", "event_type", "redriven", "code", "reason"),
+    drop=("redriven", "sent", "event_id", "event_type", "reason", "age", "code"),
+    prose=("reason",),
+)
 NEEDS: Final = (Group.DEAD_LETTERS, Group.AUDIT, Group.DEPLOYMENT)
 
-DONE_COLUMNS: Final = ("step", "message_id", "event_id", "event_type", "code")
+DONE_COLUMNS: Final = Columns(
+    ("step", "message_id", "event_id", "event_type", "code"), drop=("event_type", "event_id", "code")
+)
 
 DONE_STEP: Final = 10
 """Messages between two changes of the progress, when each takes its time."""
 
-QueueArgument = Annotated[str, typer.Argument(metavar="QUEUE", help="audit, notices, rule, trigger, or your own.")]
+
+def _queues() -> list[str]:
+    """Return the names of the queues, or nothing where the settings do not say."""
+    from contactsync.errors import SettingsError
+    from contactsync.settings import Settings
+
+    try:
+        return list(Settings(os.environ).dead_letters.queues)
+    except SettingsError:
+        return []
+
+
+QueueArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="QUEUE", help="audit, notices, rule, trigger, or your own.", autocompletion=completed(_queues)
+    ),
+]
 IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[MESSAGE_ID]...", help="As `list` shows them.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every message of the queue.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
@@ -34,7 +61,10 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be
 
 @app.command("list")
 def list_letters(
-    queue: Annotated[str | None, typer.Argument(metavar="[QUEUE]", help="One queue; else all of them.")] = None,
+    queue: Annotated[
+        str | None,
+        typer.Argument(metavar="[QUEUE]", help="One queue; else all of them.", autocompletion=completed(_queues)),
+    ] = None,
     *,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -46,13 +76,15 @@ def list_letters(
 
     services = Services.from_environment(needs=NEEDS)
     queues = [queue] if queue else services.dead_letter_queues.names
-    for name in queues:
-        counts = services.dead_letter_queues.counts(name)
-        typer.echo(f"{name}: {counts.waiting} messages, {counts.in_flight} more are being looked at.", err=True)
-    show_rows(COLUMNS, _rows(services, queues), output)
+    # Asked before the messages are looked at, which is what makes them invisible to others.
+    others = {name: services.dead_letter_queues.counts(name).in_flight for name in queues}
+    listed = dict.fromkeys(queues, 0)
+    show_rows(COLUMNS, _rows(services, listed), output)
+    for name, number in listed.items():
+        typer.echo(f"{name}: {_counted(number, others[name])}.", err=True)
 
 
-@app.command()
+@app.command("show")
 def show(
     queue: QueueArgument,
     message_id: Annotated[str, typer.Argument(metavar="MESSAGE_ID", help="As `list` shows it.")],
@@ -71,10 +103,10 @@ def show(
     elif output is Output.CSV:
         show_rows(("what", "value"), _parts(letter), output)
     else:
-        show_table(("what", "value"), ((part["what"], part["value"]) for part in _parts(letter)))
+        show_facts(flat(letter))
 
 
-@app.command()
+@app.command("redrive")
 def redrive(
     queue: QueueArgument,
     message_ids: IdsArgument = None,
@@ -107,7 +139,7 @@ def redrive(
             typer.echo(f"{pace.sent} messages sent, {pace.reached:.3g} a second (--rate {rate:g}).", err=True)
 
 
-@app.command()
+@app.command("discard")
 def discard(
     queue: QueueArgument,
     message_ids: IdsArgument = None,
@@ -129,6 +161,14 @@ def discard(
     services = Services.from_environment(needs=NEEDS)
     order = _order(services, queue, message_ids, everything=everything, reason=reason, dry_run=dry_run)
     _show_done(services.dead_letters.discard(order), output)
+
+
+def _counted(number: int, others: int) -> str:
+    """Return how many messages there are, and how many somebody else is looking at."""
+    here = f"{number} message{'' if number == 1 else 's'}"
+    if not others:
+        return here
+    return f"{here}, {others} more {'is' if others == 1 else 'are'} being looked at"
 
 
 def _check_named(message_ids: list[str] | None, *, everything: bool) -> None:
@@ -165,22 +205,24 @@ def _show_done(done: "Done", output: Output) -> None:
                 yield {"step": str(step), **vars(facts)}
 
     show_rows(DONE_COLUMNS, rows(), output)
-    if steps[Step.UNREADABLE]:
-        typer.echo(
-            f"{steps[Step.UNREADABLE]} messages hold nothing that could be sent on; show and discard them.", err=True
-        )
-    if steps[Step.REFUSED]:
-        typer.echo(
-            f"{steps[Step.REFUSED]} messages were not taken, for the reasons above, and stay where they are.", err=True
-        )
+    if unreadable := steps[Step.UNREADABLE]:
+        said = "1 message holds" if unreadable == 1 else f"{unreadable} messages hold"
+        what = "it" if unreadable == 1 else "them"
+        typer.echo(f"{said} nothing that could be sent on; show and discard {what}.", err=True)
+    if refused := steps[Step.REFUSED]:
+        said = "1 message was" if refused == 1 else f"{refused} messages were"
+        stays = "stays where it is" if refused == 1 else "stay where they are"
+        typer.echo(f"{said} not taken, for the reasons above, and {stays}.", err=True)
     if steps[Step.UNREADABLE] or steps[Step.REFUSED]:
         raise typer.Exit(1)
 
 
-def _rows(services: "Services", queues: Iterable[str]) -> Iterator[Row]:
-    for queue in queues:
+def _rows(services: "Services", listed: dict[str, int]) -> Iterator[Row]:
+    """Yield the messages of queues, and count them."""
+    for queue in listed:
         with closing(services.dead_letters.look(queue)) as letters:
             for facts in counted(letters, f"{queue}: {{}} messages read".format):
+                listed[queue] += 1
                 yield {**vars(facts), "age": _age(services, facts)}
 
 

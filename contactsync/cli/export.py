@@ -31,16 +31,15 @@ def export(
     *,
     since: SinceOption = None,
     until: UntilOption = None,
-    export_format: Annotated[ExportFormat, typer.Option("--format", help="CSV has a row per outcome.")] = (
-        ExportFormat.JSON
-    ),
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", dir_okay=False, metavar="FILE", help="Else the standard output.")
-    ] = None,
+        ExportFormat,
+        typer.Option("--output", "-o", help="CSV has a row per outcome."),
+    ] = ExportFormat.JSON,
+    file: Annotated[Path | None, typer.Option(dir_okay=False, help="Else the standard output.")] = None,
 ) -> None:
     """Write operations with every account outcome as JSON or CSV, page by page.
 
-    Example: `contactsync export --since 2026-01-01 --until 2026-03-31 --format csv --output quarter.csv`
+    Example: `contactsync export --since 2026-01-01 --until 2026-03-31 -o csv --file quarter.csv`
     """
     from contactsync.services import Services
     from contactsync.sync.export import operations_csv, operations_json
@@ -50,10 +49,10 @@ def export(
     period = period_of(since, until)
     services = Services.from_environment(needs=[Group.STATE])
     operations = [operation_named(services, name)] if name else services.operation_queries.recent(period=period)
-    write = operations_json if export_format is ExportFormat.JSON else operations_csv
+    write = operations_json if output is ExportFormat.JSON else operations_csv
     parts = write(operations, services.stored_operations.outcomes)
-    if output:
-        write_file(output, parts)
+    if file:
+        write_file(file, parts)
     else:
         write_text(parts)
 

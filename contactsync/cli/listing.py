@@ -1,25 +1,32 @@
-"""How every listing is written: as a table for people, or as JSON or CSV for programs."""
+"""How every listing is written: as a table that fits the window for people, or as JSON or CSV for programs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console, Group, RenderableType
 
 from contactsync.sync.rows import as_text, csv_lines, json_text
-
-FILE_WIDTH: Final = 240
-"""Columns of a table that does not go to a terminal."""
+from contactsync.sync.tables import Columns, card, fit, listing
 
 ROWS_PER_TABLE: Final = 500
 """A long listing becomes several tables, so that it is shown while it is read."""
 
 NOTHING_FOUND: Final = "Nothing was found."
 """What every listing without a row says, beside the standard output."""
+
+LEAST_WIDTH: Final = 20
+
+FRACTION: Final = re.compile(r"(?<![\w#:-])(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(?=Z|[+-]\d\d:\d\d)", re.ASCII)
+"""Of a second in a time; what is part of an id stays as it is."""
+
+PRINCIPAL: Final = re.compile(r"\barn:[a-z-]+:(?:iam|sts)::[0-9]{12}:", re.ASCII)
+PRINCIPALS: Final = frozenset({"initiating_user", "changed_by"})
+"""Columns that name people; tables show `user/wanda` of their ARNs."""
 
 Row = Mapping[str, Any]
 
@@ -36,27 +43,61 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the re
 LimitOption = Annotated[int, typer.Option(min=1, help="The newest so many.")]
 
 
-def show_rows(columns: Sequence[str], rows: Iterable[Row], output: Output) -> None:
-    """Write rows one by one; JSON has all that a row holds, the other forms the columns."""
+class PlainConsole(Console):
+    """A console that leaves the end of its reader to the command, which has one exit code for it."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise BrokenPipeError."""
+        raise BrokenPipeError
+
+
+def show_rows(
+    columns: Columns | Sequence[str],
+    rows: Iterable[Row],
+    output: Output,
+    *,
+    alarming: Callable[[Row], bool] = lambda _: False,
+) -> None:
+    """Write rows one by one; JSON has all that a row holds, the other forms the columns.
+
+    Rows that are `alarming` are red on a terminal.
+    """
+    chosen = columns if isinstance(columns, Columns) else Columns(tuple(columns))
     if output is Output.JSON:
         write_text(json_array(rows))
     elif output is Output.CSV:
-        write_text(csv_lines(columns, rows))
+        write_text(csv_lines(chosen.names, rows))
     else:
-        _show_tables(columns, rows)
+        _show_tables(chosen, rows, alarming)
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write one table; cells are shown as they stand, whatever markup or control characters they hold."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(as_text(value))) for value in row))
-    console = Console()
-    if not console.is_terminal:
-        console.width = FILE_WIDTH
-    console.print(table)
+def show_facts(facts: Iterable[tuple[str, Any]]) -> None:
+    """Write names with their values, one below the other."""
+    show(Group(card({name: cell(name, value, whole=True) for name, value in facts}, window())))
+
+
+def show(part: RenderableType, width: int | None = None) -> None:
+    """Write a part of a page: on a terminal as wide as that is, else so wide that it is whole."""
+    console = PlainConsole(highlight=False, markup=False, emoji=False)
+    narrow = window()
+    console.width = narrow or width or console.width
+    console.print(part, crop=False, soft_wrap=narrow is None)
+
+
+def window() -> int | None:
+    """Return how many columns the terminal has; None when the output goes elsewhere, where nothing is ever folded.
+
+    Variables that make rich write colours into a pipe make no terminal of it.
+    """
+    return max(Console().width, LEAST_WIDTH) if sys.stdout.isatty() else None
+
+
+def cell(column: str, value: Any, *, whole: bool = False) -> str:  # noqa: ANN401 -- whatever a row holds
+    """Return a value for people: times in seconds, principals by their names unless `whole`, no control characters."""
+    text = as_text(value.replace(microsecond=0) if isinstance(value, datetime) else value)
+    if column in PRINCIPALS and not whole:
+        text = PRINCIPAL.sub("", text)
+    return printable(FRACTION.sub(r"\1", text))
 
 
 def write_text(parts: Iterable[str]) -> None:
@@ -86,7 +127,7 @@ def flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield f"{prefix}{name}", value
 
 
-def _show_tables(columns: Sequence[str], rows: Iterable[Row]) -> None:
+def _show_tables(columns: Columns, rows: Iterable[Row], alarming: Callable[[Row], bool]) -> None:
     """Show all rows; those that came before an error or Ctrl-C too, since a row may tell what was done."""
     waiting: list[Row] = []
     found = False
@@ -96,16 +137,21 @@ def _show_tables(columns: Sequence[str], rows: Iterable[Row]) -> None:
             waiting.append(row)
             if len(waiting) == ROWS_PER_TABLE:
                 shown, waiting = waiting, []
-                _show_table_of(columns, shown)
+                _show_table(columns, shown, alarming)
     finally:
         if waiting:
-            _show_table_of(columns, waiting)
+            _show_table(columns, waiting, alarming)
     if not found:
         typer.echo(NOTHING_FOUND, err=True)
 
 
-def _show_table_of(columns: Sequence[str], rows: Iterable[Row]) -> None:
-    show_table(columns, ([row.get(column) for column in columns] for row in rows))
+def _show_table(columns: Columns, rows: Sequence[Row], alarming: Callable[[Row], bool]) -> None:
+    texts = [{name: cell(name, row.get(name)) for name in columns.names} for row in rows]
+    styles = ["red" if alarming(row) else "" for row in rows]
+    width = window()
+    whole = None if width else fit(columns, texts, None)
+    for part in listing(columns, texts, width, styles):
+        show(part, whole.width if whole else None)
 
 
 def printable(text: str) -> str:

@@ -5,21 +5,25 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from contactsync.cli.commands import CommandGroup
 from contactsync.cli.listing import Output, OutputOption, show_rows, write_text
-from contactsync.cli.operations import NameArgument
+from contactsync.cli.operations import operation_named
+from contactsync.cli.values import NameArgument, completed, one_of
 from contactsync.settings import Group
+from contactsync.sync.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.notices.scenarios import Scenario
 
-app = typer.Typer(
-    help="List and preview the notices that people get, and how they were delivered.", no_args_is_help=True
-)
+app = CommandGroup("List and preview the notices that people get, and how they were delivered.")
 
 ALIASES: Final = {"success": "success_completion"}
 
-COLUMNS: Final = ("scenario", "severity", "switch", "when")
-DELIVERY_COLUMNS: Final = ("scenario", "priority", "requested_at", "channel", "status", "code", "at", "notice_id")
+COLUMNS: Final = Columns(("scenario", "severity", "switch", "when"), drop=("switch",), prose=("when",))
+DELIVERY_COLUMNS: Final = Columns(
+    ("scenario", "priority", "requested_at", "channel", "status", "code", "at", "notice_id"),
+    drop=("requested_at", "notice_id", "priority", "at", "code"),
+)
 
 
 class PreviewFormat(StrEnum):
@@ -36,10 +40,13 @@ def _scenario(text: str) -> str:
     """Return a scenario's own name for it or an alias; wrong usage, with all names, when there is none."""
     from contactsync.notices.scenarios import Scenario
 
-    name = ALIASES.get(text, text)
-    if name not in list(Scenario):
-        raise typer.BadParameter(f"{text!r} is not one of {', '.join(Scenario)}.")
-    return name
+    return one_of(ALIASES.get(text, text), Scenario)
+
+
+def _scenarios() -> list[str]:
+    from contactsync.notices.scenarios import Scenario
+
+    return list(Scenario)
 
 
 @app.command("list")
@@ -57,7 +64,7 @@ def list_scenarios(*, output: OutputOption = Output.TABLE) -> None:
     show_rows(COLUMNS, rows, output)
 
 
-@app.command()
+@app.command("deliveries")
 def deliveries(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
     """List the notices of an operation or run, and how each channel ended.
 
@@ -68,25 +75,34 @@ def deliveries(name: NameArgument, *, output: OutputOption = Output.TABLE) -> No
     from contactsync.services import Services
     from contactsync.sync.operation import sync_id_of
 
-    requests = Services.from_environment(needs=[Group.STATE]).notice_requests
+    services = Services.from_environment(needs=[Group.STATE])
+    requests = services.notice_requests
     # A run whose plan failed has notices and no operation; an operation's own id is no run's.
     found = [*requests.deliveries(sync_id_of(name)), *requests.deliveries(name)]
+    if not found:
+        operation_named(services, name)
     show_rows(DELIVERY_COLUMNS, found, output)
 
 
-@app.command()
+@app.command("preview")
 def preview(
     scenario: Annotated[
-        str, typer.Argument(metavar="SCENARIO", help="See `contactsync notices list`.", callback=_scenario)
+        str,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="See `contactsync notices list`.",
+            callback=_scenario,
+            autocompletion=completed(_scenarios),
+        ),
     ],
     *,
     preview_format: Annotated[
-        PreviewFormat, typer.Option("--format", help="text is the mail, chat is for Slack and Teams.")
+        PreviewFormat, typer.Option("--output", "-o", help="text is the mail, chat is for Slack and Teams.")
     ] = PreviewFormat.TEXT,
 ) -> None:
     """Print a notice with sample data; nothing is sent, and no AWS account is needed.
 
-    Example: `contactsync notices preview permission_errors --format all`
+    Example: `contactsync notices preview permission_errors -o all`
     """
     from contactsync.notices.preview import all_forms, previewed
     from contactsync.notices.routing import Form

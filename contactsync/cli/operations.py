@@ -1,67 +1,60 @@
 """`contactsync operations` and `contactsync accounts`: what was done, when, by whom and to which account."""
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from contactsync.bus.events import Severity
-from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, show_rows, show_table, write_text
+from contactsync.cli.commands import CommandGroup
+from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, show_facts, show_rows, write_text
 from contactsync.cli.periods import SinceOption, UntilOption
+from contactsync.cli.values import AccountArgument, NameArgument
 from contactsync.settings import Group
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
+from contactsync.sync.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.aws.operation_queries import Period
     from contactsync.services import Services
 
-app = typer.Typer(help="List and show sync operations.", no_args_is_help=True)
-accounts_app = typer.Typer(help="Show what was done to an account.", no_args_is_help=True)
+app = CommandGroup("List and show sync operations.")
+accounts_app = CommandGroup("Show what was done to an account.")
 
-OPERATION_COLUMNS: Final = (
-    "timestamp",
-    "status",
-    "contact_types",
-    "initiating_user",
-    "counts",
-    "dry_run",
-    "sync_id",
-    "dag_run_id",
+OPERATION_COLUMNS: Final = Columns(
+    ("timestamp", "status", "contact_types", "initiating_user", "counts", "dry_run", "sync_id", "dag_run_id"),
+    drop=("dry_run", "dag_run_id", "initiating_user", "contact_types", "counts"),
 )
-OUTCOME_COLUMNS: Final = (
-    "account_id",
-    "account_name",
-    "contact_type",
-    "status",
-    "detail",
-    "timestamp",
-    "changed_fields",
-    "retry_count",
-    "error_code",
+OUTCOME_COLUMNS: Final = Columns(
+    (
+        "account_id",
+        "account_name",
+        "contact_type",
+        "status",
+        "detail",
+        "timestamp",
+        "changed_fields",
+        "retry_count",
+        "error_code",
+    ),
+    drop=("retry_count", "timestamp", "changed_fields", "contact_type", "error_code", "account_name"),
+    prose=("account_name", "changed_fields"),
 )
-HISTORY_COLUMNS: Final = (
-    "timestamp",
-    "contact_type",
-    "status",
-    "detail",
-    "generation",
-    "changed_fields",
-    "retry_count",
-    "error_code",
-    "sync_id",
+HISTORY_COLUMNS: Final = Columns(
+    (
+        "timestamp",
+        "contact_type",
+        "status",
+        "detail",
+        "generation",
+        "changed_fields",
+        "retry_count",
+        "error_code",
+        "sync_id",
+    ),
+    drop=("retry_count", "generation", "changed_fields", "contact_type", "error_code", "detail"),
+    prose=("changed_fields",),
 )
-
-NameArgument = Annotated[str, typer.Argument(metavar="RUN_OR_SYNC_ID", help="A DAG run id, or the operation's own id.")]
-
-
-def _account_id(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{12}", text, re.ASCII):
-        raise typer.BadParameter(f"{text!r} is not an account id of 12 digits.")
-    return text
-
-
-AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT_ID", help="12 digits.", callback=_account_id)]
 
 
 @app.command("list")
@@ -83,12 +76,15 @@ def list_operations(
     found = Services.from_environment(needs=[Group.STATE]).operation_queries.recent(
         limit=limit, status=status, period=period
     )
-    show_rows(OPERATION_COLUMNS, map(_operation_row, found), output)
+    rows = map(_operation_row, found)
+    show_rows(OPERATION_COLUMNS, map(_short, rows) if output is Output.TABLE else rows, output, alarming=_failed)
 
 
-@app.command()
+@app.command("show")
 def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
-    """Show an operation with everything it decided, and every account outcome; JSON and CSV are its export.
+    """Show an operation with everything it decided, and every account outcome, failed ones first.
+
+    JSON and CSV are its export.
 
     Example: `contactsync operations show manual__2026-11-21T10:00:00+00:00`
     """
@@ -99,15 +95,16 @@ def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
     operation = operation_named(services, name)
     if output is Output.TABLE:
         notices = services.notice_requests.deliveries(operation.sync_id)
-        show_table(("what", "value"), flat({**_operation_row(operation), "notices": _ends(notices)}))
-        outcomes = services.stored_operations.outcomes(operation.sync_id)
-        show_rows(OUTCOME_COLUMNS, map(_outcome_row, outcomes), output)
+        show_facts(flat({**_operation_row(operation), "notices": _ends(notices)}))
+        # Held as a whole, to be sorted: 10,000 outcomes are some megabytes.
+        outcomes = sorted(services.stored_operations.outcomes(operation.sync_id), key=_failed_first)
+        show_rows(OUTCOME_COLUMNS, map(_outcome_row, outcomes), output, alarming=_failed)
         return
     write = operations_json if output is Output.JSON else operations_csv
     write_text(write([operation], services.stored_operations.outcomes))
 
 
-@app.command()
+@app.command("desired")
 def desired(*, output: OutputOption = Output.TABLE) -> None:
     """Show which operation's contact the accounts are to carry, per contact type; never the contact itself.
 
@@ -122,7 +119,7 @@ def desired(*, output: OutputOption = Output.TABLE) -> None:
     show_rows(("contact_type", "generation", "sync_id"), rows, output)
 
 
-@accounts_app.command()
+@accounts_app.command("history")
 def history(
     account_id: AccountArgument,
     *,
@@ -140,7 +137,7 @@ def history(
     queries = Services.from_environment(needs=[Group.STATE]).operation_queries
     found = queries.account_history(account_id, limit=limit, period=period_of(since, until))
     rows = ({"sync_id": past.sync_id, **_outcome_row(past.outcome)} for past in found)
-    show_rows(HISTORY_COLUMNS, rows, output)
+    show_rows(HISTORY_COLUMNS, rows, output, alarming=_failed)
 
 
 def operation_named(services: "Services", name: str) -> SyncOperation:
@@ -173,6 +170,24 @@ def _operation_row(operation: SyncOperation) -> Row:
         "plans": {contact_type: plan_facts(plan) for contact_type, plan in operation.plans.items()},
         "counts": operation.counts,
     }
+
+
+def _short(row: Row) -> Row:
+    """Leave out the run id where it is the event's, by which nobody looks for a run."""
+    return {**row, "dag_run_id": None} if row["dag_run_id"] == row["event_id"] else row
+
+
+def _failed(row: Row) -> bool:
+    """Whether a row is about something that failed."""
+    from contactsync.sync.operation import OutcomeDetail
+
+    return row["status"] == OperationStatus.FAILED or row.get("detail") == OutcomeDetail.PERMISSION_DENIED
+
+
+def _failed_first(outcome: AccountOutcome) -> tuple[bool, str, str, str]:
+    from contactsync.sync.report import is_failure
+
+    return not is_failure(outcome), outcome.account_name, outcome.account_id, outcome.contact_type
 
 
 def _ends(deliveries: Iterable[Row]) -> dict[str, str]:

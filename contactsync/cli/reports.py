@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contactsync.cli.listing import Output, OutputOption, show, window, write_text
 from contactsync.settings import Group
 from contactsync.sync.operation import SyncOperation
 
@@ -13,31 +14,48 @@ if TYPE_CHECKING:
 
 def report(
     run: Annotated[
-        str | None, typer.Argument(help="A DAG run id or sync id; without it the newest sync operation.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN_OR_SYNC_ID]", help="A DAG run id or sync id; without it the newest sync operation."
+        ),
     ] = None,
+    *,
+    output: OutputOption = Output.TABLE,
 ) -> None:
-    """Print the stored report of a run: the numbers, then every account with its outcome.
+    """Print the stored report of a run: the numbers, then every account with its outcome, at the end those that failed.
+
+    JSON and CSV are the operation's export.
 
     Example: `contactsync report manual__2026-11-21T10:00:00+00:00`
     """
     from contactsync.cli.operations import operation_named
     from contactsync.services import Services
+    from contactsync.sync.export import operations_csv, operations_json
     from contactsync.sync.report import stored_report
-    from contactsync.sync.report_table import report_text
+    from contactsync.sync.report_table import report_renderables, table_width
 
     services = Services.from_environment(needs=[Group.STATE, Group.CONFIGURATION])
     operation = operation_named(services, run) if run else _newest(services)
     outcomes = list(services.stored_operations.outcomes(operation.sync_id))
+    if output is not Output.TABLE:
+        write = operations_json if output is Output.JSON else operations_csv
+        write_text(write([operation], lambda _: outcomes))
+        return
     threshold = services.stored_configurations.version(
         operation.config_version
     ).settings.notification_settings.failure_threshold
-    typer.echo(report_text(stored_report(operation, outcomes, threshold), outcomes))
+    for number, part in enumerate(
+        report_renderables(stored_report(operation, outcomes, threshold), outcomes, window())
+    ):
+        if number:
+            typer.echo()
+        show(part, table_width(outcomes))
 
 
 def _newest(services: "Services") -> SyncOperation:
-    from contactsync.errors import OperationMissingError
+    from contactsync.errors import NoOperationsError
 
     operation = next(services.operation_queries.recent(limit=1), None)
     if operation is None:
-        raise OperationMissingError(dag_run_id="(any)")
+        raise NoOperationsError
     return operation

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import requests
 import typer
 
-from contactsync.cli.listing import NOTHING_FOUND, show_table
+from contactsync.cli.commands import CommandGroup
+from contactsync.cli.listing import Output, OutputOption, show_facts, show_rows
 from contactsync.cli.sandbox_inbox import show_inbox
+from contactsync.sync.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.sandbox.scenario import Scenario
@@ -26,18 +28,28 @@ _FOLLOW_SECONDS = 1.0
 _TEMPLATES = Path("infra")
 _CLIENT_ERROR = 400
 
-app = typer.Typer(name="sandbox", no_args_is_help=True, help="Run and steer a simulated AWS organization.")
-faults_app = typer.Typer(name="faults", no_args_is_help=True, help="Script errors, lost connections and slow answers.")
-app.add_typer(faults_app)
+FACTS = Columns(("what", "value"))
+CALLS = Columns(
+    ("sequence", "time", "service", "operation", "account", "caller_account", "status", "error_code"),
+    drop=("caller_account", "service", "sequence", "time"),
+)
+FAULTS = Columns(
+    ("id", "service", "operation", "account", "error", "stage", "probability", "delay", "count", "struck"),
+    drop=("delay", "probability", "stage", "count", "service", "struck"),
+)
+EVENTS = Columns(("id", "time", "event_name", "rules", "deliveries"), drop=("rules", "time"))
+
+app = CommandGroup("Run and steer a simulated AWS organization.")
+faults_app = CommandGroup("Script errors, lost connections and slow answers.")
+app.add_typer(faults_app, name="faults")
 
 Url = Annotated[str, typer.Option("--url", envvar="AWS_ENDPOINT_URL", help="Where the sandbox listens.", metavar="URL")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 _DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 
 
-@app.command(epilog="Example: contactsync sandbox start --accounts 200 --ready-file sandbox.json")
+@app.command("start", epilog="Example: contactsync sandbox start --accounts 200 --ready-file sandbox.json")
 def start(
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = DEFAULT_PORT,
@@ -58,8 +70,8 @@ def start(
         ended.wait()
 
 
-@app.command(epilog="Example: contactsync sandbox status --url http://127.0.0.1:4599")
-def status(url: Url = _DEFAULT_URL, *, as_json: AsJson = False) -> None:
+@app.command("status", epilog="Example: contactsync sandbox status --url http://127.0.0.1:4599")
+def status(url: Url = _DEFAULT_URL, *, output: OutputOption = Output.TABLE) -> None:
     """Show what the sandbox is: organization, scenario, stacks, Airflow."""
     answer = _call(url, "GET", "/status")
     rows = {
@@ -71,10 +83,15 @@ def status(url: Url = _DEFAULT_URL, *, as_json: AsJson = False) -> None:
         "stacks": ", ".join(stack["name"] for stack in answer["stacks"]) or "none",
         "Airflow": ", ".join(answer["airflow"]) or "not registered",
     }
-    _show(answer, ("what", "value"), list(rows.items()), as_json=as_json)
+    if output is Output.TABLE:
+        show_facts(rows.items())
+    else:
+        _show(answer, FACTS, [{"what": what, "value": value} for what, value in rows.items()], output)
 
 
-@app.command(epilog="Example: contactsync sandbox calls --operation PutAlternateContact --error '*' --limit 20")
+@app.command(
+    "calls", epilog="Example: contactsync sandbox calls --operation PutAlternateContact --error '*' --limit 20"
+)
 def calls(  # noqa: PLR0913 - each is an independent filter
     url: Url = _DEFAULT_URL,
     *,
@@ -86,7 +103,7 @@ def calls(  # noqa: PLR0913 - each is an independent filter
     error: Annotated[str | None, typer.Option(help="An error code, or * for every failed call.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
     clear: Annotated[bool, typer.Option("--clear", help="Forget all calls instead.")] = False,
-    as_json: AsJson = False,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """List the AWS calls that reached the sandbox, without contact values."""
     if clear:
@@ -97,16 +114,14 @@ def calls(  # noqa: PLR0913 - each is an independent filter
         name: value for name, value in {**filters, "error": error, "limit": str(limit)}.items() if value is not None
     }
     found = _call(url, "GET", "/calls", query=wanted)["calls"]
-    columns = ("sequence", "time", "service", "operation", "account", "caller_account", "status", "error_code")
-    _show(found, columns, [[call[column] for column in columns] for call in found], as_json=as_json)
+    _show(found, CALLS, found, output)
 
 
 @faults_app.command("list", epilog="Example: contactsync sandbox faults list")
-def list_faults(url: Url = _DEFAULT_URL, *, as_json: AsJson = False) -> None:
+def list_faults(url: Url = _DEFAULT_URL, *, output: OutputOption = Output.TABLE) -> None:
     """List the scripted faults and how often each has struck."""
     found = _call(url, "GET", "/faults")["faults"]
-    columns = ("id", "service", "operation", "account", "error", "stage", "probability", "delay", "count", "struck")
-    _show(found, columns, [[fault[column] for column in columns] for fault in found], as_json=as_json)
+    _show(found, FAULTS, found, output)
 
 
 @faults_app.command(
@@ -162,27 +177,22 @@ def clear_faults(
     _call(url, "DELETE", f"/faults/{fault}" if fault else "/faults")
 
 
-@app.command(epilog="Example: contactsync sandbox events --matched true")
+@app.command("events", epilog="Example: contactsync sandbox events --matched true")
 def events(
     url: Url = _DEFAULT_URL,
     *,
     account: Annotated[str | None, typer.Option(help="The account of the event.")] = None,
     matched: Annotated[Literal["true", "false"] | None, typer.Option(help="Whether a rule selected it.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
-    as_json: AsJson = False,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """List the CloudTrail events, the rules that selected them and what became of each delivery."""
     query = {name: value for name, value in {"account": account, "matched": matched}.items() if value is not None}
     found = _call(url, "GET", "/events", query=query)["events"][-limit:]
-    _show(
-        found,
-        ("id", "time", "event_name", "rules", "deliveries"),
-        [_event_row(item) for item in found],
-        as_json=as_json,
-    )
+    _show(found, EVENTS, [_event_row(item) for item in found], output)
 
 
-@app.command(epilog="Example: contactsync sandbox inbox --channel email --full")
+@app.command("inbox", epilog="Example: contactsync sandbox inbox --channel email --full")
 def inbox(
     url: Url = _DEFAULT_URL,
     *,
@@ -192,7 +202,7 @@ def inbox(
     full: Annotated[bool, typer.Option("--full", help="Show the texts, and what AWS would have dropped.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what arrives, until Ctrl-C.")] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Forget all messages instead.")] = False,
-    as_json: AsJson = False,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Show what people would have received: mails, text and chat messages, User Notifications."""
     if clear:
@@ -200,7 +210,7 @@ def inbox(
         return
     with contextlib.suppress(KeyboardInterrupt):
         for answer in _inbox_answers(url, channel, follow=follow):
-            show_inbox(answer, full=full, as_json=as_json, in_lines=follow)
+            show_inbox(answer, output, full=full, in_lines=follow)
 
 
 @app.command("trusted-access", epilog="Example: contactsync sandbox trusted-access off")
@@ -332,14 +342,12 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _show(content: object, columns: tuple[str, ...], rows: list[Any], *, as_json: bool) -> None:
-    if as_json:
+def _show(content: object, columns: Columns, rows: list[dict[str, Any]], output: Output) -> None:
+    """Write rows; JSON has all of what the sandbox answered."""
+    if output is Output.JSON:
         typer.echo(json.dumps(content, indent=2))
-        return
-    if rows:
-        show_table(columns, rows)
     else:
-        typer.echo(NOTHING_FOUND, err=True)
+        show_rows(columns, rows, output, alarming=lambda row: bool(row.get("error_code")))
 
 
 def _inbox_answers(url: str, channel: str | None, *, follow: bool) -> Iterator[dict[str, Any]]:
@@ -356,8 +364,13 @@ def _inbox_answers(url: str, channel: str | None, *, follow: bool) -> Iterator[d
             yield answer
 
 
-def _event_row(event: dict[str, Any]) -> list[str]:
+def _event_row(event: dict[str, Any]) -> dict[str, Any]:
     rules = [str(rule).rpartition("/")[2] for rule in event["rules"]]
     deliveries = [f"{note.get('step')} {note.get('result')}" for note in event["deliveries"]]
-    state = "dropped" if event["dropped"] else ", ".join(rules)
-    return [event["id"], event["event"].get("time"), event["event_name"], state, "\n".join(deliveries)]
+    return {
+        "id": event["id"],
+        "time": event["event"].get("time"),
+        "event_name": event["event_name"],
+        "rules": "dropped" if event["dropped"] else ", ".join(rules),
+        "deliveries": "\n".join(deliveries),
+    }

@@ -7,27 +7,25 @@ from typing import Any
 
 import typer
 
-from contactsync.cli.listing import NOTHING_FOUND, printable, show_table
+from contactsync.cli.listing import Output, printable, show_rows
+from contactsync.sync.tables import Columns
 
-_COLUMNS = ("time", "channel", "recipient", "subject")
+_COLUMNS = Columns(("time", "channel", "recipient", "subject"), prose=("recipient", "subject"))
 
 Message = Mapping[str, Any]
 
 
-def show_inbox(answer: Mapping[str, Any], *, full: bool, as_json: bool, in_lines: bool) -> None:
+def show_inbox(answer: Mapping[str, Any], output: Output, *, full: bool, in_lines: bool) -> None:
     """Write what the control API answered; `in_lines` is for output that goes on, with one JSON object per line."""
-    if as_json and in_lines:
+    if output is Output.JSON and in_lines:
         for message in answer["messages"]:
             typer.echo(json.dumps(message))
-    elif as_json:
+    elif output is Output.JSON:
         typer.echo(json.dumps(answer, indent=2))
-    elif not answer["messages"] and not (full and answer["dropped"]):
-        if not in_lines:
-            typer.echo(NOTHING_FOUND, err=True)
-    elif full:
+    elif full and output is Output.TABLE and (answer["messages"] or answer["dropped"]):
         _show_texts(answer)
-    else:
-        show_table(_COLUMNS, [[_clock(message), *_rest(message)] for message in answer["messages"]])
+    elif answer["messages"] or not in_lines:
+        show_rows(_COLUMNS, ({**message, "time": _clock(message)} for message in answer["messages"]), output)
 
 
 def _show_texts(answer: Mapping[str, Any]) -> None:
@@ -39,7 +37,7 @@ def _show_texts(answer: Mapping[str, Any]) -> None:
 
 
 def _rest(message: Message) -> list[Any]:
-    return [message[column] for column in _COLUMNS[1:]]
+    return [message[column] for column in _COLUMNS.names[1:]]
 
 
 def _clock(message: Message) -> str:

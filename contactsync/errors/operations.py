@@ -104,6 +104,19 @@ class OperationUnknownError(OperationMissingError):
 
 
 @dataclass(eq=False)
+class NoOperationsError(ContactSyncError):
+    """Say that no run has been planned yet."""
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            "There is no sync operation yet: change a contact of the management account, or trigger the DAG "
+            "contact_sync in Airflow."
+        )
+
+
+@dataclass(eq=False)
 class FileNotWrittenError(ContactSyncError):
     """Say that a file cannot be written, and why the system says so."""
 

@@ -219,7 +219,7 @@ def _links(request: NoticeRequested, origin: Origin, operation: SyncOperation | 
     return Links(
         run=page,
         operation=f"contactsync operations show {operation.sync_id}",
-        outcomes=f"contactsync export {operation.sync_id} --format csv --output outcomes.csv",
+        outcomes=f"contactsync export {operation.sync_id} -o csv --file out.csv",
         export=origin.export_url,
     )
 

@@ -1,19 +1,27 @@
-"""The report as text: numbers first, then every account with its outcome, failed ones on top."""
+"""The report as text: the numbers, every account with its outcome, and at the end those that failed."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
 from contactsync.sync.report import Report, is_failure
+from contactsync.sync.tables import Columns, Row, fit, listing
 
 WIDTH = 140
+"""Of a line in a task's log."""
 ROWS_PER_PART = 200
 """CloudWatch Logs takes 256 KiB a record, so a long table becomes several."""
+
+COLUMNS: Final = Columns(
+    ("account", "id", "contact", "outcome", "detail", "fields", "retries", "error"),
+    drop=("retries", "fields", "error", "contact", "outcome"),
+    prose=("account", "fields"),
+)
+OF_FAILURES: Final = Columns(COLUMNS.names, drop=("retries", "fields", "contact", "outcome"), prose=COLUMNS.prose)
 
 
 def report_text(report: Report, outcomes: Iterable[AccountOutcome]) -> str:
@@ -23,24 +31,45 @@ def report_text(report: Report, outcomes: Iterable[AccountOutcome]) -> str:
 
 def report_parts(report: Report, outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
     """Yield the report in parts that fit a log record each: the numbers, then tables of up to 200 rows."""
-    yield "\n".join([headline(report), *report.remarks])
-    rows = sorted(outcomes, key=lambda o: (not is_failure(o), o.account_name, o.account_id, o.contact_type))
-    denied = [row for row in rows if row.detail is OutcomeDetail.PERMISSION_DENIED]
-    yield from _tables(denied, title="AWS denies the permission for these accounts")
-    yield from _tables([row for row in rows if row.detail is not OutcomeDetail.PERMISSION_DENIED])
+    first, *tables = report_renderables(report, outcomes, WIDTH)
+    yield "\n".join(str(line) for line in first.renderables)
+    yield from map(_text, tables)
 
 
-def _tables(rows: list[AccountOutcome], title: str | None = None) -> Iterator[str]:
+def report_renderables(report: Report, outcomes: Iterable[AccountOutcome], width: int | None) -> Iterator[Group]:
+    """Yield the same parts for a console of this width, the failed accounts in red; None is a place without a width."""
+    yield Group(headline(report), *report.remarks)
+    rows = sorted(outcomes, key=lambda o: (o.account_name, o.account_id, o.contact_type))
+    failed = [row for row in rows if is_failure(row)]
+    denied = [row for row in failed if row.detail is OutcomeDetail.PERMISSION_DENIED]
+    others = [row for row in failed if row.detail is not OutcomeDetail.PERMISSION_DENIED]
+    yield from _tables([row for row in rows if not is_failure(row)], width)
+    # A log is opened at its end, and a terminal shows the end.
+    yield from _tables(denied, width, title="AWS denies the permission for these accounts")
+    yield from _tables(others, width, title="These accounts failed")
+
+
+def table_width(outcomes: Iterable[AccountOutcome]) -> int:
+    """Return how wide a place must be that shows everything."""
+    whole = fit(COLUMNS, [_row(outcome) for outcome in outcomes], None)
+    return whole.width if whole else WIDTH
+
+
+def _tables(rows: Sequence[AccountOutcome], width: int | None, title: str | None = None) -> Iterator[Group]:
     for start in range(0, len(rows), ROWS_PER_PART):
-        yield _text(_table(rows[start : start + ROWS_PER_PART], title))
+        part = rows[start : start + ROWS_PER_PART]
+        styles = ["red" if title else "" for _ in part]
+        columns = OF_FAILURES if title else COLUMNS
+        shown: list[RenderableType] = list(listing(columns, [_row(row) for row in part], width, styles))
+        yield Group(*[Text(f"{title}:", style="bold")] if title else [], *shown)
 
 
-def _text(table: Table) -> str:
+def _text(part: Group) -> str:
     target = io.StringIO()
     # Account names may hold brackets and colons, which rich would take for its markup.
     console = Console(file=target, width=WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
-    console.print(table)
-    return "\n" + target.getvalue().rstrip()
+    console.print(part)
+    return "\n" + "\n".join(line.rstrip() for line in target.getvalue().rstrip().split("\n"))
 
 
 def headline(report: Report) -> str:
@@ -55,24 +84,14 @@ def headline(report: Report) -> str:
     )
 
 
-def _table(rows: list[AccountOutcome], title: str | None) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    for column in ("account", "id", "contact", "outcome", "detail", "fields", "retries", "error"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(
-            row.account_name,
-            row.account_id,
-            row.contact_type,
-            _styled(row),
-            row.detail or "",
-            ", ".join(row.changed_fields),
-            str(row.retry_count or ""),
-            row.error_code or "",
-        )
-    return table
-
-
-def _styled(row: AccountOutcome) -> Text:
-    colour = "red" if is_failure(row) else {"success": "green"}.get(row.status, "yellow")
-    return Text(row.status, style=colour)
+def _row(outcome: AccountOutcome) -> Row:
+    return {
+        "account": outcome.account_name,
+        "id": outcome.account_id,
+        "contact": outcome.contact_type,
+        "outcome": outcome.status,
+        "detail": outcome.detail or "",
+        "fields": ", ".join(outcome.changed_fields),
+        "retries": str(outcome.retry_count or ""),
+        "error": outcome.error_code or "",
+    }

@@ -157,8 +157,8 @@ def test_show_notices(command: Command) -> None:
     shown = [
         " ".join(line.replace("│", " ").split()) for line in command("operations", "show", "run-b").out.splitlines()
     ]
-    assert "notices.complete_failure.EMAIL sent 2026-01-14T09:00:00.000000Z" in shown
-    assert "notices.complete_failure.SMS failed Throttled 2026-01-14T09:00:00.000000Z" in shown
+    assert "notices.complete_failure.EMAIL sent 2026-01-14T09:00:00Z" in shown
+    assert "notices.complete_failure.SMS failed Throttled 2026-01-14T09:00:00Z" in shown
     assert "notices.overdue not delivered yet" in shown
 
 
@@ -172,10 +172,10 @@ def test_deliveries(command: Command, name: str) -> None:
         ("overdue", None, None),
     ]
     assert found[1]["code"] == "Throttled"
-    assert command("notices", "deliveries", "run-z") == Answer(0, "", "Nothing was found.\n")
+    assert command("notices", "deliveries", "run-c") == Answer(0, "", "Nothing was found.\n")
 
 
-@pytest.mark.parametrize("arguments", [("operations", "show"), ("export",), ("report",)])
+@pytest.mark.parametrize("arguments", [("operations", "show"), ("export",), ("report",), ("notices", "deliveries")])
 def test_unknown(command: Command, arguments: tuple[str, ...]) -> None:
     """A name that no operation has is refused, with what lists the others."""
     refused(command(*arguments, "run-z"), "contactsync operations list")
@@ -206,7 +206,7 @@ def test_export(command: Command, tmp_path: Path) -> None:
     found = listed(command("export"))
     assert [one["sync_id"] for one in found] == [sync_id_of(run) for run in RUNS[::-1]]
     file = tmp_path / "export.csv"
-    answer = command("export", "--since", "2026-01-15", "--format", "csv", "--output", file)
+    answer = command("export", "--since", "2026-01-15", "-o", "csv", "--file", file)
     assert answer == Answer(0, "", "")
     written = rows(file.read_bytes().decode())
     assert [row["dag_run_id"] for row in written] == ["run-c", "run-c", "run-b", "run-b"]
@@ -227,13 +227,13 @@ def test_interrupted(command: Command, tmp_path: Path, monkeypatch: pytest.Monke
         raise ServiceUnavailableError(operation="Query", aws_code="InternalServerError")
 
     monkeypatch.setattr(DynamoDbOperationQueries, "recent", broken)
-    refused(command("export", "--output", file), "InternalServerError")
+    refused(command("export", "--file", file), "InternalServerError")
     assert [path.read_text() for path in tmp_path.iterdir()] == ([before] if before else [])
 
 
 def test_file_not_written(command: Command, tmp_path: Path) -> None:
     """A file that cannot be written is one sentence."""
-    refused(command("export", "--output", tmp_path / "no" / "such" / "file.json"), "No such file or directory")
+    refused(command("export", "--file", tmp_path / "no" / "such" / "file.json"), "No such file or directory")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, FileNotWrittenError(path="x", reason="y")])
@@ -278,7 +278,8 @@ def test_link(tmp_path: Path) -> None:
         ("accounts", "history", "member-1"),
         ("export", "run-a", "--since", "7d"),
         ("export", "--format", "table"),
-        ("export", "--output", "/"),
+        ("export", "--output", "table"),
+        ("export", "--file", "/"),
     ],
 )
 def test_misused(contactsync: Command, arguments: tuple[str, ...]) -> None:

@@ -196,14 +196,14 @@ def test_shown() -> None:
 
 
 def test_text() -> None:
-    """The table holds the numbers, every account, and failed ones on top."""
+    """The report holds the numbers, every account, and at its end those that failed."""
     world = ran(Fault(UNAVAILABLE, "write", IDS[2]))
     report = world.reporter.report(RUN, states(a3="failed"), planned=True)
     lines = report_text(report, world.outcomes().values()).splitlines()
     assert "2 success, 1 failed" in lines[0]
     rows = [line for line in lines if "member-" in line]
-    assert [row.split()[0] for row in rows] == ["member-3", "member-1", "member-2"]
-    assert "InternalServerException" in rows[0]
+    assert [row.split()[0] for row in rows] == ["member-1", "member-2", "member-3"]
+    assert "InternalServerException" in rows[-1]
     assert max(map(len, lines)) <= 140
 
 

@@ -43,10 +43,10 @@ def ids_in(text: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("number", "tables"),
-    [(0, []), (1, [1]), (199, [199]), (200, [200]), (201, [200, 1]), (450, [200, 200, 50])],
+    [(0, []), (1, [1]), (200, [199, 1]), (201, [200, 1]), (202, [200, 1, 1]), (450, [200, 200, 49, 1])],
 )
 def test_parts(number: int, tables: list[int]) -> None:
-    """The first part is the headline, then come tables of at most 200 rows."""
+    """The first part is the headline, then come tables of at most 200 rows; those that failed have one of their own."""
     outcomes = rows(number)
     headline, *parts = report_parts(report_of(outcomes), outcomes)
     assert ROWS_PER_PART == 200
@@ -56,11 +56,12 @@ def test_parts(number: int, tables: list[int]) -> None:
 
 
 def test_every_row() -> None:
-    """Every outcome is in one part, and the failed one on top of the first."""
+    """Every outcome is in one part, and the failed one at the end, where a log is opened."""
     outcomes = rows(450)
     _, *parts = report_parts(report_of(outcomes), outcomes)
     found = [account_id for part in parts for account_id in ids_in(part)]
-    assert found[0] == account(450).account_id
+    assert found[-1] == account(450).account_id
+    assert "These accounts failed:" in parts[-1]
     assert sorted(found) == [outcome.account_id for outcome in outcomes]
 
 
