@@ -12,6 +12,7 @@ from contactsync.cli import audit, config, dead_letters, demo, export, notices, 
 from contactsync.cli.commands import CommandGroup
 from contactsync.cli.options import choose, log_calls
 from contactsync.errors import ContactSyncError, Reader
+from contactsync.plain_text import printable
 
 log = logging.getLogger(__name__)
 
@@ -76,5 +77,5 @@ def main() -> None:
         app()
     except ContactSyncError as error:
         log.debug("The command failed.", exc_info=True)
-        sys.stderr.write(f"contactsync: {error.told(Reader.COMMAND)}\n")
+        sys.stderr.write(printable(f"contactsync: {error.told(Reader.COMMAND)}\n"))
         sys.exit(1)

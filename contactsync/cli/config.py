@@ -12,6 +12,7 @@ from contactsync.cli.config_files import assignments as read_assignments
 from contactsync.cli.config_files import read_configuration
 from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, show_rows
 from contactsync.errors import ConfigurationMissingError
+from contactsync.plain_text import cell_text, json_shown
 from contactsync.settings import Group
 from contactsync.sync.tables import Columns
 
@@ -83,7 +84,7 @@ def show(
     settings = stored.settings
     typer.echo(_described(stored), err=True)
     if output is Output.JSON:
-        typer.echo(settings.model_dump_json(indent=2))
+        typer.echo(json_shown(settings.model_dump_json(indent=2)))
     else:
         rows = ({"field": path, "value": value} for path, value in flat(settings.model_dump(mode="json")))
         show_rows(Columns(("field", "value"), prose=("value",)), rows, output)
@@ -308,7 +309,7 @@ def _described(version: "StoredVersion") -> str:
         f"by {version.changed_by}" if version.changed_by else None,
         f"({version.reason})" if version.reason else None,
     ]
-    return " ".join(filter(None, parts))
+    return cell_text(" ".join(filter(None, parts)))
 
 
 def _history_row(version: "StoredVersion", earlier: "StoredVersion | None") -> Row:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from contactsync.errors import ConfigurationInvalidError, ContactSyncError, ProtectionLostError
+from contactsync.plain_text import printable
 from contactsync.settings import Group
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def store_changed(
     )
     shown = [one for one in found if one.before is not MISSING]  # an invalid version may lack keys that have defaults
     fields = f": {', '.join(one.path for one in shown)}" if shown else ""
-    typer.echo("\n".join([f"Stored as version {stored.version}{fields}.", *changed_lines(shown)]))
+    typer.echo(printable("\n".join([f"Stored as version {stored.version}{fields}.", *changed_lines(shown)])))
 
 
 def changed_lines(found: Sequence["Difference"]) -> Iterator[str]:
@@ -114,7 +115,7 @@ def warn_of_unmatched(settings: "Configuration", reach: "Reach | ContactSyncErro
         return
     try:
         for sentence in _asked(reach).unmatched(settings):
-            typer.echo(f"Warning: {sentence}", err=True)
+            typer.echo(printable(f"Warning: {sentence}"), err=True)
     except ContactSyncError as error:
         typer.echo(f"Not checked whether the organization has these accounts: {error}", err=True)
 
@@ -131,7 +132,7 @@ def problem_per_line(consequence: str) -> Iterator[None]:
         lines = [f"contactsync: The configuration{version} is invalid:", *(f"  {one}" for one in error.problems)]
         if len(error.problems) == 1:
             lines = [f"{lines[0]} {error.problems[0]}"]
-        typer.echo("\n".join([*lines, *filter(None, [consequence])]), err=True)
+        typer.echo(printable("\n".join([*lines, *filter(None, [consequence])])), err=True)
         raise typer.Exit(1) from None
 
 
@@ -166,12 +167,12 @@ def _confirm(
         sentences += _scope_sentences(before, settings, lost, reach)
     if not sentences or yes:
         for sentence in sentences:
-            typer.echo(f"Takes protection away: {sentence}", err=True)
+            typer.echo(printable(f"Takes protection away: {sentence}"), err=True)
         return
     if not sys.stdin.isatty():
         raise ProtectionLostError(losses=sentences)
     shown = ["This takes protection away:", *(f"  {sentence}" for sentence in sentences), "All that changes:"]
-    typer.echo("\n".join([*shown, *changed_lines(found)]), err=True)
+    typer.echo(printable("\n".join([*shown, *changed_lines(found)])), err=True)
     if not typer.confirm("Store it?", err=True):
         typer.echo("Nothing was stored.", err=True)
         raise typer.Exit(1)

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Final
 
-from contactsync.cli.listing import printable
+from contactsync.plain_text import printable
 from contactsync.sync.operation import sync_id_of
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console, Group, RenderableType
 
+from contactsync.plain_text import printable
 from contactsync.sync.rows import as_text, csv_lines, json_text
 from contactsync.sync.tables import Columns, card, fit, listing
 
@@ -152,8 +153,3 @@ def _show_table(columns: Columns, rows: Sequence[Row], alarming: Callable[[Row],
     whole = None if width else fit(columns, texts, None)
     for part in listing(columns, texts, width, styles):
         show(part, whole.width if whole else None)
-
-
-def printable(text: str) -> str:
-    """Replace control characters, which could change what a terminal shows."""
-    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)

@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from contactsync.cli.listing import Output, printable, show_rows
+from contactsync.cli.listing import Output, show_rows
+from contactsync.plain_text import printable
 from contactsync.sync.tables import Columns
 
 _COLUMNS = Columns(("time", "channel", "recipient", "subject"), prose=("recipient", "subject"))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
+from contactsync.plain_text import log_text
+
 LONGEST: Final = 2000
 """Characters of a sentence that is stored or sent: items, transactions and messages have bounds."""
 
@@ -41,8 +43,8 @@ class ContactSyncError(Exception):
         return _rebuild, (type(self), self.__dict__.copy())
 
     def __str__(self) -> str:
-        """Return the operator's sentence."""
-        return self.message
+        """Return the operator's sentence, fit for a log and a terminal, whatever names it quotes."""
+        return log_text(self.message)
 
     def told(self, reader: Reader) -> str:  # noqa: ARG002 -- most errors advise everybody the same
         """Return the sentence with the advice that fits its reader."""

@@ -8,9 +8,11 @@ import re
 import unicodedata
 from typing import Final
 
-ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
+from contactsync.plain_text import ELLIPSIS, NO_MENTION, cut, markdown_code, one_line
+
+__all__ = ["ascii_text", "chat_code", "chat_sentence", "cut", "gsm_text", "one_line"]
+
 ASCII_ELLIPSIS: Final = "..."
-REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 _PUNCTUATION: Final = str.maketrans(
     {
@@ -27,32 +29,9 @@ _PUNCTUATION: Final = str.maketrans(
 _NOT_GSM: Final = str.maketrans("[]{}\\^`|~", "()()/''/-")
 """ASCII that GSM 03.38 lacks, or for which it needs two characters."""
 
-_NO_MENTION: Final = str.maketrans(
-    {
-        "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
-        ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}",
-        "@": "\N{FULLWIDTH COMMERCIAL AT}",
-    }
-)
-"""Slack reads mentions and links from angle brackets, also in code; Teams and older clients from the at sign."""
-
 _NO_EMPHASIS: Final = str.maketrans({"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}", "|": "\N{BROKEN BAR}"})
 _SEVERAL_TICKS: Final = re.compile("``+")
 _EDGE_UNDERSCORE: Final = re.compile(r"(?<!\w)_+|_+(?!\w)")
-
-
-def one_line(text: str, limit: int) -> str:
-    """Return text in one line of at most `limit` characters, with what is not printable replaced.
-
-    Control characters and those that turn the direction of writing count as not printable.
-    """
-    line = " ".join(text.split())
-    return cut("".join(letter if letter.isprintable() else REPLACEMENT for letter in line), limit)
-
-
-def cut(text: str, limit: int, ellipsis: str = ELLIPSIS) -> str:
-    """Return text of at most `limit` characters, which ends with an ellipsis when something is missing."""
-    return text if len(text) <= limit else text[: limit - len(ellipsis)].rstrip() + ellipsis
 
 
 def ascii_text(text: str, limit: int) -> str:
@@ -69,13 +48,12 @@ def gsm_text(text: str, limit: int) -> str:
 
 def chat_code(text: str) -> str:
     """Return text as a code span of Markdown, in which nothing has a meaning, neither in Slack nor in Teams."""
-    inner = one_line(text, len(text) + 1).translate(_NO_MENTION).replace("`", "'")
-    return f"`{inner or ' '}`"
+    return markdown_code(text)
 
 
 def chat_sentence(text: str, limit: int) -> str:
     """Return a sentence of ours that may quote data: its code spans stay, other Markdown and mentions do not."""
-    line = cut(_SEVERAL_TICKS.sub("'", one_line(text, len(text) + 1)).translate(_NO_MENTION), limit)
+    line = cut(_SEVERAL_TICKS.sub("'", one_line(text, len(text) + 1)).translate(NO_MENTION), limit)
     parts = line.split("`")
     if len(parts) % 2 == 0:  # a span is left open, by what is quoted or by the cut
         return _unmarked(line.replace("`", "'"))

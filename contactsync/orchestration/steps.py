@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
+from contactsync.plain_text import log_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ PLAN_FAILED_KEY: Final = "plan_failed"
 
 PLAN_FAILED_LENGTH: Final = 4000
 NOTE_LENGTH: Final = 200
+LABEL_LENGTH: Final = 100
 
 SHORTEST_PAUSE: Final = timedelta(seconds=5)
 """Airflow takes a task for killed that is queued again before the scheduler has seen its process end."""
@@ -59,7 +61,7 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
         with _rescheduled():
             return _planned(context)
     except ContactSyncError as error:
-        context["ti"].xcom_push(PLAN_FAILED_KEY, error.message[:PLAN_FAILED_LENGTH])
+        context["ti"].xcom_push(PLAN_FAILED_KEY, str(error)[:PLAN_FAILED_LENGTH])
         raise
 
 
@@ -196,7 +198,7 @@ def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- as
             by=answer["by"],
             at=datetime.fromisoformat(answer["at"]),
         )
-    log.info("%s", operation.note)
+    log.info("%s", log_text(operation.note or ""))
 
 
 def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: ANN401 -- as above
@@ -244,7 +246,8 @@ def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- 
     made, ti = services(), context["ti"]
 
     def tell(operation: "SyncOperation") -> None:
-        log.info("Run %s, sync operation %s: %s", operation.dag_run_id, operation.sync_id, operation.note)
+        note = log_text(operation.note or "")
+        log.info("Run %s, sync operation %s: %s", operation.dag_run_id, operation.sync_id, note)
         made.notice_desk.operation_closed(operation.dag_run_id)
 
     try:
@@ -314,11 +317,12 @@ def _account_states(states: "Mapping[str, str]", account_ids: "Sequence[str]", s
 def account_label(account_id: str, run_id: str) -> str:
     """Return the name and id that label a mapped task in the grid; the id alone when the name cannot be read."""
     from contactsync.errors import ContactSyncError
+    from contactsync.plain_text import one_line
     from contactsync.sync.operation import sync_id_of
 
     try:
         outcomes = services().operations.outcomes_of(sync_id_of(run_id), account_id)
     except ContactSyncError:
         return account_id
-    name = next((outcome.account_name for outcome in outcomes.values()), "")
+    name = one_line(next((outcome.account_name for outcome in outcomes.values()), ""), LABEL_LENGTH)
     return f"{name} ({account_id})" if name else account_id

@@ -7,6 +7,7 @@ from typing import Final
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from contactsync.plain_text import cell_text, log_text
 from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
 from contactsync.sync.report import Report, is_failure
 from contactsync.sync.tables import Columns, Row, fit, listing
@@ -32,13 +33,13 @@ def report_text(report: Report, outcomes: Iterable[AccountOutcome]) -> str:
 def report_parts(report: Report, outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
     """Yield the report in parts that fit a log record each: the numbers, then tables of up to 200 rows."""
     first, *tables = report_renderables(report, outcomes, WIDTH)
-    yield "\n".join(str(line) for line in first.renderables)
+    yield log_text("\n".join(str(line) for line in first.renderables))
     yield from map(_text, tables)
 
 
 def report_renderables(report: Report, outcomes: Iterable[AccountOutcome], width: int | None) -> Iterator[Group]:
     """Yield the same parts for a console of this width, the failed accounts in red; None is a place without a width."""
-    yield Group(headline(report), *report.remarks)
+    yield Group(headline(report), *map(cell_text, report.remarks))
     rows = sorted(outcomes, key=lambda o: (o.account_name, o.account_id, o.contact_type))
     failed = [row for row in rows if is_failure(row)]
     denied = [row for row in failed if row.detail is OutcomeDetail.PERMISSION_DENIED]
@@ -69,7 +70,7 @@ def _text(part: Group) -> str:
     # Account names may hold brackets and colons, which rich would take for its markup.
     console = Console(file=target, width=WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
     console.print(part)
-    return "\n" + "\n".join(line.rstrip() for line in target.getvalue().rstrip().split("\n"))
+    return log_text("\n" + "\n".join(line.rstrip() for line in target.getvalue().rstrip().split("\n")))
 
 
 def headline(report: Report) -> str:
@@ -86,12 +87,12 @@ def headline(report: Report) -> str:
 
 def _row(outcome: AccountOutcome) -> Row:
     return {
-        "account": outcome.account_name,
+        "account": cell_text(outcome.account_name),
         "id": outcome.account_id,
         "contact": outcome.contact_type,
         "outcome": outcome.status,
         "detail": outcome.detail or "",
         "fields": ", ".join(outcome.changed_fields),
         "retries": str(outcome.retry_count or ""),
-        "error": outcome.error_code or "",
+        "error": cell_text(outcome.error_code or ""),
     }

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from contactsync.plain_text import file_text
+
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 -- full-width forms that spreadsheets read as formulas too
 
 _FORMULA: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
@@ -36,7 +38,7 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iter
     """Yield the header, then each row with its line end; rows are consumed one by one."""
     yield _line(columns)
     for row in rows:
-        yield _line([defused(as_text(row.get(column))) for column in columns])
+        yield _line([defused(file_text(as_text(row.get(column)))) for column in columns])
 
 
 def as_text(value: Any) -> str:  # noqa: ANN401 -- whatever a row holds
