@@ -401,7 +401,11 @@ class Services:
 
     @cached_property
     def _contacts(self) -> AccountManagementContacts:
-        return AccountManagementContacts(self._clients.management("account", single_attempt=True))
+        calls = self.settings.calls
+        return AccountManagementContacts(
+            self._clients.management("account", single_attempt=True),
+            send_within=self.settings.patience.mark_wait - calls.connect_timeout - calls.read_timeout,
+        )
 
     @cached_property
     def _dynamodb(self) -> "DynamoDBClient":

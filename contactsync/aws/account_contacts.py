@@ -1,23 +1,44 @@
 """Account Management's contacts (`account`, 2021-02-01)."""
 
+import math
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from contactsync.aws.error_codes import NOT_FOUND, code_of, translated
 from contactsync.contacts import AlternateContact, Contact, ContactType, PrimaryContact
-from contactsync.errors import UnexpectedAwsError
+from contactsync.errors import ServiceUnavailableError, UnexpectedAwsError
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
 
 
+class _TooLateError(BotoCoreError):
+    """A request was about to be sent too late; never leaves this module."""
+
+
 class AccountManagementContacts:
     """Reads and writes contacts with one call each; the client must make one attempt per call."""
 
-    def __init__(self, client: "AccountClient") -> None:
-        """Take a client that acts in the management account."""
+    def __init__(
+        self,
+        client: "AccountClient",
+        *,
+        send_within: float = math.inf,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take a client that acts in the management account.
+
+        A write that is not on its way within `send_within` seconds, because credentials had to be renewed first, is
+        not sent: others believe by then that the call was announced in vain.
+        """
         self._client = client
+        self._send_within = send_within
+        self._monotonic = monotonic
+        self._begun = math.inf
+        client.meta.events.register(f"before-send.{client.meta.service_model.service_id.hyphenize()}", self._check_time)
 
     def read(self, contact_type: ContactType, account_id: str | None) -> Contact | None:
         """Return the contact; ResourceNotFoundException is AWS's normal answer for an absent one (FACTS 1.2)."""
@@ -46,12 +67,21 @@ class AccountManagementContacts:
         """Call for a member account, or for the caller's own: then AccountId must be absent (FACTS 1.4)."""
         operation = self._client.meta.method_to_api_mapping[method]
         target = {"AccountId": account_id} if account_id else {}
+        self._begun = math.inf if method.startswith("get_") else self._monotonic()
         with translated(operation, account_id):
             try:
                 return getattr(self._client, method)(**target, **parameters)
+            except _TooLateError:
+                # Nothing was sent, which is as good as an answer: no call can be on its way.
+                raise ServiceUnavailableError(operation, "SentTooLate", account_id, answered=True) from None
             except ClientError as error:
                 if code_of(error) != NOT_FOUND:
                     raise
                 if may_be_absent:
                     return None
                 raise UnexpectedAwsError(operation=operation, aws_code=NOT_FOUND, account_id=account_id) from None
+
+    def _check_time(self, **_: Any) -> None:  # noqa: ANN401 -- botocore's own keywords
+        """Keep a request from being sent late; botocore calls this when it is signed."""
+        if self._monotonic() - self._begun > self._send_within:
+            raise _TooLateError

@@ -173,8 +173,8 @@ class AnswerOvertakenError(OvertakenError):
         """The operator's sentence."""
         return (
             f"{self.item} was planned again after this question was asked, so that the answer does not count "
-            "and nothing is deleted. To be asked about what it would delete now, clear the task `approve_deletions` "
-            "with Downstream selected."
+            "and nothing is deleted. Clear the task `approve_deletions` with Downstream selected: it asks again when "
+            "the run would delete in the same accounts; otherwise its report says to start a run by hand."
         )
 
 

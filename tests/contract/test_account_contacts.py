@@ -2,9 +2,11 @@
 
 import traceback
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
+from contactsync.aws.account_contacts import AccountManagementContacts
 from contactsync.contacts import Contact, ContactType, changed_fields, doubtful_fields
 from contactsync.errors import (
     AccessDeniedError,
@@ -182,3 +184,22 @@ def test_not_found_on_a_put_is_recorded(adapters: Adapters) -> None:
         OutcomeDetail.ERROR,
         "ResourceNotFoundException",
     )
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+def test_sent_too_late(adapters: Adapters, deletes: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """A write whose credentials took too long to renew is not sent, and counts as answered: nothing is on its way."""
+    client = adapters.services._clients.management("account", single_attempt=True)
+    clock = iter(range(0, 1000, 10))
+    contacts = AccountManagementContacts(client, send_within=9.0, monotonic=lambda: float(next(clock)))
+    log = adapters.sandbox.call_log
+    start = len(log.query(service="account"))
+    call = (
+        partial(contacts.delete, SECURITY, MEMBER)
+        if deletes
+        else partial(contacts.write, SECURITY, MEMBER, alternate())
+    )
+    with pytest.raises(ServiceUnavailableError) as late:
+        call()
+    assert (late.value.answered, late.value.code) == (True, "SentTooLate")
+    assert len(log.query(service="account")) == start

@@ -11,7 +11,7 @@ from contactsync.sync.calls import ApiOperation
 from contactsync.sync.operation import OperationStatus, OutcomeDetail, Verdict
 from contactsync.sync.rates import Rate, RatesConfig
 from tests.e2e import accidents
-from tests.e2e.accidents import operation
+from tests.e2e.accidents import operation, wait_for
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import World
@@ -287,3 +287,65 @@ def test_question_stays_true(carried: "World") -> None:
     _deleted_nowhere(world, run_id, start)
     assert decision(world, run_id) == (Verdict.NOT_ASKED, "")
     assert "Start a run by hand to be asked" in world.api.log(DAG_ID, run_id, "report", try_number=2)
+
+
+@pytest.mark.long
+def test_cleared_run_of_an_earlier_change(carried: "World") -> None:
+    """A run that failed in part, cleared after others' deletions were rejected and approved, deletes nowhere."""
+    world = carried
+    denied, approved = world.targets[3], world.targets[0]
+    fault = {"operation": "PutAlternateContact", "account": denied, "error": "AccessDeniedException"}
+    world.control("POST", "faults", fault)
+    try:
+        changed, state = world.change(world.new_contact(), TYPE)
+    finally:
+        world.control("DELETE", "faults")
+    assert state == "failed"
+    with configured(world):
+        rejected = delete(world)
+        wait_for_question(world, rejected)
+        answer(world, rejected, "Reject")
+        assert world.finish(rejected) == "success"
+        start = world.mark()
+        conf = {"accounts": [approved], "contact_types": ["operations"]}
+        one = str(world.api.trigger(DAG_ID, conf)["dag_run_id"])
+        assert wait_for_question(world, one)["subject"] == "Delete the operations contact in up to 1 account?"
+        answer(world, one, "Approve")
+        assert world.finish(one) == "success"
+        assert deletes(world, start) == [approved]
+
+        world.api.clear(DAG_ID, changed, only_failed=True, downstream=True)
+        assert world.finish(changed) == "success"
+        world.api.clear(DAG_ID, changed, ["sync_account"], downstream=True)
+        assert world.finish(changed) == "success"
+    assert deletes(world, start) == [approved]
+    assert carrying(world) == set(world.targets) - {approved}
+    assert world.outcomes(changed)[denied].detail is OutcomeDetail.SUPERSEDED
+
+
+@pytest.mark.long
+def test_plan_cleared_alone(carried: "World") -> None:
+    """An answer to a question about one account deletes in none when the plan has thirteen by then."""
+    world = carried
+    start = world.mark()
+    with configured(world, excluded=tuple(world.targets[1:])):
+        run_id = delete(world)
+        question = wait_for_question(world, run_id)
+        assert question["subject"] == "Delete the operations contact in up to 1 account?"
+    with configured(world):
+        world.api.clear(DAG_ID, run_id, ["plan"], downstream=False)
+        wait_for(world, lambda: _tries_of_plan(world, run_id) == ["success", "success"], "the plan has run again")
+        answer(world, run_id, "Approve")
+        assert world.finish(run_id) == "failed"
+        assert "was planned again after this question was asked" in world.api.log(DAG_ID, run_id, TASK)
+        assert decision(world, run_id) is None
+        # As the error says.
+        world.api.clear(DAG_ID, run_id, [TASK], downstream=True)
+        assert world.finish(run_id) == "success"
+    assert decision(world, run_id) == (Verdict.NOT_ASKED, "")
+    assert deletes(world, start) == []
+    assert carrying(world) == set(world.targets)
+
+
+def _tries_of_plan(world: "World", run_id: str) -> list[str]:
+    return [str(task["state"]) for task in world.api.tries(DAG_ID, run_id, "plan")]
