@@ -9,7 +9,7 @@ from typing import Final
 import typer
 
 from contactsync.errors import ContactSyncError
-from contactsync.sandbox.airflow import LocalAirflow, LocalAirflowError
+from contactsync.sandbox.airflow import LocalAirflow, LocalAirflowError, free_port
 from contactsync.sandbox.airflow_api import AirflowApiError
 from contactsync.sandbox.airflow_settings import Database
 from contactsync.sandbox.isolation import environment_of
@@ -103,7 +103,10 @@ def local_system(
     root = project_root()
     with ExitStack() as stack:
         tell("Starting the sandbox: a simulated AWS organization")
-        sandbox = stack.enter_context(Sandbox(scenario, templates=root / "infra"))
+        # Chosen first: notices link to Airflow's pages.
+        port = free_port(airflow_port)
+        links = {"AirflowUrl": f"http://127.0.0.1:{port}"}
+        sandbox = stack.enter_context(Sandbox(scenario, templates=root / "infra", parameters=links))
         environment = product_environment(sandbox)
         stack.enter_context(environment_of(environment))
         services = Services.from_environment(environment)
@@ -115,7 +118,7 @@ def local_system(
             root / "plugins",
             environment=environment,
             database=database,
-            port=airflow_port,
+            port=port,
             triggerer=True,  # no task of ours waits in it, but without one Airflow's home page shows a red cross
         )
         stack.enter_context(airflow)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import NoticeRequested, Severity
@@ -136,6 +136,7 @@ class NoticeDesk:
         dag_id: str | None = None,
         about: str | None = None,
         of_task: bool = False,
+        message: str | None = None,
     ) -> bool:
         """Request one notice about a run, or about something of which there is one notice in many runs.
 
@@ -146,7 +147,8 @@ class NoticeDesk:
         settings = self._settings(operation)
         told = settings is None or is_told(scenario, settings)
         severity = _severity(scenario, settings) if told else Severity.INFO
-        return self._request(topic, scenario, severity, operation, error=error, of_task=of_task) and told
+        said: dict[str, Any] = {"error": error, "of_task": of_task, "message": message}
+        return self._request(topic, scenario, severity, operation, **said) and told
 
     def request_unstored(
         self,
@@ -194,8 +196,10 @@ class NoticeDesk:
         *,
         error: BaseException | None = None,
         of_task: bool = False,
+        message: str | None = None,
     ) -> bool:
-        data, announced = self._announced(topic, scenario, severity, operation, error=error, of_task=of_task)
+        said: dict[str, Any] = {"error": error, "of_task": of_task, "message": message}
+        data, announced = self._announced(topic, scenario, severity, operation, **said)
         announcements = [] if severity is Severity.INFO else [announced]
         if not self.requests.store(topic.sync_id, data, announcements):
             return False
@@ -212,6 +216,7 @@ class NoticeDesk:
         *,
         error: BaseException | None = None,
         of_task: bool = False,
+        message: str | None = None,
     ) -> tuple[NoticeRequested, Announcement]:
         data = NoticeRequested(
             notice_id=notice_id_of(scenario, topic.sync_id),
@@ -221,7 +226,7 @@ class NoticeDesk:
             dag_run_id=topic.dag_run_id,
             sync_id=topic.sync_id,
             code=error.code if isinstance(error, ContactSyncError) else type(error).__name__ if error else None,
-            message=bounded(str(error)) if isinstance(error, ContactSyncError) else None,
+            message=bounded(str(error)) if isinstance(error, ContactSyncError) else message,
             of_task=of_task,
         )
         correlation = operation.correlation if operation else self.correlation_id or topic.dag_run_id

@@ -79,7 +79,12 @@ def _waiting(scenario: Scenario) -> Notice:
     plan = TypePlan(generation=8, absent=True, approved=False, needs_approval=True)
     operation = _operation(plans={ContactType.BILLING: plan}, finished=None)
     outcomes = (replace(_pending(outcome), contact_type=ContactType.BILLING) for outcome in _outcomes())
-    return notice_of(_request(scenario), ORIGIN, operation, outcomes)
+    message = (
+        "Answer by 2026-01-10 10:00 UTC: without an answer nothing is deleted. Accounts: audit (222222222222), "
+        "billing-dev (333333333333) and 21 more. To take a deletion back, put the contact in the management account "
+        "again."
+    )
+    return notice_of(_request(scenario, message=message), ORIGIN, operation, outcomes)
 
 
 def _overdue(scenario: Scenario) -> Notice:

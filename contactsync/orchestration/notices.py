@@ -86,7 +86,9 @@ class NoticeNotifier(BaseNotifier):
         if self.scenario:
             from contactsync.notices.scenarios import Scenario
 
-            desk.request(Scenario(self.scenario), run_id, error=error, dag_id=dag_id)
+            told = context.get("contactsync_told")
+            more = {"message": told} if told else {}
+            desk.request(Scenario(self.scenario), run_id, error=error, dag_id=dag_id, **more)
         elif self.about in (About.OPERATION, About.REPORT):
             desk.operation_ended(run_id, error, failed=self.about == About.REPORT)
         elif self.about == About.RUN:

@@ -33,6 +33,9 @@ LABEL_LENGTH: Final = 100
 SHORTEST_PAUSE: Final = timedelta(seconds=5)
 """Airflow takes a task for killed that is queued again before the scheduler has seen its process end."""
 
+TOLD_KEY: Final = "contactsync_told"
+"""Where the approval leaves, in its own context, what its notice tells of the question."""
+
 QUESTION_KEY: Final = "contactsync_question"
 """Where the approval keeps what the question on the screen says: its extent and the accounts that it counts."""
 
@@ -151,6 +154,7 @@ def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 
         context["dag_run"].run_id, shown=shown.get("extent"), accounts=shown.get("accounts")
     )
     log.info(request.subject if request else "Nobody is asked")
+    context[TOLD_KEY] = request.sentences if request else None
     if request:
         store.set(ASKED_KEY, request.question["planned"], retention=NEVER_EXPIRE)
         if not shown:

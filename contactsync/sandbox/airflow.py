@@ -212,7 +212,7 @@ class LocalAirflow:
 
     def _prepare(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        port = _free_port(self._wanted_port)
+        port = free_port(self._wanted_port)
         self._place = AirflowPlace(self.home, self.dags, self.plugins, port, self._parallelism)
         self._place.component_logs.mkdir(exist_ok=True)
         # Airflow would write a file of 130 KB here, with keys in it, and read it in every process.
@@ -320,7 +320,8 @@ def _heartbeat(health: Mapping[str, Any], key: str) -> datetime | None:
     return datetime.fromisoformat(beat) if beat and part.get("status") == "healthy" else None
 
 
-def _free_port(wanted: int) -> int:
+def free_port(wanted: int) -> int:
+    """Return the wanted port, or any that is free for 0; raise LocalAirflowError when the wanted one is not."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port of a stopped server counts as free
         try:

@@ -1,14 +1,15 @@
 """Approval of deletions: what a person is asked before contacts are deleted, and what follows from the answer."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 from contactsync.contacts import ContactType
 from contactsync.errors import AnswerOvertakenError, OperationMissingError
+from contactsync.plain_text import markdown_code, one_line
 from contactsync.sync.calls import read_of
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.gate import Gatekeeper
@@ -37,16 +38,22 @@ _NOTES: Final = {
 
 _ALL: Final = "all"
 
+LISTED: Final = 10
+"""How many accounts a question names; the operation has them all."""
+
+NAME_LENGTH: Final = 64
+
 _BODY: Final = """\
-The management account {account} no longer has the {types} contact. Sync operation `{sync_id}`, started by `{who}`,
+The management account {account} no longer has the {types} contact. Sync operation `{sync_id}`, started by {who},
 would delete it in the member accounts too:
 
 | contact type | accounts that may be touched |
 |---|---|
 {rows}
 
-**Approve** deletes it there. **Reject**, or no answer within {time}, deletes nothing. When the contact is there again
-in the management account, an approval deletes nothing either.
+{listed}**Approve** deletes it there. **Reject**, or no answer within {time},{until} deletes nothing. When the contact
+is there again in the management account, an approval deletes nothing either. To take a deletion back later, put the
+contact in the management account again: it is brought to all accounts.
 """
 
 
@@ -61,6 +68,10 @@ class ApprovalRequest:
     """How many different accounts that are."""
     timeout: float
     """After so many seconds without an answer nothing is deleted."""
+    asked: datetime | None = None
+    """When it was asked first."""
+    first: Sequence[tuple[str, str]] = ()
+    """Ids and names of the first accounts."""
     digests: Mapping[ContactType, str] = field(default_factory=dict)
     """For each deletion a digest of the ids of these accounts, which tells whether another plan means the same ones."""
 
@@ -90,10 +101,33 @@ class ApprovalRequest:
             account=self.operation.source_account,
             types=", ".join(self.accounts),
             sync_id=self.operation.sync_id,
-            who=self.operation.initiating_user,
+            who=markdown_code(self.operation.initiating_user),
+            listed=f"Accounts: {self._listed(markdown_code)}.\n\n" if self.first else "",
+            until=f" that is until {self.until}," if self.until else "",
             rows="\n".join(f"| {contact_type} | {number} |" for contact_type, number in self.accounts.items()),
             time=_duration(self.timeout),
         )
+
+    @property
+    def until(self) -> str:
+        """The time by which to answer, as a clock in UTC shows it; empty when it is not known."""
+        if self.asked is None:
+            return ""
+        return f"{(self.asked + timedelta(seconds=self.timeout)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def sentences(self) -> str:
+        """What a notice tells of the question, as plain text."""
+        accounts = self._listed(lambda name: one_line(name, NAME_LENGTH))
+        return (
+            f"Answer by {self.until or _duration(self.timeout)}: without an answer nothing is deleted. "
+            f"Accounts: {accounts}. To take a deletion back, put the contact in the management account again."
+        )
+
+    def _listed(self, shown: Callable[[str], str]) -> str:
+        names = ", ".join(f"{shown(one_line(name, NAME_LENGTH))} ({account_id})" for account_id, name in self.first)
+        left = self.at_most - len(self.first)
+        return f"{names} and {left} more" if left else names
 
 
 @dataclass(frozen=True)
@@ -118,7 +152,7 @@ class Approvals:
         """
         operation = self._undecided(self._operation(dag_run_id))
         plans = _awaiting(operation)
-        touched = self._touched(operation, plans) if plans else {}
+        touched, names = self._touched(operation, plans) if plans else ({}, {})
         if not touched:
             return None
         per_type = {t: [account_id for account_id, types in touched.items() if t in types] for t in plans}
@@ -128,6 +162,8 @@ class Approvals:
             accounts={t: len(account_ids) for t, account_ids in per_type.items()},
             at_most=len(touched),
             timeout=settings.deletion.approval_timeout,
+            asked=self.clock.now(),
+            first=sorted(names.items(), key=lambda account: (account[1], account[0]))[:LISTED],
             digests={t: _digest(account_ids) for t, account_ids in per_type.items()},
         )
         if not _covers(shown, accounts, request):
@@ -172,13 +208,17 @@ class Approvals:
             raise OperationMissingError(dag_run_id=dag_run_id)
         return operation
 
-    def _touched(self, operation: SyncOperation, plans: Mapping[ContactType, TypePlan]) -> dict[str, list[ContactType]]:
-        """Return the types to be deleted of each account that the plan has not ruled out."""
+    def _touched(
+        self, operation: SyncOperation, plans: Mapping[ContactType, TypePlan]
+    ) -> tuple[dict[str, list[ContactType]], dict[str, str]]:
+        """Return the types to be deleted of each account that the plan has not ruled out, and the accounts' names."""
         touched: dict[str, list[ContactType]] = {}
+        names: dict[str, str] = {}
         for outcome in self.operations.outcomes(operation.sync_id):
             if outcome.contact_type in plans and not _ruled_out(operation, outcome):
                 touched.setdefault(outcome.account_id, []).append(outcome.contact_type)
-        return touched
+                names[outcome.account_id] = outcome.account_name
+        return touched, names
 
     def _restored(self, operation: SyncOperation) -> Iterator[tuple[ContactType, bool]]:
         """Read the source once more, and tell of each deletion whether the contact is there again."""

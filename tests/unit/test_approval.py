@@ -1,5 +1,8 @@
 """Approval of deletions: what is asked, and what the answers lead to."""
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from contactsync.contacts import ContactType
@@ -8,7 +11,7 @@ from contactsync.sync.approval import ApprovalRequest
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import Decision, OutcomeDetail, OutcomeStatus, SyncOperation, Verdict
 from tests.approvals import AT, BILLING, BY, ONE, PRIMARY, SECURITY, THREE, TWO, planned, world_without
-from tests.builders import RUN, World, change_of, contact_of, operation, request
+from tests.builders import RUN, World, account, change_of, contact_of, operation, request
 from tests.fakes import Fault
 
 
@@ -80,6 +83,42 @@ def test_request() -> None:
         assert part in found.body
     values = {value for contact in world.contacts.stored.values() for value in contact.values().values()}
     assert not [value for value in values if len(value) > 2 and value in found.subject + found.body]
+
+
+def test_request_says_where_and_until_when() -> None:
+    """The question and its notice say by which clock time to answer, which accounts, and how to take it back."""
+    world = world_without(SECURITY)
+    world.plan()
+    found = asked(world)
+    until = f"{world.clock.now() + timedelta(seconds=7200):%Y-%m-%d %H:%M} UTC"
+    names = [account(number).name for number in (1, 2, 3)]
+    for text in (found.body, found.sentences):
+        assert until in text
+        assert all(name in text for name in names)
+        assert "put the contact in the management account again" in " ".join(text.split())
+
+
+def test_request_lists_the_first() -> None:
+    """Of many accounts the first by name are listed, with the number of the others."""
+    world = World.of(14, contact_types=["security"])
+    del world.contacts.stored[None, SECURITY]
+    world.plan()
+    found = asked(world)
+    assert len(found.first) == 10
+    assert "and 4 more" in found.body
+    assert "and 4 more" in found.sentences
+
+
+@pytest.mark.parametrize(
+    "text", ["**Approve**", "` | x |", "![a](http://b)", "<@U1>", "a\n\n# b", "\u202eb", "\x1b[1m"]
+)
+def test_request_is_no_markdown_of_others(text: str) -> None:
+    """Names of accounts and principals have no meaning in the question's page."""
+    hostile = ApprovalRequest(operation(SECURITY, initiating_user=text), {SECURITY: 1}, 1, 60, first=[(ONE, text)])
+    tame = ApprovalRequest(operation(SECURITY, initiating_user="x"), {SECURITY: 1}, 1, 60, first=[(ONE, "x")])
+    quiet = re.sub(r"`[^`\n]*`", "`x`", hostile.body)
+    assert quiet == re.sub(r"`[^`\n]*`", "`x`", tame.body)
+    assert not [letter for letter in hostile.body if not letter.isprintable() and letter != "\n"]
 
 
 def test_who_deleted() -> None:

@@ -61,9 +61,11 @@ class FakeDesk:
         """Remember."""
         self._ask("run", run_id, dag_id)
 
-    def request(self, scenario: Scenario, run_id: str, *, error: BaseException | None, dag_id: str | None) -> None:
+    def request(
+        self, scenario: Scenario, run_id: str, *, error: BaseException | None, dag_id: str | None, **more: Any
+    ) -> None:
         """Remember."""
-        self._ask(scenario, run_id, error, dag_id)
+        self._ask(scenario, run_id, error, dag_id, *more.values())
 
     def request_unstored(
         self, scenario: Scenario, run_id: str, *, error: BaseException | None, dag_id: str | None
@@ -159,6 +161,12 @@ def test_scenario(desk: FakeDesk) -> None:
     """A scenario that is named is requested whatever has happened."""
     NoticeNotifier("approval_waiting")(of_task())
     assert desk.asked == [(Scenario.APPROVAL_WAITING, "the-run", None, "contact_sync")]
+
+
+def test_question(desk: FakeDesk) -> None:
+    """What the approval leaves in its context is told with the question."""
+    NoticeNotifier("approval_waiting")(of_task(**{steps.TOLD_KEY: "Answer by noon."}))
+    assert desk.asked == [(Scenario.APPROVAL_WAITING, "the-run", None, "contact_sync", "Answer by noon.")]
 
 
 def test_scenarios() -> None:
