@@ -64,6 +64,7 @@ def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
         "event_id": operation.event_id,
         "note": operation.note,
         "counts": operation.counts,
+        "would_change": operation.would_change or None,
         "finished": operation.finished,
         "halt": halt_map(operation.halt) if operation.halt else None,
         "follow_up": operation.follow_up,
@@ -122,6 +123,7 @@ def operation_from(item: dict[str, Any]) -> SyncOperation:
         event_id=item.get("event_id"),
         note=item.get("note"),
         counts=item["counts"],
+        would_change=item.get("would_change") or {},
         finished=_moment_or_none(item.get("finished")),
         halt=_halt_from(item["halt"]) if item.get("halt") else None,
         follow_up=item.get("follow_up", 0),
@@ -189,6 +191,7 @@ def _attempt_map(attempt: Attempt) -> dict[str, Any]:
         "detail": attempt.detail,
         "error_code": attempt.error_code,
         "written_fields": attempt.written_fields,
+        "first_try": attempt.first_try if attempt.first_try > 1 else None,
     }
 
 
@@ -222,6 +225,7 @@ def _attempt_from(item: dict[str, Any]) -> Attempt:
         detail=OutcomeDetail(item["detail"]),
         error_code=item.get("error_code"),
         written_fields=tuple(item["written_fields"]),
+        first_try=item.get("first_try", 1),
     )
 
 

@@ -231,11 +231,12 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         values = {
             ":status": operation.status,
             ":counts": operation.counts,
+            ":would_change": operation.would_change,
             ":finished": operation.finished,
             ":ends": operation.ends,
             ":followed_by": operation.followed_by,
         }
-        expression = "SET operation_status = :status, counts = :counts, ends = :ends"
+        expression = "SET operation_status = :status, counts = :counts, would_change = :would_change, ends = :ends"
         expression += ", followed_by = :followed_by" if operation.followed_by else ""
         expression += ", finished = :finished" if operation.finished else " REMOVE finished"
         self._change(operation, expression, values, announced=announced)
@@ -245,6 +246,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         values = {
             ":status": operation.status,
             ":counts": operation.counts,
+            ":would_change": operation.would_change,
             ":finished": operation.finished,
             ":ends": operation.ends,
             ":note": operation.note,
@@ -252,7 +254,8 @@ class DynamoDbOperations(DynamoDbStoredOperations):
             ":in_progress": OperationStatus.IN_PROGRESS,
         }
         expression = (
-            "SET operation_status = :status, counts = :counts, finished = :finished, ends = :ends, note = :note"
+            "SET operation_status = :status, counts = :counts, would_change = :would_change, finished = :finished, "
+            "ends = :ends, note = :note"
         )
         try:
             self._change(operation, expression, values, NOT_FINISHED, announced)

@@ -76,7 +76,10 @@ def list_operations(
     found = Services.from_environment(needs=[Group.STATE]).operation_queries.recent(
         limit=limit, status=status, period=period
     )
-    rows = map(_operation_row, found)
+    if output is Output.JSON:
+        rows: Iterable[Row] = map(_operation_row, found)
+    else:
+        rows = map(_listed_row, found)
     show_rows(OPERATION_COLUMNS, map(_short, rows) if output is Output.TABLE else rows, output, alarming=_failed)
 
 
@@ -98,7 +101,7 @@ def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
         show_facts(flat({**_operation_row(operation), "notices": _ends(notices)}))
         # Held as a whole, to be sorted: 10,000 outcomes are some megabytes.
         outcomes = sorted(services.stored_operations.outcomes(operation.sync_id), key=_failed_first)
-        show_rows(OUTCOME_COLUMNS, map(_outcome_row, outcomes), output, alarming=_failed)
+        show_rows(OUTCOME_COLUMNS, map(_shown_row, outcomes), output, alarming=_failed)
         return
     write = operations_json if output is Output.JSON else operations_csv
     write_text(write([operation], services.stored_operations.outcomes))
@@ -136,7 +139,8 @@ def history(
 
     queries = Services.from_environment(needs=[Group.STATE]).operation_queries
     found = queries.account_history(account_id, limit=limit, period=period_of(since, until))
-    rows = ({"sync_id": past.sync_id, **_outcome_row(past.outcome)} for past in found)
+    row = _outcome_row if output is Output.JSON else _shown_row
+    rows = ({"sync_id": past.sync_id, **row(past.outcome)} for past in found)
     show_rows(HISTORY_COLUMNS, rows, output, alarming=_failed)
 
 
@@ -169,6 +173,7 @@ def _operation_row(operation: SyncOperation) -> Row:
         "contact_types": operation.contact_types,
         "plans": {contact_type: plan_facts(plan) for contact_type, plan in operation.plans.items()},
         "counts": operation.counts,
+        "would_change": operation.would_change,
     }
 
 
@@ -185,9 +190,18 @@ def _failed(row: Row) -> bool:
 
 
 def _failed_first(outcome: AccountOutcome) -> tuple[bool, str, str, str]:
-    from contactsync.sync.report import is_failure
+    from contactsync.sync.counting import is_failure
 
     return not is_failure(outcome), outcome.account_name, outcome.account_id, outcome.contact_type
+
+
+def _listed_row(operation: SyncOperation) -> Row:
+    """Return a row whose numbers answer in one cell: a dry run's by contact type, and no failure without one."""
+    numbers: dict[str, int] = dict(operation.counts)
+    if len(operation.would_change) > 1:
+        numbers |= {f"would_change {contact_type}": number for contact_type, number in operation.would_change.items()}
+    unplanned = operation.status is OperationStatus.FAILED and not numbers
+    return {**_operation_row(operation), "counts": "plan failed" if unplanned else numbers}
 
 
 def _ends(deliveries: Iterable[Row]) -> dict[str, str]:
@@ -199,6 +213,14 @@ def _ends(deliveries: Iterable[Row]) -> dict[str, str]:
         or ("nobody is to be told" if one["priority"] == Severity.INFO else "not delivered yet")
         for one in deliveries
     }
+
+
+def _shown_row(outcome: AccountOutcome) -> Row:
+    """Return a row whose status is the word that people count it under."""
+    from contactsync.sync.counting import DENIED, counted_as
+
+    word = counted_as(outcome)
+    return {**_outcome_row(outcome), **({"status": word} if word == DENIED else {})}
 
 
 def _outcome_row(outcome: AccountOutcome) -> Row:

@@ -185,13 +185,22 @@ class OperationFailedError(ContactSyncError):
     failed: int
     threshold: int
     total: int
+    denied: int = 0
+    """How many of the failed ones AWS denies."""
+    first: Sequence[str] = ()
+    """The first few failures, each in a few words."""
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
+        denied = f" ({self.denied} denied)" if self.denied else ""
+        left = self.failed - len(self.first)
+        named = "; ".join([*self.first, *([f"and {left} more"] if left > 0 else [])]) if self.first else ""
         return (
-            f"{self.failed} of {self.total} account outcomes failed (the threshold is {self.threshold}). The table "
-            "above names each with its error; mend the cause, then clear the run with only failed tasks selected."
+            f"{self.failed} of {self.total} account outcomes failed{denied}; the threshold is {self.threshold}. "
+            + (f"{named}. " if named else "")
+            + "The table above names each with its error; fix the cause, then clear the run with only failed tasks "
+            "selected."
         )
 
 

@@ -10,8 +10,8 @@ from contactsync.contacts import ContactType
 from contactsync.notices.plain_text import one_line
 from contactsync.notices.remedies import Step, remedy_of_outcome
 from contactsync.notices.scenarios import UNTOUCHED
+from contactsync.sync.counting import Comparison, counted_as, is_failure
 from contactsync.sync.operation import AccountOutcome, OutcomeStatus
-from contactsync.sync.report import is_failure
 from contactsync.sync.rows import csv_lines
 
 LISTED: Final = 50
@@ -67,7 +67,8 @@ class Findings:
     """What one pass found: its size grows with the number of accounts by their ids only."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    """Outcomes by status."""
+    """Outcomes by the words of contactsync.sync.counting."""
+    comparison: Comparison = field(default_factory=Comparison)
     failures: int = 0
     """Outcomes that failed."""
     tried: int = 0
@@ -108,7 +109,7 @@ def failure_rows(outcomes: Iterable[AccountOutcome]) -> Iterator[dict[str, Any]]
             "account_id": outcome.account_id,
             "account_name": outcome.account_name,
             "contact_type": outcome.contact_type,
-            "status": outcome.status,
+            "status": counted_as(outcome),
             "detail": outcome.detail,
             "error_code": outcome.error_code,
             "error": outcome.error_message,
@@ -124,7 +125,8 @@ def failures_csv(outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
 
 def _counted(outcomes: Iterable[AccountOutcome], found: Findings) -> Iterator[Failure]:
     for outcome in outcomes:
-        found.counts[outcome.status] += 1
+        found.counts[counted_as(outcome)] += 1
+        found.comparison.add(outcome)
         found.pending[outcome.contact_type] += outcome.status is OutcomeStatus.PENDING
         if is_failure(outcome) or outcome.detail not in UNTOUCHED:
             found.tried += 1

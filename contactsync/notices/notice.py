@@ -77,7 +77,7 @@ class Notice:
     afterwards: tuple[Step, ...]
     """What is to be done when all causes are mended."""
     counts: Mapping[str, int]
-    """Outcomes, that is accounts times contact types, by status."""
+    """Outcomes, that is accounts times contact types, by the words of contactsync.sync.counting."""
     failures: tuple[Failure, ...]
     """The first ones by the account's name."""
     failures_total: int
@@ -100,7 +100,7 @@ class Notice:
 
     @property
     def counts_line(self) -> str:
-        """The numbers in one line; empty without outcomes. What AWS denies is skipped, and counts as failed."""
+        """The numbers in one line; empty without outcomes. What AWS denies counts as failed."""
         counts = ", ".join(f"{number} {status}" for status, number in self.counts.items())
         apart = self.failures_total != self.counts.get(OutcomeStatus.FAILED, 0)
         failed = f" ({self.failures_total} of them count as failed)" if apart else ""

@@ -160,9 +160,9 @@ def is_told(scenario: Scenario, settings: NotificationSettings) -> bool:
 
 
 def scenarios_of(operation: SyncOperation, tally: Tally, settings: NotificationSettings) -> tuple[Scenario, ...]:
-    """Return the notices that an ended operation gives, in the order of their urgency; none while it has not ended.
+    """Return the notice that an ended operation gives, the most urgent one; none while it has not ended.
 
-    The fewest that say everything (docs/notices.md): each of them carries all numbers, causes and accounts.
+    One says everything (docs/notices.md): it carries all numbers, causes and accounts.
     """
     failures = _Failures.of(tally)
     if operation.status is OperationStatus.FAILED:
@@ -232,7 +232,12 @@ def _failure_scenarios(
     whole = _whole(operation, failures)
     if whole and is_told(whole, settings):
         return (whole,)
-    return () if operation.halt else tuple(_by_cause(failures, settings))
+    if operation.halt:
+        return ()
+    # Each would have all numbers, causes and accounts, so that a second one says nothing new.
+    rules = settings.user_notifications_config.notification_rules
+    urgency = list(Severity)
+    return tuple(sorted(_by_cause(failures, settings), key=lambda told: urgency.index(severity_of(rules, told)))[:1])
 
 
 def _whole(operation: SyncOperation, failures: _Failures) -> Scenario | None:
@@ -245,7 +250,7 @@ def _whole(operation: SyncOperation, failures: _Failures) -> Scenario | None:
 
 
 def _by_cause(failures: _Failures, settings: NotificationSettings) -> Iterator[Scenario]:
-    """Yield the notices of causes; what they do not tell, because nobody wants to hear it, is a partial failure."""
+    """Yield the notices of causes; what none tells, because nobody wants to hear it, is a partial failure."""
     untold = failures.all
     causes = ((Scenario.PERMISSION_ERRORS, failures.denied), (Scenario.SYSTEM_ERRORS, failures.system))
     for scenario, number in causes:

@@ -82,7 +82,8 @@ def _with_numbers(scenario: Scenario, operation: SyncOperation, found: Findings)
     if scenario is Scenario.SUCCESS_COMPLETION:
         verdict = refusal_of(operation)
         refused = f", a deletion was not approved ({verdict})" if verdict else ""
-        return f"Completed in {_share(touched - failed, touched)}{refused}"
+        compared = found.comparison.sentence if operation.dry_run and not failed else ""
+        return compared or f"Completed in {_share(touched - failed, touched)}{refused}"
     if scenario is Scenario.HALTED and operation.halt:
         return f"Halted ({operation.halt.code}), {_share(failed, touched)} failed"
     if scenario is Scenario.APPROVAL_WAITING:
@@ -100,7 +101,8 @@ def _with_numbers(scenario: Scenario, operation: SyncOperation, found: Findings)
 def _of_failures(scenario: Scenario, found: Findings, failed: int, touched: int) -> str | None:
     details, words = _DETAILS.get(scenario, (None, ""))
     if details and (hit := found.accounts(details)):
-        return f"{words} {_share(hit, touched)}"
+        others = f", {failed} failed in all" if failed > hit else ""
+        return f"{words} {_share(hit, touched)}{others}"
     if scenario not in _OF_OUTCOMES:
         return None
     if found.failures < found.tried:

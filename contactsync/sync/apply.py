@@ -263,7 +263,8 @@ class AccountSync:
     def _compare_only(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> Finding:
         observed = task.gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, task.account_id))
         fields = changed_fingerprints(plan.fingerprints, contact_type, observed, self.fingerprint_key)
-        return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.DRY_RUN, fields)
+        changing = OutcomeDetail.WOULD_DELETE if plan.absent else OutcomeDetail.WOULD_UPDATE
+        return Finding(OutcomeStatus.SKIPPED, changing if fields else OutcomeDetail.WOULD_NOT_CHANGE, fields)
 
     def _bring(
         self, task: AccountTask, plan: TypePlan, generation: int, outcome: AccountOutcome, written: list[str]
@@ -346,6 +347,7 @@ def _attempt(
         detail=detail,
         error_code=error.code if error else None,
         written_fields=tuple(dict.fromkeys(written)),
+        first_try=task.first_try,
     )
 
 

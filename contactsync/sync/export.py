@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from contactsync.contacts import ContactType
-from contactsync.sync.operation import AccountOutcome, SyncOperation, TypePlan
+from contactsync.sync.counting import counted_as, is_failure, ordered
+from contactsync.sync.operation import AccountOutcome, OutcomeStatus, SyncOperation, TypePlan
 from contactsync.sync.rows import csv_lines, json_text
 
 OutcomesOf = Callable[[str], Iterable[AccountOutcome]]
@@ -32,6 +33,7 @@ CSV_COLUMNS: Final = (
     "account_id",
     "account_name",
     "status",
+    "counts_as",
     "detail",
     "timestamp",
     "generation",
@@ -99,11 +101,11 @@ class _Summary:
     fields: set[str] = field(default_factory=set)
 
     def count(self, outcome: AccountOutcome) -> None:
-        self.counts[outcome.status] += 1
+        self.counts[counted_as(outcome)] += 1
         self.fields.update(outcome.changed_fields)
 
     def facts(self) -> dict[str, Any]:
-        return {"changed_fields": sorted(self.fields), "counts": dict(self.counts)}
+        return {"changed_fields": sorted(self.fields), "counts": ordered(self.counts)}
 
 
 def operation_facts(operation: SyncOperation) -> dict[str, Any]:
@@ -146,6 +148,7 @@ def result_of(outcome: AccountOutcome) -> dict[str, Any]:
     """Return an outcome as an entry of `results`: document 000's keys, then ours."""
     return {
         "status": outcome.status,
+        "counts_as": OutcomeStatus.FAILED if is_failure(outcome) else outcome.status,
         "timestamp": outcome.timestamp,
         "error": outcome.error_message or outcome.error_code,
         "retry_count": outcome.retry_count,

@@ -153,7 +153,7 @@ class Housekeeper:
         too_many = tally.failures >= settings.notification_settings.failure_threshold
         failed = unplanned or too_many or operation.halt is not None
         status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
-        closed = operation.ended_as(status, tally.counts, self.clock.now())
+        closed = operation.ended_as(status, at=self.clock.now(), **tally.of_end())
         return replace(closed, note=" ".join(filter(None, [operation.note, why])))
 
 

@@ -11,6 +11,8 @@ from contactsync.contacts import ContactType
 
 SYNC_ID_NAMESPACE: Final = uuid.UUID("0f5a1f0e-6a2c-5a0b-9f43-6f0f6f0c7a11")
 
+_NOTHING: Final[Mapping[str, int]] = {}
+
 PLAN_ITSELF: Final = 0
 """The try number of outcomes that the plan settles; tasks count from 1."""
 
@@ -49,6 +51,10 @@ class OutcomeDetail(StrEnum):
     NOT_APPROVED = "not_approved"
     SUPERSEDED = "superseded"
     DRY_RUN = "dry_run"
+    """Of a dry run of an earlier version, which did not tell what would change."""
+    WOULD_UPDATE = "would_update"
+    WOULD_DELETE = "would_delete"
+    WOULD_NOT_CHANGE = "would_not_change"
     PERMISSION_DENIED = "permission_denied"
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
@@ -72,6 +78,8 @@ class Attempt:
     error_code: str | None = None
     written_fields: tuple[str, ...] = ()
     """The fields that this try wrote, also when it failed afterwards."""
+    first_try: int = 1
+    """The number of the first try since the task was cleared last: Airflow goes on counting."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,8 @@ class AccountOutcome:
 
     @property
     def retry_count(self) -> int:
-        """How many tries came after the first, those included whose process was killed before it could record."""
-        return max(self.attempts[-1].try_number - 1, 0) if self.attempts else 0
+        """How many tries came after the first since the task was last cleared; one that was killed counts too."""
+        return max(self.attempts[-1].try_number - self.attempts[-1].first_try, 0) if self.attempts else 0
 
     def settled(self, attempt: Attempt, **changes: Any) -> "AccountOutcome":  # noqa: ANN401 -- fields of this class
         """Return this outcome after one more attempt, which replaces an earlier record of the same try."""
@@ -194,6 +202,9 @@ class SyncOperation:
     note: str | None = None
     """A sentence for the report when there is nothing to do."""
     counts: dict[str, int] = field(default_factory=dict)
+    """Its outcomes by the words of contactsync.sync.counting."""
+    would_change: dict[str, int] = field(default_factory=dict)
+    """Of a dry run: by contact type, in how many accounts it would change."""
     finished: datetime | None = None
     halt: Halt | None = None
     follow_up: int = 0
@@ -211,10 +222,24 @@ class SyncOperation:
     unmatched: tuple[str, ...] = ()
     """A sentence for each rule of the configuration that names accounts or tags which nobody has."""
 
-    def ended_as(self, status: OperationStatus, counts: Mapping[str, int], at: datetime) -> "SyncOperation":
+    def ended_as(
+        self,
+        status: OperationStatus,
+        counts: Mapping[str, int],
+        would_change: Mapping[str, int] = _NOTHING,
+        *,
+        at: datetime,
+    ) -> "SyncOperation":
         """Return the operation with an end; the same end that is stored again is no other one."""
         another = self.finished is None or (self.status, self.counts) != (status, counts)
-        return replace(self, status=status, counts=dict(counts), finished=at, ends=self.ends + another)
+        return replace(
+            self,
+            status=status,
+            counts=dict(counts),
+            would_change=dict(would_change),
+            finished=at,
+            ends=self.ends + another,
+        )
 
     @property
     def correlation(self) -> str:

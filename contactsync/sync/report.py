@@ -1,5 +1,6 @@
 """The report of a sync operation: computed from the stored outcomes, compared with what Airflow says of its tasks."""
 
+import heapq
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,9 +21,11 @@ from contactsync.errors import (
     OvertakenError,
 )
 from contactsync.fingerprints import changed_fingerprints, is_fingerprint_of
+from contactsync.plain_text import one_line
 from contactsync.sync.announcements import account_failed, ended
 from contactsync.sync.calls import read_of
 from contactsync.sync.config import Configuration
+from contactsync.sync.counting import DENIED, Comparison, counted_as, is_failure, ordered
 from contactsync.sync.gate import Gate, Gatekeeper
 from contactsync.sync.operation import (
     SYNC_ID_NAMESPACE,
@@ -43,6 +46,12 @@ from contactsync.sync.ports import (
     Operations,
     Records,
 )
+
+NAMED: Final = 5
+"""How many failed accounts the error at the end of a run names."""
+
+NAME_LENGTH: Final = 50
+"""Characters of a name there, as many as AWS allows."""
 
 BATCH: Final = 100
 """How many outcomes are judged at a time."""
@@ -65,11 +74,15 @@ FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
 
 @dataclass
 class Tally:
-    """Outcomes counted by status and by detail, in any order."""
+    """Outcomes counted by what people call them and by detail, in any order."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    """By the words of contactsync.sync.counting."""
     details: Counter[str] = field(default_factory=Counter)
     failures: int = 0
+    first_failures: list[str] = field(default_factory=list)
+    """The first few by the account's name, each in a few words."""
+    comparison: Comparison = field(default_factory=Comparison)
     of_plan: Counter[tuple[ContactType, str]] = field(default_factory=Counter)
     """By contact type and detail, without what only an earlier plan did."""
     missing: dict[ContactType, int] = field(default_factory=dict)
@@ -79,9 +92,12 @@ class Tally:
     def add(self, outcome: AccountOutcome) -> None:
         """Count one outcome."""
         detail = outcome.detail or outcome.status
-        self.counts[outcome.status] += 1
+        self.counts[counted_as(outcome)] += 1
         self.details[detail] += 1
-        self.failures += is_failure(outcome)
+        self.comparison.add(outcome)
+        if is_failure(outcome):
+            self.failures += 1
+            self.first_failures = heapq.nsmallest(NAMED, [*self.first_failures, _named(outcome)])
         self.other_forms.update(outcome.other_form)
         if not outcome.outside:
             self.of_plan[outcome.contact_type, detail] += 1
@@ -94,6 +110,11 @@ class Tally:
                 self.counts[OutcomeStatus.FAILED] += missing
                 self.details[OutcomeDetail.NO_OUTCOME] += missing
                 self.failures += missing
+
+    def of_end(self) -> dict[str, dict[str, int]]:
+        """Return what an operation stores of it at its end."""
+        would_change = {str(contact_type): number for contact_type, number in self.comparison.per_type.items()}
+        return {"counts": ordered(self.counts), "would_change": would_change}
 
     def of_type(self, contact_type: ContactType) -> int:
         """Return how many outcomes of the plan there are for a contact type."""
@@ -134,12 +155,13 @@ class Report:
         if self.operation.halt:
             raise HaltedError(self.operation.halt.code, self.operation.halt.message)
         if self.operation.status is OperationStatus.FAILED:
-            raise OperationFailedError(failed=self.tally.failures, threshold=self.threshold, total=self.total)
-
-
-def is_failure(outcome: AccountOutcome) -> bool:
-    """Tell whether an outcome counts against the threshold: failed, or forbidden by AWS."""
-    return outcome.status is OutcomeStatus.FAILED or outcome.detail is OutcomeDetail.PERMISSION_DENIED
+            raise OperationFailedError(
+                failed=self.tally.failures,
+                denied=self.tally.counts[DENIED],
+                threshold=self.threshold,
+                total=self.total,
+                first=tuple(self.tally.first_failures),
+            )
 
 
 @dataclass(frozen=True)
@@ -184,7 +206,7 @@ class Reporter:
         if operation is None:
             raise OperationMissingError(dag_run_id=dag_run_id)
         if not planned or operation.status is OperationStatus.PENDING:
-            self._store_end(operation.ended_as(OperationStatus.FAILED, operation.counts, self.clock.now()))
+            self._store_end(operation.ended_as(OperationStatus.FAILED, operation.counts, at=self.clock.now()))
             raise OperationMissingError(dag_run_id=dag_run_id)
         tally = Tally()
         for outcome in self.judged(operation, task_states, listed):
@@ -301,7 +323,7 @@ class Reporter:
         failed = operation.halt is not None or tally.failures >= threshold
         status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
         finished = replace(
-            operation.ended_as(status, tally.counts, self.clock.now()),
+            operation.ended_as(status, at=self.clock.now(), **tally.of_end()),
             followed_by=follow_up.run_id if follow_up else operation.followed_by,
         )
         remarks = [*remarks_of(finished, tally), *filter(None, [remark]), *self._transitions(operation)]
@@ -425,6 +447,12 @@ def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], 
         tally.add(outcome)
     tally.complete(operation)
     return Report(operation, tally, threshold, remarks=tuple(remarks_of(operation, tally)))
+
+
+def _named(outcome: AccountOutcome) -> str:
+    """Name a failure in a log's line, whatever characters its owner gave the account's name."""
+    why = ", ".join(filter(None, [outcome.detail, outcome.error_code]))
+    return f"{one_line(outcome.account_name, NAME_LENGTH)} ({outcome.account_id}) {outcome.contact_type}: {why}"
 
 
 def judge(outcome: AccountOutcome, *, blamed: bool, marked: bool = False, now: datetime) -> AccountOutcome:

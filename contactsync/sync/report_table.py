@@ -8,12 +8,16 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from contactsync.plain_text import cell_text, log_text
+from contactsync.sync.counting import counted_as, is_failure, ordered
 from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
-from contactsync.sync.report import Report, is_failure
+from contactsync.sync.report import Report
 from contactsync.sync.tables import Columns, Row, fit, listing
 
 WIDTH = 140
 """Of a line in a task's log."""
+_ALWAYS: Final = (OutcomeStatus.SUCCESS, OutcomeStatus.FAILED, OutcomeStatus.SKIPPED)
+"""What a headline says even when it is 0."""
+
 ROWS_PER_PART = 200
 """CloudWatch Logs takes 256 KiB a record, so a long table becomes several."""
 
@@ -75,13 +79,14 @@ def _text(part: Group) -> str:
 
 def headline(report: Report) -> str:
     """Return the report in one line."""
-    counts = ", ".join(f"{report.tally.counts.get(s, 0)} {s}" for s in OutcomeStatus if s is not OutcomeStatus.PENDING)
+    counts = ", ".join(f"{number} {word}" for word, number in ordered(report.tally.counts, _ALWAYS).items())
+    changing = f"{found}: " if (found := report.tally.comparison.sentence) else ""
     details = ", ".join(f"{detail} {number}" for detail, number in sorted(report.tally.details.items()))
     types = ", ".join(report.operation.contact_types) or "no contact type"
     dry = " (dry run)" if report.operation.dry_run else ""
     return (
         f"Sync operation {report.operation.sync_id}{dry}: {types}: {report.operation.status} after "
-        f"{report.duration.total_seconds():.1f} s: {counts}" + (f" ({details})" if details else "")
+        f"{report.duration.total_seconds():.1f} s: {changing}{counts}" + (f" ({details})" if details else "")
     )
 
 
@@ -90,7 +95,7 @@ def _row(outcome: AccountOutcome) -> Row:
         "account": cell_text(outcome.account_name),
         "id": outcome.account_id,
         "contact": outcome.contact_type,
-        "outcome": outcome.status,
+        "outcome": counted_as(outcome),
         "detail": outcome.detail or "",
         "fields": ", ".join(outcome.changed_fields),
         "retries": str(outcome.retry_count or ""),

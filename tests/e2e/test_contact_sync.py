@@ -137,7 +137,7 @@ def test_dry_run_writes_nothing(world: "World") -> None:
     assert state == "success"
     assert world.writes_since(start) == []
     outcomes = world.outcomes(run_id)
-    assert outcomes[world.targets[0]].detail is OutcomeDetail.DRY_RUN
+    assert outcomes[world.targets[0]].detail is OutcomeDetail.WOULD_UPDATE
     assert outcomes[world.targets[0]].changed_fields == ("EmailAddress", "Name")
     assert outcomes[world.targets[1]].changed_fields == ()
 

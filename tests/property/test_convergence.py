@@ -21,8 +21,8 @@ from hypothesis.stateful import (
 )
 
 from contactsync.contacts import Contact, ContactType
+from contactsync.sync.counting import is_failure
 from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
-from contactsync.sync.report import is_failure
 from contactsync.sync.request import RunRequest
 from tests.airflow_model import AirflowModel, Run, Tamper
 from tests.builders import World, account, alternate, change_of, configuration, primary, request

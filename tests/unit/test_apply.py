@@ -176,7 +176,8 @@ def test_dry_run() -> None:
     world.sync(ONE)
     assert methods(world) == ["read", "read"]
     assert world.state.records == {}
-    assert {ending(world, kind) for kind in (SECURITY, PRIMARY)} == {(OutcomeStatus.SKIPPED, OutcomeDetail.DRY_RUN)}
+    assert ending(world) == (OutcomeStatus.SKIPPED, OutcomeDetail.WOULD_UPDATE)
+    assert ending(world, PRIMARY) == (OutcomeStatus.SKIPPED, OutcomeDetail.WOULD_NOT_CHANGE)
     assert stored(world).changed_fields == ("Title",)
     assert stored(world, PRIMARY).changed_fields == ()
 
@@ -319,8 +320,8 @@ def test_settled_by_a_later_try() -> None:
 @pytest.mark.parametrize(
     ("policy", "detail"),
     [
-        ("approve", OutcomeDetail.DRY_RUN),
-        ("propagate", OutcomeDetail.DRY_RUN),
+        ("approve", OutcomeDetail.WOULD_DELETE),
+        ("propagate", OutcomeDetail.WOULD_DELETE),
         ("ignore", OutcomeDetail.NOT_APPROVED),
     ],
 )
@@ -332,7 +333,7 @@ def test_dry_run_of_deletion(policy: str, detail: OutcomeDetail) -> None:
     world.sync(ONE)
     outcome = world.outcomes()[ONE, SECURITY]
     assert outcome.detail is detail
-    assert bool(outcome.changed_fields) is (detail is OutcomeDetail.DRY_RUN)
+    assert bool(outcome.changed_fields) is (detail is OutcomeDetail.WOULD_DELETE)
     assert world.contacts.changes() == []
 
 

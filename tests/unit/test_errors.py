@@ -52,6 +52,8 @@ PARTS: dict[str, Any] = {
     "item": "Sync operation x",
     "tries": 5,
     "failed": 2,
+    "denied": 1,
+    "first": ("team-1 (111122223333) security: permission_denied",),
     "threshold": 1,
     "total": 9,
     "errors": [errors.WriteNotSeenError(ACCOUNT, "security")],

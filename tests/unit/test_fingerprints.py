@@ -134,7 +134,7 @@ def test_dry_run_across_versions() -> None:
     world.sync(ONE)
     outcome = world.outcomes()[ONE, SECURITY]
     assert (outcome.status, outcome.changed_fields) == (Status.SKIPPED, ("Title",))
-    assert outcome.detail is OutcomeDetail.DRY_RUN
+    assert outcome.detail is OutcomeDetail.WOULD_UPDATE
 
 
 @pytest.mark.parametrize(("title", "follows"), [("Head of Security", False), ("Deputy", True)])

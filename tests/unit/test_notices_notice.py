@@ -74,8 +74,14 @@ def built(scenario: Scenario, *ends: Outcome, **parts: Any) -> Notice:
         (Scenario.COMPLETE_FAILURE, [BROKEN, BROKEN, EXCLUDED], "All 2 accounts failed: security"),
         (Scenario.COMPLETE_FAILURE, [BROKEN], "1 of 1 account failed: security"),
         (Scenario.PARTIAL_FAILURE, [BROKEN, FINE, FINE], "1 of 3 accounts failed: security"),
-        (Scenario.PERMISSION_ERRORS, [DENIED, BROKEN, FINE], "AWS denies the permission for 1 of 3 accounts: security"),
-        (Scenario.SYSTEM_ERRORS, [DENIED, BROKEN, FINE], "System errors in 1 of 3 accounts: security"),
+        (Scenario.PERMISSION_ERRORS, [DENIED, FINE, FINE], "AWS denies the permission for 1 of 3 accounts: security"),
+        (Scenario.SYSTEM_ERRORS, [BROKEN, FINE, FINE], "System errors in 1 of 3 accounts: security"),
+        (
+            Scenario.PERMISSION_ERRORS,
+            [DENIED, BROKEN, FINE],
+            "AWS denies the permission for 1 of 3 accounts, 2 failed in all: security",
+        ),
+        (Scenario.SYSTEM_ERRORS, [DENIED, BROKEN, FINE], "System errors in 1 of 3 accounts, 2 failed in all: security"),
         (Scenario.SUCCESS_COMPLETION, [FINE, FINE, EXCLUDED], "Completed in all 2 accounts: security"),
         (Scenario.SUCCESS_COMPLETION, [FINE, BROKEN], "Completed in 1 of 2 accounts: security"),
         (Scenario.CONFIGURATION_ERRORS, [FINE, BROKEN], "A configuration error stopped the run: security"),
@@ -224,9 +230,9 @@ def test_deletion_not_approved() -> None:
 
 
 def test_denied_counts_as_failed() -> None:
-    """The numbers do not hide that what AWS denies is skipped and yet failed."""
+    """What AWS denies has a number of its own, and counts as failed."""
     assert built(Scenario.PERMISSION_ERRORS, DENIED, FINE).counts_line == (
-        "Account outcomes: 1 skipped, 1 success (1 of them count as failed)."
+        "Account outcomes: 1 denied, 1 success (1 of them count as failed)."
     )
 
 
@@ -252,6 +258,7 @@ def test_many_causes() -> None:
 def test_remedies() -> None:
     """Every failing detail has a remedy of its own; a code decides only where the detail says nothing."""
     harmless = {"updated", "unchanged", "deleted", "superseded", "dry_run", "paused"}
+    harmless |= {"would_update", "would_delete", "would_not_change"}
     untouched = {"excluded", "not_active", "not_approved"}
     assert set(BY_DETAIL) == set(OutcomeDetail) - harmless - untouched
     assert all(remedy.steps for remedy in [*BY_DETAIL.values(), *BY_CODE.values(), UNKNOWN])

@@ -68,6 +68,7 @@ STATUSES = {
     "not_approved": OutcomeStatus.SKIPPED,
     "superseded": OutcomeStatus.SKIPPED,
     "dry_run": OutcomeStatus.SKIPPED,
+    "would_update": OutcomeStatus.SKIPPED,
     "permission_denied": OutcomeStatus.SKIPPED,
 }
 """The status that goes with a detail; every other detail is a failure's."""
@@ -119,12 +120,14 @@ def told(
         ({"no_outcome": 1, "updated": 2}, (SYSTEM,)),
         ({"unsettled": 1, "updated": 2}, (SYSTEM,)),
         ({"error": 1, "updated": 2}, (SYSTEM,)),
-        ({"permission_denied": 1, "error": 1, "updated": 2}, (PERMISSION, SYSTEM)),
-        ({"permission_denied": 1, "error": 1, "invalid": 1, "updated": 2}, (PERMISSION, SYSTEM, PARTIAL)),
+        ({"permission_denied": 1, "error": 1, "updated": 2}, (PERMISSION,)),
+        ({"permission_denied": 1, "error": 1, "invalid": 1, "updated": 2}, (PERMISSION,)),
+        ({"unsettled": 1, "invalid": 1, "updated": 2}, (SYSTEM,)),
+        ({"unavailable": 3, "would_update": 1}, (SYSTEM,)),
     ],
 )
 def test_outcomes(details: dict[str, int], expected: tuple[Scenario, ...]) -> None:
-    """Each failed outcome is told by one notice: of the whole, of its cause, or of what is left."""
+    """An operation that failed is told by one notice: of the whole, of the most urgent cause, or of what is left."""
     assert told(**details) == expected
 
 

@@ -105,10 +105,10 @@ def test_explained() -> None:
 
 
 def test_permission_counts() -> None:
-    """A refused permission is a skipped outcome that counts against the threshold all the same."""
+    """A refused permission is an outcome of its own number that counts against the threshold all the same."""
     world = ran(Fault(DENIED, "read", IDS[0]))
     report = world.reporter.report(RUN, states(a1="failed"), planned=True)
-    assert report.tally.counts == {"success": 2, "skipped": 1}
+    assert report.tally.counts == {"success": 2, "denied": 1}
     assert report.tally.failures == 1
     assert report.operation.status is OperationStatus.FAILED
 
