@@ -27,11 +27,13 @@ from contactsync.aws.organization import AwsOrganization
 from contactsync.aws.outbox_table import DynamoDbOutbox
 from contactsync.aws.records_table import DynamoDbRecords
 from contactsync.aws.secret import secret_string
+from contactsync.aws.set_aside_table import DynamoDbSetAside
 from contactsync.aws.state_table import DynamoDbOperations
 from contactsync.aws.stored_operations import DynamoDbStoredOperations
 from contactsync.aws.topic import SnsTopic
 from contactsync.bus.dead_letters import LOOKERS, DeadLetterDesk
 from contactsync.bus.envelope import source_of
+from contactsync.bus.places import DeadLetterPlaces
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
 from contactsync.errors import SettingsError
@@ -247,15 +249,15 @@ class Services:
         )
 
     @cached_property
-    def dead_letter_queues(self) -> SqsDeadLetterQueues:
-        """The queues of dead letters, in any region."""
-        urls = self.settings.dead_letters.queues
-        return SqsDeadLetterQueues(
+    def dead_letter_queues(self) -> DeadLetterPlaces:
+        """The queues of dead letters, in any region, and what is set aside of the outbox."""
+        queues = SqsDeadLetterQueues(
             self._clients.own,
-            urls,
+            self.settings.dead_letters.queues,
             trigger_function=self.settings.dead_letters.trigger_function,
             receivers=LOOKERS,
         )
+        return DeadLetterPlaces([queues, DynamoDbSetAside(self._dynamodb, self.settings.state.table)])
 
     @cached_property
     def organization(self) -> AwsOrganization:

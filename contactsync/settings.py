@@ -16,6 +16,7 @@ from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
 
 _ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _QUEUE_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII)
+_RESERVED_QUEUE: Final = "outbox"
 _PREFIX: Final = "CONTACTSYNC_"
 
 T = TypeVar("T")
@@ -427,6 +428,8 @@ def _queues(variables: _Variables) -> dict[str, str]:
         if not _QUEUE_NAME.fullmatch(name) or not url.startswith(("https://", "http://")) or name in queues:
             problem = f"has {part!r}, and takes NAME=URL, NAME=URL with names of lower-case letters, each once"
             variables.refuse("DEAD_LETTER_QUEUES", problem)
+        if name == _RESERVED_QUEUE:
+            variables.refuse("DEAD_LETTER_QUEUES", f"names a queue {name}, which contactsync has already")
         queues[name] = url
     if text and not queues:
         variables.refuse("DEAD_LETTER_QUEUES", "names no queue")

@@ -11,7 +11,7 @@ from contactsync.bus.claims import refused
 from contactsync.bus.consume import Failure, own_attributes
 from contactsync.bus.envelope import Announcement, Event
 from contactsync.bus.letters import RULE, TRIGGER, DeadLetter, original_event
-from contactsync.bus.ports import Claim, Message, OutboxEntry, QueueCounts, Refusal
+from contactsync.bus.ports import Claim, Message, OutboxEntry, QueueCounts, Refusal, SetAside, UnreadableEntry
 from contactsync.bus.publish import BATCH_LIMIT, SIZE_LIMIT
 from contactsync.errors import (
     ContactSyncError,
@@ -87,18 +87,39 @@ class FakeOutbox:
     """What removing raises."""
     unreadable: list[str] = field(default_factory=list)
     """The codes of what is there too, and cannot be read."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """By the second part of keys."""
+    aside: list[SetAside] = field(default_factory=list)
+    stuck: Exception | None = None
+    """What setting aside raises."""
 
     def add(self, *announcements: Announcement) -> None:
         """Store announcements, as the transaction of a change does."""
         self.kept |= {announced.id: announced for announced in announcements}
 
-    def entries(self, before: datetime, unreadable: Counter[str] | None = None) -> Iterator[OutboxEntry]:
+    def entries(
+        self, before: datetime, unreadable: Callable[[UnreadableEntry], object] = lambda _: None
+    ) -> Iterator[OutboxEntry]:
         """Yield the older ones, the oldest first."""
-        if unreadable is not None:
-            unreadable.update(self.unreadable)
+        for number, code in enumerate(self.unreadable):
+            key = ("outbox", f"strange-{number}-{code}")
+            unreadable(UnreadableEntry(key, code, "It cannot be read.", refusals=self.refusals[key[1]]))
         older = [announced for announced in self.kept.values() if announced.time < before]
         for announced in sorted(older, key=lambda one: (one.time, one.id)):
-            yield OutboxEntry(("outbox", announced.id), announced)
+            yield OutboxEntry(("outbox", announced.id), announced, self.refusals[announced.id])
+
+    def refused(self, key: tuple[str, str]) -> None:
+        """Count a refusal."""
+        self.refusals[key[1]] += 1
+
+    def set_aside(self, entry: SetAside) -> None:
+        """Move an entry."""
+        if self.stuck:
+            raise self.stuck
+        self.aside.append(entry)
+        self.kept.pop(entry.key[1], None)
+        if entry.key[1].startswith("strange-"):
+            self.unreadable.remove(entry.code)
 
     def remove(self, announcements: Iterable[Announcement]) -> None:
         """Remove announcements."""

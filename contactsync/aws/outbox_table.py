@@ -2,17 +2,17 @@
 
 import logging
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.batches import write_all
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import query, to_item, to_text
+from contactsync.aws.items import from_item, query, to_item, to_text
+from contactsync.bus.consume import names_in, printable
 from contactsync.bus.envelope import Announcement, parse_announcement
-from contactsync.bus.ports import Clock, OutboxEntry
+from contactsync.bus.ports import Clock, OutboxEntry, SetAside, UnreadableEntry
 from contactsync.errors import EventInvalidError, EventTypeUnknownError
 
 if TYPE_CHECKING:
@@ -23,9 +23,15 @@ log = logging.getLogger(__name__)
 PARTS: Final = 4
 """The outbox is spread over so many partitions; each is asked for when what is left is sent."""
 
+REFUSALS: Final = "refusals"
+"""The attribute that counts how often housekeeping was refused an entry."""
+
+ASIDE: Final = "outbox-aside"
+"""The partition of what is set aside."""
+
 UNREADABLE: Final = (
     "Outbox item %s %s stays where it is, this version cannot read it (%s): update contactsync; housekeeping sends it "
-    "then. If contactsync did not store it, delete it."
+    "then. If contactsync did not store it, delete it. After some more runs it is set aside."
 )
 
 
@@ -44,12 +50,15 @@ class DynamoDbOutbox:
         self._tries = conflict_tries
         self._clock = clock
 
-    def entries(self, before: datetime, unreadable: Counter[str] | None = None) -> Iterator[OutboxEntry]:
+    def entries(
+        self, before: datetime, unreadable: Callable[[UnreadableEntry], object] = lambda _: None
+    ) -> Iterator[OutboxEntry]:
         """Yield the entries of one partition after the other, read consistently."""
-        codes = Counter[str]() if unreadable is None else unreadable
-        return chain.from_iterable(self._part(number, before, codes) for number in range(PARTS))
+        return chain.from_iterable(self._part(number, before, unreadable) for number in range(PARTS))
 
-    def _part(self, number: int, before: datetime, unreadable: Counter[str]) -> Iterator[OutboxEntry]:
+    def _part(
+        self, number: int, before: datetime, unreadable: Callable[[UnreadableEntry], object]
+    ) -> Iterator[OutboxEntry]:
         items = query(
             self._client,
             TableName=self._table,
@@ -62,9 +71,47 @@ class DynamoDbOutbox:
                 announced = _announcement(item)
             except (EventInvalidError, EventTypeUnknownError) as error:  # of another version of contactsync, or by hand
                 log.error(UNREADABLE, item["pk"], item["sk"], _problem(error))  # noqa: TRY400 -- the sentence says all
-                unreadable[error.code] += 1
+                unreadable(_unreadable(item, error))
             else:
-                yield OutboxEntry((item["pk"], item["sk"]), announced)
+                yield OutboxEntry((item["pk"], item["sk"]), announced, _refusals(item))
+
+    def refused(self, key: tuple[str, str]) -> None:
+        """Add one to what the item counts, on the condition that it is there."""
+        with translated("UpdateItem"):
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=to_item({"pk": key[0], "sk": key[1]}),
+                    UpdateExpression="SET #refusals = :refusals",
+                    ConditionExpression="attribute_exists(pk)",
+                    ExpressionAttributeNames={"#refusals": REFUSALS},
+                    ExpressionAttributeValues=to_item({":refusals": self._refusals_of(key) + 1}),
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return
+
+    def set_aside(self, entry: SetAside) -> None:
+        """Put the item into the partition of those that are set aside, and delete it here, in one transaction."""
+        item = self._found(entry.key)
+        if item is None:
+            return
+        kept = {**{name: value for name, value in item.items() if name != REFUSALS}, **_aside(entry, self._clock.now())}
+        writes: Any = [
+            {"Put": {"TableName": self._table, "Item": to_item(kept)}},
+            {"Delete": {"TableName": self._table, "Key": to_item({"pk": entry.key[0], "sk": entry.key[1]})}},
+        ]
+        with translated("TransactWriteItems"):
+            self._client.transact_write_items(TransactItems=writes)
+
+    def _refusals_of(self, key: tuple[str, str]) -> int:
+        return _refusals(self._found(key) or {})
+
+    def _found(self, key: tuple[str, str]) -> dict[str, Any] | None:
+        with translated("GetItem"):
+            answer = self._client.get_item(
+                TableName=self._table, Key=to_item({"pk": key[0], "sk": key[1]}), ConsistentRead=True
+            )
+        return from_item(answer["Item"]) if "Item" in answer else None
 
     def add(self, announced: Announcement) -> None:
         """Store an announcement of its own, with no change beside it."""
@@ -82,6 +129,30 @@ def _announcement(item: Mapping[str, Any]) -> Announcement:
     if not isinstance(text, str):
         raise EventInvalidError(event_id=None, problems=["announcement: is missing or no text"])
     return parse_announcement(text)
+
+
+def _refusals(item: Mapping[str, Any]) -> int:
+    count = item.get(REFUSALS, 0)
+    return count if isinstance(count, int) else 0
+
+
+def _unreadable(item: Mapping[str, Any], error: EventInvalidError | EventTypeUnknownError) -> UnreadableEntry:
+    text = item.get("announcement")
+    names = names_in(text if isinstance(text, str) else "")
+    key = (str(item["pk"]), str(item["sk"]))
+    return UnreadableEntry(key, error.code, printable(str(error)), names.event_id, names.event_type, _refusals(item))
+
+
+def _aside(entry: SetAside, now: datetime) -> dict[str, Any]:
+    """Return what an item has when it is set aside, beside what it had."""
+    return {
+        "pk": ASIDE,
+        "sk": entry.key[1],
+        "outbox_pk": entry.key[0],
+        "code": entry.code,
+        "reason": entry.reason,
+        "set_aside_at": to_text(now),
+    }
 
 
 def _problem(error: EventInvalidError | EventTypeUnknownError) -> str:

@@ -18,6 +18,10 @@ TRIGGER: Final = "trigger"
 """The queue of events on which the trigger function failed for good; every other queue is a subscriber's."""
 
 
+OUTBOX: Final = "outbox"
+"""No queue of SQS: what nobody could publish, beside the outbox."""
+
+
 @dataclass(frozen=True)
 class DeadLetter:
     """A message of a dead-letter queue, as it was taken; its body may hold contact values."""
@@ -34,6 +38,9 @@ class DeadLetter:
 
 def names_of(letter: DeadLetter) -> Names:
     """Return the ids and the type of a letter, as far as it has them."""
+    if letter.queue == OUTBOX:
+        found = object_in(letter.body)
+        return Names(name_in(found, "id"), name_in(found, "type"), name_in(found, "correlation_id"))
     if letter.queue not in {RULE, TRIGGER}:
         return names_in(letter.body)
     detail = _member(_recorded(letter), "detail")

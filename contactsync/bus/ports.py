@@ -1,6 +1,5 @@
 """What the bus needs from the outside, and nothing more."""
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,19 +95,54 @@ class OutboxEntry:
 
     key: tuple[str, str]
     announcement: Announcement
+    refusals: int = 0
+    """How often housekeeping was refused it for good."""
+
+
+@dataclass(frozen=True)
+class UnreadableEntry:
+    """What stands in the outbox, and this version cannot read."""
+
+    key: tuple[str, str]
+    code: str
+    reason: str
+    event_id: str | None = None
+    event_type: str | None = None
+    refusals: int = 0
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """An entry that nobody can publish, and why: it is kept beside the outbox."""
+
+    key: tuple[str, str]
+    code: str
+    reason: str
+    event_id: str | None
+    event_type: str | None
+    is_about_delivery: bool = False
+    """Whether it is itself the notice of events that could not be delivered, of which nobody is told once more."""
 
 
 class Outbox(Protocol):
     """The announcements that are not known to be published."""
 
-    def entries(self, before: datetime, unreadable: Counter[str] | None = None) -> Iterator[OutboxEntry]:
+    def entries(
+        self, before: datetime, unreadable: Callable[[UnreadableEntry], object] = lambda _: None
+    ) -> Iterator[OutboxEntry]:
         """Yield what was announced before a moment, over all pages, the oldest of each part first.
 
-        An entry that cannot be read is logged, left where it is, and counted in `unreadable` by its error's code.
+        An entry that cannot be read is logged, left where it is, and given to `unreadable`.
         """
 
     def remove(self, announcements: Iterable[Announcement]) -> None:
         """Remove what was published; what is not there does not matter."""
+
+    def refused(self, key: tuple[str, str]) -> None:
+        """Count one more refusal of an entry; one that is gone does not matter."""
+
+    def set_aside(self, entry: SetAside) -> None:
+        """Move an entry out of the outbox, as it stands, in one transaction; one that is gone does not matter."""
 
 
 class Metrics(Protocol):

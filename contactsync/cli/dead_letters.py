@@ -24,10 +24,10 @@ app = CommandGroup("List, show, redrive and discard dead letters.")
 
 COLUMNS: Final = Columns(
     ("queue", "message_id", "sent", "age", "event_id", "event_type", "redriven", "code", "reason"),
-    drop=("redriven", "sent", "event_id", "event_type", "reason", "age", "code"),
+    drop=("sent", "event_id", "event_type", "reason", "age", "redriven", "code"),
     prose=("reason",),
 )
-NEEDS: Final = (Group.DEAD_LETTERS, Group.AUDIT, Group.DEPLOYMENT)
+NEEDS: Final = (Group.DEAD_LETTERS, Group.AUDIT, Group.STATE, Group.DEPLOYMENT)
 
 DONE_COLUMNS: Final = Columns(
     ("step", "message_id", "event_id", "event_type", "code"), drop=("event_type", "event_id", "code")
@@ -43,7 +43,7 @@ def _queues() -> list[str]:
     from contactsync.settings import Settings
 
     try:
-        return list(Settings(os.environ).dead_letters.queues)
+        return [*Settings(os.environ).dead_letters.queues, "outbox"]
     except SettingsError:
         return []
 
@@ -51,7 +51,7 @@ def _queues() -> list[str]:
 QueueArgument = Annotated[
     str,
     typer.Argument(
-        metavar="QUEUE", help="audit, notices, rule, trigger, or your own.", autocompletion=completed(_queues)
+        metavar="QUEUE", help="audit, notices, rule, trigger, outbox, or your own.", autocompletion=completed(_queues)
     ),
 ]
 IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[MESSAGE_ID]...", help="As `list` shows them.")]
@@ -117,9 +117,10 @@ def redrive(
     dry_run: DryRunOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Send messages where they were to be handled: subscribers' to their own queue, others to the trigger function.
+    """Send messages where they were to be handled: subscribers' to their own queue, events of `outbox` to the outbox.
 
-    A message leaves the dead-letter queue after it was accepted there. One that was handled already changes nothing.
+    Those of `rule` and `trigger` go to the trigger function. A message leaves its queue after it was accepted
+    there. One that was handled already changes nothing.
 
     Example: `contactsync dead-letters redrive audit --all --rate 2 --reason "the table is back"`
     """

@@ -39,7 +39,7 @@ from contactsync.errors.calls import (
     UnexpectedAwsError,
 )
 from contactsync.errors.items import ItemUnreadableError
-from contactsync.errors.letters import EventUnderWayError, FunctionTimeoutError, ProcessEndedError
+from contactsync.errors.letters import EventsSetAsideError, EventUnderWayError, FunctionTimeoutError, ProcessEndedError
 from contactsync.errors.operations import (
     AccountsFailedError,
     AnswerOvertakenError,
@@ -121,6 +121,7 @@ __all__ = [
     "EventTooLargeError",
     "EventTypeUnknownError",
     "EventUnderWayError",
+    "EventsSetAsideError",
     "FileNotWrittenError",
     "FinalInEarlierTryError",
     "FunctionTimeoutError",

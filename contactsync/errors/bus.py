@@ -105,6 +105,8 @@ class PublishFailedError(ContactSyncError):
     """AWS's codes or our errors', each once."""
     lasting: Sequence[str] = ()
     """Those of the causes that do not pass by themselves: somebody has to correct something."""
+    events: Sequence[str] = ()
+    """The first of them, with type and cause."""
 
     transient = True
 
@@ -126,8 +128,13 @@ class PublishFailedError(ContactSyncError):
             )
         return (
             f"{self.failed} events are left in the outbox ({', '.join(self.causes)}): the bus did not take them, or "
-            f"they could not be removed afterwards. {then}{more}"
+            f"they could not be removed afterwards.{self._named} {then}{more}"
         )
+
+    @property
+    def _named(self) -> str:
+        more = f" and {self.failed - len(self.events)} more" if self.failed > len(self.events) else ""
+        return f" They are {', '.join(self.events)}{more}." if self.events else ""
 
 
 @dataclass(eq=False)

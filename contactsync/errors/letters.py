@@ -1,5 +1,6 @@
 """Why messages become dead letters without an error of the function that handles them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contactsync.errors.root import ContactSyncError
@@ -56,4 +57,23 @@ class EventUnderWayError(ContactSyncError):
         return (
             f"Event {self.event_id} is being handled by another call, or the process of that call ended; the message "
             "is delivered again. When it is a dead letter, redrive it."
+        )
+
+
+@dataclass(eq=False)
+class EventsSetAsideError(ContactSyncError):
+    """Events that nobody can publish were taken out of the outbox, and are kept beside it."""
+
+    number: int
+    events: Sequence[str]
+    """The first of them, with type and cause."""
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        more = f" and {self.number - len(self.events)} more" if self.number > len(self.events) else ""
+        return (
+            f"The bus refused {self.number} events for good, and they are set aside: {', '.join(self.events)}{more}. "
+            "All others go out. See them with `contactsync dead-letters list outbox`; redrive them when the cause is "
+            "gone, or discard them."
         )

@@ -16,6 +16,8 @@ from contactsync.plain_text import log_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from contactsync.bus.ports import SetAside
+    from contactsync.errors import EventsSetAsideError
     from contactsync.notices.scenarios import Scenario
     from contactsync.services import Services
     from contactsync.sync.approval import ApprovalRequest
@@ -282,23 +284,47 @@ def tell_of_overdue(context: Any, *, sync_dag: str, plan_task: str) -> None:  # 
 
 
 def send_outbox(context: Any) -> None:  # noqa: ANN401 -- as above
-    """Publish what is left in the outbox; when that fails, request a notice of it, which waits too, and raise."""
+    """Publish what is left in the outbox; when that fails, request a notice of it, which waits too, and raise.
+
+    What nobody can publish is set aside, and people are told so once.
+    """
     from contactsync.errors import ContactSyncError
     from contactsync.notices.scenarios import Scenario
 
+    def tell(aside: "Sequence[SetAside]") -> None:
+        if error := set_aside_error(aside):
+            about = f"outbox-{aside[0].event_id or aside[0].key[1]}"
+            _request_once(context, Scenario.DELIVERY_TROUBLE, error, about)
+
     try:
-        log.info("%s events were left, and are published now", services().relay.send_left())
+        log.info("%s events were left, and are published now", services().relay.send_left(tell))
     except ContactSyncError as error:
         _tell_daily(context, Scenario.DELIVERY_TROUBLE, error)
         raise
 
 
+def set_aside_error(aside: "Sequence[SetAside]") -> "EventsSetAsideError | None":
+    """Return what is to be told of events that were set aside; nothing when each is itself a notice of such trouble."""
+    from contactsync.bus.relay import NAMED
+    from contactsync.errors import EventsSetAsideError
+
+    told = [one for one in aside if not one.is_about_delivery]
+    if not told:
+        return None
+    events = [f"{one.event_id or one.key[1]} ({one.event_type or 'no type'}: {one.code})" for one in told[:NAMED]]
+    return EventsSetAsideError(number=len(told), events=events)
+
+
 def _tell_daily(context: Any, scenario: "Scenario", error: Exception) -> None:  # noqa: ANN401 -- as above
     """Request one notice a day, however many runs meet the same trouble; what called this raises the trouble."""
+    _request_once(context, scenario, error, f"{context['dag_run'].dag_id}-{services().clock.now():%Y-%m-%d}")
+
+
+def _request_once(context: Any, scenario: "Scenario", error: Exception, about: str) -> None:  # noqa: ANN401 -- as above
+    """Request the one notice about something, whatever becomes of it; nothing of ours is raised."""
     from contactsync.errors import AwsCallError, ContactSyncError
 
     desk, dag_run = services().notice_desk, context["dag_run"]
-    about = f"{dag_run.dag_id}-{services().clock.now():%Y-%m-%d}"
     try:
         desk.request(scenario, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
     except AwsCallError as unstored:

@@ -30,6 +30,7 @@ OF_STATE = (
     "outbox_transactions.py",
     "plan_transactions.py",
     "records_table.py",
+    "set_aside_table.py",
     "state_table.py",
     "stored_operations.py",
 )

@@ -78,6 +78,7 @@ PARTS: dict[str, Any] = {
     "channels": ("EMAIL",),
     "dag_id": "contact_sync",
     "how": "exit status 1",
+    "events": ["5f0d5c0e (contactsync.account.failed.v1: InvalidParameter)"],
     "function": "contactsync-prod-audit",
     "least": 10.0,
     "number": 3,

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from contactsync.bus.events import NoticeRequested
+from contactsync.bus.ports import SetAside
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccountsFailedError,
@@ -341,6 +342,26 @@ def test_cannot_close(world: World, monkeypatch: pytest.MonkeyPatch, stored: boo
     notices = {notice.notice_id: notice for notice in told(world)}
     (notice,) = notices.values()
     assert (notice.scenario, notice.code) == ("system_errors", "Housekeeping")
+
+
+def test_set_aside(world: World) -> None:
+    """Events that were set aside are told of once, whatever later runs find, and the run is green."""
+    aside = [SetAside(("outbox#1", "k"), "InvalidParameter", "why", "e-1", "contactsync.account.failed.v1")]
+
+    class Relay:
+        """Sets the same events aside in each run, which a transaction that was repeated may do."""
+
+        def send_left(self, tell: Any) -> int:
+            tell(aside)
+            return 4
+
+    steps.services().relay = Relay()  # type: ignore[misc] # a fake
+    for _ in range(3):
+        steps.send_outbox(housekeeping(0))
+        world.clock.sleep(86_400)
+    (notice,) = told(world)
+    assert (notice.scenario, notice.code) == ("delivery_trouble", "EventsSetAside")
+    assert "e-1 (contactsync.account.failed.v1: InvalidParameter)" in str(notice.message)
 
 
 def test_close_abandoned(world: World, caplog: pytest.LogCaptureFixture) -> None:
