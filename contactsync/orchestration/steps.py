@@ -88,12 +88,12 @@ def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- as above
     check_origin(request, origin, trigger_user=made.settings.deployment.trigger_user)
     account_ids = made.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
     log.info("%s accounts may be touched", len(account_ids))
-    _tell_of_unmatched_rules(dag_run.run_id)
+    _tell_of_plan(dag_run.run_id)
     return list(account_ids)
 
 
-def _tell_of_unmatched_rules(run_id: str) -> None:
-    """Request one notice a day of rules that name nobody; whatever keeps it from being requested, the plan stands."""
+def _tell_of_plan(run_id: str) -> None:
+    """Log what was planned, and request one notice a day of rules that name nobody; nothing of it stops the plan."""
     from contactsync.errors import ContactSyncError, RulesUnmatchedError
     from contactsync.notices.scenarios import Scenario
     from contactsync.sync.operation import sync_id_of
@@ -101,6 +101,15 @@ def _tell_of_unmatched_rules(run_id: str) -> None:
     made = services()
     try:
         operation = made.operations.get(sync_id_of(run_id))
+        if operation:
+            types = ", ".join(operation.contact_types) or "no contact type"
+            log.info(
+                "Sync operation %s, started by %s: %s, configuration version %s",
+                operation.sync_id,
+                log_text(operation.started_by),
+                types,
+                operation.config_version,
+            )
         if operation and operation.unmatched:
             error = RulesUnmatchedError(sentences=operation.unmatched, version=operation.config_version)
             about = f"unmatched-rules-{made.clock.now():%Y-%m-%d}"

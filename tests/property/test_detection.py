@@ -20,7 +20,7 @@ from contactsync.sandbox.invocations import RETRY_DELAYS
 from contactsync.sandbox.rules import EventPattern
 from contactsync.sandbox.templates import load
 from tests.mwaa_endpoint import STARTED, MwaaEndpoint, aws_error, broken, refused, trigger_surroundings
-from tests.recorded import MANAGEMENT_ACCOUNT, changed, recorded
+from tests.recorded import ABSENT, MANAGEMENT_ACCOUNT, changed, recorded, user_identities
 from tests.strategies import contact_types, contacts
 
 RESOURCES: Final = load(Path(__file__).parents[2] / "infra" / "trigger.yaml")["Resources"]
@@ -214,6 +214,32 @@ UNWANTED: Final[list[Callable[[dict[str, Any]], dict[str, Any]]]] = [
 def test_not_detected(event: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """What is no change of the management account's own contact does not pass the rule."""
     assert not EventPattern(PATTERN).matches(change(event))
+
+
+@pytest.mark.parametrize("identity", list(user_identities()))
+def test_callers(identity: str) -> None:
+    """The rule lets a change pass, whoever made it."""
+    event = changed(recorded("put_alternate_camel"), "detail.userIdentity", user_identities()[identity])
+    assert EventPattern(PATTERN).matches(event)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("detail.recipientAccountId", ABSENT),
+        ("detail.requestParameters", ABSENT),
+        ("detail.requestParameters", None),
+        ("detail.requestParameters", "***"),
+        ("detail.requestParameters", "HIDDEN_DUE_TO_SECURITY_REASONS"),
+        ("detail.requestParameters", {"omitted": True, "originalSize": 123456, "reason": "too large"}),
+        ("detail.requestParameters", {"putAlternateContactRequest": {"alternateContactType": "SECURITY"}}),
+        ("detail.requestParameters.alternateContactType", "***"),
+        ("detail.requestParameters.alternateContactType", "LEGAL"),
+    ],
+)
+def test_forms(path: str, value: object) -> None:
+    """What the function makes a run or a dead letter of passes the rule as well, so it is not dropped before."""
+    assert EventPattern(PATTERN).matches(changed(recorded("put_alternate_camel"), path, value))
 
 
 def test_worst_case() -> None:
