@@ -8,6 +8,9 @@ from typing import Any, Final, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from contactsync.cli.env_file import sandbox_gone
+from contactsync.errors import ContactSyncError
+
 HELP_OPTIONS: Final = ["-h", "--help"]
 
 CUT_OFF: Final = 141
@@ -54,6 +57,10 @@ class Command(_Described, TyperCommand):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
+        except ContactSyncError as error:
+            if gone := sandbox_gone(os.environ):
+                raise gone from error
+            raise
         except BrokenPipeError:
             # Python writes what is left at its end, and would complain then.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

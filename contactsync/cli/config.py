@@ -44,7 +44,14 @@ NOTHING_STORED: Final = "Nothing was stored."
 app = CommandGroup("Show, check, change and compare versions of the configuration.")
 
 ConfigurationFile = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A JSON file with the whole configuration.")
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        allow_dash=True,
+        help="A JSON file with the whole configuration; - is the standard input.",
+    ),
 ]
 
 
@@ -71,6 +78,9 @@ def show(
     version: Annotated[
         int | None, typer.Option(min=1, help="An earlier version instead of the one in force.", show_default=False)
     ] = None,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="What holds where nothing else is stored, without asking AWS.")
+    ] = False,
     output: OutputOption = Output.JSON,
 ) -> None:
     """Print a configuration as JSON, defaults included, and on stderr its version, when it was stored, by whom and why.
@@ -78,16 +88,40 @@ def show(
     Example: `contactsync config show > configuration.json`
     """
     from contactsync.services import Services
+    from contactsync.sync.config import Configuration
 
-    configurations = Services.from_environment(needs=READING).stored_configurations
-    stored = configurations.newest() if version is None else configurations.stored(version)
-    settings = stored.settings
-    typer.echo(_described(stored), err=True)
+    if defaults and version is not None:
+        raise typer.BadParameter("Name a version or --defaults, not both.")
+    if defaults:
+        settings = Configuration()
+    else:
+        configurations = Services.from_environment(needs=READING).stored_configurations
+        stored = configurations.newest() if version is None else configurations.stored(version)
+        settings = stored.settings
+        typer.echo(_described(stored), err=True)
     if output is Output.JSON:
         typer.echo(json_shown(settings.model_dump_json(indent=2)))
     else:
         rows = ({"field": path, "value": value} for path, value in flat(settings.model_dump(mode="json")))
         show_rows(Columns(("field", "value"), prose=("value",)), rows, output)
+
+
+@app.command("init")
+def init(*, reason: ReasonOption = "the first version: the defaults") -> None:
+    """Store the defaults as the first version; refused when a configuration is stored already.
+
+    Example: `contactsync config init --reason "ticket 1"`
+    """
+    from contactsync.errors import ConfigurationPresentError
+    from contactsync.services import Services
+    from contactsync.sync.config import Configuration
+
+    services = Services.from_environment(needs=STORING)
+    before = _in_force(services)
+    if before:
+        raise ConfigurationPresentError(config_key=services.configurations.config_key, version=before.number)
+    store_changed(services, None, Configuration(), reason, yes=True)
+    typer.echo("See it with `contactsync config show`, change it with `contactsync config set`.", err=True)
 
 
 @app.command("validate")

@@ -3,6 +3,7 @@
 import codecs
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ PLAIN_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_:./-]*")
 
 SAVE_AS_UTF_8: Final = "save the file as UTF-8 (in PowerShell: `... | Set-Content -Encoding utf8 FILE`)"
 
+STANDARD_INPUT: Final = Path("-")
+
 _WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 _LEADING_ZERO: Final = re.compile(r"0[0-9]")
@@ -22,10 +25,12 @@ _LEADING_ZERO: Final = re.compile(r"0[0-9]")
 
 def read_configuration(file: Path) -> Any:  # noqa: ANN401 -- whatever JSON the file holds
     """Return what a file holds, with or without a byte order mark; raise ConfigurationInvalidError for no JSON."""
+    given = file == STANDARD_INPUT
     try:
-        return _json(_text(file.read_bytes()))
+        return _json(_text(sys.stdin.buffer.read() if given else file.read_bytes()))
     except ValueError as error:
-        raise ConfigurationInvalidError(problems=[f"{file} is not JSON: {error}"]) from None
+        name = "the standard input" if given else file
+        raise ConfigurationInvalidError(problems=[f"{name} is not JSON: {error}"]) from None
 
 
 def assignments(texts: list[str]) -> list[tuple[str, Any]]:

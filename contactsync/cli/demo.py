@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -13,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Never
 import typer
 from rich.console import Console
 
+from contactsync.cli.env_file import env_file
+from contactsync.cli.listing import window
+from contactsync.cli.ports import free
 from contactsync.contacts import ContactType
 from contactsync.errors import OperationMissingError
 from contactsync.sandbox.airflow_settings import Database
@@ -55,7 +57,7 @@ def demo(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     isolate()
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=window() is None)
     chosen = _scenario(scenario, accounts, contact)
     runs = Path.cwd() / ".run"
     runs.mkdir(exist_ok=True)
@@ -106,17 +108,17 @@ def _run(
             home,
             chosen,
             configuration=demo_configuration(chosen),
-            airflow_port=_free(port),
+            airflow_port=free(port),
             database=database,
             tell=lambda text: console.print(f"· {text}"),
         ) as system,
+        env_file(system.environment, system.sandbox.endpoint_url) as file,
     ):
         console.print(
             f"· Airflow: {system.airflow.base_url}  user {system.airflow.username}  password {system.airflow.password}"
         )
-        console.print(
-            f"· Sandbox: {system.sandbox.endpoint_url}  (aws ... --endpoint-url {system.sandbox.endpoint_url})"
-        )
+        console.print(f"· Sandbox: {system.sandbox.endpoint_url}")
+        console.print(f"· In another terminal:  . {file} && contactsync report")
         change_contact(contact)
         console.print(f"· Changed the {contact} contact of the management account with boto3")
         run_id, fine = follow_run(console, system)
@@ -126,6 +128,7 @@ def _run(
             show_notices(console, system, run_id)
         if not once:
             console.print(f"\nAirflow stays at {system.airflow.base_url}. Press Ctrl-C to end everything.")
+            console.print(f"In another terminal:  . {file} && contactsync report")
             _wait_for_interrupt()
     return fine
 
@@ -137,21 +140,10 @@ def _show_report(console: Console, system: "LocalSystem", run_id: str) -> None:
     try:
         report(run_id)
     except OperationMissingError as error:
-        console.print(str(error), markup=False)
+        console.print(str(error))
         lines = system.airflow.api.log(DAG_ID, run_id, "plan").splitlines()
         causes = [line for line in lines if "Error: " in line or " ERROR " in line] or lines
-        console.print("\n".join(causes[-LOG_TAIL:]), markup=False, soft_wrap=True)
-
-
-def _free(port: int) -> int:
-    """Return the port, or 0 (any) when something listens there already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return 0
-    return port
+        console.print("\n".join(causes[-LOG_TAIL:]), soft_wrap=True)
 
 
 def _wait_for_interrupt() -> None:

@@ -3,6 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Final
 
+from contactsync.cli.listing import folded, window
 from contactsync.plain_text import printable
 from contactsync.sync.operation import sync_id_of
 
@@ -32,5 +33,5 @@ def show_notices(console: "Console", system: "LocalSystem", run_id: str) -> None
             break
         time.sleep(0.1)
     for message in inbox.messages():
-        console.print(f"\n=== {message.channel} to {message.recipient} ===", markup=False)
-        console.print(printable(f"{message.subject or ''}\n\n{message.text}"), markup=False, soft_wrap=True)
+        console.print(f"\n=== {message.channel} to {message.recipient} ===")
+        console.print(folded(printable(f"{message.subject or ''}\n\n{message.text}"), window()), soft_wrap=True)

@@ -14,6 +14,11 @@ START_LIMIT: Final = 60.0
 
 RUN_LIMIT: Final = 3600.0
 POLL: Final = 1.0
+BAR_WIDTH: Final = 16
+
+SHOWN: Final = ("running", "up_for_retry", "up_for_reschedule", "failed", "upstream_failed", "success")
+"""States whose numbers are shown; what is only waiting is the rest of the bar."""
+
 ENDED: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
@@ -25,7 +30,8 @@ def follow_run(console: Console, system: LocalSystem) -> tuple[str | None, bool]
             f"No DAG run appeared within {START_LIMIT:.0f} s; `contactsync sandbox events` shows where it stopped."
         )
         return None, False
-    console.print(f"· CloudTrail event -> EventBridge rule -> Lambda -> MWAA: DAG run {run_id}")
+    console.print("· CloudTrail event -> EventBridge rule -> Lambda -> MWAA")
+    console.print(f"· DAG run {run_id}")
     state = _follow(console, system, run_id)
     console.print(f"· The run ended: {state}")
     return run_id, state == "success"
@@ -45,7 +51,7 @@ def _wait_for_run(system: LocalSystem) -> str | None:
 def _follow(console: Console, system: LocalSystem, run_id: str) -> str:
     columns = (
         TextColumn("  {task.description}"),
-        BarColumn(),
+        BarColumn(BAR_WIDTH),
         MofNCompleteColumn(),
         TextColumn("{task.fields[counts]}"),
         TimeElapsedColumn(),
@@ -58,7 +64,7 @@ def _follow(console: Console, system: LocalSystem, run_id: str) -> str:
             instances = system.airflow.api.task_instances(DAG_ID, run_id, task_id="sync_account")
             states = Counter(str(item["state"]) for item in instances if item["map_index"] >= 0)
             done = sum(number for state, number in states.items() if state in ENDED)
-            counts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()) if state != "None")
+            counts = ", ".join(f"{states[state]} {state}" for state in SHOWN if states[state])
             progress.update(bar, total=states.total() or None, completed=done, counts=counts)
             if not console.is_terminal and states:
                 console.print(f"  accounts {done}/{states.total()}: {counts}")

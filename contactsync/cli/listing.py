@@ -2,6 +2,7 @@
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -28,6 +29,9 @@ FRACTION: Final = re.compile(r"(?<![\w#:-])(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+
 PRINCIPAL: Final = re.compile(r"\barn:[a-z-]+:(?:iam|sts)::[0-9]{12}:", re.ASCII)
 PRINCIPALS: Final = frozenset({"initiating_user", "changed_by"})
 """Columns that name people; tables show `user/wanda` of their ARNs."""
+
+COPIED: Final = ("contactsync ", "aws ", "http://", "https://")
+"""How lines begin that somebody copies."""
 
 Row = Mapping[str, Any]
 
@@ -99,6 +103,18 @@ def cell(column: str, value: Any, *, whole: bool = False) -> str:  # noqa: ANN40
     if column in PRINCIPALS and not whole:
         text = PRINCIPAL.sub("", text)
     return printable(FRACTION.sub(r"\1", text))
+
+
+def folded(text: str, width: int | None) -> str:
+    """Fold lines that are too long for a terminal between their words; commands and addresses stay as they are."""
+    return "\n".join(part for line in text.split("\n") for part in _parts(line, width))
+
+
+def _parts(line: str, width: int | None) -> list[str]:
+    indented = len(line) - len(line.lstrip())
+    if width is None or len(line) <= width or line.lstrip().startswith(COPIED):
+        return [line]
+    return textwrap.wrap(line, width, subsequent_indent=" " * indented, break_long_words=False, break_on_hyphens=False)
 
 
 def write_text(parts: Iterable[str]) -> None:

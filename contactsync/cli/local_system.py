@@ -8,6 +8,7 @@ from typing import Final
 
 import typer
 
+from contactsync.cli.ports import SANDBOX_PORT, free
 from contactsync.errors import ContactSyncError
 from contactsync.sandbox.airflow import LocalAirflow, LocalAirflowError, free_port
 from contactsync.sandbox.airflow_api import AirflowApiError
@@ -106,7 +107,9 @@ def local_system(
         # Chosen first: notices link to Airflow's pages.
         port = free_port(airflow_port)
         links = {"AirflowUrl": f"http://127.0.0.1:{port}"}
-        sandbox = stack.enter_context(Sandbox(scenario, templates=root / "infra", parameters=links))
+        sandbox = stack.enter_context(
+            Sandbox(scenario, port=free(SANDBOX_PORT), templates=root / "infra", parameters=links)
+        )
         environment = product_environment(sandbox)
         stack.enter_context(environment_of(environment))
         services = Services.from_environment(environment)

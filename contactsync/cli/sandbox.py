@@ -14,18 +14,20 @@ import requests
 import typer
 
 from contactsync.cli.commands import CommandGroup
+from contactsync.cli.env_file import env_file
 from contactsync.cli.listing import Output, OutputOption, show_facts, show_rows
+from contactsync.cli.ports import SANDBOX_PORT, free
 from contactsync.cli.sandbox_inbox import show_inbox
+from contactsync.errors import FileNotWrittenError
 from contactsync.sync.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.sandbox.scenario import Scenario
     from contactsync.sandbox.server import Sandbox
 
-DEFAULT_PORT = 4599
 _TIMEOUT = 30
 _FOLLOW_SECONDS = 1.0
-_TEMPLATES = Path("infra")
+_TEMPLATES = (Path("infra"), Path(__file__).resolve().parents[2] / "infra")
 _CLIENT_ERROR = 400
 
 FACTS = Columns(("what", "value"))
@@ -44,7 +46,7 @@ faults_app = CommandGroup("Script errors, lost connections and slow answers.")
 app.add_typer(faults_app, name="faults")
 
 Url = Annotated[str, typer.Option("--url", envvar="AWS_ENDPOINT_URL", help="Where the sandbox listens.", metavar="URL")]
-_DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
+_DEFAULT_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
 
 AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 
@@ -52,21 +54,33 @@ AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLO
 @app.command("start", epilog="Example: contactsync sandbox start --accounts 200 --ready-file sandbox.json")
 def start(
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = DEFAULT_PORT,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="The port; 0 takes a free one. [default: 4599, or a free one when it is taken]"
+        ),
+    ] = None,
     scenario: Annotated[Path | None, typer.Option(help="A scenario file (YAML).", metavar="FILE")] = None,
     accounts: Annotated[int | None, typer.Option(min=0, max=10_000, help="Number of generated members.")] = None,
     templates: Annotated[
         Path | None,
-        typer.Option(help="CloudFormation templates to deploy; infra if that is here.", file_okay=False, exists=True),
+        typer.Option(
+            help="CloudFormation templates to deploy. [default: infra of the clone]", file_okay=False, exists=True
+        ),
     ] = None,
     ready_file: Annotated[
         Path | None, typer.Option(help="Write the endpoint here when all is ready; removed at the end.", metavar="FILE")
     ] = None,
 ) -> None:
     """Run the sandbox until Ctrl-C or SIGTERM."""
-    directory = templates or (_TEMPLATES if _TEMPLATES.is_dir() else None)
-    with _end_signal() as ended, _started(scenario, accounts, port, directory) as sandbox, _ready(ready_file, sandbox):
-        typer.echo(_usage(sandbox))
+    chosen = free(SANDBOX_PORT) if port is None else port
+    with (
+        _end_signal() as ended,
+        _started(scenario, accounts, chosen, templates or _own_templates()) as sandbox,
+        _ready(ready_file, sandbox),
+        _sourced(sandbox) as file,
+    ):
+        typer.echo(_usage(sandbox, file))
         ended.wait()
 
 
@@ -282,6 +296,26 @@ def _ready(path: Path | None, sandbox: "Sandbox") -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def _sourced(sandbox: "Sandbox") -> Iterator[Path]:
+    """Keep a file to source, or end the command with a sentence."""
+    from contactsync.cli.local_system import product_environment
+
+    try:
+        variables = product_environment(sandbox)
+    except KeyError:  # other templates, of which nobody knows what they deploy
+        variables = sandbox.environment()
+    try:
+        with env_file(variables, sandbox.endpoint_url) as file:
+            yield file
+    except FileNotWrittenError as error:
+        _fail(str(error))
+
+
+def _own_templates() -> Path | None:
+    return next((place for place in _TEMPLATES if place.is_dir()), None)
+
+
 def _scenario(path: Path | None, accounts: int | None) -> "Scenario":
     from contactsync.sandbox.scenario import Scenario, load_scenario, parse_scenario
 
@@ -293,20 +327,24 @@ def _scenario(path: Path | None, accounts: int | None) -> "Scenario":
     return parse_scenario(content)
 
 
-def _usage(sandbox: "Sandbox") -> str:
-    environment = sandbox.environment()
-    exports = "\n".join(f"  export {name}={value}" for name, value in environment.items() if value)
-    unset = " ".join(name for name, value in environment.items() if not value)
+def _usage(sandbox: "Sandbox", file: Path) -> str:
     members = sandbox.scenario.organization.accounts
     return (
-        f"The sandbox runs at {sandbox.endpoint_url}: management account {sandbox.management_account}, "
-        f"{members} generated members, {len(sandbox.stacks)} stacks.\n\n"
-        f"Use it with any AWS client:\n  unset {unset}\n{exports}\n\n"
-        "Change a contact of the management account:\n"
-        f"  aws account put-alternate-contact --endpoint-url {sandbox.endpoint_url} \\\n"
-        "    --alternate-contact-type SECURITY --name 'Sam Example' --title 'Head of Security' \\\n"
-        "    --email-address security@example.com --phone-number '+1 555 0100'\n\n"
-        f"Ask and steer it:\n  contactsync sandbox status --url {sandbox.endpoint_url}\n\nCtrl-C ends it."
+        f"The sandbox runs at {sandbox.endpoint_url}:\n"
+        f"management account {sandbox.management_account}, "
+        f"{members} generated member{'' if members == 1 else 's'}, {len(sandbox.stacks)} stacks.\n\n"
+        f"In another terminal:  . {file} && contactsync sandbox status\n\n"
+        "There, change a contact of the management account, with any AWS client:\n"
+        '  python -c \'import boto3; boto3.client("account").put_alternate_contact(\n'
+        '    AlternateContactType="SECURITY", Name="Sam Example", Title="Security",\n'
+        '    EmailAddress="security@example.com", PhoneNumber="+1 555 0100")\'\n\n'
+        "See the calls, the event that it made, and what became of that:\n"
+        "  contactsync sandbox calls\n"
+        "  contactsync sandbox events\n\n"
+        "Store a first configuration, as a deployment has one:\n"
+        "  contactsync config init\n\n"
+        "No Airflow belongs to this sandbox, so no run starts; `make run` has one.\n"
+        "Ctrl-C ends the sandbox."
     )
 
 

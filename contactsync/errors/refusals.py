@@ -73,10 +73,30 @@ class ConfigurationMissingError(ConfigurationError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        version = "" if self.version is None else f" version {self.version}"
+        if self.version is not None:
+            return (
+                f"Table {self.table} has no version {self.version} of configuration {self.config_key!r}, so nothing "
+                "was written. `contactsync config history` lists those that there are."
+            )
         return (
-            f"Table {self.table} has no configuration {self.config_key!r}{version}, so nothing was written. "
-            "Store one with `contactsync config put FILE`."
+            f"Table {self.table} has no configuration {self.config_key!r}, so nothing was written. "
+            "Store the defaults with `contactsync config init`, or your own with `contactsync config put FILE`."
+        )
+
+
+@dataclass(eq=False)
+class ConfigurationPresentError(ConfigurationError):
+    """Say that there is a configuration already, where a first one was to be stored."""
+
+    config_key: str
+    version: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Configuration {self.config_key!r} is stored already, in version {self.version}, and stays in force. "
+            "See it with `contactsync config show`, change it with `contactsync config set`."
         )
 
 

@@ -388,8 +388,8 @@ def check_start_command(process: subprocess.Popen[str], ready: Path, number: sig
     process.send_signal(number)
     output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
-    assert "export AWS_ENDPOINT_URL=" in output
-    assert "aws account put-alternate-contact --endpoint-url" in output
+    assert "In another terminal:  . .run/env" in output
+    assert "put_alternate_contact" in output
     assert not ready.exists()
 
 

@@ -1,0 +1,170 @@
+"""The file that a shell sources to use a running sandbox: all that commands need, and nothing that leads elsewhere."""
+
+import fcntl
+import os
+import re
+import shlex
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from contactsync.errors import ContactSyncError, FileNotWrittenError
+
+DIRECTORY: Final = Path(".run")
+
+MARKER: Final = "CONTACTSYNC_SANDBOX"
+"""The variable that says which sandbox a shell has chosen; commands name it when it does not answer any more."""
+
+HEAD: Final = re.compile(r"# Written by contactsync, process ([0-9]+), ")
+
+FOREIGN: Final = (
+    r"\(AWS_[A-Za-z0-9_]*\)",
+    r"\(BOTO[A-Za-z0-9_]*\)",
+    r"\(CONTACTSYNC_[A-Za-z0-9_]*\)",
+    r"\([A-Za-z]*_[Pp][Rr][Oo][Xx][Yy]\)",
+    r"\(REQUESTS_CA_BUNDLE\)",
+    r"\(CURL_CA_BUNDLE\)",
+    r"\(SSL_CERT_[A-Z]*\)",
+)
+"""The names of variables that would lead elsewhere, as `sed` takes them."""
+
+CONNECT: Final = 2.0
+
+
+@dataclass(eq=False)
+class SandboxGoneError(ContactSyncError):
+    """Say that the sandbox whose file a shell has sourced does not answer any more."""
+
+    url: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"No sandbox answers at {self.url}; start one with `contactsync sandbox start` or `make run`, and source "
+            "the file that it names."
+        )
+
+
+@contextmanager
+def env_file(variables: Mapping[str, str], url: str, directory: Path = DIRECTORY) -> Iterator[Path]:
+    """Keep a file to source while a sandbox runs; raise FileNotWrittenError when it cannot be written.
+
+    It is `env`, or another name beside the `env` of a sandbox that still runs.
+    """
+    try:
+        path = _written(_text(variables, url), url, directory)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise FileNotWrittenError(path=str(directory / "env"), reason=reason) from None
+    try:
+        yield path
+    finally:
+        if _owner(path) == os.getpid():  # another sandbox may have taken the name of a file that somebody removed
+            path.unlink(missing_ok=True)
+
+
+def sandbox_gone(environ: Mapping[str, str]) -> SandboxGoneError | None:
+    """Return the error when this shell has chosen a sandbox, and nothing listens there."""
+    url = environ.get(MARKER)
+    if not url or environ.get("AWS_ENDPOINT_URL") != url:
+        return None
+    place = urlsplit(url)
+    try:
+        socket.create_connection((place.hostname or "", place.port or 80), CONNECT).close()
+    except OSError:
+        return SandboxGoneError(url)
+    return None
+
+
+def _written(text: str, url: str, directory: Path) -> Path:
+    directory.mkdir(exist_ok=True)
+    with _alone(directory):
+        path = next(name for name in _names(directory, url) if not _taken(name))
+        partial = directory / f".env-{os.getpid()}.partial"
+        with suppress(FileNotFoundError):
+            partial.unlink()
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text.replace("@FILE@", shlex.quote(str(path))))
+        partial.replace(path)
+    return path
+
+
+def _names(directory: Path, url: str) -> Iterator[Path]:
+    yield directory / "env"
+    yield directory / f"env-{urlsplit(url).port}"
+    yield directory / f"env-{os.getpid()}"
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Let nobody else choose a name meanwhile."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(path: Path) -> bool:
+    """Whether a file is somebody's: not ours to write at all, or of a process that still runs."""
+    if not path.exists():
+        return False
+    owner = _owner(path)
+    return owner is None or _runs(owner)
+
+
+def _owner(path: Path) -> int | None:
+    """Return the process that wrote a file; None when no process of ours did."""
+    try:
+        found = HEAD.match(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+    return int(found[1]) if found else None
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+def _text(variables: Mapping[str, str], url: str) -> str:
+    process = os.getpid()
+    patterns = " ".join(f"-e 's/^{name}=.*/\\1/p'" for name in FOREIGN)
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in {**variables, MARKER: url}.items()]
+    gone = f"No sandbox answers at {url}: it has ended. Start one with: contactsync sandbox start"
+    return "\n".join(
+        [
+            f"# Written by contactsync, process {process}, for the sandbox at {url}. Source it:  . @FILE@",
+            f"if ! kill -0 {process} 2>/dev/null && ! ps -p {process} >/dev/null 2>&1; then",
+            f"  echo {shlex.quote(gone)} >&2",
+            "  return 1",
+            "fi",
+            f"for contactsync_name in $(env | sed -n {patterns}); do",
+            '  unset "$contactsync_name"',
+            "done",
+            "unset contactsync_name",
+            *exports,
+            *_path(),
+            "",
+        ]
+    )
+
+
+def _path() -> Iterator[str]:
+    """Yield what puts this installation's command first."""
+    place = Path(sys.executable).parent
+    if (place / "contactsync").exists():
+        yield f'export PATH={shlex.quote(str(place))}:"$PATH"'
