@@ -54,7 +54,7 @@ run configuration. More: docs/operations.md, docs/contact-changes.md
 PLAN_DOC = """\
 Checks credentials and configuration, lists the accounts, reads the management account's contact and stores the sync
 operation. Fails at once, before anything is written, when the configuration, the caller or the run's parameters are
-wrong: the last line of the log says what to fix. Then clear the run with *only failed* selected; when the parameters
+wrong: the end of the log says what to fix. Then clear the run with *only failed* selected; when the parameters
 of the run are wrong, start another run instead, because a cleared one keeps them.
 """
 
@@ -62,14 +62,14 @@ APPROVE_DELETIONS_DOC = """\
 Passes at once when the run deletes nothing, or when the configuration's `deletion.policy` is not `approve`. Else the
 run waits here, with the number of accounts that the deletion may touch under **Required actions**. Approved, the
 contacts are deleted, unless they are there again in the management account by then. Rejected, or without an answer
-within `deletion.approval_timeout`, nothing is deleted and the run ends green; the report says who decided. Clear this
-task with its downstream to be asked again.
+within `deletion.approval_timeout`, nothing is deleted and the run ends green; the report says who decided. To
+be asked again, clear this task with *Downstream* selected.
 """
 
 SYNC_ACCOUNT_DOC = """\
 Compares one account's contacts with the desired ones, writes only a difference, reads it back and records the outcome.
 Failures are retried as `retry_config` of the configuration says; a refused permission or an invalid contact is final at
-once. To try an account again later, clear its task together with its downstream.
+once. To try an account again later, clear its task with *Downstream* selected.
 """
 
 REPORT_DOC = """\

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from contactsync.errors.clearing import CLEAR_RUN, clear_task
 from contactsync.errors.refusals import said
 from contactsync.errors.root import ContactSyncError
 
 
 @dataclass(eq=False)
 class WriteNotSeenError(ContactSyncError):
-    """Say that a written contact cannot be read back yet: reads are eventually consistent (FACTS 2.1)."""
+    """Say that a written contact cannot be read back yet: reads are eventually consistent."""
 
     account_id: str
     contact_type: str
@@ -35,7 +36,9 @@ class DesiredContactMissingError(ContactSyncError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"No desired {self.contact_type} contact is stored. Clear the task `plan` of this run."
+        return (
+            f"No desired {self.contact_type} contact is stored. To read it again, {clear_task('plan', 'of this run')}."
+        )
 
 
 @dataclass(eq=False)
@@ -55,6 +58,11 @@ class DesiredContactOutdatedError(ContactSyncError):
             "run of contact_sync by hand: it reads the management account's contact and brings it to all accounts."
         )
 
+    @property
+    def afterwards(self) -> str:
+        """The message says it: a cleared task finds the same."""
+        return ""
+
 
 @dataclass(eq=False)
 class OutcomesMissingError(ContactSyncError):
@@ -68,7 +76,7 @@ class OutcomesMissingError(ContactSyncError):
         """The operator's sentence."""
         return (
             f"Run {self.dag_run_id} is to settle account {self.account_id}, but its outcomes are not stored: they "
-            "expired or were removed. Nothing was written. Clear the task `plan` of this run with Downstream selected."
+            f"expired or were removed. Nothing was written. To plan them again, {clear_task('plan', 'of this run')}."
         )
 
 
@@ -87,7 +95,7 @@ class OperationMissingError(ContactSyncError):
             return f"The task `plan` failed, so there is nothing to report: {self.cause.rstrip('.')}."
         return (
             f"Run {self.dag_run_id} has no finished plan, so there is nothing to report. See the log of its task "
-            "`plan`, then clear that task."
+            f"`plan`, fix the cause, then {CLEAR_RUN}."
         )
 
 
@@ -156,7 +164,7 @@ class OvertakenError(ContactSyncError):
         return (
             f"{self.item} was recorded by a later try, or dropped by a later plan, meanwhile; this try's result is "
             "not stored. The later one counts. When the task stays red for no other reason, the clocks of "
-            "workers differ by more than the time between two tries: clear it."
+            f"workers differ by more than the time between two tries: {CLEAR_RUN}."
         )
 
 
@@ -173,8 +181,8 @@ class AnswerOvertakenError(OvertakenError):
         """The operator's sentence."""
         return (
             f"{self.item} was planned again after this question was asked, so that the answer does not count "
-            "and nothing is deleted. Clear the task `approve_deletions` with Downstream selected: it asks again when "
-            "the run would delete in the same accounts; otherwise its report says to start a run by hand."
+            f"and nothing is deleted. To be asked again, {clear_task('approve_deletions')}: it asks when the run would "
+            "delete in the same accounts; otherwise its report says to start a run by hand."
         )
 
 
@@ -199,8 +207,7 @@ class OperationFailedError(ContactSyncError):
         return (
             f"{self.failed} of {self.total} account outcomes failed{denied}; the threshold is {self.threshold}. "
             + (f"{named}. " if named else "")
-            + "The table above names each with its error; fix the cause, then clear the run with only failed tasks "
-            "selected."
+            + f"The table above names each with its error; fix the cause, then {CLEAR_RUN}."
         )
 
 
@@ -241,7 +248,7 @@ class HaltedError(ContactSyncError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"The operation is halted: {self.sentence} Then clear the run with only failed tasks selected."
+        return f"The operation is halted: {self.sentence} Then {CLEAR_RUN}."
 
 
 @dataclass(eq=False)
@@ -298,7 +305,7 @@ class RunsUnplannedError(ContactSyncError):
 
 @dataclass(eq=False)
 class FinalInEarlierTryError(ContactSyncError):
-    """Say that an earlier try of the same task met an error that trying again cannot mend."""
+    """Say that an earlier try of the same task met an error that trying again cannot fix."""
 
     account_id: str
     contact_type: str
@@ -314,7 +321,7 @@ class FinalInEarlierTryError(ContactSyncError):
         """The operator's sentence."""
         return (
             f"The {self.contact_type} contact of account {self.account_id} is left as it is: an earlier try ended with "
-            f"{self.first_code}. Mend the cause, then clear this task."
+            f"{self.first_code}. Fix the cause, then {CLEAR_RUN}."
         )
 
 

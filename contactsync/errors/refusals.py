@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from contactsync.errors.clearing import CLEAR_RUN
 from contactsync.errors.root import ContactSyncError
 
 
@@ -197,10 +198,23 @@ class RunRequestError(ContactSyncError):
         """The operator's sentence."""
         return f"The run's parameters are refused: {said(self.problems)} Nothing was written."
 
+    @property
+    def afterwards(self) -> str:
+        """What a cleared run keeps is not corrected by clearing it."""
+        return "Start another run with the right parameters: a cleared run keeps its own."
+
 
 @dataclass(eq=False)
 class RunClaimError(RunRequestError):
     """Refuse a run that says of itself what only the trigger function, or the report of another run, may say."""
+
+    @property
+    def afterwards(self) -> str:
+        """The deployment can be wrong about the trigger function."""
+        return (
+            "If the trigger function started this run, set CONTACTSYNC_TRIGGER_USER to its name in Airflow, then "
+            f"{CLEAR_RUN}. Else leave it as it is."
+        )
 
 
 @dataclass(eq=False)
@@ -235,7 +249,15 @@ class ScopeEmptyError(ContactSyncError):
         return (
             f"No member account is in the scope of this run ({', '.join(self.contact_types)}). Compare its `accounts` "
             f"and `organizational_units` with `scope` of the configuration (version {self.version}); docs/scope.md "
-            "tells how they work together. Nothing was written."
+            "says how they work together. Nothing was written."
+        )
+
+    @property
+    def afterwards(self) -> str:
+        """It depends on which of the two was wrong."""
+        return (
+            f"If the configuration was wrong, correct it, then {CLEAR_RUN}. If the run's parameters were wrong, start "
+            "another run: a cleared one keeps its own."
         )
 
 
@@ -282,7 +304,7 @@ class MappingLimitError(ContactSyncError):
         return (
             f"{self.accounts} accounts are to be synchronized, but Airflow maps at most {self.limit} tasks. Set the "
             f"Airflow option core.max_map_length to at least {self.accounts} (on MWAA: an Airflow configuration "
-            "option of the environment) and clear this task. Nothing was written."
+            f"option of the environment), then {CLEAR_RUN}. Nothing was written."
         )
 
 
@@ -297,7 +319,7 @@ class SourceContactMissingError(ContactSyncError):
         """The operator's sentence."""
         return (
             "AWS answered that the management account has no primary contact. Nothing was written. Look at the "
-            "account's contact information in the Account Management console, then clear this task."
+            f"account's contact information in the Account Management console, then {CLEAR_RUN}."
         )
 
 

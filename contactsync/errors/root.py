@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
+from contactsync.errors.clearing import CLEAR_RUN, DOWNSTREAM
 from contactsync.plain_text import log_text
 
 LONGEST: Final = 2000
@@ -59,6 +60,13 @@ class ContactSyncError(Exception):
     def message(self) -> str:
         """The sentence as it is logged and stored; it says nothing of retries, which only their policy knows."""
         return type(self).__name__
+
+    @property
+    def afterwards(self) -> str:
+        """How a run goes on when the cause is gone, for a task's log; empty where the message says it itself."""
+        if CLEAR_RUN in self.message or DOWNSTREAM in self.message:
+            return ""
+        return f"When the cause is fixed, {CLEAR_RUN}."
 
     @property
     def code(self) -> str:

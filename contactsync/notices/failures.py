@@ -51,7 +51,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Cause:
-    """One kind of failure: what it means, how many accounts it hit, and what mends it."""
+    """One kind of failure: what it means, how many accounts it hit, and what fixes it."""
 
     name: str
     code: str

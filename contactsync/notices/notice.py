@@ -75,7 +75,7 @@ class Notice:
     what_happened: tuple[str, ...]
     causes: tuple[Cause, ...]
     afterwards: tuple[Step, ...]
-    """What is to be done when all causes are mended."""
+    """What is to be done when all causes are fixed."""
     counts: Mapping[str, int]
     """Outcomes, that is accounts times contact types, by the words of contactsync.sync.counting."""
     failures: tuple[Failure, ...]

@@ -1,7 +1,7 @@
 """What people do next: the command or the place in a console, per kind of failure.
 
 Outcomes are looked up by their error's code where that is one of ours, else by their detail; errors of `plan` by their
-code. What docs/operations.md tells at length stands here in one line.
+code. docs/operations.md says at length what is one line here.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from contactsync.errors.aws_codes import MEANINGS, Meaning
+from contactsync.errors.clearing import DOWNSTREAM, clear_task
 from contactsync.sync.config import NoticeScenario
 from contactsync.sync.operation import OutcomeDetail
 
@@ -24,7 +25,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Remedy:
-    """What a failure means, and what mends its cause."""
+    """What a failure means, and what fixes its cause."""
 
     meaning: str
     steps: tuple[Step, ...]
@@ -55,28 +56,26 @@ SOURCE_CONTACT: Final = Step(
     "Console: the account's name at the top right, then Account."
 )
 CLEAR_FAILED: Final = Step(
-    'When the cause is mended: in Airflow open the run, press Clear and choose "Clear only failed tasks". Accounts '
+    'When the cause is fixed: in Airflow open the run, press Clear and choose "Clear only failed tasks". Accounts '
     "that are right are left alone, and the run turns green."
 )
 CLEAR_SOME: Final = Step(
-    "When the cause is mended: in Airflow clear the failed accounts' tasks with Downstream selected, so that the "
-    "report counts anew."
+    f"When the cause is fixed: in Airflow clear the failed accounts' tasks {DOWNSTREAM}, so that the report counts "
+    "again."
 )
-CLEAR_TASK: Final = Step(
-    "When the cause is mended: in Airflow clear the failed task of the run, with Downstream selected."
-)
+CLEAR_TASK: Final = Step(f"When the cause is fixed: in Airflow clear the failed task of the run, {DOWNSTREAM}.")
 
 RUN_AGAIN: Final = Step(
     "Do not clear this run, which keeps its parameters: in Airflow trigger contact_sync again with others "
     "(docs/operations.md, Starting a run by hand)."
 )
 CLEAR_IF_CONFIGURED: Final = Step(
-    "Was the configuration wrong: correct it, then in Airflow clear the failed task of the run, with Downstream "
-    "selected. Were the run's parameters wrong: do not clear it, trigger contact_sync again with others."
+    f"If the configuration was wrong: correct it, then in Airflow clear the failed task of the run, {DOWNSTREAM}. "
+    "If the run's parameters were wrong: do not clear it, trigger contact_sync again with others."
 )
 CLEAR_IF_TRIGGER: Final = Step(
     "If the trigger function started it: set CONTACTSYNC_TRIGGER_USER right, then in Airflow clear the failed task of "
-    "the run, with Downstream selected. Else leave the run as it is."
+    f"the run, {DOWNSTREAM}. Else leave the run as it is."
 )
 
 BY_DETAIL: Final[Mapping[str, Remedy]] = MappingProxyType(
@@ -114,7 +113,7 @@ BY_DETAIL: Final[Mapping[str, Remedy]] = MappingProxyType(
         ),
         OutcomeDetail.HALTED: Remedy(
             "The operation stopped before this account, for a cause that concerns all of them.",
-            (Step("Mend the cause that the notice names."),),
+            (Step("Fix the cause that the notice names."),),
         ),
         OutcomeDetail.ERROR: Remedy("The task failed with an error that is not the account's own.", (TASK_LOG,)),
     }
@@ -209,7 +208,7 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
             "The stored configuration is not valid.",
             (
                 Step("See who changed what last.", "contactsync config history"),
-                Step("Take the last valid version back; that alone mends it.", "contactsync config rollback VERSION"),
+                Step("Take the last valid version back; that alone fixes it.", "contactsync config rollback VERSION"),
                 Step(
                     "Or have that version printed, save it as configuration.json, and change it there.",
                     "contactsync config show --version VERSION",
@@ -286,11 +285,11 @@ BY_CODE: Final[Mapping[str, Remedy]] = MappingProxyType(
         ),
         "Housekeeping": Remedy(
             "Operations whose run is gone could not be closed; they are tried again every five minutes.",
-            (Step("Mend what the sentence above says of each; the next run closes them."),),
+            (Step("Fix what the sentence above says of each; the next run closes them."),),
         ),
         "DesiredContactMissing": Remedy(
             "The plan stored no desired contact.",
-            (Step("In Airflow clear the task `plan` of the run, with Downstream selected."),),
+            (Step(f"In Airflow {clear_task('plan', 'of the run')}."),),
         ),
         "WriteNotSeen": Remedy("The write was accepted and is not visible yet.", (Step("Wait some minutes."),)),
         "StateConflict": Remedy("Others kept changing the same item.", (Step("Wait some minutes."),)),
@@ -341,7 +340,7 @@ UNKNOWN: Final = Remedy(
 
 
 def remedy_of_outcome(detail: str | None, code: str | None, account_id: str) -> Remedy:
-    """Return what mends failed outcomes of a detail and code; commands name one of their accounts.
+    """Return what fixes failed outcomes of a detail and code; commands name one of their accounts.
 
     The code decides only where the detail says no more than that something failed: AccessDeniedException of an account
     and of one of our tables are two things.
@@ -353,5 +352,5 @@ def remedy_of_outcome(detail: str | None, code: str | None, account_id: str) -> 
 
 
 def remedy_of_error(code: str | None) -> Remedy:
-    """Return what mends an error that kept a run from its work."""
+    """Return what fixes an error that kept a run from its work."""
     return BY_CODE.get(code or "", UNKNOWN)

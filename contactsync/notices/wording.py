@@ -94,8 +94,8 @@ def _with_numbers(scenario: Scenario, operation: SyncOperation, found: Findings)
         return f"Not finished in time, {pending} of {found.counts.total()} account outcomes are pending"
     if failed:
         return _of_failures(scenario, found, failed, touched)
-    is_mended = operation.status is OperationStatus.COMPLETED and scenario in _OF_OUTCOMES
-    return f"Mended meanwhile, none of {_counted(touched)} is failed any more" if is_mended else None
+    is_fixed = operation.status is OperationStatus.COMPLETED and scenario in _OF_OUTCOMES
+    return f"Fixed meanwhile, none of {_counted(touched)} is failed any more" if is_fixed else None
 
 
 def _of_failures(scenario: Scenario, found: Findings, failed: int, touched: int) -> str | None:

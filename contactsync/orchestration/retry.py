@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import RetryDecision, RetryPolicy
 
 from contactsync.errors import ContactSyncError
+from contactsync.errors.clearing import CLEAR_RUN
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -14,11 +15,11 @@ RETRY_CONFIG_KEY = "contactsync_retry_config"
 """Where a task leaves, in its own context, the retry_config of the operation's pinned configuration."""
 
 
-_AFTERWARDS = "When the cause has ended, clear the run with only failed tasks selected."
+_AFTERWARDS = f"When the cause is fixed, {CLEAR_RUN}."
 
 
 class ContactSyncRetryPolicy(RetryPolicy):
-    """End the task at once for what trying again cannot mend; else follow the pinned `retry_config`.
+    """End the task at once for what trying again cannot fix; else follow the pinned `retry_config`.
 
     `retries` is the task's own, the bound of every configuration. A failure before the configuration was read
     waits for the task's plain retry delay.
@@ -31,9 +32,9 @@ class ContactSyncRetryPolicy(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: "Context | None" = None
     ) -> RetryDecision:
-        """Count retries from the last clear: try_number and max_tries both keep growing over clears (FACTS 5.16)."""
+        """Count retries from the last clear: try_number and max_tries both keep growing over clears."""
         if isinstance(exception, ContactSyncError) and not exception.retryable:
-            return RetryDecision.fail(f"{exception.code}: trying again cannot help. {_AFTERWARDS}")
+            return RetryDecision.fail(f"{exception.code}: trying again cannot help. {exception.afterwards}".rstrip())
         config: Any = (context or {}).get(RETRY_CONFIG_KEY)
         if config is None:
             return RetryDecision.default()

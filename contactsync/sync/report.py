@@ -20,6 +20,7 @@ from contactsync.errors import (
     OperationMissingError,
     OvertakenError,
 )
+from contactsync.errors.clearing import CLEAR_RUN, clear_task
 from contactsync.fingerprints import changed_fingerprints, is_fingerprint_of
 from contactsync.plain_text import one_line
 from contactsync.sync.announcements import account_failed, ended
@@ -65,8 +66,8 @@ _EVERYTHING: Final[Mapping[str, Sequence[str]]] = {}
 _UNDECIDED: Final = (OutcomeDetail.NOT_APPROVED, OutcomeDetail.NO_OUTCOME)
 
 _LOST: Final = (
-    "The plan lists this account, and its outcome is not stored: it expired or was removed. Clear the task `plan` with "
-    "Downstream selected."
+    "The plan lists this account, and its outcome is not stored: it expired or was removed. To plan it again, "
+    f"{clear_task('plan')}."
 )
 
 FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
@@ -418,13 +419,13 @@ def remarks_of(operation: SyncOperation, tally: Tally | None = None) -> Iterator
     if names := ", ".join(t for t in undecided if any(tally.of_plan[t, detail] for detail in _UNDECIDED)):
         yield (
             f"Nobody decided about the deletion of the {names} contact, so it was deleted nowhere: the task "
-            "approve_deletions failed or was marked by hand. Clear it with Downstream selected to be asked."
+            f"approve_deletions failed or was marked by hand. To be asked, {clear_task('approve_deletions')}."
         )
     if tally.missing:
         numbers = ", ".join(f"{contact_type} {number}" for contact_type, number in tally.missing.items())
         yield (
             f"Outcomes that the plan stored are missing ({numbers}) and count as failed: they expired or were removed. "
-            "Clear the task plan of this run with Downstream selected."
+            f"To plan them again, {clear_task('plan', 'of this run')}."
         )
     if tally.other_forms:
         numbers = ", ".join(f"{name} in {number}" for name, number in sorted(tally.other_forms.items()))
@@ -470,7 +471,7 @@ def judge(outcome: AccountOutcome, *, blamed: bool, marked: bool = False, now: d
         sentence = "A write to this account was announced and never settled, so it is not known what it holds."
     else:
         return outcome
-    return _failed(outcome, f"{sentence} See the task's log, then clear it.", detail, now=now)
+    return _failed(outcome, f"{sentence} See the task's log, then {CLEAR_RUN}.", detail, now=now)
 
 
 def _failed(

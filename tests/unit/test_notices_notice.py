@@ -110,7 +110,7 @@ def test_dry_run() -> None:
 def test_mended_meanwhile() -> None:
     """A notice that comes late does not claim failures that are gone."""
     late = built(Scenario.COMPLETE_FAILURE, FINE, FINE, status=OperationStatus.COMPLETED)
-    assert late.headline == "Mended meanwhile, none of 2 accounts is failed any more: security"
+    assert late.headline == "Fixed meanwhile, none of 2 accounts is failed any more: security"
     assert (late.causes, late.afterwards, late.failures) == ((), (), ())
 
 
