@@ -73,7 +73,7 @@ class StateSettings:
     """Where operations, outcomes and records are stored."""
 
     table: str
-    retention_days: int = 90
+    retention_days: int = 400
     conflict_tries: int = 5
     """How many times an item that others keep changing is read again before a step gives up."""
 
@@ -169,7 +169,7 @@ class AuditSettings:
     """Where the audit trail is."""
 
     table: str
-    retention_days: int = 365
+    retention_days: int = 400
 
 
 @dataclass(frozen=True)

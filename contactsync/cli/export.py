@@ -1,11 +1,15 @@
 """`contactsync export`: operations with all their outcomes, for auditors."""
 
 import contextlib
+import hashlib
 import secrets
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +18,7 @@ from contactsync.cli.operations import operation_named, period_of
 from contactsync.cli.periods import SinceOption, UntilOption
 from contactsync.errors import FileNotWrittenError
 from contactsync.settings import Group
+from contactsync.sync.operation import AccountOutcome, SyncOperation
 
 
 class ExportFormat(StrEnum):
@@ -48,13 +53,67 @@ def export(
         raise typer.BadParameter("Name an operation or a period, not both.")
     period = period_of(since, until)
     services = Services.from_environment(needs=[Group.STATE])
+    _warn_of_expiry(period.since, services.settings.state.retention_days)
     operations = [operation_named(services, name)] if name else services.operation_queries.recent(period=period)
     write = operations_json if output is ExportFormat.JSON else operations_csv
-    parts = write(operations, services.stored_operations.outcomes)
+    written = Written()
+    parts = written.text(
+        write(
+            written.operations(operations),
+            lambda sync_id: written.outcomes(services.stored_operations.outcomes(sync_id)),
+        )
+    )
     if file:
         write_file(file, parts)
     else:
         write_text(parts)
+    typer.echo(written.summary, err=True)
+
+
+@dataclass
+class Written:
+    """Counts what is exported while it is written, and takes its digest."""
+
+    numbers: Counter[str] = field(default_factory=Counter)
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def operations(self, found: Iterable[SyncOperation]) -> Iterator[SyncOperation]:
+        """Pass operations on."""
+        for operation in found:
+            self.numbers["operations"] += 1
+            yield operation
+
+    def outcomes(self, found: Iterable[AccountOutcome]) -> Iterator[AccountOutcome]:
+        """Pass outcomes on."""
+        for outcome in found:
+            self.numbers["outcomes"] += 1
+            yield outcome
+
+    def text(self, parts: Iterable[str]) -> Iterator[str]:
+        """Pass text on."""
+        for part in parts:
+            self.digest.update(part.encode(errors="backslashreplace"))
+            yield part
+
+    @property
+    def summary(self) -> str:
+        """What was written, in one line."""
+        counted = ", ".join(_counted(self.numbers[name], name) for name in ("operations", "outcomes"))
+        return f"{counted}, SHA-256 {self.digest.hexdigest()}"
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name.removesuffix('s') if number == 1 else name}"
+
+
+def _warn_of_expiry(since: datetime | None, retention_days: int) -> None:
+    kept = datetime.now(UTC) - timedelta(days=retention_days)
+    if since and since < kept:
+        typer.echo(
+            f"Operations expire {retention_days} days after their latest plan (CONTACTSYNC_RETENTION_DAYS): those of "
+            f"before {kept:%Y-%m-%d} may be missing. The audit trail is kept apart; `contactsync audit` reads it.",
+            err=True,
+        )
 
 
 def write_file(path: Path, parts: Iterable[str]) -> None:

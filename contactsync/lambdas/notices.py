@@ -17,7 +17,7 @@ from contactsync.lambdas.subscriber import clients, required, subscribed
 from contactsync.notices.delivery import Deliverer
 from contactsync.services import SystemClock
 
-RETENTION_DAYS = 90
+RETENTION_DAYS = 400
 CONFLICT_TRIES = 5
 
 

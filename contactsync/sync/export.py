@@ -1,17 +1,24 @@
 """Sync operations for auditors: JSON after the State Schema of source document 000, and CSV with a row per outcome.
 
-Both are streamed. `outcomes` gives an operation's outcomes anew at each call, so that none of them has to be kept.
+Both are streamed, from one pass over the outcomes of each operation.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Final
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Final
 
 from contactsync.contacts import ContactType
 from contactsync.sync.counting import counted_as, is_failure, ordered
 from contactsync.sync.operation import AccountOutcome, OutcomeStatus, SyncOperation, TypePlan
 from contactsync.sync.rows import csv_lines, json_text
+
+IN_MEMORY: Final = 16_384
+"""Bytes of one contact type's outcomes that are held in memory; more go to a temporary file."""
+
+READ: Final = 16_384
 
 OutcomesOf = Callable[[str], Iterable[AccountOutcome]]
 """From a sync id to the outcomes of that operation."""
@@ -68,44 +75,66 @@ def operations_csv(operations: Iterable[SyncOperation], outcomes: OutcomesOf) ->
 
 
 def _objects(operation: SyncOperation, outcomes: OutcomesOf) -> Iterator[Iterator[str]]:
-    summaries: defaultdict[ContactType, _Summary] = defaultdict(_Summary)
-    for outcome in outcomes(operation.sync_id):
-        summaries[outcome.contact_type].count(outcome)
-    # A plan that is repeated may drop a contact type of which some accounts are settled already.
-    contact_types = [t for t in ContactType if t in operation.plans or t in summaries]
-    for contact_type in contact_types or (None,):
-        yield _object(operation, contact_type, summaries[contact_type] if contact_type else _Summary(), outcomes)
+    """Yield an object per contact type from one pass over the outcomes, which come sorted by account."""
+    with ExitStack() as files:
+        found: dict[ContactType, _OfType] = {}
+        for outcome in outcomes(operation.sync_id):
+            if outcome.contact_type not in found:
+                found[outcome.contact_type] = _OfType.within(files)
+            found[outcome.contact_type].add(outcome)
+        # A plan that is repeated may drop a contact type of which some accounts are settled already.
+        contact_types = [t for t in ContactType if t in operation.plans or t in found]
+        for contact_type in contact_types or (None,):
+            of_type = found.get(contact_type) if contact_type else None
+            yield _object(operation, contact_type, of_type or _OfType.within(files))
 
 
-def _object(
-    operation: SyncOperation, contact_type: ContactType | None, summary: "_Summary", outcomes: OutcomesOf
-) -> Iterator[str]:
-    def of_type() -> Iterator[AccountOutcome]:
-        return (outcome for outcome in outcomes(operation.sync_id) if outcome.contact_type is contact_type)
-
+def _object(operation: SyncOperation, contact_type: ContactType | None, found: "_OfType") -> Iterator[str]:
     plan = operation.plans.get(contact_type) if contact_type else None
     facts = {**operation_facts(operation), "contact_type": contact_type, **(plan_facts(plan) if plan else {})}
-    yield f"{json_text({**facts, **summary.facts()})[:-1]},\n"
+    yield f"{json_text({**facts, **found.facts()})[:-1]},\n"
     yield '"target_accounts": ['
-    yield from _joined(json_text(outcome.account_id) for outcome in of_type())
+    yield from _read(found.accounts)
     yield '],\n"results": {'
-    yield from _joined(f"\n{json_text(outcome.account_id)}: {json_text(result_of(outcome))}" for outcome in of_type())
+    yield from _read(found.results)
     yield "}}"
 
 
 @dataclass
-class _Summary:
-    """What a first pass over the outcomes finds out; its size does not grow with their number."""
+class _OfType:
+    """The outcomes of one contact type: their numbers, and beyond some size the rest in temporary files."""
 
+    accounts: IO[str]
+    results: IO[str]
     counts: Counter[str] = field(default_factory=Counter)
     fields: set[str] = field(default_factory=set)
 
-    def count(self, outcome: AccountOutcome) -> None:
+    @classmethod
+    def within(cls, files: ExitStack) -> "_OfType":
+        accounts, results = (_spool(files) for _ in range(2))
+        return cls(accounts, results)
+
+    def add(self, outcome: AccountOutcome) -> None:
+        separator = ", " if self.counts else ""
+        account_id = json_text(outcome.account_id)
+        self.accounts.write(f"{separator}{account_id}")
+        self.results.write(f"{separator}\n{account_id}: {json_text(result_of(outcome))}")
         self.counts[counted_as(outcome)] += 1
         self.fields.update(outcome.changed_fields)
 
     def facts(self) -> dict[str, Any]:
         return {"changed_fields": sorted(self.fields), "counts": ordered(self.counts)}
+
+
+def _spool(files: ExitStack) -> IO[str]:
+    spool = SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="")  # noqa: SIM115 -- `files` closes it
+    return files.enter_context(spool)
+
+
+def _read(file: IO[str]) -> Iterator[str]:
+    file.seek(0)
+    while text := file.read(READ):
+        yield text
 
 
 def operation_facts(operation: SyncOperation) -> dict[str, Any]:
@@ -175,10 +204,3 @@ def _row(operation: SyncOperation, outcome: AccountOutcome) -> dict[str, Any]:
         "account_id": outcome.account_id,
         "first_attempt": outcome.attempts[0].started if outcome.attempts else None,
     }
-
-
-def _joined(parts: Iterable[str]) -> Iterator[str]:
-    separator = ""
-    for part in parts:
-        yield separator + part
-        separator = ", "

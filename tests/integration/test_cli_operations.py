@@ -1,6 +1,7 @@
 """`contactsync operations`, `accounts` and `export` on a sandbox: listings, one operation, history, files."""
 
 import csv
+import hashlib
 import io
 import json
 import stat
@@ -148,7 +149,7 @@ def test_show(command: Command, name: str) -> None:
         sync_id_of("run-b"),
         [account(0).account_id, account(1).account_id],
     )
-    assert command("export", name) == command("operations", "show", name, "--output", "json")
+    assert command("export", name).out == command("operations", "show", name, "--output", "json").out
     assert len(rows(command("operations", "show", name, "--output", "csv").out)) == 2
 
 
@@ -203,15 +204,24 @@ def test_desired(command: Command) -> None:
 
 def test_export(command: Command, tmp_path: Path) -> None:
     """All operations of a period are exported, to the standard output or a file, as JSON or CSV."""
-    found = listed(command("export"))
+    found = json.loads(command("export").out)
     assert [one["sync_id"] for one in found] == [sync_id_of(run) for run in RUNS[::-1]]
     file = tmp_path / "export.csv"
     answer = command("export", "--since", "2026-01-15", "-o", "csv", "--file", file)
-    assert answer == Answer(0, "", "")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert (answer.code, answer.out) == (0, "")
+    assert answer.err.splitlines()[-1] == f"2 operations, 4 outcomes, SHA-256 {digest}"
     written = rows(file.read_bytes().decode())
     assert [row["dag_run_id"] for row in written] == ["run-c", "run-c", "run-b", "run-b"]
     assert {row["account_name"] for row in written} == {"'=a name"}
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_export_beyond_what_is_kept(command: Command) -> None:
+    """A period that begins before the retention is warned of, and one within it is not."""
+    old = command("export", "--since", "2020-01-01")
+    assert (old.code, "400 days after their latest plan" in old.err) == (0, True)
+    assert "expire" not in command("export", "--since", "30d").err
 
 
 @pytest.mark.parametrize("before", [None, "what was there"])

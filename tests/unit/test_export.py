@@ -241,6 +241,24 @@ def many(number: int) -> Iterator[AccountOutcome]:
 
 
 @pytest.mark.parametrize("write", [operations_json, operations_csv])
+def test_one_pass(write: Any) -> None:
+    """However many contact types an operation has, its outcomes are read once, and each object has its own."""
+    asked = []
+
+    def outcomes_of(sync_id: str) -> Iterable[AccountOutcome]:
+        asked.append(sync_id)
+        return (outcome(number, kind, **UPDATED) for number in range(1, 200) for kind in ContactType)
+
+    text = "".join(write([operation(*ContactType)], outcomes_of))
+    assert asked == [operation().sync_id]
+    if write is operations_json:
+        objects = json.loads(text)
+        assert [one["contact_type"] for one in objects] == list(ContactType)
+        assert all(one["target_accounts"] == list(one["results"]) for one in objects)
+        assert all(one["counts"] == {"success": 199} for one in objects)
+
+
+@pytest.mark.parametrize("write", [operations_json, operations_csv])
 def test_memory(write: Any) -> None:
     """Ten thousand outcomes are written without holding them."""
     assert list(write([operation(SECURITY)], lambda _: many(1)))  # so that nothing is loaded while it counts

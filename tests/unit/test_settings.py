@@ -41,7 +41,7 @@ def test_least() -> None:
     settings = read_settings(LEAST)
     assert settings.management == ManagementSettings("111122223333")
     assert settings.configuration == ConfigurationSettings("config", "default")
-    assert settings.state == StateSettings("state", retention_days=90)
+    assert settings.state == StateSettings("state", retention_days=400)
     assert settings.desired == DesiredSettings("desired")
     assert settings.deployment == DeploymentSettings("prod")
     assert settings.bus == BusSettings(LEAST["CONTACTSYNC_EVENTS_TOPIC_ARN"])
@@ -100,7 +100,7 @@ def test_account_id(value: str) -> None:
 @pytest.mark.parametrize(
     ("name", "field", "text", "value"),
     [
-        ("RETENTION_DAYS", "state.retention_days", "400", 400),
+        ("RETENTION_DAYS", "state.retention_days", "90", 90),
         ("CONNECT_TIMEOUT", "calls.connect_timeout", "0.1", 0.1),
         ("READ_TIMEOUT", "calls.read_timeout", "19", 19),
         ("VERIFY_READS", "patience.verify_reads", "1", 1),
