@@ -30,12 +30,14 @@ from contactsync.aws.secret import secret_string
 from contactsync.aws.set_aside_table import DynamoDbSetAside
 from contactsync.aws.state_table import DynamoDbOperations
 from contactsync.aws.stored_operations import DynamoDbStoredOperations
+from contactsync.aws.subscriber_queues import SqsSubscriberQueues
 from contactsync.aws.topic import SnsTopic
 from contactsync.bus.dead_letters import LOOKERS, DeadLetterDesk
 from contactsync.bus.envelope import source_of
 from contactsync.bus.places import DeadLetterPlaces
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
+from contactsync.bus.replay import Replayer
 from contactsync.errors import SettingsError
 from contactsync.notices.requests import NoticeDesk
 from contactsync.settings import RUN, Group, Settings, read_settings
@@ -251,13 +253,27 @@ class Services:
     @cached_property
     def dead_letter_queues(self) -> DeadLetterPlaces:
         """The queues of dead letters, in any region, and what is set aside of the outbox."""
-        queues = SqsDeadLetterQueues(
+        return DeadLetterPlaces([self._sqs_dead_letters, DynamoDbSetAside(self._dynamodb, self.settings.state.table)])
+
+    @cached_property
+    def replayer(self) -> Replayer:
+        """What sends the audit trail's events once more."""
+        return Replayer(
+            trail=self.audit_trail,
+            publisher=self.publisher,
+            queues=SqsSubscriberQueues(self._sqs_dead_letters),
+            clock=self.clock,
+            source=source_of(self.settings.deployment.environment),
+        )
+
+    @cached_property
+    def _sqs_dead_letters(self) -> SqsDeadLetterQueues:
+        return SqsDeadLetterQueues(
             self._clients.own,
             self.settings.dead_letters.queues,
             trigger_function=self.settings.dead_letters.trigger_function,
             receivers=LOOKERS,
         )
-        return DeadLetterPlaces([queues, DynamoDbSetAside(self._dynamodb, self.settings.state.table)])
 
     @cached_property
     def organization(self) -> AwsOrganization:

@@ -178,9 +178,12 @@ class FakeAudit:
         """Yield the entries of a correlation."""
         return self._newest([entry for entry in self.entries if entry.correlation_id == correlation_id], limit)
 
-    def during(self, since: datetime, until: datetime, *, limit: int | None = None) -> Iterator[AuditEntry]:
+    def during(
+        self, since: datetime, until: datetime, *, limit: int | None = None, oldest_first: bool = False
+    ) -> Iterator[AuditEntry]:
         """Yield the entries of a period."""
-        return self._newest(self.entries, limit, since, until)
+        found = list(self._newest(self.entries, None, since, until))
+        return iter((found[::-1] if oldest_first else found)[:limit])
 
     @property
     def entries(self) -> list[AuditEntry]:

@@ -73,17 +73,21 @@ class DynamoDbAuditTrail:
         value = _fitting(correlation_id)
         return self._newest("correlation", value, None, None, IndexName="by_correlation", limit=limit)
 
-    def during(self, since: datetime, until: datetime, *, limit: int | None = None) -> Iterator[AuditEntry]:
-        """Yield the entries of one day after the other, the newest day first."""
-        return islice(self._days(since, until), limit)
+    def during(
+        self, since: datetime, until: datetime, *, limit: int | None = None, oldest_first: bool = False
+    ) -> Iterator[AuditEntry]:
+        """Yield the entries of one day after the other."""
+        return islice(self._days(since, until, oldest_first=oldest_first), limit)
 
-    def _days(self, since: datetime, until: datetime) -> Iterator[AuditEntry]:
+    def _days(self, since: datetime, until: datetime, *, oldest_first: bool) -> Iterator[AuditEntry]:
         # No event is from another time, and each day is a query.
         since, until = max(since, EARLIEST), min(until, LATEST)
-        day, first = (until - RESOLUTION).astimezone(UTC).date(), since.astimezone(UTC).date()
-        while day >= first:
-            yield from self._newest("day", day.isoformat(), since, until, IndexName="by_day")
-            day -= timedelta(days=1)
+        last, first = (until - RESOLUTION).astimezone(UTC).date(), since.astimezone(UTC).date()
+        count = (last - first).days + 1
+        for number in range(count):
+            day = first + timedelta(days=number) if oldest_first else last - timedelta(days=number)
+            parameters: dict[str, Any] = {"IndexName": "by_day", "ScanIndexForward": oldest_first}
+            yield from self._newest("day", day.isoformat(), since, until, **parameters)
 
     def _newest(
         self,
@@ -101,8 +105,7 @@ class DynamoDbAuditTrail:
             KeyConditionExpression="#key = :value AND sk BETWEEN :begin AND :end",
             ExpressionAttributeNames={"#key": key},
             ExpressionAttributeValues=to_item({":value": value, ":begin": begin, ":end": end}),
-            ScanIndexForward=False,
-            **parameters,
+            **{"ScanIndexForward": False, **parameters},
         )
         return readable(items, _entry, self._table)
 
@@ -128,6 +131,7 @@ def _item(entry: AuditEntry, retention: timedelta) -> dict[str, Any]:
         "correlation_id": entry.correlation_id,
         "entities": entry.entities,
         "data": entry.data,
+        "subject": entry.subject,
         "expires_at": int((entry.time + retention).timestamp()),
     }
 
@@ -146,6 +150,7 @@ def _entry(item: Mapping[str, Any]) -> AuditEntry:
         correlation_id=item["correlation_id"],
         entities=tuple(item["entities"]),
         data=item["data"],
+        subject=item.get("subject"),
     )
 
 

@@ -77,7 +77,8 @@ class SqsDeadLetterQueues:
         self._urls = urls
         self._function = trigger_function
         self._wait = wait
-        self._source = cache(self._found_source)
+        self.source = cache(self._found_source)
+        """Finds the queue whose redrive policy names a dead-letter queue."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -88,7 +89,7 @@ class SqsDeadLetterQueues:
         """Ask SQS, whose counts settle within a minute."""
         names: Any = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         with translated("GetQueueAttributes"):
-            found = self._sqs(queue).get_queue_attributes(QueueUrl=self._url(queue), AttributeNames=names)
+            found = self.client(queue).get_queue_attributes(QueueUrl=self._url(queue), AttributeNames=names)
         waiting, in_flight = (int(found["Attributes"].get(name, 0)) for name in names)
         return QueueCounts(waiting, in_flight)
 
@@ -115,7 +116,7 @@ class SqsDeadLetterQueues:
             while letters := self._received(queue):
                 yield letters
             return
-        self._sqs(queue)  # made here, before several threads ask for it
+        self.client(queue)  # made here, before several threads ask for it
         with ThreadPoolExecutor(receivers, thread_name_prefix="receive") as pool:
             waiting = deque(pool.submit(self._received, queue) for _ in range(receivers))
             try:
@@ -147,7 +148,7 @@ class SqsDeadLetterQueues:
                     for number, letter in enumerate(own)
                 ]
                 with translated("ChangeMessageVisibilityBatch"):
-                    self._sqs(queue).change_message_visibility_batch(QueueUrl=self._url(queue), Entries=entries)
+                    self.client(queue).change_message_visibility_batch(QueueUrl=self._url(queue), Entries=entries)
 
     def send_on(self, letter: DeadLetter) -> None:
         """Send a subscriber's message to the queue that it came from; call the trigger function with other events."""
@@ -162,7 +163,7 @@ class SqsDeadLetterQueues:
             return {}
         if letters[0].queue in {RULE, TRIGGER}:
             return self._called(letters)
-        source = self._source(letters[0].queue)
+        source = self.source(letters[0].queue)
         refused: dict[str, ContactSyncError] = {}
         for number, batch in enumerate(_batches(letters)):
             try:
@@ -179,7 +180,7 @@ class SqsDeadLetterQueues:
         while batch := list(islice(remaining, PAGE)):
             entries: Any = [{"Id": str(number), "ReceiptHandle": letter.receipt} for number, letter in enumerate(batch)]
             with translated("DeleteMessageBatch"):
-                answer = self._sqs(batch[0].queue).delete_message_batch(
+                answer = self.client(batch[0].queue).delete_message_batch(
                     QueueUrl=self._url(batch[0].queue), Entries=entries
                 )
             for failed in answer.get("Failed", []):
@@ -188,11 +189,11 @@ class SqsDeadLetterQueues:
     def delete(self, letter: DeadLetter) -> None:
         """Delete a message; SQS takes this also for one that is gone."""
         with translated("DeleteMessage"):
-            self._sqs(letter.queue).delete_message(QueueUrl=self._url(letter.queue), ReceiptHandle=letter.receipt)
+            self.client(letter.queue).delete_message(QueueUrl=self._url(letter.queue), ReceiptHandle=letter.receipt)
 
     def _received(self, queue: str) -> list[DeadLetter]:
         with translated("ReceiveMessage"):
-            answer = self._sqs(queue).receive_message(
+            answer = self.client(queue).receive_message(
                 QueueUrl=self._url(queue),
                 MaxNumberOfMessages=PAGE,
                 VisibilityTimeout=HOLD,
@@ -203,9 +204,9 @@ class SqsDeadLetterQueues:
         return [_letter(queue, message) for message in answer.get("Messages", [])]
 
     def _send(self, letter: DeadLetter) -> None:
-        source = self._source(letter.queue)
+        source = self.source(letter.queue)
         with translated("SendMessage"):
-            self._sqs(letter.queue).send_message(
+            self.client(letter.queue).send_message(
                 QueueUrl=source,
                 MessageBody=letter.body,
                 MessageAttributes=_typed(own_attributes(letter.attributes)),
@@ -221,7 +222,7 @@ class SqsDeadLetterQueues:
             for number, letter in enumerate(batch)
         ]
         with translated("SendMessageBatch"):
-            answer = self._sqs(batch[0].queue).send_message_batch(QueueUrl=source, Entries=entries)
+            answer = self.client(batch[0].queue).send_message_batch(QueueUrl=source, Entries=entries)
         return {batch[int(failed["Id"])].message_id: _entry_error(failed) for failed in answer.get("Failed", [])}
 
     def _called(self, letters: Sequence[DeadLetter]) -> dict[str, ContactSyncError]:
@@ -239,7 +240,7 @@ class SqsDeadLetterQueues:
 
     def _found_source(self, queue: str) -> str:
         with translated("ListDeadLetterSourceQueues"):
-            found = self._sqs(queue).list_dead_letter_source_queues(QueueUrl=self._url(queue))
+            found = self.client(queue).list_dead_letter_source_queues(QueueUrl=self._url(queue))
         urls = found["queueUrls"]
         if len(urls) != 1:
             raise DeadLetterSourceError(queue=queue, sources=len(urls))
@@ -258,7 +259,8 @@ class SqsDeadLetterQueues:
             raise DeadLetterQueueUnknownError(queue=queue, known=self.names)
         return self._urls[queue]
 
-    def _sqs(self, queue: str) -> "SQSClient":
+    def client(self, queue: str) -> "SQSClient":
+        """Return the client of the region that a queue is in."""
         client: SQSClient = self._client_of("sqs", _region(self._url(queue)))
         return client
 

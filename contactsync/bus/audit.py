@@ -36,6 +36,8 @@ class AuditEntry:
     """What it is about, as `operation#ID`; never empty."""
     data: str
     """JSON, as text: a number that the table's number type cannot hold must not lose the row."""
+    subject: str | None = None
+    """The event's own; None of rows that were no events, or are older than this field."""
 
 
 def entry_of(event: Event) -> AuditEntry:
@@ -49,6 +51,7 @@ def entry_of(event: Event) -> AuditEntry:
         correlation_id=event.correlationid,
         entities=_entities(event),
         data=_data(event),
+        subject=event.subject,
     )
 
 

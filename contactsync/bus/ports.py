@@ -187,7 +187,9 @@ class AuditTrail(Protocol):
     def correlated(self, correlation_id: str, *, limit: int | None = None) -> Iterator["AuditEntry"]:
         """Yield the entries that one cause brought about, each once, the newest first."""
 
-    def during(self, since: datetime, until: datetime, *, limit: int | None = None) -> Iterator["AuditEntry"]:
+    def during(
+        self, since: datetime, until: datetime, *, limit: int | None = None, oldest_first: bool = False
+    ) -> Iterator["AuditEntry"]:
         """Yield the entries of a period, each once, the newest first; a period is read day by day."""
 
 

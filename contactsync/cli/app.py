@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from contactsync.cli import audit, config, dead_letters, demo, export, notices, operations, reports, sandbox
+from contactsync.cli import audit, config, dead_letters, demo, events, export, notices, operations, reports, sandbox
 from contactsync.cli.commands import CommandGroup
 from contactsync.cli.options import choose, log_calls
 from contactsync.errors import ContactSyncError, Reader
@@ -64,6 +64,7 @@ app.add_typer(operations.app, name="operations")
 app.add_typer(operations.accounts_app, name="accounts")
 app.add_typer(notices.app, name="notices")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(events.app, name="events")
 app.add_typer(sandbox.app, name="sandbox")
 app.command("report")(reports.report)
 app.command("export")(export.export)

@@ -39,7 +39,14 @@ from contactsync.errors.calls import (
     UnexpectedAwsError,
 )
 from contactsync.errors.items import ItemUnreadableError
-from contactsync.errors.letters import EventsSetAsideError, EventUnderWayError, FunctionTimeoutError, ProcessEndedError
+from contactsync.errors.letters import (
+    EventsSetAsideError,
+    EventUnderWayError,
+    FunctionTimeoutError,
+    ProcessEndedError,
+    ReplayRefusedError,
+    ReplayStoppedError,
+)
 from contactsync.errors.operations import (
     AccountsFailedError,
     AnswerOvertakenError,
@@ -151,6 +158,8 @@ __all__ = [
     "ProtectionLostError",
     "PublishFailedError",
     "Reader",
+    "ReplayRefusedError",
+    "ReplayStoppedError",
     "RequestInvalidError",
     "ResourceMissingError",
     "RulesUnmatchedError",

@@ -77,3 +77,32 @@ class EventsSetAsideError(ContactSyncError):
             "All others go out. See them with `contactsync dead-letters list outbox`; redrive them when the cause is "
             "gone, or discard them."
         )
+
+
+@dataclass(eq=False)
+class ReplayRefusedError(ContactSyncError):
+    """A replay was asked for that cannot be made, or would not be harmless."""
+
+    problem: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"Nothing is replayed: {self.problem}. See `contactsync events replay --help`."
+
+
+@dataclass(eq=False)
+class ReplayStoppedError(ContactSyncError):
+    """The bus, or a subscriber's queue, went out of reach during a replay."""
+
+    cause: str
+
+    transient = True
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The replay stopped: the bus, or the subscriber's queue, cannot be reached ({self.cause}). Go on where it "
+            "stopped with the --since that stands above."
+        )

@@ -1,0 +1,267 @@
+"""The audit trail's events once more: for a topic that lost its subscriptions, or a subscriber that came late.
+
+Event ids stay the same, so a subscriber that has handled an event leaves it alone, for as long as it remembers that.
+"""
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from contactsync.bus.audit import AuditEntry, entity
+from contactsync.bus.consume import REMEMBERED, object_in
+from contactsync.bus.envelope import EVENT_ID_NAMESPACE, Announcement, parse_announcement
+from contactsync.bus.events import EVENT_TYPES, Severity
+from contactsync.bus.pace import Pace
+from contactsync.bus.ports import AuditTrail, Clock, Message
+from contactsync.bus.publish import Publisher
+from contactsync.errors import (
+    ContactSyncError,
+    EventInvalidError,
+    EventTypeUnknownError,
+    ReplayRefusedError,
+    ReplayStoppedError,
+)
+
+SAFE_AGE: Final = REMEMBERED - timedelta(days=1)
+"""Until this age it is certain that whoever has handled an event still knows it: it was handled after it happened."""
+
+NOTICES: Final = "notices"
+NOTICE_TYPE: Final = "contactsync.notice.requested."
+"""The subscriber that tells people, and what its types begin with."""
+
+WANTED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({NOTICES: (NOTICE_TYPE,)})
+"""What a subscriber's filter policy lets through, as far as it has one: it counts for the topic, not for its queue."""
+
+OWN_ROWS: Final = ("contactsync.dead_letter.", "contactsync.replay.")
+"""Rows of the trail that were never events."""
+
+
+class Fate(StrEnum):
+    """What became of an event of the trail."""
+
+    SENT = "sent"
+    PLANNED = "planned"
+    """Nothing: it was a dry run."""
+    REFUSED = "refused"
+    """The bus, or the queue, did not take it."""
+    TOO_OLD = "too_old"
+    """A request for a notice of which it is not known any more whether people have it."""
+    INCOMPLETE = "incomplete"
+    """The row does not hold the event's data, which was too large, or cannot be read."""
+    FOREIGN = "foreign"
+    """It is of another environment."""
+
+
+class SubscriberQueues(Protocol):
+    """The queues of subscribers, by the subscribers' names."""
+
+    @property
+    def subscribers(self) -> Sequence[str]:
+        """The names."""
+
+    def deliver(self, subscriber: str, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Put up to ten messages into one subscriber's queue; return the codes of those not taken, by event id.
+
+        Raises DeadLetterSourceError when the queue cannot be found, and an AwsCallError.
+        """
+
+
+@dataclass(frozen=True)
+class ReplayOrder:
+    """What somebody wants to be sent once more."""
+
+    since: datetime
+    until: datetime
+    by: str
+    reason: str
+    types: Collection[str] = ()
+    """Event types, or what they begin with; all of them when it is empty."""
+    subscriber: str | None = None
+    """Into this subscriber's queue only; None: onto the bus, for everybody."""
+    older: bool = False
+    """Also what a subscriber may have handled and forgotten."""
+    dry_run: bool = False
+
+
+Replayed = Generator[tuple[Fate, AuditEntry], None, None]
+
+
+@dataclass
+class Position:
+    """How far a replay came; it is right also when the replay is broken off."""
+
+    reached: datetime
+    """Everything before it is done with: where to go on."""
+    complete: bool = False
+    begun: bool = False
+    """Whether the order was accepted."""
+
+
+@dataclass(frozen=True)
+class Replayer:
+    """Sends events of the audit trail once more, the oldest first; rows say who wanted it, and how it ended."""
+
+    trail: AuditTrail
+    publisher: Publisher
+    queues: SubscriberQueues
+    clock: Clock
+    source: str
+    """Of this environment's events, and of the rows."""
+
+    def replay(self, order: ReplayOrder, pace: Pace, position: Position) -> Replayed:
+        """Send what the order asks for, and yield what became of each event.
+
+        Raises ReplayRefusedError for what would not be harmless, before anything is sent, and ReplayStoppedError when
+        the bus or the queue is out of reach.
+        """
+        self._check(order)
+        position.begun = True
+        fates = Counter[Fate]()
+        with self._recorded(order, fates, position):
+            entries = self._entries(order)
+            while portion := list(islice(entries, pace.batch)):
+                for fate, entry in self._sent(portion, order, pace):
+                    fates[fate] += 1
+                    yield fate, entry
+                position.reached = portion[-1].time
+            position.reached, position.complete = order.until, True
+
+    def _check(self, order: ReplayOrder) -> None:
+        if order.subscriber is not None and order.subscriber not in self.queues.subscribers:
+            known = ", ".join(self.queues.subscribers)
+            raise ReplayRefusedError(problem=f"there is no subscriber {order.subscriber}; there are {known}")
+        unknown = [name for name in order.types if not any(known.startswith(name) for known in EVENT_TYPES)]
+        if unknown:
+            known = ", ".join(EVENT_TYPES)
+            raise ReplayRefusedError(problem=f"no event type begins with {', '.join(unknown)}; there are {known}")
+        if order.since >= self.clock.now() - SAFE_AGE:
+            return
+        if not order.older:
+            raise ReplayRefusedError(
+                problem=(
+                    f"subscribers remember for {REMEMBERED.days} days what they have handled, so events of more than "
+                    f"{SAFE_AGE.days} days ago could be handled a second time. Take a later --since, or for one "
+                    "subscriber that bears it --subscriber NAME --older"
+                )
+            )
+        if order.subscriber is None or order.subscriber == NOTICES:
+            raise ReplayRefusedError(
+                problem="--older is for one subscriber, named with --subscriber, and never for notices: people would "
+                "be told a second time"
+            )
+
+    def _entries(self, order: ReplayOrder) -> Iterator[AuditEntry]:
+        """Yield the events that are meant, whatever can be done with them."""
+        wanted = WANTED.get(order.subscriber or "", ("",))
+        for entry in self.trail.during(order.since, order.until, oldest_first=True):
+            if entry.event_type.startswith(OWN_ROWS):
+                continue
+            if entry.event_type.startswith(wanted) and entry.event_type.startswith(tuple(order.types) or ("",)):
+                yield entry
+
+    def _sent(self, portion: Sequence[AuditEntry], order: ReplayOrder, pace: Pace) -> Iterator[tuple[Fate, AuditEntry]]:
+        fates: list[Fate | None] = [self._excluded(entry) for entry in portion]
+        announced = {entry.event_id: one for entry in portion if (one := announcement_of(entry)) is not None}
+        chosen: dict[str, Announcement] = {}
+        for number, entry in enumerate(portion):
+            if fates[number] is None and entry.event_id not in announced:
+                fates[number] = Fate.INCOMPLETE
+            elif fates[number] is None:
+                chosen[entry.event_id] = announced[entry.event_id]
+        refused: Collection[str] = ()
+        if chosen and not order.dry_run:
+            pace.wait(len(chosen))
+            refused = self._refused(list(chosen.values()), order.subscriber)
+        done = Fate.PLANNED if order.dry_run else Fate.SENT
+        for entry, fate in zip(portion, fates, strict=True):
+            yield fate or (Fate.REFUSED if entry.event_id in refused else done), entry
+
+    def _excluded(self, entry: AuditEntry) -> Fate | None:
+        if entry.source != self.source:
+            return Fate.FOREIGN
+        is_old = entry.time < self.clock.now() - SAFE_AGE
+        return Fate.TOO_OLD if is_old and entry.event_type.startswith(NOTICE_TYPE) else None
+
+    def _refused(self, announced: Sequence[Announcement], subscriber: str | None) -> Collection[str]:
+        """Send, and return the ids of what was not taken."""
+        if subscriber is None:
+            published = self.publisher.publish(announced)
+            if published.out_of_reach:
+                raise ReplayStoppedError(cause=published.out_of_reach)
+            return published.refused
+        try:
+            return self.queues.deliver(subscriber, [self.publisher.message(one) for one in announced])
+        except ContactSyncError as error:
+            if error.retryable:
+                raise ReplayStoppedError(cause=error.code) from None
+            raise
+
+    @contextmanager
+    def _recorded(self, order: ReplayOrder, fates: Mapping[Fate, int], position: Position) -> Iterator[None]:
+        """Write who wants what before anything is sent, and at the end how far it came."""
+        if order.dry_run:
+            yield
+            return
+        said = {
+            "by": order.by,
+            "reason": order.reason,
+            "since": order.since.isoformat(),
+            "until": order.until.isoformat(),
+            "types": sorted(order.types),
+            "subscriber": order.subscriber,
+        }
+        replay_id = str(uuid.uuid4())
+        self.trail.add(self._row("ordered", replay_id, said))
+        try:
+            yield
+        finally:
+            counts = {str(fate): number for fate, number in fates.items()}
+            end = {"events": counts, "reached": position.reached.isoformat(), "complete": position.complete}
+            self.trail.add(self._row("ended", replay_id, {**said, **end}))
+
+    def _row(self, what: str, replay_id: str, data: Mapping[str, object]) -> AuditEntry:
+        return AuditEntry(
+            event_id=str(uuid.uuid5(EVENT_ID_NAMESPACE, f"replay#{what}#{replay_id}")),
+            event_type=f"contactsync.replay.{what}",
+            time=self.clock.now(),
+            severity=Severity.INFO,
+            source=self.source,
+            correlation_id=replay_id,
+            entities=(entity("replay", str(data["subscriber"] or "all")),),
+            data=json.dumps(dict(data)),
+        )
+
+
+def announcement_of(entry: AuditEntry) -> Announcement | None:
+    """Return the event of a row as it was announced; None when the row does not hold it, or it cannot be read."""
+    data = object_in(entry.data)
+    if not data or "omitted_bytes" in data:
+        return None
+    found = {
+        "id": entry.event_id,
+        "type": entry.event_type,
+        "time": entry.time.isoformat(),
+        "subject": entry.subject or _subject(data, entry.entities),
+        "correlation_id": entry.correlation_id,
+        "data": data,
+    }
+    try:
+        return parse_announcement(json.dumps(found))
+    except (EventInvalidError, EventTypeUnknownError):
+        return None
+
+
+def _subject(data: Mapping[str, object], entities: Iterable[str]) -> str:
+    """Return the subject of an event whose row does not have it: rows of earlier versions."""
+    for name in ("account_id", "sync_id", "config_key", "system"):
+        if isinstance(value := data.get(name), str) and value:
+            return value
+    return next(iter(entities), "#").partition("#")[2] or "unknown"

@@ -1,0 +1,140 @@
+"""`contactsync events`: the audit trail's events, published once more."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from contactsync.cli.commands import CommandGroup
+from contactsync.cli.listing import Output, OutputOption, Row, show_rows
+from contactsync.cli.periods import FORMS, UntilOption, start_of
+from contactsync.cli.progress import counted
+from contactsync.settings import Group
+from contactsync.sync.tables import Columns
+
+if TYPE_CHECKING:
+    from contactsync.bus.audit import AuditEntry
+    from contactsync.bus.replay import Fate, Position, ReplayOrder
+
+app = CommandGroup("Publish events of the audit trail once more.")
+
+COLUMNS: Final = Columns(("event_type", "fate", "events"), drop=())
+NEEDS: Final = (Group.AUDIT, Group.BUS, Group.DEAD_LETTERS, Group.DEPLOYMENT)
+
+PROGRESS_STEP: Final = 10
+SHOWN: Final = 5
+"""Events that were not taken, or cannot be sent, and are named."""
+
+
+@app.command("replay")
+def replay(  # noqa: PLR0913 -- one option per part of the order
+    *,
+    since: Annotated[
+        datetime, typer.Option("--since", parser=start_of, metavar="TIME", help=f"Events from then on: {FORMS}.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why, for the audit trail.")],
+    until: UntilOption = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="An event type, or what types begin with; may be repeated."),
+    ] = None,
+    subscriber: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Into this subscriber's queue only: audit, notices, or your own.")
+    ] = None,
+    older: Annotated[
+        bool, typer.Option("--older", help="Also what the subscriber may have handled and forgotten; never notices.")
+    ] = False,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Events per second at most.")] = 10,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Publish the audit trail's events of a period once more, the oldest first, with the ids that they had.
+
+    Whoever has handled an event leaves it alone, for 35 days; older events are refused. A replay that is broken off
+    says where to go on.
+
+    Example: `contactsync events replay --since 2d --type contactsync.account. --reason "the topic is new" --dry-run`
+    """
+    from contactsync.bus.pace import Pace
+    from contactsync.bus.replay import Position, ReplayOrder
+    from contactsync.cli.config_changes import author
+    from contactsync.services import Services
+
+    if not math.isfinite(rate):
+        raise typer.BadParameter("--rate must be a number of events per second.")
+    if not reason.strip():
+        raise typer.BadParameter("--reason must say something.")
+    services = Services.from_environment(needs=NEEDS)
+    end = until or services.clock.now()
+    if since >= end:
+        raise typer.BadParameter("--until must be later than --since.")
+    order = ReplayOrder(
+        since=since,
+        until=end,
+        by=author(services),
+        reason=reason,
+        types=tuple(types or ()),
+        subscriber=subscriber,
+        older=older,
+        dry_run=dry_run,
+    )
+    position, pace = Position(since), Pace(services.clock, rate)
+    tally = _Tally()
+    try:
+        with closing(services.replayer.replay(order, pace, position)) as replayed:
+            for fate, entry in counted(replayed, "{} events done".format, step=PROGRESS_STEP):
+                tally.add(fate, entry)
+    finally:
+        if tally.counts:
+            show_rows(COLUMNS, tally.rows(), output)
+        _say_end(order, position, tally)
+        if tally.sent > 1:
+            typer.echo(f"{tally.sent} events sent, {pace.reached:.3g} a second (--rate {rate:g}).", err=True)
+    if not tally.counts:
+        typer.echo("The audit trail has no such event.", err=True)
+    if tally.is_incomplete:
+        raise typer.Exit(1)
+
+
+class _Tally:
+    """What became of how many events, by type, and the first that could not be sent."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.unsent: list[str] = []
+
+    def add(self, fate: "Fate", entry: "AuditEntry") -> None:
+        from contactsync.bus.replay import Fate
+
+        self.counts[entry.event_type, str(fate)] += 1
+        if fate in {Fate.REFUSED, Fate.INCOMPLETE}:
+            self.unsent.append(f"{entry.event_id} ({fate})")
+
+    @property
+    def sent(self) -> int:
+        return sum(number for (_, fate), number in self.counts.items() if fate == "sent")
+
+    @property
+    def is_incomplete(self) -> bool:
+        return bool(self.unsent)
+
+    def rows(self) -> Iterator[Row]:
+        for (event_type, fate), number in sorted(self.counts.items()):
+            yield {"event_type": event_type, "fate": fate, "events": number}
+
+
+def _say_end(order: "ReplayOrder", position: "Position", tally: _Tally) -> None:
+    """Name what was not sent, and where to go on when the replay was broken off."""
+    if tally.unsent:
+        more = f" and {len(tally.unsent) - SHOWN} more" if len(tally.unsent) > SHOWN else ""
+        typer.echo(f"Not sent: {', '.join(tally.unsent[:SHOWN])}{more}.", err=True)
+    if position.begun and not position.complete:
+        typer.echo(
+            f"It did not come to the end. Go on with --since {position.reached.isoformat()} "
+            f"--until {order.until.isoformat()} and the same other options.",
+            err=True,
+        )

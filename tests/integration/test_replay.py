@@ -1,0 +1,154 @@
+"""`contactsync events replay` on the templates: events come again, and nobody who has handled them does so twice."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contactsync.bus.audit import entry_of
+from contactsync.bus.envelope import Announcement, announcement
+from contactsync.bus.events import ConfigurationChanged
+from contactsync.cli.local_system import product_environment
+from contactsync.sandbox.faults import FaultSettings
+from contactsync.sandbox.scenario import Scenario
+from contactsync.sandbox.server import Sandbox
+from contactsync.services import Services
+from tests.bus_builders import data_of, event_of
+from tests.integration.conftest import Command, misused, refused
+
+ROOT = Path(__file__).parents[2]
+LONGEST = 60.0
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """Run a sandbox whose clocks of AWS go fast."""
+    scenario = Scenario.model_validate({"organization": {"accounts": 1}, "events": {"time_scale": 0.005}})
+    with Sandbox(scenario, templates=ROOT / "infra") as running:
+        yield running
+
+
+@pytest.fixture
+def services(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """Give the services of the deployment."""
+    for name, value in product_environment(sandbox).items():
+        monkeypatch.setenv(name, value)
+    return Services.from_environment()
+
+
+@pytest.fixture
+def key() -> str:
+    """Give a correlation id that no other test uses."""
+    return str(uuid.uuid4())
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Wait until a condition holds, and return what it gave."""
+    end = time.monotonic() + LONGEST
+    while not (found := condition()):
+        assert time.monotonic() < end, "the condition did not come to hold"
+        time.sleep(0.1)
+    return found
+
+
+def change(key: str, number: int) -> Announcement:
+    """Return an announcement of an hour ago."""
+    data = data_of(ConfigurationChanged, config_key=key)
+    moment = NOW - timedelta(hours=1) + number * timedelta(seconds=1)
+    return announcement(data, about=f"{key}#{number}", subject=key, correlation_id=key, time=moment)
+
+
+def handled(sandbox: Sandbox) -> int:
+    """Return how often the audit function has said that it has handled an event, now or before."""
+    logs = (call.log for call in sandbox.loop.functions.invocations("contactsync-local-audit"))
+    return sum(log.count("event handled, now or before") for log in logs)
+
+
+PERIOD = ("--since", (NOW - timedelta(hours=2)).isoformat(), "--until", (NOW - timedelta(minutes=30)).isoformat())
+
+
+@pytest.mark.parametrize("options", [(), ("--subscriber", "audit")])
+def test_replay(services: Services, sandbox: Sandbox, key: str, contactsync: Command, options: tuple[str, ...]) -> None:
+    """What is replayed arrives once more, is known by those who have handled it, and stands in the trail once."""
+    services.publisher.publish([change(key, number) for number in range(12)])
+    until(lambda: len(list(services.audit_trail.correlated(key))) == 12)
+    until(sandbox.loop.queue_polling.is_idle)
+    before = handled(sandbox)
+    command = ("events", "replay", *PERIOD, "--reason", "a drill", "--rate", "100", *options, "-o", "json")
+    planned = contactsync(*command, "--dry-run")
+    assert {row["fate"] for row in json.loads(planned.out)} == {"planned"}
+    answer = contactsync(*command)
+    assert answer.code == 0
+    (row,) = json.loads(answer.out)
+    assert (row["event_type"], row["fate"]) == ("contactsync.configuration.changed.v1", "sent")
+    assert row["events"] >= 12
+    assert "(--rate 100)" in answer.err
+    until(lambda: handled(sandbox) >= before + row["events"])
+    until(sandbox.loop.queue_polling.is_idle)
+    assert len(list(services.audit_trail.correlated(key))) == 12
+    rows = list(services.audit_trail.about(f"replay#{options[-1] if options else 'all'}"))
+    assert {entry.event_type for entry in rows} >= {"contactsync.replay.ordered", "contactsync.replay.ended"}
+    assert list(services.dead_letters.look("audit")) == []
+
+
+def test_refused(services: Services, contactsync: Command) -> None:
+    """What would not be harmless is one sentence, and so is a subscriber that is not there."""
+    del services
+    refused(contactsync("events", "replay", "--since", "60d", "--reason", "r"), "35 days")
+    refused(contactsync("events", "replay", "--since", "60d", "--older", "--reason", "r"), "second time")
+    refused(contactsync("events", "replay", "--since", "1d", "--subscriber", "x", "--reason", "r"), "audit, notices")
+    refused(contactsync("events", "replay", "--since", "1d", "--type", "x", "--reason", "r"), "no event type")
+
+
+def test_misused(services: Services, contactsync: Command) -> None:
+    """A period without an extent, and no reason, are wrong usage."""
+    del services
+    misused(contactsync("events", "replay", "--since", "1d", "--until", "2d", "--reason", "r"), "--until")
+    misused(contactsync("events", "replay", "--since", "1d"), "--reason")
+    misused(contactsync("events", "replay", "--reason", "r"), "--since")
+    misused(contactsync("events", "replay", "--since", "1d", "--reason", " "), "--reason")
+
+
+def test_nothing(services: Services, contactsync: Command) -> None:
+    """A period without events says so."""
+    del services
+    answer = contactsync("events", "replay", "--since", "9d", "--until", "8d", "--reason", "r")
+    assert (answer.code, answer.out) == (0, "")
+    assert "no such event" in answer.err
+
+
+def test_incomplete(services: Services, key: str, contactsync: Command) -> None:
+    """An event whose data the trail does not hold is named, and the command fails."""
+    moment = NOW - timedelta(days=3)
+    large = event_of(
+        ConfigurationChanged, event_id=key, time=moment, correlation_id=key, changed_keys=["k" * 100] * 3500
+    )
+    small = event_of(ConfigurationChanged, event_id=f"{key}-2", time=moment)
+    for event in (large, small):
+        services.audit_trail.add(replace(entry_of(event), source="/contactsync/local"))
+    start, end = moment - timedelta(hours=1), moment + timedelta(hours=1)
+    period = ("--since", start.isoformat(), "--until", end.isoformat())
+    answer = contactsync("events", "replay", *period, "--reason", "r", "-o", "csv")
+    assert answer.code == 1
+    assert f"Not sent: {key}" in answer.err
+
+
+def test_stopped(services: Services, sandbox: Sandbox, key: str, contactsync: Command) -> None:
+    """When the bus goes out of reach the command says where to go on."""
+    services.publisher.publish([change(key, number) for number in range(3)])
+    until(lambda: len(list(services.audit_trail.correlated(key))) == 3)
+    fault = sandbox.conditions.faults.add(FaultSettings(service="sns", error="InternalError"))
+    try:
+        answer = contactsync("events", "replay", *PERIOD, "--reason", "r")
+    finally:
+        sandbox.conditions.faults.remove(fault.id)
+    assert answer.code == 1
+    assert "cannot be reached" in answer.err
+    assert f"Go on with --since {(NOW - timedelta(hours=2)).isoformat()}" in answer.err
