@@ -1,5 +1,7 @@
 """The command contactsync: its groups, and how errors end it."""
 
+import contextlib
+import errno
 import importlib.metadata
 import logging
 import os
@@ -8,8 +10,20 @@ from typing import Annotated, Final
 
 import typer
 
-from contactsync.cli import audit, config, dead_letters, demo, events, export, notices, operations, reports, sandbox
-from contactsync.cli.commands import CommandGroup
+from contactsync.cli import (
+    audit,
+    config,
+    dead_letters,
+    demo,
+    events,
+    export,
+    notices,
+    operations,
+    reports,
+    sandbox,
+    terminal,
+)
+from contactsync.cli.commands import CUT_OFF, CommandGroup
 from contactsync.cli.options import choose, log_calls
 from contactsync.errors import ContactSyncError, Reader
 from contactsync.plain_text import printable
@@ -73,10 +87,38 @@ app.command("demo")(demo.demo)
 
 
 def main() -> None:
-    """Run a command; exit codes: 0 fine, 1 failed (one sentence on stderr), 2 wrong usage, 3 differences found."""
+    """Run a command; exit codes: 0 fine, 1 failed (one sentence on stderr), 2 wrong usage, 3 differences found.
+
+    Where a pipe is closed it ends quietly, with 141.
+    """
+    terminal.prepare()
     try:
-        app()
+        code = _run()
+        terminal.flush()
     except ContactSyncError as error:
         log.debug("The command failed.", exc_info=True)
-        sys.stderr.write(printable(f"contactsync: {error.told(Reader.COMMAND)}\n"))
-        sys.exit(1)
+        code = _failed(error.told(Reader.COMMAND))
+    except OSError as error:
+        terminal.give_up_output()
+        if terminal.is_closed_pipe(error):
+            sys.exit(CUT_OFF)
+        code = _failed(f"{error.filename or 'the output'} cannot be used: {error.strerror or error}.")
+    sys.exit(code)
+
+
+def _run() -> str | int | None:
+    """Return the command's exit code; raise the OSError that typer has made one of."""
+    try:
+        app()
+    except SystemExit as ended:
+        if terminal.is_closed_pipe(ended.__context__):
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
+        return ended.code
+    return 0
+
+
+def _failed(sentence: str) -> int:
+    if sys.stderr:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(printable(f"contactsync: {sentence}\n"))
+    return 1
