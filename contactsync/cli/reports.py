@@ -41,15 +41,22 @@ def report(
         write = operations_json if output is Output.JSON else operations_csv
         write_text(write([operation], lambda _: outcomes))
         return
-    threshold = services.stored_configurations.version(
-        operation.config_version
-    ).settings.notification_settings.failure_threshold
+    threshold = _threshold(services, operation)
     for number, part in enumerate(
         report_renderables(stored_report(operation, outcomes, threshold), outcomes, window())
     ):
         if number:
             typer.echo()
         show(part, table_width(outcomes))
+
+
+def _threshold(services: "Services", operation: SyncOperation) -> int:
+    from contactsync.sync.operation import UNPLANNED
+
+    if operation.config_version == UNPLANNED:
+        return 1
+    version = services.stored_configurations.version(operation.config_version)
+    return version.settings.notification_settings.failure_threshold
 
 
 def _newest(services: "Services") -> SyncOperation:

@@ -238,6 +238,8 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
         )
     except OperationMissingError:
         cause = None if planned else ti.xcom_pull(task_ids=plan_task, key=PLAN_FAILED_KEY)
+        if not planned:
+            _store_unplanned(context["dag_run"], cause or "")
         raise OperationMissingError(dag_run_id=run_id, cause=cause or "") from None
     for part in report_parts(result, rows):
         log.info("%s", part)
@@ -247,6 +249,23 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
         started = start_run(ti.dag_id, result.follow_up.run_id, result.follow_up.conf, note=note)
         log.info("Run %s %s", result.follow_up.run_id, "follows up" if started else "has followed up already")
     result.check()
+
+
+def _store_unplanned(dag_run: Any, cause: str) -> None:  # noqa: ANN401 -- Airflow's run, or a test's
+    """Let listings know the run; that it cannot be stored hides neither the plan's error nor its notice."""
+    from contactsync.errors import ContactSyncError
+    from contactsync.sync.request import RunOrigin
+
+    made = services()
+    try:
+        made.reporter.store_unplanned(
+            dag_run.run_id,
+            initiating_user=RunOrigin(dag_run.triggering_user_name, dag_run.run_type.value).name,
+            source_account=made.settings.management.account,
+            cause=cause,
+        )
+    except ContactSyncError as error:
+        log.warning("The failed run cannot be stored for listings: %s", error)
 
 
 def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- as above

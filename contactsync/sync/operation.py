@@ -13,6 +13,9 @@ SYNC_ID_NAMESPACE: Final = uuid.UUID("0f5a1f0e-6a2c-5a0b-9f43-6f0f6f0c7a11")
 
 _NOTHING: Final[Mapping[str, int]] = {}
 
+UNPLANNED: Final = 0
+"""The version of the configuration of a run that failed before it was planned; versions count from 1."""
+
 PLAN_ITSELF: Final = 0
 """The try number of outcomes that the plan settles; tasks count from 1."""
 

@@ -30,6 +30,7 @@ from contactsync.sync.counting import DENIED, Comparison, counted_as, is_failure
 from contactsync.sync.gate import Gate, Gatekeeper
 from contactsync.sync.operation import (
     SYNC_ID_NAMESPACE,
+    UNPLANNED,
     AccountOutcome,
     OperationStatus,
     OutcomeDetail,
@@ -219,6 +220,30 @@ class Reporter:
         self.announce_failures(report.operation)
         self._store_end(report.operation)
         return report
+
+    def store_unplanned(self, dag_run_id: str, *, initiating_user: str, source_account: str, cause: str) -> None:
+        """Store that a run failed before it had a plan, so that listings know it; the next plan replaces this.
+
+        Nothing else is known of it: it has no contact types and no version of the configuration.
+        """
+        sync_id, now = sync_id_of(dag_run_id), self.clock.now()
+        earlier = self.operations.get(sync_id)
+        if earlier and earlier.config_version != UNPLANNED:
+            return
+        failed = SyncOperation(
+            sync_id=sync_id,
+            dag_run_id=dag_run_id,
+            timestamp=earlier.timestamp if earlier else now,
+            initiating_user=initiating_user,
+            source_account=source_account,
+            plans={},
+            config_version=UNPLANNED,
+            status=OperationStatus.FAILED,
+            planned=now,
+            note=f"The task `plan` failed: {cause}" if cause else "The task `plan` failed; its log says why.",
+            finished=now,
+        )
+        self.operations.store_plan(failed, [])
 
     def _store_end(self, operation: SyncOperation) -> None:
         announced = [ended(operation)]

@@ -304,3 +304,19 @@ def test_settled_meanwhile() -> None:
     operations.world = world
     replace(world.reporter, operations=operations).report(RUN, {}, planned=True).check()
     assert world.operation().status is OperationStatus.COMPLETED
+
+
+def test_failed_plan_is_listed() -> None:
+    """A run whose plan failed is stored as failed with the reason, again when it fails again, until a plan succeeds."""
+    world = World.of(1, contact_types=["security"])
+    for cause in ("no unit of that name.", "no access."):
+        world.reporter.store_unplanned(RUN, initiating_user="airflow:ann", source_account="111122223333", cause=cause)
+        stored = world.operation()
+        assert (stored.status, stored.counts, stored.plans) == (OperationStatus.FAILED, {}, {})
+        assert stored.note == f"The task `plan` failed: {cause}"
+        world.clock.sleep(1)
+    world.plan()
+    planned = world.operation()
+    assert (planned.status, planned.note) == (OperationStatus.IN_PROGRESS, None)
+    world.reporter.store_unplanned(RUN, initiating_user="airflow:ann", source_account="111122223333", cause="late")
+    assert world.operation() == planned

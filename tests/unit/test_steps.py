@@ -431,10 +431,13 @@ def test_report_says_why_plan_failed(world: World) -> None:
     given = context({"acounts": [ONE]}, states={"plan": "failed"})
     with pytest.raises(RunRequestError) as refused:
         steps.plan(given)
+    assert world.state.empty
     with pytest.raises(OperationMissingError) as caught:
         steps.report(given, plan_task="plan", sync_task="sync_account")
     assert caught.value.message == f"The task `plan` failed, so there is nothing to report: {refused.value.message}"
-    assert world.state.empty
+    stored = world.operation()
+    assert (stored.status, stored.note) == ("failed", f"The task `plan` failed: {refused.value.message}")
+    assert (world.state.outcomes, world.state.desired, world.state.generations) == ({}, {}, {})
 
 
 def test_report_in_parts(world: World, caplog: pytest.LogCaptureFixture) -> None:
