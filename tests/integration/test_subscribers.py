@@ -336,8 +336,8 @@ def test_unknown_queue(services: Services, contactsync: Command) -> None:
     ("options", "text"),
     [
         ((), "--since"),
-        (("--account", "1", "--operation", "2"), "one thing"),
-        (("--account", "1", "--day", "2026-01-14"), "one question"),
+        (("--account", "123456789012", "--operation", "2"), "one thing"),
+        (("--account", "123456789012", "--day", "2026-01-14"), "one question"),
         (("--day", "14.1.2026"), "2026-01-31"),
         (("--correlation-id", "c", "--since", "1d"), "--correlation-id"),
         (("--since", "2026-01-14", "--until", "2026-01-13"), "--until"),
