@@ -18,7 +18,7 @@ from contactsync.notices.render_text import subject_of
 from contactsync.notices.rendering import rendered
 from contactsync.notices.routing import Delivery, Form, deliveries_of, fallback_of
 from contactsync.sync.config import DeliveryChannel, NotificationSettings, UserNotificationsConfig
-from contactsync.sync.operation import AccountOutcome, SyncOperation
+from contactsync.sync.operation import UNPLANNED, AccountOutcome, SyncOperation
 from contactsync.sync.ports import Clock, Configurations
 
 log = logging.getLogger(__name__)
@@ -175,7 +175,8 @@ class Deliverer:
 
         When they cannot be read, the defaults on every channel: the notice of a broken configuration must reach people.
         """
-        version = operation.config_version if operation and request.attempt == 1 else None
+        planned = operation is not None and operation.config_version != UNPLANNED
+        version = operation.config_version if operation and planned and request.attempt == 1 else None
         try:
             found = self.configurations.latest() if version is None else self.configurations.version(version)
         except (ConfigurationError, AwsCallError) as error:

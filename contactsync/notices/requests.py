@@ -20,7 +20,7 @@ from contactsync.notices.scenarios import (
     severity_of,
 )
 from contactsync.sync.config import NotificationSettings
-from contactsync.sync.operation import OperationStatus, SyncOperation, sync_id_of
+from contactsync.sync.operation import UNPLANNED, OperationStatus, SyncOperation, sync_id_of
 from contactsync.sync.ports import Announcer, Clock, Configurations, Operations
 from contactsync.sync.report import Tally
 
@@ -181,7 +181,8 @@ class NoticeDesk:
         None when the configuration cannot be read, or not be reached: then the defaults count, and all channels.
         """
         try:
-            version = self.configurations.version(operation.config_version) if operation else None
+            planned = operation is not None and operation.config_version != UNPLANNED
+            version = self.configurations.version(operation.config_version) if operation and planned else None
             return (version or self.configurations.latest()).settings.notification_settings
         except (ConfigurationError, AwsCallError) as error:
             log.warning("The default notification settings count: %s", error)
