@@ -8,7 +8,7 @@ from typing import Any
 from contactsync.bus.envelope import Announcement
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.contacts import ContactType
-from contactsync.errors import OvertakenError, UnexpectedAwsError
+from contactsync.errors import ItemUnreadableError, OvertakenError, UnexpectedAwsError
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import AccountOutcome, Halt, OperationStatus, SyncOperation
 from contactsync.sync.record import AccountRecord
@@ -218,8 +218,9 @@ class FakeOperations:
         )
         self._state.outbox += announced
 
-    def unfinished(self) -> Iterator[SyncOperation]:
-        """Yield operations without an end."""
+    def unfinished(self, unreadable: list[ItemUnreadableError] | None = None) -> Iterator[SyncOperation]:
+        """Yield operations without an end; all can be read."""
+        del unreadable
         unfinished = (OperationStatus.PENDING, OperationStatus.IN_PROGRESS)
         yield from [found for found in self._state.operations.values() if found.status in unfinished]
 

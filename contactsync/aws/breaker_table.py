@@ -1,21 +1,25 @@
 """The breakers in the state table: one item for each caller account and API operation, and counters beside them."""
 
+import logging
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, to_item, to_moment
-from contactsync.errors import StateConflictError
+from contactsync.aws.items import from_item, query, read_one, readable, to_item, to_moment
+from contactsync.errors import ItemUnreadableError, StateConflictError
 from contactsync.sync.breaker import BUCKETS, BreakerState, Bucket, Phase, Tally, Transition
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+log = logging.getLogger(__name__)
 
 ACCESS: Final = "ACCESS"
 SAME_VERSION: Final = "version = :version"
@@ -39,9 +43,27 @@ class DynamoDbBreakers:
         self._clock = clock
 
     def get(self, api: ApiOperation) -> BreakerState:
-        """Return a breaker, read consistently."""
+        """Return a breaker, read consistently; one that cannot be read counts as closed, and is replaced."""
         item = self._read(self._key(api))
-        return state_from(item) if item else BreakerState(api)
+        if not item:
+            return BreakerState(api)
+        try:
+            return read_one(item, state_from, self._table)
+        except ItemUnreadableError as error:
+            log.warning("%s The breaker counts as closed, and is stored again.", error)
+        return self._replaced(api, item.get("version"))
+
+    def _replaced(self, api: ApiOperation, unreadable: object) -> BreakerState:
+        """Store a closed breaker in place of the item with this version; whoever is faster is right."""
+        state = BreakerState(api, version=1)
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(version)"}
+        if unreadable is not None:
+            values = to_item({":version": unreadable})
+            condition = {"ConditionExpression": SAME_VERSION, "ExpressionAttributeValues": values}
+        item = to_item({**self._key(api), **state_item(state)})
+        with translated("PutItem"), suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.put_item(TableName=self._table, Item=item, **condition)
+        return state
 
     def change(self, api: ApiOperation, step: Callable[[BreakerState], BreakerState]) -> BreakerState:
         """Store what `step` makes of the stored state; many workers that want the same write it once."""
@@ -109,7 +131,7 @@ class DynamoDbBreakers:
             ScanIndexForward=False,
             ConsistentRead=True,
         )
-        return [Tally(item["failures"], item["answers"]) for item in items]
+        return list(readable(items, lambda item: Tally(int(item["failures"]), int(item["answers"])), self._table))
 
     def transitions(self, since: datetime) -> list[Transition]:
         """Return what the five items keep, oldest first."""
@@ -120,14 +142,16 @@ class DynamoDbBreakers:
             ExpressionAttributeValues=to_item({":pk": self._partition}),
             ConsistentRead=True,
         )
-        states = (state_from(item) for item in items if item["sk"] != ACCESS)
+        states = readable((item for item in items if item["sk"] != ACCESS), state_from, self._table)
         found = (change for state in states for change in state.transitions if change.time >= since)
         return sorted(found, key=lambda change: change.time)
 
     def access_checked(self) -> datetime | None:
         """Return when any worker has last found that it may call."""
         item = self._read(self._key(ACCESS))
-        return to_moment(item["checked"]) if item else None
+        # One that cannot be read is no check, and the next one replaces it.
+        found = readable([item] if item else [], lambda stored: to_moment(stored["checked"]), self._table)
+        return next(found, None)
 
     def store_access_check(self, moment: datetime) -> None:
         """Store that a worker found so; the last one to say it is recent enough."""
@@ -175,9 +199,9 @@ def state_from(item: dict[str, Any]) -> BreakerState:
     operation = ApiOperation(item["sk"])
     return BreakerState(
         operation=operation,
-        version=item["version"],
+        version=_number(item["version"]),
         phase=Phase(item["phase"]),
-        episode=item["episode"],
+        episode=_number(item["episode"]),
         since=_moment(item.get("since")),
         tried=_moment(item.get("tried")),
         cause=item.get("cause"),
@@ -194,6 +218,13 @@ def _transition_from(operation: ApiOperation, item: dict[str, Any]) -> Transitio
         after=Phase(item["after"]),
         cause=item["cause"],
     )
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        problem = f"{type(value).__name__} where a number belongs"
+        raise TypeError(problem)
+    return value
 
 
 def _moment(text: str | None) -> datetime | None:

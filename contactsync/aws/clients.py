@@ -145,10 +145,13 @@ def read_models(services: Iterable[str]) -> None:
 
 
 def _keep_requests_out_of_logs() -> None:
-    """Keep botocore from logging requests and answers, which hold contact values, at whatever level Airflow logs."""
+    """Keep botocore from logging requests and answers, which hold contact values, at whatever level Airflow logs.
+
+    What it says at INFO, of endpoints and credentials that it found, would hide what a task's log is read for.
+    """
     for name in ("botocore", "boto3", "urllib3"):
         logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.INFO))
+        logger.setLevel(max(logger.level, logging.WARNING))
 
 
 @cache

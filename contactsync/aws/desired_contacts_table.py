@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, to_item
+from contactsync.aws.items import from_item, read_one, to_item
 from contactsync.contacts import ContactType, contact_class
 from contactsync.sync.desired import DesiredContact
 
@@ -38,5 +38,13 @@ class DynamoDbDesiredContacts:
         if "Item" not in answer:
             return None
         item = from_item(answer["Item"])
+        return read_one(item, lambda found: _desired(contact_type, found), self._table)
+
+
+def _desired(contact_type: ContactType, item: dict[str, Any]) -> DesiredContact:
+    try:
         contact = contact_class(contact_type).observed(item["contact"]) if "contact" in item else None
-        return DesiredContact(contact_type, item["generation"], item["sync_id"], contact)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        problem = "its contact has another form"  # what Python says of it could hold a contact value
+        raise ValueError(problem) from None
+    return DesiredContact(contact_type, item["generation"], item["sync_id"], contact)

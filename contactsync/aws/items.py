@@ -70,13 +70,23 @@ def to_moment(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
-def readable(items: Iterable[dict[str, Any]], read: Callable[[dict[str, Any]], T], table: str) -> Iterator[T]:
-    """Yield what items hold; one that cannot be read is logged by its key, and does not hide the others."""
+def readable(
+    items: Iterable[dict[str, Any]],
+    read: Callable[[dict[str, Any]], T],
+    table: str,
+    unreadable: list[ItemUnreadableError] | None = None,
+) -> Iterator[T]:
+    """Yield what items hold; one that cannot be read is logged by its key, and does not hide the others.
+
+    It is added to `unreadable`, where a caller has to say more of it.
+    """
     for item in items:
         try:
             found = read_one(item, read, table)
         except ItemUnreadableError as error:
             log.error("%s It is left out here.", error)  # noqa: TRY400 -- the sentence says all
+            if unreadable is not None:
+                unreadable.append(error)
         else:
             yield found
 
@@ -90,7 +100,8 @@ def read_one(item: dict[str, Any], read: Callable[[dict[str, Any]], T], table: s
 
 
 def _named(item: Mapping[str, Any]) -> str:
-    return " ".join(repr(item[key]) for key in ("pk", "sk", "id") if key in item)
+    names = ("pk", "sk", "id") if "pk" in item or "id" in item else ("contact_type", "config_key", "version")
+    return " ".join(repr(item[key]) for key in names if key in item)
 
 
 def _problem(error: Exception) -> str:

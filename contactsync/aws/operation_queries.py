@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, readable, to_item, to_text
+from contactsync.aws.items import from_item, query, read_one, readable, to_item, to_text
 from contactsync.aws.operation_items import ALL_OPERATIONS, operation_from, outcome_from
 from contactsync.contacts import ContactType
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
@@ -117,7 +117,11 @@ class DynamoDbDesiredVersions:
                 ConsistentRead=True,
             )
         item = from_item(answer.get("Item", {}))
-        return DesiredVersion(contact_type, item["generation"], item["sync_id"]) if item else None
+        if not item:
+            return None
+        return read_one(
+            item, lambda found: DesiredVersion(contact_type, found["generation"], found["sync_id"]), self._table
+        )
 
 
 def _during(time_key: str, period: Period) -> tuple[str, dict[str, str]]:

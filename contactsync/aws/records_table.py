@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, to_item, to_moment
+from contactsync.aws.items import from_item, read_one, readable, to_item, to_moment
 from contactsync.contacts import ContactType
 from contactsync.errors import StateConflictError
 from contactsync.sync.ports import Clock
@@ -84,7 +84,7 @@ class DynamoDbRecords:
     def get(self, account_id: str, contact_type: ContactType) -> AccountRecord:
         """Return the record, read consistently."""
         item = self._read(account_id, contact_type)
-        return record_from(item) if item else AccountRecord(account_id, contact_type)
+        return read_one(item, record_from, self._table) if item else AccountRecord(account_id, contact_type)
 
     def replace(self, record: AccountRecord, **changes: Any) -> AccountRecord | None:  # noqa: ANN401 -- fields of AccountRecord
         """Store the next version, or return None; a stored token that is ours means that the SDK repeated the write."""
@@ -107,7 +107,8 @@ class DynamoDbRecords:
         """Yield the stored records, a hundred per call."""
         remaining = iter(keys)
         while batch := list(islice(remaining, BATCH)):
-            yield from map(record_from, self._read_batch([to_item(record_key(*key)) for key in batch]))
+            items = self._read_batch([to_item(record_key(*key)) for key in batch])
+            yield from readable(items, record_from, self._table)
 
     def _read_batch(self, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -1,5 +1,6 @@
 """The state table: sync operations, their outcomes and the generation counters."""
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 
 from contactsync.aws.desired_contacts_table import desired_item
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, to_item, to_moment
+from contactsync.aws.items import from_item, read_one, to_item, to_moment
 from contactsync.aws.operation_items import (
     generation_key,
     halt_map,
@@ -26,13 +27,15 @@ from contactsync.aws.plan_transactions import NOT_PLANNED_LATER, PlanTransaction
 from contactsync.aws.stored_operations import DynamoDbStoredOperations
 from contactsync.bus.envelope import Announcement
 from contactsync.contacts import ContactType
-from contactsync.errors import OvertakenError, StateConflictError
+from contactsync.errors import ItemUnreadableError, OvertakenError, StateConflictError
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import AccountOutcome, Halt, OperationStatus, SyncOperation
 from contactsync.sync.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+log = logging.getLogger(__name__)
 
 SAME_OUTCOME: Final = "outcome_time = :time"
 SETTLES: Final = (
@@ -103,7 +106,8 @@ class DynamoDbOperations(DynamoDbStoredOperations):
                 ProjectionExpression="generation",
                 ConsistentRead=True,
             )
-        return int(from_item(answer.get("Item", {})).get("generation", 0))
+        item = from_item(answer.get("Item", {}))
+        return read_one(item, lambda found: int(found.get("generation", 0)), self._desired_table)
 
     def _count_up(self, contact_type: ContactType) -> int:
         with translated("UpdateItem"):
@@ -138,7 +142,12 @@ class DynamoDbOperations(DynamoDbStoredOperations):
                 ExpressionAttributeValues=to_item({":now": now}),
                 ReturnValues="ALL_NEW",
             )
-        return to_moment(from_item(answer["Attributes"])["since"])
+        try:
+            return read_one(from_item(answer["Attributes"]), lambda found: to_moment(found["since"]), self._table)
+        except ItemUnreadableError as error:
+            log.warning("%s It is stored again.", error)
+            self.none_unplanned()
+            return now
 
     def none_unplanned(self) -> None:
         """Remove what is stored."""

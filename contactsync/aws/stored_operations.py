@@ -15,6 +15,7 @@ from contactsync.aws.operation_items import (
     outcome_partition,
 )
 from contactsync.contacts import ContactType
+from contactsync.errors import ItemUnreadableError
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
 
 if TYPE_CHECKING:
@@ -31,11 +32,15 @@ class DynamoDbStoredOperations:
 
     def generation(self, contact_type: ContactType) -> int:
         """Return the counter, read consistently."""
-        return int((self._read(generation_key(contact_type)) or {}).get("generation", 0))
+        return self._counter(contact_type, "generation")
 
     def last_deletion(self, contact_type: ContactType) -> int:
         """Return the generation of the last plan that found the contact deleted, read consistently."""
-        return int((self._read(generation_key(contact_type)) or {}).get("deletion", 0))
+        return self._counter(contact_type, "deletion")
+
+    def _counter(self, contact_type: ContactType, name: str) -> int:
+        item = self._read(generation_key(contact_type)) or {}
+        return read_one(item, lambda found: int(found.get(name, 0)), self._table)
 
     def get(self, sync_id: str) -> SyncOperation | None:
         """Return an operation, read consistently."""
@@ -53,7 +58,7 @@ class DynamoDbStoredOperations:
             ),
             ConsistentRead=True,
         )
-        outcomes = map(outcome_from, items)
+        outcomes = (read_one(item, outcome_from, self._table) for item in items)
         return {outcome.contact_type: outcome for outcome in outcomes}
 
     def outcomes(self, sync_id: str) -> Iterator[AccountOutcome]:
@@ -71,7 +76,7 @@ class DynamoDbStoredOperations:
         # One that cannot be read is an outcome that is missing, which counts as a failure of its account.
         return readable(items, outcome_from, self._table)
 
-    def unfinished(self) -> Iterator[SyncOperation]:
+    def unfinished(self, unreadable: list[ItemUnreadableError] | None = None) -> Iterator[SyncOperation]:
         """Return what the index by status knows of operations without an end, from all pages."""
         for status in (OperationStatus.PENDING, OperationStatus.IN_PROGRESS):
             items = query(
@@ -81,7 +86,7 @@ class DynamoDbStoredOperations:
                 KeyConditionExpression="operation_status = :status",
                 ExpressionAttributeValues=to_item({":status": status}),
             )
-            yield from map(operation_from, items)
+            yield from readable(items, operation_from, self._table, unreadable)
 
     def _read(self, key: dict[str, str]) -> dict[str, Any] | None:
         with translated("GetItem"):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from contactsync.bus.envelope import Announcement
-from contactsync.errors import ContactSyncError, HousekeepingError
+from contactsync.errors import ContactSyncError, HousekeepingError, ItemUnreadableError
 from contactsync.sync.announcements import ended
 from contactsync.sync.operation import OperationStatus, SyncOperation
 from contactsync.sync.ports import Announcer, Clock, Configurations, Operations
@@ -75,7 +75,8 @@ class Housekeeper:
         """
         closed: list[SyncOperation] = []
         errors = []
-        for found in list(self.operations.unfinished()):
+        unreadable: list[ItemUnreadableError] = []
+        for found in list(self.operations.unfinished(unreadable)):
             try:
                 one = self._visit(found, state_of, notices)
             except ContactSyncError as error:
@@ -84,6 +85,7 @@ class Housekeeper:
             if one:
                 closed.append(one)
                 _tell(tell, one)
+        errors.extend(str(error) for error in unreadable)
         if errors:
             raise HousekeepingError(problems=errors)
         return closed

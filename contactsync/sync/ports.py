@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from contactsync.accounts import Account, AccountState, UnitPath
 from contactsync.bus.envelope import Announcement
 from contactsync.contacts import Contact, ContactType
+from contactsync.errors import ItemUnreadableError
 from contactsync.sync.breaker import BreakerState, Bucket, Tally, Transition
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.config import StoredConfiguration
@@ -171,8 +172,11 @@ class Operations(Generations, Protocol):
     def get(self, sync_id: str) -> SyncOperation | None:
         """Return an operation, read consistently."""
 
-    def unfinished(self) -> Iterator[SyncOperation]:
-        """Return the operations without an end; what has changed a moment ago may be missing or out of date."""
+    def unfinished(self, unreadable: list[ItemUnreadableError] | None = None) -> Iterator[SyncOperation]:
+        """Return the operations without an end; what has changed a moment ago may be missing or out of date.
+
+        One that cannot be read is logged, left out, and added to `unreadable`.
+        """
 
     def close(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
         """Store status, counts, note and end with their announcements, and return whether that was done.

@@ -4,6 +4,7 @@ import heapq
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -16,6 +17,7 @@ from contactsync.contacts import Contact, ContactType, changed_fields
 from contactsync.errors import (
     ContactSyncError,
     HaltedError,
+    ItemUnreadableError,
     OperationFailedError,
     OperationMissingError,
     OvertakenError,
@@ -322,7 +324,10 @@ class Reporter:
         try:
             self.operations.settle_outcome(operation, judged)
         except OvertakenError:
-            return self.operations.outcomes_of(operation.sync_id, judged.account_id).get(judged.contact_type, judged)
+            with suppress(ItemUnreadableError):  # another outcome of the account, which counts as missing
+                return self.operations.outcomes_of(operation.sync_id, judged.account_id).get(
+                    judged.contact_type, judged
+                )
         return judged
 
     def _blamed(self, operation: SyncOperation, task_states: Mapping[str, str]) -> set[str]:
@@ -414,7 +419,12 @@ class Reporter:
         return is_fingerprint_of(plan.fingerprint, contact_type, source, [self.fingerprint_key])
 
     def _transitions(self, operation: SyncOperation) -> Iterator[str]:
-        for step in self.gatekeeper.breakers.transitions(operation.timestamp):
+        try:
+            steps = self.gatekeeper.breakers.transitions(operation.timestamp)
+        except ContactSyncError as error:  # no report waits for this
+            yield f"What the circuit breakers did could not be read ({error.code})."
+            return
+        for step in steps:
             yield f"{step.time:%H:%M:%S} UTC: calls of {step.operation}: {step.before} -> {step.after} ({step.cause})"
 
 

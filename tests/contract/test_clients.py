@@ -94,7 +94,7 @@ def test_log_level(level: int) -> None:
     """Making clients silences the SDK's debug records, and makes no quieter logger louder."""
     logging.getLogger("botocore").setLevel(level)
     Clients(management_role=None, connect_timeout=1, read_timeout=1)
-    assert logging.getLogger("botocore").level == max(level, logging.INFO)
+    assert logging.getLogger("botocore").level == max(level, logging.WARNING)
     assert not logging.getLogger("botocore.endpoint").isEnabledFor(logging.DEBUG)
 
 
