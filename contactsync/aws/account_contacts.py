@@ -41,7 +41,7 @@ class AccountManagementContacts:
         client.meta.events.register(f"before-send.{client.meta.service_model.service_id.hyphenize()}", self._check_time)
 
     def read(self, contact_type: ContactType, account_id: str | None) -> Contact | None:
-        """Return the contact; ResourceNotFoundException is AWS's normal answer for an absent one (FACTS 1.2)."""
+        """Return the contact; ResourceNotFoundException is AWS's normal answer for an absent one."""
         if contact_type is ContactType.PRIMARY:
             answer = self._call("get_contact_information", account_id, may_be_absent=True)
             return PrimaryContact.observed(answer["ContactInformation"]) if answer else None
@@ -59,12 +59,12 @@ class AccountManagementContacts:
             self._call("put_alternate_contact", account_id, AlternateContactType=kind, **parameters)
 
     def delete(self, contact_type: ContactType, account_id: str) -> None:
-        """Delete an alternate contact; AWS answers the second delete with ResourceNotFoundException (FACTS 1.2)."""
+        """Delete an alternate contact; AWS answers the second delete with ResourceNotFoundException."""
         kind = contact_type.upper()
         self._call("delete_alternate_contact", account_id, may_be_absent=True, AlternateContactType=kind)
 
     def _call(self, method: str, account_id: str | None, *, may_be_absent: bool = False, **parameters: Any) -> Any:  # noqa: ANN401 -- one shape per operation
-        """Call for a member account, or for the caller's own: then AccountId must be absent (FACTS 1.4)."""
+        """Call for a member account, or for the caller's own: then AccountId must be absent."""
         operation = self._client.meta.method_to_api_mapping[method]
         target = {"AccountId": account_id} if account_id else {}
         self._begun = math.inf if method.startswith("get_") else self._monotonic()

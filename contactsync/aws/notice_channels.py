@@ -1,4 +1,4 @@
-"""Where notices are delivered: SNS topics, and OpsItems that AWS User Notifications forwards (FACTS 3.4)."""
+"""Where notices are delivered: SNS topics, and OpsItems that AWS User Notifications forwards."""
 
 import json
 from collections.abc import Callable
@@ -54,7 +54,7 @@ class SnsNoticeTopic:
 
 
 class OpsItemMirror:
-    """One OpsItem for each severity of an operation's end: User Notifications takes one event a second (FACTS 3.3).
+    """One OpsItem for each severity of an operation's end: User Notifications takes one event a second.
 
     What is told before the end has an item of its own, which the end must not be taken for.
     """

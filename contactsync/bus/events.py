@@ -28,7 +28,7 @@ IDS: Final = frozenset(
 
 
 class Severity(StrEnum):
-    """How urgent an event is to people; source document 000 calls it priority."""
+    """How urgent an event is to people; the configuration calls it priority."""
 
     HIGH = "high"
     MEDIUM = "medium"

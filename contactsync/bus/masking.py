@@ -1,7 +1,7 @@
 """Dead letters as they may be shown: whatever could be a contact value is masked.
 
 EventBridge's dead letters hold whole CloudTrail events. Their requestParameters carry the contact of a put; AWS redacts
-it as far as is known, and promises nothing (FACTS 2.1).
+it as far as is known, and promises nothing.
 """
 
 import json

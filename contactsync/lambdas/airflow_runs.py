@@ -1,4 +1,4 @@
-"""DAG runs of an MWAA environment, started through InvokeRestApi (FACTS 4.5)."""
+"""DAG runs of an MWAA environment, started through InvokeRestApi."""
 
 from typing import Any, Final
 

@@ -1,6 +1,6 @@
 """A notice for Slack and Teams: a custom notification of Amazon Q Developer in chat applications.
 
-Form and limits: FACTS 3.6; https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html. A message that
+Form and limits: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html. A message that
 breaks one is dropped without a word, so every one is enforced here.
 """
 

@@ -132,7 +132,7 @@ def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as a
 
 
 def _first_try(ti: Any) -> int:  # noqa: ANN401 -- Airflow's task instance, or a test's
-    """Return the number of the first try since the task was cleared: max_tries grows with them (FACTS 5.16)."""
+    """Return the number of the first try since the task was cleared: max_tries grows with them."""
     return int(ti.max_tries - ti.task.retries + 1)
 
 

@@ -1,4 +1,4 @@
-"""Who may manage whose contacts: standalone and organizations context (FACTS.md 1.4)."""
+"""Who may manage whose contacts: standalone and organizations context."""
 
 from typing import Protocol
 
@@ -62,6 +62,6 @@ def _check_caller(directory: AccountDirectory, caller: str, named: str) -> None:
 
 
 def _refuse_unusable(state: str) -> None:
-    # AWS does not document what happens to accounts that are not active (FACTS.md 1.8): AccessDenied is our guess.
+    # AWS does not document what happens to accounts that are not active: AccessDenied is our guess.
     if state != "ACTIVE":
         raise AccessDeniedError("The specified account is not active.")

@@ -1,6 +1,6 @@
 """Amazon Q Developer in chat applications: channels that listen to topics, and the one message form they take.
 
-https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html (FACTS.md 3.6): a message of another form is
+https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html: a message of another form is
 dropped without a word. Real channels understand events of AWS services too; no topic of ours carries those, so here
 they are dropped as well.
 """

@@ -78,7 +78,7 @@ def is_recorded(call: RecordedCall) -> bool:
 
 
 def event_of(call: RecordedCall, settings: EventSettings) -> dict[str, Any]:
-    """Write the event for a call (FACTS.md 2.1), for the default bus of the caller's account in us-east-1."""
+    """Write the event for a call, for the default bus of the caller's account in us-east-1."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

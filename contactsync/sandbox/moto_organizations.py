@@ -1,4 +1,4 @@
-"""moto's organizations service, corrected where a client could notice: states, paging, rights (FACTS.md 6)."""
+"""moto's organizations service, corrected where a client could notice: states, paging, rights."""
 
 import base64
 import binascii

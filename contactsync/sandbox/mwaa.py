@@ -11,7 +11,7 @@ import requests
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from werkzeug.wrappers import Request, Response
 
-CALL_TIMEOUT = 10.0  # seconds; FACTS.md 4.5
+CALL_TIMEOUT = 10.0  # seconds, after which InvokeRestApi ends by itself
 _RESPONSE_LIMIT = 6 * 1024 * 1024
 _PATH_LIMIT = 64
 _METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")

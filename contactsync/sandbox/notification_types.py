@@ -1,6 +1,6 @@
 """The CloudFormation types of AWS User Notifications and of Amazon Q in chat applications, checked as AWS does.
 
-Properties and limits: FACTS.md 3.1 and 3.2, from the services' models and the CloudFormation registry.
+Properties and limits are from the services' models and the CloudFormation registry.
 """
 
 import json
@@ -283,7 +283,7 @@ def _notifications() -> Notifications:
 
 
 def _pattern(name: str, given: object) -> EventPattern | None:
-    """Check a pattern; User Notifications knows no wildcards (FACTS.md 3.3)."""
+    """Check a pattern; User Notifications knows no wildcards."""
     if not given:
         return None
     text = given if isinstance(given, str) else json.dumps(given)

@@ -116,7 +116,7 @@ class OpsItems:
                 raise OpsItemError("OpsItemAlreadyExistsException", "Similar OpsItem already exists", OpsItemId=item_id)
 
     def _tell(self, kind: str, place: Place, item: Mapping[str, Any]) -> None:
-        """Put the service's event on the bus, in the shape of AWS's example (FACTS.md 3.4)."""
+        """Put the service's event on the bus, in the shape of AWS's example."""
         now = datetime.now(UTC)
         self._emit(
             {

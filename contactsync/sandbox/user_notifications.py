@@ -1,6 +1,6 @@
 """AWS User Notifications: events of AWS services that event rules select, on the configurations' channels.
 
-FACTS.md 3: nothing can be sent through it; only events of AWS services come in, at most one a second for each account,
+Nothing can be sent through it; only events of AWS services come in, at most one a second for each account,
 and what is beyond is lost. EventBridge hands it every event of a rule's source and type, and the pattern is applied
 afterwards, so the events that it then lets fall have counted (an inference).
 Other than in AWS: aggregated notifications (SHORT, LONG) arrive at once too, e-mail contacts count as activated, and

@@ -3,7 +3,7 @@
 from typing import Final
 
 RETRIES_LIMIT: Final = 10
-"""The most retries a configuration may ask for: the `retries` of the task sync_account is this bound (DESIGN 3.6)."""
+"""The most retries a configuration may ask for: the `retries` of the task sync_account is this bound."""
 
 FOLLOW_UPS_LIMIT: Final = 10
 """The most follow-up runs that may be allowed to follow each other."""

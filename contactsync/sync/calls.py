@@ -6,7 +6,7 @@ from contactsync.contacts import ContactType
 
 
 class ApiOperation(StrEnum):
-    """AWS counts its quotas per caller and for each of these alone (FACTS 1.7)."""
+    """AWS counts its quotas per caller and for each of these alone."""
 
     GET_ALTERNATE_CONTACT = "GetAlternateContact"
     GET_CONTACT_INFORMATION = "GetContactInformation"

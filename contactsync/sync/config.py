@@ -60,7 +60,7 @@ class RetryConfig(Section):
 
 
 class NoticeScenario(StrEnum):
-    """What a notice is about: source document 000's six, then those that were added."""
+    """What a notice is about: the six that the notification settings begin with, then those that were added."""
 
     COMPLETE_FAILURE = "complete_failure"
     PERMISSION_ERRORS = "permission_errors"
@@ -178,7 +178,7 @@ class DeletionConfig(Section):
 
 
 class Configuration(Section):
-    """The settings that operators change while the product runs (names: source document 000)."""
+    """The settings that operators change while the product runs."""
 
     contact_types: Annotated[tuple[ContactType, ...], Field(min_length=1), AfterValidator(_distinct)] = tuple(
         ContactType

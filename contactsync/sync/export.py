@@ -1,4 +1,4 @@
-"""Sync operations for auditors: JSON after the State Schema of source document 000, and CSV with a row per outcome.
+"""Sync operations for auditors: JSON in one schema for all versions, and CSV with a row per outcome.
 
 Both are streamed, from one pass over the outcomes of each operation.
 """

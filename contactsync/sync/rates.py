@@ -1,4 +1,4 @@
-"""How many calls per second AWS allows, as configuration (FACTS 1.7: "Quotas", accounts/quotas.md)."""
+"""How many calls per second AWS allows, as configuration (https://docs.aws.amazon.com/accounts/latest/reference/quotas.html)."""
 
 import math
 import random

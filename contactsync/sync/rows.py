@@ -22,7 +22,7 @@ _INNER_START: Final = re.compile(f"([;|\\t\\n\\r\\v\\f\\x1c-\\x1e\\x85\u2028\u20
 
 
 def utc_text(moment: datetime) -> str:
-    """Return a time as source document 000 writes it: `2024-01-09T10:00:00Z`."""
+    """Return a time as exports write it: `2024-01-09T10:00:00Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

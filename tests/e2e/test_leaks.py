@@ -55,7 +55,7 @@ ECHO: Final = json.dumps([ALTERNATE, PRIMARY], ensure_ascii=False)
 
 @pytest.fixture
 def clear_events(faults: "World") -> Iterator["World"]:
-    """Let CloudTrail record contact values as they are, which it may (FACTS 2.1), and script faults."""
+    """Let CloudTrail record contact values as they are, which it may, and script faults."""
     world = faults
     before = world.control("GET", "event-settings")
     world.control("PUT", "event-settings", {"redacted": False})

@@ -1,4 +1,4 @@
-"""Whatever the interleaving, accounts end at the newest desired contact: real steps under a state machine (DESIGN 3.2).
+"""Whatever the interleaving, accounts end at the newest desired contact: real steps under a state machine.
 
 Hypothesis drives several runs over the same accounts, call by call (tests/interleaving.py): changes with and without
 an event, repeated plans, killed and abandoned processes and their retries, lost answers, writes that land late, stale

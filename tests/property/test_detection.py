@@ -1,4 +1,4 @@
-"""Property 1 of source document 000: from a recorded change over the deployed rule and the function to its run."""
+"""Detection: from a recorded change over the deployed rule and the function to its run."""
 
 import itertools
 import math
@@ -32,7 +32,7 @@ RETRIES: Final = RESOURCES["TriggerInvocations"]["Properties"]["MaximumRetryAtte
 
 LONGEST_DELIVERY: Final = 20.0
 LONGEST_CALL: Final = 10.0
-"""InvokeRestApi ends by itself after so many seconds (FACTS 4.5)."""
+"""InvokeRestApi ends by itself after so many seconds."""
 LONGEST_CRASH: Final = 15.0
 DEADLINE: Final = 300.0
 

@@ -1,4 +1,4 @@
-"""The correctness properties of source document 000, against the real steps with fakes on all sides."""
+"""The product's correctness properties, against the real steps with fakes on all sides."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Who may manage whose contacts in the sandbox (FACTS.md 1.4)."""
+"""Who may manage whose contacts in the sandbox."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Events of account calls: FACTS.md 2.1, field by field."""
+"""Events of account calls, field by field."""
 
 import uuid
 from collections.abc import Mapping
