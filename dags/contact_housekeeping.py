@@ -5,6 +5,7 @@ from datetime import timedelta
 from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task
 
 from contactsync.orchestration import steps
+from contactsync.orchestration.causes import log_cause
 from contactsync.orchestration.dag_settings import OWNER, linked, owner_links
 
 DOC = """\
@@ -56,6 +57,7 @@ nothing is lost.
     # One retry only: the next run does the same.
     default_args={
         "owner": OWNER,
+        "on_failure_callback": log_cause,
         "retries": 1,
         "retry_delay": timedelta(seconds=30),
         "execution_timeout": TIMEOUT,

@@ -6,6 +6,7 @@ from airflow.sdk import TriggerRule, dag, get_current_context, task
 
 from contactsync.orchestration import steps
 from contactsync.orchestration.approval import DeletionApproval
+from contactsync.orchestration.causes import log_cause
 from contactsync.orchestration.dag_settings import OWNER, account_tasks, linked, owner_links
 from contactsync.orchestration.notices import About, NoticeNotifier
 from contactsync.orchestration.params import contact_sync_params
@@ -88,7 +89,7 @@ configuration's `failure_threshold`: that turns the run red. Cleared together wi
     max_active_runs=MAX_ACTIVE_RUNS,
     is_paused_upon_creation=False,
     params=contact_sync_params(),
-    default_args={"owner": OWNER},
+    default_args={"owner": OWNER, "on_failure_callback": log_cause},
     owner_links=owner_links(),
     tags=["contactsync", "aws", "contacts"],
     doc_md=linked(DOC),
@@ -107,7 +108,7 @@ def contact_sync() -> None:
         retry_exponential_backoff=2.0,
         max_retry_delay=MAX_DELAY,
         retry_policy=ContactSyncRetryPolicy(ENDS_RETRIES),
-        on_failure_callback=NoticeNotifier(about=About.TASK),
+        on_failure_callback=[NoticeNotifier(about=About.TASK), log_cause],
     )
     def plan() -> list[str]:
         """Check, list the accounts, read the source and store the sync operation."""
@@ -153,7 +154,7 @@ def contact_sync() -> None:
         max_retry_delay=MAX_DELAY,
         retry_policy=ContactSyncRetryPolicy(ENDS_RETRIES),
         on_success_callback=NoticeNotifier(about=About.OPERATION),
-        on_failure_callback=NoticeNotifier(about=About.REPORT),
+        on_failure_callback=[NoticeNotifier(about=About.REPORT), log_cause],
     )
     def report() -> None:
         """Count and print the outcomes."""

@@ -205,6 +205,7 @@ def test_parsing_is_light(path: Path) -> None:
         "contactsync.orchestration",
         "contactsync.plain_text",
         "contactsync.orchestration.approval",
+        "contactsync.orchestration.causes",
         "contactsync.orchestration.dag_settings",
         "contactsync.orchestration.notices",
         "contactsync.orchestration.params",
