@@ -160,7 +160,7 @@ def test_old_listing(monkeypatch: pytest.MonkeyPatch) -> None:
         world.sync(account_id)
     world.reporter.report(RUN, {}, planned=True)
     before = world.operation()
-    monkeypatch.setattr(FakeOperations, "unfinished", lambda _: iter(stale))
+    monkeypatch.setattr(FakeOperations, "unfinished", lambda *_: iter(stale))
     assert close(world, None) == []
     assert world.operation() == before
 
