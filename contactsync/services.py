@@ -190,6 +190,7 @@ class Services:
     def publisher(self) -> Publisher:
         """The one way onto the bus."""
         bucket = self.settings.bus.claim_bucket
+        self._clients.partition.check("CONTACTSYNC_EVENTS_TOPIC_ARN", self.settings.bus.topic)
         return Publisher(
             topic=SnsTopic(self._clients.quick("sns"), self.settings.bus.topic),
             claims=S3Claims(self._clients.own("s3"), bucket) if bucket else None,
@@ -434,6 +435,7 @@ class Services:
     def _fingerprint_key(self) -> bytes:
         key, secret = self.settings.fingerprints.key, self.settings.fingerprints.secret
         if key is None and secret is not None:
+            self._clients.partition.check("CONTACTSYNC_FINGERPRINT_SECRET", secret)
             key = secret_string(self._clients.own("secretsmanager"), secret)
         return _bytes(str(key))
 

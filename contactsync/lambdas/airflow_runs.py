@@ -1,5 +1,6 @@
 """DAG runs of an MWAA environment, started through InvokeRestApi."""
 
+from functools import cached_property
 from typing import Any, Final
 
 import boto3
@@ -31,7 +32,7 @@ class AirflowRuns:
     def __init__(self, environment: str, region: str) -> None:
         """Take the environment's name and region."""
         self._environment = environment
-        self._client = boto3.client("mwaa", region_name=region, config=CLIENT_CONFIG)
+        self._region = region
 
     def start(self, change: ContactChange) -> bool:
         """Start the run of a change; False when the change has its run already.
@@ -54,6 +55,11 @@ class AirflowRuns:
         except BotoCoreError as error:
             raise TriggerError(change.event_id, None, type(error).__name__) from None
         return True
+
+    @cached_property
+    def _client(self) -> Any:  # noqa: ANN401 -- boto3 makes its type
+        """Made with the first call, so that what botocore finds wrong with its settings fails that change only."""
+        return boto3.client("mwaa", region_name=self._region, config=CLIENT_CONFIG)
 
     def _post(self, change: ContactChange) -> None:
         # `logical_date` is required though nullable: without it Airflow answers 422.

@@ -196,7 +196,7 @@ def test_partitions(
     expected = {"account": account, "organizations": organizations, "sts": sts}
     for service, host in expected.items():
         assert clients.management(service).meta.endpoint_url == f"https://{service}.{host}"
-        own = boto3.client(service, region_name=region).meta  # type: ignore[call-overload] # one for each name
+        own = boto3.Session().client(service, region_name=region).meta  # type: ignore[call-overload] # one for each name
         assert own.partition == clients.management(service).meta.partition
     assert clients.own("dynamodb").meta.region_name == region
 

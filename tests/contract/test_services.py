@@ -175,3 +175,17 @@ def test_throttled_calls_wait(adapters: Adapters) -> None:
     finally:
         faults.remove(added.id)
     assert len(log.query(operation="GetContactInformation")) == before + 3
+
+
+@pytest.mark.parametrize(
+    ("variable", "arn"),
+    [
+        ("EVENTS_TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:111122223333:events"),
+        ("MANAGEMENT_ROLE_ARN", "arn:aws-us-gov:iam::111122223333:role/x"),
+    ],
+)
+@pytest.mark.usefixtures("services")
+def test_foreign_partition(variable: str, arn: str) -> None:
+    """What belongs to another partition cannot work, and is refused before a plan asks or writes anything."""
+    with pytest.raises(SettingsError, match=rf"CONTACTSYNC_{variable} is an ARN of partition"):
+        _ = with_variables(**{variable: arn}).planner

@@ -66,11 +66,11 @@ def shell(request: pytest.FixtureRequest) -> Mapping[str, str]:
 
 def everywhere(sandbox: Sandbox) -> None:
     """Call several services as a process does that has nothing but its environment."""
-    assert boto3.client("sts").get_caller_identity()["Account"] == sandbox.management_account
-    assert boto3.client("organizations").list_roots()["Roots"]
-    assert boto3.client("account").get_contact_information()["ContactInformation"]
-    assert "TableNames" in boto3.client("dynamodb").list_tables()
-    assert "Buckets" in boto3.client("s3").list_buckets()
+    assert boto3.Session().client("sts").get_caller_identity()["Account"] == sandbox.management_account
+    assert boto3.Session().client("organizations").list_roots()["Roots"]
+    assert boto3.Session().client("account").get_contact_information()["ContactInformation"]
+    assert "TableNames" in boto3.Session().client("dynamodb").list_tables()
+    assert "Buckets" in boto3.Session().client("s3").list_buckets()
 
 
 def small() -> Sandbox:
@@ -105,7 +105,7 @@ def test_endpoint_decides(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_ENDPOINT_URL", NOWHERE)
-        assert boto3.client("dynamodb").meta.endpoint_url == NOWHERE
+        assert boto3.Session().client("dynamodb").meta.endpoint_url == NOWHERE
 
 
 def test_airflow(shell: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
