@@ -16,6 +16,8 @@ HELP_OPTIONS: Final = ["-h", "--help"]
 CUT_OFF: Final = 141
 """The exit code where the reader of the output has gone, as in `| head`: what shells give to other tools, too."""
 
+EXAMPLE: Final = "Example: "
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -23,11 +25,15 @@ class _Described:
     """Help that is the same wherever it is shown."""
 
     help: str | None
+    epilog: str | None
     params: list[Any]
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 -- typer's own
-        """Name values that have no name after their option."""
+        """Name values that have no name after their option, and put an example where all have it: in the help."""
         super().__init__(*args, **options)
+        if (self.epilog or "").startswith(EXAMPLE):
+            self.help = f"{self.help}\n\n{EXAMPLE}`{str(self.epilog).removeprefix(EXAMPLE)}`"
+            self.epilog = None
         for param in self.params:
             param.metavar = param.metavar or _metavar(param)
 

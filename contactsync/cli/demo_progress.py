@@ -16,8 +16,8 @@ RUN_LIMIT: Final = 3600.0
 POLL: Final = 1.0
 BAR_WIDTH: Final = 16
 
-SHOWN: Final = ("running", "up_for_retry", "up_for_reschedule", "failed", "upstream_failed", "success")
-"""States whose numbers are shown; what is only waiting is the rest of the bar."""
+SHORT: Final = {"running": "running", "up_for_retry": "retrying", "up_for_reschedule": "paused", "failed": "failed"}
+"""States whose numbers stand beside the bar, which shows how many have ended; more would not fit 80 columns."""
 
 ENDED: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
@@ -64,9 +64,10 @@ def _follow(console: Console, system: LocalSystem, run_id: str) -> str:
             instances = system.airflow.api.task_instances(DAG_ID, run_id, task_id="sync_account")
             states = Counter(str(item["state"]) for item in instances if item["map_index"] >= 0)
             done = sum(number for state, number in states.items() if state in ENDED)
-            counts = ", ".join(f"{states[state]} {state}" for state in SHOWN if states[state])
-            progress.update(bar, total=states.total() or None, completed=done, counts=counts)
+            short = ", ".join(f"{states[state]} {name}" for state, name in SHORT.items() if states[state])
+            progress.update(bar, total=states.total() or None, completed=done, counts=short)
             if not console.is_terminal and states:
+                counts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()) if state != "None")
                 console.print(f"  accounts {done}/{states.total()}: {counts}")
             if run.get("state") in {"success", "failed"}:
                 return str(run["state"])

@@ -15,7 +15,7 @@ DEPLOYMENT, TOPIC = "CONTACTSYNC_ENVIRONMENT", "CONTACTSYNC_EVENTS_TOPIC_ARN"
 AUDIT, IDEMPOTENCY = "CONTACTSYNC_AUDIT_TABLE", "CONTACTSYNC_IDEMPOTENCY_TABLE"
 QUEUES, DESIRED = "CONTACTSYNC_DEAD_LETTER_QUEUES", "CONTACTSYNC_DESIRED_CONTACTS_TABLE"
 STORING = (CONFIG, STATE, DEPLOYMENT, TOPIC)
-LETTERS = (IDEMPOTENCY, QUEUES, AUDIT, DEPLOYMENT)
+LETTERS = (IDEMPOTENCY, QUEUES, AUDIT, STATE, DEPLOYMENT)
 
 NEEDS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("operations", "list"), (STATE,)),
@@ -34,6 +34,10 @@ NEEDS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("config", "put", "FILE"), STORING),
     (("config", "set", "deletion.policy=ignore"), STORING),
     (("config", "rollback", "1"), STORING),
+    (("config", "init"), STORING),
+    (("config", "add", "excluded_accounts", "123456789012"), STORING),
+    (("config", "remove", "excluded_accounts", "123456789012"), STORING),
+    (("dead-letters", "show", "audit", "059f36b4-87a3-44ab-83d2-661975040000"), LETTERS),
 ]
 
 
@@ -89,5 +93,5 @@ def test_enough(
             monkeypatch.setenv(name, value)
     answer = contactsync(*(file if part == "FILE" else part for part in command))
     assert answer.code in {0, 1}
-    assert "not set" not in answer.err
+    assert "contactsync: Environment variable" not in answer.err
     assert "Traceback" not in answer.err
