@@ -30,6 +30,9 @@ PRINCIPAL: Final = re.compile(r"\barn:[a-z-]+:(?:iam|sts)::[0-9]{12}:", re.ASCII
 PRINCIPALS: Final = frozenset({"initiating_user", "changed_by"})
 """Columns that name people; tables show `user/wanda` of their ARNs."""
 
+QUOTED: Final = re.compile(r"`[^`]*`")
+KEPT_BLANK: Final = "\ue000"
+
 COPIED: Final = ("contactsync ", "aws ", "http://", "https://")
 """How lines begin that somebody copies."""
 
@@ -114,7 +117,10 @@ def _parts(line: str, width: int | None) -> list[str]:
     indented = len(line) - len(line.lstrip())
     if width is None or len(line) <= width or line.lstrip().startswith(COPIED):
         return [line]
-    return textwrap.wrap(line, width, subsequent_indent=" " * indented, break_long_words=False, break_on_hyphens=False)
+    # A command in backquotes is copied as a whole, too.
+    kept = QUOTED.sub(lambda found: found[0].replace(" ", KEPT_BLANK), line)
+    parts = textwrap.wrap(kept, width, subsequent_indent=" " * indented, break_long_words=False, break_on_hyphens=False)
+    return [part.replace(KEPT_BLANK, " ") for part in parts]
 
 
 def write_text(parts: Iterable[str]) -> None:

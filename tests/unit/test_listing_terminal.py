@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from contactsync.cli.listing import cell
+from contactsync.cli.listing import cell, folded
 
 ROOT = Path(__file__).parents[2]
 RUN_ID = "manual__2026-11-21T10:00:00.123456+00:00"
@@ -118,3 +118,21 @@ def test_pipe(variables: dict[str, str]) -> None:
 def test_cells(column: str, value: object, expected: str) -> None:
     """Times have no fractions and principals no account, but ids are never changed."""
     assert cell(column, value) == expected
+
+
+def test_folded() -> None:
+    """Text is folded between words; commands and addresses are left whole, to be copied."""
+    command = "`contactsync operations show d779dbc1-1b1a-54a5-9f41-0e3efac4d6a0`"
+    text = (
+        f"  a line of some words\n- See: {command} now\n  contactsync report with much behind it\nhttp://127.0.0.1/long"
+    )
+    assert folded(text, 20).split("\n") == [
+        "  a line of some",
+        "  words",
+        "- See:",
+        command,
+        "now",
+        "  contactsync report with much behind it",
+        "http://127.0.0.1/long",
+    ]
+    assert folded(text, None) == text
