@@ -111,7 +111,8 @@ def test_every_pattern_is_known() -> None:
 def test_models(pattern: str, data: st.DataObject) -> None:
     """What models give to pydantic is compared to the end of the text, unless a line feed is one of its characters."""
     adapter = TypeAdapter(Annotated[str, Field(pattern=pattern)])
-    text = data.draw(st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)).rstrip("\n")
+    drawn = data.draw(st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True))
+    text = drawn.rstrip("\n") if re.fullmatch(pattern, drawn.rstrip("\n")) else drawn
     adapter.validate_python(text)
     if pattern.endswith("$") and not re.fullmatch(pattern, f"{text}\n"):
         with pytest.raises(ValidationError):
