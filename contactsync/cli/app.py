@@ -21,6 +21,7 @@ from contactsync.cli import (
     operations,
     reports,
     sandbox,
+    state,
     terminal,
 )
 from contactsync.cli.commands import CUT_OFF, CommandGroup
@@ -75,6 +76,7 @@ def root(
 
 app.add_typer(config.app, name="config")
 app.add_typer(operations.app, name="operations")
+operations.accounts_app.command("state")(state.state)
 app.add_typer(operations.accounts_app, name="accounts")
 app.add_typer(notices.app, name="notices")
 app.add_typer(dead_letters.app, name="dead-letters")

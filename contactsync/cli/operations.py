@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contactsync.services import Services
 
 app = CommandGroup("List and show sync operations.")
-accounts_app = CommandGroup("Show what was done to an account.")
+accounts_app = CommandGroup("Show what accounts carry, and what was done to one.")
 
 OPERATION_COLUMNS: Final = Columns(
     ("timestamp", "status", "contact_types", "initiating_user", "counts", "dry_run", "sync_id", "dag_run_id"),

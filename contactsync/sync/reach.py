@@ -48,14 +48,25 @@ class Reach:
             if admission is Admission.ADMITTED and account.state is AccountState.ACTIVE
         )
 
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """All accounts of the organization, the management account included."""
+        return tuple(self._remembered.listed)
+
+    def scope(self, settings: Configuration) -> Scope:
+        """Return what a configuration says of all accounts, however many tags that takes to read."""
+        stored = StoredConfiguration(version=0, settings=settings)
+        return Selection(self._remembered, self.management_account).select(
+            stored, settings.contact_types, ScopeFilter()
+        )
+
     def _scope(self, settings: Configuration) -> Scope:
         remembered = self._remembered
         if all(account.account_id != self.management_account for account in remembered.listed):
             raise OrganizationUnreadError(reason="its listing lacks the management account")
         if _names_tags(settings) and len(remembered.listed) > MOST_TAGGED:
             raise OrganizationUnreadError(reason=f"rules name tags, and it has {len(remembered.listed)} accounts")
-        stored = StoredConfiguration(version=0, settings=settings)
-        return Selection(remembered, self.management_account).select(stored, settings.contact_types, ScopeFilter())
+        return self.scope(settings)
 
     @cached_property
     def _remembered(self) -> "_Remembered":

@@ -45,6 +45,7 @@ def test_names() -> None:
         "audit",
         "demo",
         "accounts history",
+        "accounts state",
         "config show",
         "config set",
         "dead-letters redrive",

@@ -1,0 +1,116 @@
+"""`contactsync accounts state`: a statement of what every account carries, for auditors."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from contactsync.cli.export import write_file
+from contactsync.cli.listing import Output, OutputOption, json_array, show_rows, write_text
+from contactsync.settings import Group
+from contactsync.sync.tables import Columns
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from contactsync.services import Services
+    from contactsync.sync.statement import State
+
+COLUMNS: Final = Columns(
+    (
+        "account_id",
+        "account_name",
+        "contact_type",
+        "standing",
+        "generation",
+        "desired_generation",
+        "since",
+        "verified_at",
+        "written_by",
+    ),
+    drop=("written_by", "since", "desired_generation", "verified_at", "generation", "account_name"),
+)
+NEEDS: Final = (Group.MANAGEMENT, Group.CONFIGURATION, Group.STATE, Group.DESIRED)
+
+
+def state(
+    *,
+    output: OutputOption = Output.TABLE,
+    file: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="With `-o json` or `csv`; else the standard output.")
+    ] = None,
+) -> None:
+    """Say what every account carries now, by contact type, and why some are left alone; never the contact itself.
+
+    Example: `contactsync accounts state -o csv --file state.csv`
+    """
+    from contactsync.services import Services
+    from contactsync.sync.rows import csv_lines
+
+    if file and output is Output.TABLE:
+        raise typer.BadParameter("A file is JSON or CSV: name one with -o.")
+    services = Services.from_environment(needs=NEEDS)
+    moment, version = services.clock.now(), services.configurations.latest().version
+    rows = [
+        {**vars(contact), "as_of": moment, "config_version": version} for contact in read_state(services).contacts()
+    ]
+    if output is Output.TABLE:
+        show_rows(COLUMNS, rows, output, alarming=_needs_a_look)
+    else:
+        columns = ("as_of", "config_version", *COLUMNS.names)
+        parts = json_array(rows) if output is Output.JSON else csv_lines(columns, rows)
+        typer.echo(f"SHA-256 {_written(parts, file)}", err=True)
+    counts = Counter(str(row["standing"]) for row in rows)
+    typer.echo(f"As of {moment:%Y-%m-%d %H:%M:%S} UTC, version {version}: {_counted(counts)}", err=True)
+
+
+def read_state(services: "Services") -> "State":
+    """Read what the statement needs: the organization, the configuration in force, records and desired versions."""
+    from contactsync.sync.reach import Reach
+    from contactsync.sync.statement import State, settled_since
+
+    settings = services.configurations.latest().settings
+    management_account = services.settings.management.account
+    reach = Reach(services.organization, management_account)
+    scope = reach.scope(settings)
+    versions = {kind: services.desired_versions.of(kind) for kind in settings.contact_types}
+    desired = {kind: version.generation if version else None for kind, version in versions.items()}
+    keys = [(account.account_id, kind) for account in reach.accounts for kind in desired]
+    since: dict[Any, datetime] = {}
+    for sync_id in sorted({version.sync_id for version in versions.values() if version}):
+        since |= settled_since(services.stored_operations.outcomes(sync_id), desired)
+    return State(
+        accounts=reach.accounts,
+        management_account=management_account,
+        scope=scope,
+        desired=desired,
+        records={(record.account_id, record.contact_type): record for record in services.records.many(keys)},
+        since=since,
+    )
+
+
+def _written(parts: Iterator[str], file: Path | None) -> str:
+    """Write text, and return its digest."""
+    digest = hashlib.sha256()
+
+    def passed_on() -> Iterator[str]:
+        for part in parts:
+            digest.update(part.encode(errors="backslashreplace"))
+            yield part
+
+    if file:
+        write_file(file, passed_on())
+    else:
+        write_text(passed_on())
+    return digest.hexdigest()
+
+
+def _needs_a_look(row: Any) -> bool:  # noqa: ANN401 -- a row of any columns
+    return row["standing"] in {"behind", "unsettled", "never_seen"}
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{number} {standing}" for standing, number in sorted(counts.items())) or "no accounts"
