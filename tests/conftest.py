@@ -4,6 +4,7 @@ import gc
 import ipaddress
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -114,9 +115,22 @@ def is_local(host: Any) -> bool:
         return False
 
 
+def _forget_session() -> None:
+    """Make boto3 read the environment anew: its default session remembers the configuration file of another test."""
+    if "boto3" in sys.modules:
+        sys.modules["boto3"].DEFAULT_SESSION = None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _module_of_its_own() -> None:
+    """Let fixtures of a module make sessions from the environment that they set."""
+    _forget_session()
+
+
 @pytest.fixture(autouse=True)
 def _same_environment() -> Iterator[None]:
     """Give every test the environment that the one before it found."""
+    _forget_session()
     before = dict(os.environ)
     yield
     for name in os.environ.keys() - before.keys():
