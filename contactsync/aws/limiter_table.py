@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = "Backlog"
 
-QUEUE_IS_OPEN: Final = "arrival BETWEEN :now AND :last"
-NO_QUEUE: Final = "attribute_not_exists(arrival) OR arrival < :now OR arrival > :impossible"
+QUEUE_IS_OPEN: Final = "attribute_type(arrival, :number) AND arrival BETWEEN :now AND :last"
+NO_QUEUE: Final = (
+    "attribute_not_exists(arrival) OR NOT attribute_type(arrival, :number) OR arrival < :now OR arrival > :impossible"
+)
+"""Whatever was stored in a number's place is replaced."""
 
 MISSED_AFTER: Final = 500_000
 """So many microseconds late a call would come together with those after it; less than that the burst has room for."""
@@ -91,13 +94,14 @@ class DynamoDbPacer:
                     Key=to_item({"pk": f"PACE#{self._caller}", "sk": api}),
                     UpdateExpression=update,
                     ConditionExpression=condition,
-                    ExpressionAttributeValues=to_item(values),
+                    ExpressionAttributeValues=to_item({**values, ":number": "N"}),
                     ReturnValues="UPDATED_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._client.exceptions.ConditionalCheckFailedException as error:
                 found: Any = error.response
-                return False, from_item(found.get("Item", {})).get("arrival")
+                arrival = from_item(found.get("Item", {})).get("arrival")
+                return False, arrival if isinstance(arrival, int) else None
         return True, int(from_item(answer["Attributes"])["arrival"])
 
     def _now(self) -> int:

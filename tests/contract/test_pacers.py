@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from contactsync.aws.items import to_item
 from contactsync.aws.limiter_table import DynamoDbPacer
 from contactsync.errors import PausedError
 from contactsync.sandbox.faults import FaultSettings
@@ -233,3 +234,23 @@ def test_item(adapters: Adapters) -> None:
     Worker(adapter_for(adapters, caller)).reserve()
     expected = {"pk": {"S": f"PACE#{caller}"}, "sk": {"S": PUT}, "arrival": {"N": str(after(0.1))}}
     assert item_of(adapters, caller) == expected
+
+
+@pytest.mark.parametrize("arrival", ["soon", True, None, [1], {"at": 1}, "1e99", 1.5])
+def test_unreadable_item(adapters: Adapters, arrival: object) -> None:
+    """Whatever stands in the place of a time, or a fraction of one, the limiter gives turns and counts on."""
+    caller, client = str(uuid.uuid4()), adapters.services._dynamodb
+    table = adapters.services.settings.state.table
+    client.put_item(TableName=table, Item={**_key(caller), "arrival": to_value(arrival)})
+    worker = Worker(adapter_for(adapters, caller))
+    assert [worker.reserve() for _ in range(5)] == [0, 0, 0, 0, 0.1]
+    assert "N" in client.get_item(TableName=table, Key=_key(caller))["Item"]["arrival"]
+
+
+def _key(caller: str) -> dict[str, Any]:
+    return {"pk": {"S": f"PACE#{caller}"}, "sk": {"S": str(PUT)}}
+
+
+def to_value(value: object) -> Any:
+    """Return DynamoDB's form, also of what the product never stores."""
+    return {"NULL": True} if value is None else to_item({"value": value})["value"]
