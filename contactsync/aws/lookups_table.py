@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, to_item, to_moment, to_text
+from contactsync.aws.items import from_item, query, readable, to_item, to_moment, to_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,7 +30,8 @@ class DynamoDbLookups:
             ExpressionAttributeValues=to_item({":pk": f"LOOKUP#{sync_id}", ":since": f"TAGS#{to_text(since)}"}),
             ConsistentRead=True,
         )
-        return {account_id: tags for item in items for account_id, tags in item["tags"].items()}
+        # What cannot be read is asked for again.
+        return dict(entry for portion in readable(items, _tags_in, self._table) for entry in portion)
 
     def keep_tags(self, sync_id: str, tags: Mapping[str, Mapping[str, str]], now: datetime) -> None:
         """Store tags of some accounts; they expire after a day."""
@@ -40,8 +41,9 @@ class DynamoDbLookups:
         """Return when all these units of a configuration version were last found to be there."""
         with translated("GetItem"):
             answer = self._client.get_item(TableName=self._table, Key=to_item(_key(version)), ConsistentRead=True)
-        item = from_item(answer.get("Item", {}))
-        return to_moment(item["found_at"]) if item and set(names) <= set(item["units"]) else None
+        wanted = frozenset(names)
+        found = readable(filter(None, [from_item(answer.get("Item", {}))]), _units_in, self._table)
+        return next((moment for moment, units in found if wanted <= units), None)
 
     def store_units_found(self, version: int, names: Iterable[str], now: datetime) -> None:
         """Store that; it expires after a day."""
@@ -52,6 +54,14 @@ class DynamoDbLookups:
             self._client.put_item(
                 TableName=self._table, Item=to_item({**item, "expires_at": int((now + KEPT).timestamp())})
             )
+
+
+def _tags_in(item: Mapping[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    return [(account_id, {key: str(value) for key, value in tags.items()}) for account_id, tags in item["tags"].items()]
+
+
+def _units_in(item: Mapping[str, Any]) -> tuple[datetime, frozenset[str]]:
+    return to_moment(item["found_at"]), frozenset(item["units"])
 
 
 def _key(version: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contactsync.aws.items import to_item, to_text
 from contactsync.sync.ports import Lookups
 from tests.builders import account
 from tests.fake_state import FakeLookups
@@ -47,3 +48,25 @@ def test_units(port: Lookups) -> None:
     assert port.units_found(version + 1, ["Workloads"]) is None
     port.store_units_found(version, ["Security", "Workloads"], START + timedelta(minutes=1))
     assert port.units_found(version, ["Security"]) == START + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("broken", [{}, {"tags": 7}, {"tags": {ONE: "own"}}, {"tags": None}])
+def test_unreadable_tags(adapters: "Adapters", broken: dict[str, object]) -> None:
+    """Kept tags that cannot be read are asked for again, and hide no others."""
+    sync_id, lookups = str(uuid.uuid4()), adapters.services.lookups
+    lookups.keep_tags(sync_id, {TWO: {"contacts": "own"}}, START)
+    client, table = adapters.services._dynamodb, adapters.services.settings.state.table
+    key = {"pk": f"LOOKUP#{sync_id}", "sk": f"TAGS#{to_text(START)}#{ONE}"}
+    client.put_item(TableName=table, Item=to_item({**key, **broken}))
+    assert lookups.tags(sync_id, START) == {TWO: {"contacts": "own"}}
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {"units": ["Old"], "found_at": "then"}, {"units": 7, "found_at": to_text(START)}]
+)
+def test_unreadable_units(adapters: "Adapters", broken: dict[str, object]) -> None:
+    """Nor does a check of units that cannot be read count."""
+    version, lookups = uuid.uuid4().int % 10**9, adapters.services.lookups
+    client, table = adapters.services._dynamodb, adapters.services.settings.state.table
+    client.put_item(TableName=table, Item=to_item({"pk": "LOOKUP#UNITS", "sk": f"{version:012}", **broken}))
+    assert lookups.units_found(version, ["Old"]) is None
