@@ -2,7 +2,8 @@
 
 from contactsync.contacts import Contact, ContactType
 from contactsync.sync.calls import ApiOperation
-from contactsync.sync.report import FollowUp, Report
+from contactsync.sync.report import Report
+from contactsync.sync.second_look import FollowUp
 from tests.builders import RUN, World, account, alternate, request
 
 SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING

@@ -22,7 +22,7 @@ from contactsync.notices.scenarios import (
 from contactsync.sync.config import NotificationSettings
 from contactsync.sync.operation import UNPLANNED, OperationStatus, SyncOperation, sync_id_of
 from contactsync.sync.ports import Announcer, Clock, Configurations, Operations
-from contactsync.sync.report import Tally
+from contactsync.sync.tally import Tally
 
 log = logging.getLogger(__name__)
 

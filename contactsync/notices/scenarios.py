@@ -27,7 +27,7 @@ from contactsync.errors import (
 )
 from contactsync.sync.config import NoticeScenario, NotificationRules, NotificationSettings
 from contactsync.sync.operation import OperationStatus, OutcomeDetail, SyncOperation, Verdict
-from contactsync.sync.report import Tally
+from contactsync.sync.tally import Tally
 
 Scenario: TypeAlias = NoticeScenario
 """The configuration names them too, so they are defined beside it."""

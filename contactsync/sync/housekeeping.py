@@ -12,7 +12,8 @@ from contactsync.errors import ContactSyncError, HousekeepingError, ItemUnreadab
 from contactsync.sync.announcements import ended
 from contactsync.sync.operation import OperationStatus, SyncOperation
 from contactsync.sync.ports import Announcer, Clock, Configurations, Operations
-from contactsync.sync.report import Reporter, Tally
+from contactsync.sync.report import Reporter
+from contactsync.sync.tally import Tally
 
 log = logging.getLogger(__name__)
 

@@ -1,19 +1,15 @@
 """The report of a sync operation: computed from the stored outcomes, compared with what Airflow says of its tasks."""
 
-import heapq
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, Final
-
-from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
+from typing import Final
 
 from contactsync.bus.envelope import Announcement
-from contactsync.contacts import Contact, ContactType, changed_fields
+from contactsync.contacts import ContactType
 from contactsync.errors import (
     ContactSyncError,
     HaltedError,
@@ -23,22 +19,17 @@ from contactsync.errors import (
     OvertakenError,
 )
 from contactsync.errors.clearing import CLEAR_RUN, clear_task
-from contactsync.fingerprints import changed_fingerprints, is_fingerprint_of
-from contactsync.plain_text import one_line
 from contactsync.sync.announcements import account_failed, ended
-from contactsync.sync.calls import read_of
 from contactsync.sync.config import Configuration
-from contactsync.sync.counting import DENIED, Comparison, counted_as, is_failure, ordered
-from contactsync.sync.gate import Gate, Gatekeeper
+from contactsync.sync.counting import DENIED, is_failure
+from contactsync.sync.gate import Gatekeeper
 from contactsync.sync.operation import (
-    SYNC_ID_NAMESPACE,
     UNPLANNED,
     AccountOutcome,
     OperationStatus,
     OutcomeDetail,
     OutcomeStatus,
     SyncOperation,
-    TypePlan,
     sync_id_of,
 )
 from contactsync.sync.ports import (
@@ -50,12 +41,8 @@ from contactsync.sync.ports import (
     Operations,
     Records,
 )
-
-NAMED: Final = 5
-"""How many failed accounts the error at the end of a run names."""
-
-NAME_LENGTH: Final = 50
-"""Characters of a name there, as many as AWS allows."""
+from contactsync.sync.second_look import FollowUp, SecondLook
+from contactsync.sync.tally import Tally
 
 BATCH: Final = 100
 """How many outcomes are judged at a time."""
@@ -74,63 +61,6 @@ _LOST: Final = (
 )
 
 FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
-
-
-@dataclass
-class Tally:
-    """Outcomes counted by what people call them and by detail, in any order."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    """By the words of contactsync.sync.counting."""
-    details: Counter[str] = field(default_factory=Counter)
-    failures: int = 0
-    first_failures: list[str] = field(default_factory=list)
-    """The first few by the account's name, each in a few words."""
-    comparison: Comparison = field(default_factory=Comparison)
-    of_plan: Counter[tuple[ContactType, str]] = field(default_factory=Counter)
-    """By contact type and detail, without what only an earlier plan did."""
-    missing: dict[ContactType, int] = field(default_factory=dict)
-    other_forms: Counter[str] = field(default_factory=Counter)
-    """By field, in how many outcomes the account has it in another form of the same value."""
-
-    def add(self, outcome: AccountOutcome) -> None:
-        """Count one outcome."""
-        detail = outcome.detail or outcome.status
-        self.counts[counted_as(outcome)] += 1
-        self.details[detail] += 1
-        self.comparison.add(outcome)
-        if is_failure(outcome):
-            self.failures += 1
-            self.first_failures = heapq.nsmallest(NAMED, [*self.first_failures, _named(outcome)])
-        self.other_forms.update(outcome.other_form)
-        if not outcome.outside:
-            self.of_plan[outcome.contact_type, detail] += 1
-
-    def complete(self, operation: SyncOperation) -> None:
-        """Count every outcome that the plan stored and that is not there any more as failed."""
-        for contact_type, plan in operation.plans.items():
-            if (missing := (plan.expected or 0) - self.of_type(contact_type)) > 0:
-                self.missing[contact_type] = missing
-                self.counts[OutcomeStatus.FAILED] += missing
-                self.details[OutcomeDetail.NO_OUTCOME] += missing
-                self.failures += missing
-
-    def of_end(self) -> dict[str, dict[str, int]]:
-        """Return what an operation stores of it at its end."""
-        would_change = {str(contact_type): number for contact_type, number in self.comparison.per_type.items()}
-        return {"counts": ordered(self.counts), "would_change": would_change}
-
-    def of_type(self, contact_type: ContactType) -> int:
-        """Return how many outcomes of the plan there are for a contact type."""
-        return sum(number for (counted, _), number in self.of_plan.items() if counted is contact_type)
-
-
-@dataclass(frozen=True)
-class FollowUp:
-    """The run that brings the accounts to a source which is no longer what the operation found."""
-
-    run_id: str
-    conf: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -350,7 +280,7 @@ class Reporter:
         requested: Mapping[str, Sequence[str]],
     ) -> Report:
         threshold = settings.notification_settings.failure_threshold
-        follow_up, remark = self._look_again(operation, settings, requested)
+        follow_up, remark = self._second_look.look(operation, settings, requested)
         failed = operation.halt is not None or tally.failures >= threshold
         status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
         finished = replace(
@@ -360,63 +290,19 @@ class Reporter:
         remarks = [*remarks_of(finished, tally), *filter(None, [remark]), *self._transitions(operation)]
         return Report(finished, tally, threshold, follow_up, tuple(remarks))
 
-    def _look_again(
-        self, operation: SyncOperation, settings: Configuration, requested: Mapping[str, Sequence[str]]
-    ) -> tuple[FollowUp | None, str | None]:
-        """Read the source once more: the first read may have been an old one, or an event may have been lost."""
-        if operation.dry_run or operation.halt:
-            return None, None
-        gate = self.gatekeeper.gate(settings)
-        try:
-            moved = [t for t in operation.contact_types if self._has_moved(operation, t, gate)]
-        except ContactSyncError as error:  # whatever it is, the report is stored
-            return None, f"The source could not be read once more ({error.code}); start a run by hand to be sure."
-        finally:
-            gate.finish()
-        if not moved:
-            return None, None
-        names = ", ".join(moved)
-        if operation.follow_up >= self.follow_ups:
-            return (
-                None,
-                f"The {names} contact changed again, after {operation.follow_up} follow-up runs; start one by hand.",
-            )
-        # The same run however often this is repeated, until something has been planned meanwhile.
-        generation = max(self.operations.generation(contact_type) for contact_type in moved)
-        return _follow_up(operation, moved, generation, requested), None
-
-    def _has_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
-        """Tell whether the source is neither what the accounts are to carry nor a deletion that nobody approved.
-
-        A source that seems to have moved is read again, for a bounded time: this very read may be an old one.
-        """
-        looks = Retrying(
-            retry=retry_if_result(bool),
-            stop=stop_after_attempt(self.source_reads),
-            wait=wait_exponential(multiplier=self.source_wait),
-            sleep=self.clock.sleep,
-            retry_error_callback=lambda _: True,
+    @property
+    def _second_look(self) -> SecondLook:
+        return SecondLook(
+            contacts=self.contacts,
+            desired=self.desired,
+            operations=self.operations,
+            gatekeeper=self.gatekeeper,
+            clock=self.clock,
+            fingerprint_key=self.fingerprint_key,
+            source_reads=self.source_reads,
+            source_wait=self.source_wait,
+            follow_ups=self.follow_ups,
         )
-        moved: bool = looks(self._seems_moved, operation, contact_type, gate)
-        return moved
-
-    def _seems_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
-        source = gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, None))
-        plan = operation.plans[contact_type]
-        latest = self.desired.latest(contact_type)
-        if latest and not changed_fields(latest.contact, source):
-            return False
-        stored = max(plan.generation or 0, latest.generation if latest else 0)
-        if source is None and self.operations.last_deletion(contact_type) > stored:
-            return False  # a later operation has found the deletion too, and asks for its approval
-        # What this operation found counts as long as no later one has stored another contact.
-        is_overtaken = latest is not None and latest.generation > (plan.generation or 0)
-        return is_overtaken or not self._is_planned(plan, contact_type, source)
-
-    def _is_planned(self, plan: TypePlan, contact_type: ContactType, source: Contact | None) -> bool:
-        if plan.fingerprint is None:  # planned before there was one
-            return not changed_fingerprints(plan.fingerprints, contact_type, source, self.fingerprint_key)
-        return is_fingerprint_of(plan.fingerprint, contact_type, source, [self.fingerprint_key])
 
     def _transitions(self, operation: SyncOperation) -> Iterator[str]:
         try:
@@ -426,21 +312,6 @@ class Reporter:
             return
         for step in steps:
             yield f"{step.time:%H:%M:%S} UTC: calls of {step.operation}: {step.before} -> {step.after} ({step.cause})"
-
-
-def _follow_up(
-    operation: SyncOperation, moved: list[ContactType], generation: int, requested: Mapping[str, Sequence[str]]
-) -> FollowUp:
-    return FollowUp(
-        run_id=str(uuid.uuid5(SYNC_ID_NAMESPACE, f"{operation.sync_id}#{generation}")),
-        conf={
-            "contact_types": [str(contact_type) for contact_type in moved],
-            **{name: list(ids) for name, ids in requested.items() if ids},
-            "reason": f"The source was another one when sync operation {operation.sync_id} ended",
-            "follow_up": operation.follow_up + 1,
-            "correlation_id": operation.correlation,
-        },
-    )
 
 
 def remarks_of(operation: SyncOperation, tally: Tally | None = None) -> Iterator[str]:
@@ -483,12 +354,6 @@ def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], 
         tally.add(outcome)
     tally.complete(operation)
     return Report(operation, tally, threshold, remarks=tuple(remarks_of(operation, tally)))
-
-
-def _named(outcome: AccountOutcome) -> str:
-    """Name a failure in a log's line, whatever characters its owner gave the account's name."""
-    why = ", ".join(filter(None, [outcome.detail, outcome.error_code]))
-    return f"{one_line(outcome.account_name, NAME_LENGTH)} ({outcome.account_id}) {outcome.contact_type}: {why}"
 
 
 def judge(outcome: AccountOutcome, *, blamed: bool, marked: bool = False, now: datetime) -> AccountOutcome:

@@ -28,7 +28,7 @@ from contactsync.notices.render_text import render_text, subject_of
 from contactsync.notices.scenarios import SWITCHES, Scenario, is_told, scenarios_of
 from contactsync.sync.counting import is_failure
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
-from contactsync.sync.report import Tally
+from contactsync.sync.tally import Tally
 from tests.builders import RUN, World, alternate_values, configuration, primary_values
 from tests.fakes import START, Fault
 from tests.leak_search import LeakSearch

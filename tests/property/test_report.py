@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from contactsync.sync.counting import is_failure
 from contactsync.sync.operation import AccountOutcome
-from contactsync.sync.report import Tally, stored_report
+from contactsync.sync.report import stored_report
 from contactsync.sync.report_table import report_text
+from contactsync.sync.tally import Tally
 from tests.builders import operation
 from tests.strategies import outcomes
 

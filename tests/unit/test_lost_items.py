@@ -83,8 +83,10 @@ def test_plan_heals() -> None:
     """Planning again stores what is missing, and the run can turn green."""
     world = planned()
     lose(world, ONE)
+    world.reporter.report(RUN, {}, planned=True, listed=IDS)
     world.clock.sleep(60)
     assert world.plan() == IDS
+    assert world.outcomes()[ONE, SECURITY].account_name == "member-1"
     for account_id in IDS:
         world.sync(account_id, 2)
     world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True, listed=IDS).check()

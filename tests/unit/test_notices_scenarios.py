@@ -48,7 +48,7 @@ from contactsync.sync.operation import (
     TypePlan,
     Verdict,
 )
-from contactsync.sync.report import Tally
+from contactsync.sync.tally import Tally
 from tests.builders import configuration, operation
 from tests.fakes import START
 from tests.unit.test_config import problems

@@ -1,0 +1,114 @@
+"""The second look at the source: whether it still is what was planned, and which run follows when it is not."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
+
+from contactsync.contacts import Contact, ContactType, changed_fields
+from contactsync.errors import ContactSyncError
+from contactsync.fingerprints import changed_fingerprints, is_fingerprint_of
+from contactsync.sync.calls import read_of
+from contactsync.sync.config import Configuration
+from contactsync.sync.gate import Gate, Gatekeeper
+from contactsync.sync.operation import SYNC_ID_NAMESPACE, SyncOperation, TypePlan
+from contactsync.sync.ports import AccountContacts, Clock, DesiredContacts, Operations
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """The run that brings the accounts to a source which is no longer what the operation found."""
+
+    run_id: str
+    conf: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SecondLook:
+    """Looks at the source again at the end of a run; holds the ports that this needs."""
+
+    contacts: AccountContacts
+    desired: DesiredContacts
+    operations: Operations
+    gatekeeper: Gatekeeper
+    clock: Clock
+    fingerprint_key: bytes = field(repr=False)
+    source_reads: int
+    source_wait: float
+    follow_ups: int
+    """How many follow-up runs may follow each other."""
+
+    def look(
+        self, operation: SyncOperation, settings: Configuration, requested: Mapping[str, Sequence[str]]
+    ) -> tuple[FollowUp | None, str | None]:
+        """Read the source once more: the first read may have been an old one, or an event may have been lost."""
+        if operation.dry_run or operation.halt:
+            return None, None
+        gate = self.gatekeeper.gate(settings)
+        try:
+            moved = [t for t in operation.contact_types if self._has_moved(operation, t, gate)]
+        except ContactSyncError as error:  # whatever it is, the report is stored
+            return None, f"The source could not be read once more ({error.code}); start a run by hand to be sure."
+        finally:
+            gate.finish()
+        if not moved:
+            return None, None
+        names = ", ".join(moved)
+        if operation.follow_up >= self.follow_ups:
+            return (
+                None,
+                f"The {names} contact changed again, after {operation.follow_up} follow-up runs; start one by hand.",
+            )
+        # The same run however often this is repeated, until something has been planned meanwhile.
+        generation = max(self.operations.generation(contact_type) for contact_type in moved)
+        return _follow_up(operation, moved, generation, requested), None
+
+    def _has_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
+        """Tell whether the source is neither what the accounts are to carry nor a deletion that nobody approved.
+
+        A source that seems to have moved is read again, for a bounded time: this very read may be an old one.
+        """
+        looks = Retrying(
+            retry=retry_if_result(bool),
+            stop=stop_after_attempt(self.source_reads),
+            wait=wait_exponential(multiplier=self.source_wait),
+            sleep=self.clock.sleep,
+            retry_error_callback=lambda _: True,
+        )
+        moved: bool = looks(self._seems_moved, operation, contact_type, gate)
+        return moved
+
+    def _seems_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
+        source = gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, None))
+        plan = operation.plans[contact_type]
+        latest = self.desired.latest(contact_type)
+        if latest and not changed_fields(latest.contact, source):
+            return False
+        stored = max(plan.generation or 0, latest.generation if latest else 0)
+        if source is None and self.operations.last_deletion(contact_type) > stored:
+            return False  # a later operation has found the deletion too, and asks for its approval
+        # What this operation found counts as long as no later one has stored another contact.
+        is_overtaken = latest is not None and latest.generation > (plan.generation or 0)
+        return is_overtaken or not self._is_planned(plan, contact_type, source)
+
+    def _is_planned(self, plan: TypePlan, contact_type: ContactType, source: Contact | None) -> bool:
+        if plan.fingerprint is None:  # planned before there was one
+            return not changed_fingerprints(plan.fingerprints, contact_type, source, self.fingerprint_key)
+        return is_fingerprint_of(plan.fingerprint, contact_type, source, [self.fingerprint_key])
+
+
+def _follow_up(
+    operation: SyncOperation, moved: list[ContactType], generation: int, requested: Mapping[str, Sequence[str]]
+) -> FollowUp:
+    return FollowUp(
+        run_id=str(uuid.uuid5(SYNC_ID_NAMESPACE, f"{operation.sync_id}#{generation}")),
+        conf={
+            "contact_types": [str(contact_type) for contact_type in moved],
+            **{name: list(ids) for name, ids in requested.items() if ids},
+            "reason": f"The source was another one when sync operation {operation.sync_id} ended",
+            "follow_up": operation.follow_up + 1,
+            "correlation_id": operation.correlation,
+        },
+    )
