@@ -141,7 +141,7 @@ def notice_id_of(scenario: Scenario, about: str) -> str:
 def severity_of(rules: NotificationRules, scenario: Scenario) -> Severity:
     """Return the priority that the rules give a scenario.
 
-    A scenario of document 000 that no list names is INFO, which nobody is told; an added one has its default then.
+    One of the first six scenarios that no list names is INFO, of which nobody is told; an added one has its default.
     """
     if scenario in rules.high_priority:
         return Severity.HIGH

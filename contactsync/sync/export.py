@@ -138,7 +138,7 @@ def _read(file: IO[str]) -> Iterator[str]:
 
 
 def operation_facts(operation: SyncOperation) -> dict[str, Any]:
-    """Return what holds for all contact types of an operation: document 000's keys, then ours."""
+    """Return what holds for all contact types of an operation: the documented keys, then further ones."""
     return {
         "sync_id": operation.sync_id,
         "timestamp": operation.timestamp,
@@ -174,7 +174,7 @@ def plan_facts(plan: TypePlan) -> dict[str, Any]:
 
 
 def result_of(outcome: AccountOutcome) -> dict[str, Any]:
-    """Return an outcome as an entry of `results`: document 000's keys, then ours."""
+    """Return an outcome as an entry of `results`: the documented keys, then further ones."""
     return {
         "status": outcome.status,
         "counts_as": OutcomeStatus.FAILED if is_failure(outcome) else outcome.status,

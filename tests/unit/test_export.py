@@ -1,4 +1,4 @@
-"""Exports of sync operations: document 000's schema as JSON, CSV without formulas, and bounded memory."""
+"""Exports of sync operations: the documented schema as JSON, CSV without formulas, and bounded memory."""
 
 import csv
 import io
@@ -60,7 +60,7 @@ def rows(operations: Iterable[SyncOperation], outcomes: Iterable[AccountOutcome]
 
 
 def test_document() -> None:
-    """An operation reads like the State Schema of document 000."""
+    """An operation reads like the documented schema."""
     (found,) = exported(
         operation(SECURITY, timestamp=START), [outcome(1, **UPDATED), outcome(2, **FAILED, try_number=3)]
     )
@@ -83,7 +83,7 @@ def test_document() -> None:
 
 
 def _named(results: dict[str, Any]) -> Iterator[tuple[tuple[str, Any], tuple[str, ...]]]:
-    """Pair the results with the keys that document 000 shows for each."""
+    """Pair the results with the keys that the schema shows for each."""
     return zip(results.items(), [("status", "timestamp"), ("status", "error", "retry_count")], strict=True)
 
 

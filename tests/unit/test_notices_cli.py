@@ -37,7 +37,7 @@ def test_preview_all() -> None:
 
 
 def test_alias() -> None:
-    """The short name of document 000's success is understood."""
+    """The short name of a success is understood."""
     assert ran("preview", "success").output == ran("preview", "success_completion").output
 
 

@@ -170,12 +170,12 @@ def test_threshold() -> None:
     ],
 )
 def test_switches(switches: dict[str, bool], details: dict[str, int], expected: tuple[Scenario, ...]) -> None:
-    """Every switch of document 000 works; what a switched-off cause would tell is part of the partial failure."""
+    """Every switch works; what a switched-off cause would tell is part of the partial failure."""
     assert told(settings(**switches), **details) == expected
 
 
 def test_unlisted() -> None:
-    """A scenario of document 000 that no priority names is told to nobody; its failures are a partial failure's."""
+    """A scenario of the first six that no priority names is told to nobody; its failures are a partial failure's."""
     quiet = settings({"high_priority": ["complete_failure", "system_errors"]})
     assert told(quiet, permission_denied=1, updated=1) == (PARTIAL,)
     nothing = settings({"high_priority": [], "medium_priority": [], "low_priority": []}, notify_on_success=True)
@@ -244,7 +244,7 @@ def test_errors(error: BaseException | None, expected: Scenario | None) -> None:
 
 
 def test_default_severities() -> None:
-    """Without rules of its own a configuration has document 000's priorities, and ours for the added scenarios."""
+    """Without rules of its own a configuration has the default priorities, also for the added scenarios."""
     assert {scenario: severity_of(NotificationRules(), scenario) for scenario in Scenario} == dict(DEFAULT_SEVERITIES)
 
 
