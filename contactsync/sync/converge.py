@@ -168,7 +168,9 @@ class Converger:
         if self._is_trusted(write) and (not fields or self._is_form_of_aws(write, observed)):
             return self._settle_unchanged(write, observed)
         # What a write changes that is made against the read is not known: any field may be another one.
-        return self._write(write, fields or target.written_before or field_names(target.contact_type))
+        # A write changes the form of a telephone number too.
+        changed = changed_fields(desired.contact, observed)
+        return self._write(write, changed or target.written_before or field_names(target.contact_type))
 
     def _settle_unchanged(self, write: _Write, observed: Contact | None) -> Finding:
         target, desired, record = write.target, write.desired, write.record
