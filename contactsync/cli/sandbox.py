@@ -3,8 +3,6 @@
 import contextlib
 import json
 import os
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ import requests
 import typer
 
 from contactsync.cli.commands import CommandGroup
+from contactsync.cli.end_signal import end_signal
 from contactsync.cli.env_file import env_file
 from contactsync.cli.listing import Output, OutputOption, show_facts, show_rows
 from contactsync.cli.ports import SANDBOX_PORT, free
@@ -75,13 +74,13 @@ def start(
     """Run the sandbox until Ctrl-C or SIGTERM."""
     chosen = free(SANDBOX_PORT) if port is None else port
     with (
-        _end_signal() as ended,
+        end_signal() as wait_for_end,
         _started(scenario, accounts, chosen, templates or _own_templates()) as sandbox,
         _ready(ready_file, sandbox),
         _sourced(sandbox) as file,
     ):
         typer.echo(_usage(sandbox, file))
-        ended.wait()
+        wait_for_end()
 
 
 @app.command("status", epilog="Example: contactsync sandbox status --url http://127.0.0.1:4599")
@@ -243,18 +242,6 @@ def account_state(
 ) -> None:
     """Suspend, close or reactivate an account."""
     _call(url, "PUT", f"/accounts/{account}/state", body={"state": state})
-
-
-@contextlib.contextmanager
-def _end_signal() -> Iterator[threading.Event]:
-    """Set an event on Ctrl-C and SIGTERM, from before the sandbox starts."""
-    ended = threading.Event()
-    before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

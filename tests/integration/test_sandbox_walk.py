@@ -1,6 +1,5 @@
 """What `contactsync sandbox start` prints is carried out to the letter in a new shell, and works."""
 
-import os
 import re
 import signal
 import socket
@@ -135,7 +134,10 @@ def test_second_sandbox(place: Path, printed: str) -> None:
             with socket.create_connection(("127.0.0.1", int(port)), 5):
                 pass
         finally:
-            os.kill(process.pid, signal.SIGINT)
-            process.wait(60)
+            process.send_signal(signal.SIGINT)
+            try:
+                assert process.wait(60) == 0
+            finally:
+                process.kill()
     assert (place / ".run" / "env").exists()
     assert not (place / ".run" / f"env-{port}").exists()
