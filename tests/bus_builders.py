@@ -6,6 +6,7 @@ from typing import Any
 from contactsync.bus.envelope import Event
 from contactsync.bus.events import (
     AccountFailed,
+    AccountsWritten,
     ConfigurationChanged,
     EventData,
     ExternalEventReported,
@@ -43,6 +44,16 @@ DATA: dict[type[EventData], dict[str, Any]] = {
         "contact_type": ContactType.SECURITY,
         "detail": "unavailable",
         "retry_count": 3,
+    },
+    AccountsWritten: {
+        "sync_id": SYNC_ID,
+        "dag_run_id": CORRELATION_ID,
+        "contact_type": ContactType.SECURITY,
+        "detail": "updated",
+        "written_fields": ("EmailAddress",),
+        "account_ids": (MEMBER_ACCOUNT,),
+        "first_settled": START,
+        "last_settled": START,
     },
     ConfigurationChanged: {"config_key": "default", "version": 4, "changed_by": "airflow:admin"},
     NoticeRequested: {"notice_id": "n-1", "scenario": "partial_failure", "priority": Severity.MEDIUM},

@@ -157,8 +157,8 @@ class FakeAudit:
         """Add a row per entity, unless it is there."""
         if self.error:
             raise self.error
-        for name in entry.entities:
-            self.rows.setdefault((name, entry.time, entry.event_id), entry)
+        for name, row in entry.rows():
+            self.rows.setdefault((name, row.time, row.event_id), row)
 
     def add_all(self, entries: Sequence[AuditEntry]) -> None:
         """Add rows."""

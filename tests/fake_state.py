@@ -1,6 +1,6 @@
 """Fakes of the ports on the tables of operations and records: in memory, with the conditions of the real adapters."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -306,6 +306,23 @@ class FakeOperations:
                 self._state.outcomes[key] = replace(stored, announced=announced.id)
                 self._state.outbox.append(announced)
                 yield announced
+
+    def announce_writes(
+        self,
+        operation: SyncOperation,
+        outcomes: Sequence[AccountOutcome],
+        announced: Callable[[list[AccountOutcome]], Announcement],
+    ) -> Announcement | None:
+        """Mark and announce what nobody has settled anew."""
+        stored = [self._state.outcomes[operation.sync_id, *outcome.key] for outcome in outcomes]
+        same = [outcome for outcome, now in zip(outcomes, stored, strict=True) if outcome.timestamp == now.timestamp]
+        if not same:
+            return None
+        for outcome in same:
+            marked = replace(outcome, written_announced=outcome.attempts[-1].started)
+            self._state.outcomes[operation.sync_id, *outcome.key] = marked
+        self._state.outbox.append(announced(same))
+        return self._state.outbox[-1]
 
     def outcomes_of(self, sync_id: str, account_id: str) -> Mapping[ContactType, AccountOutcome]:
         """Return one account's outcomes."""

@@ -1,14 +1,15 @@
 """The audit trail in DynamoDB: an item per event and entity, put on the condition that it is not there yet."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.error_codes import translated
 from contactsync.aws.items import query, readable, to_item, to_moment, to_text
-from contactsync.bus.audit import AuditEntry
+from contactsync.bus.audit import FEW, AuditEntry
 from contactsync.bus.events import Severity
 from contactsync.bus.values import EARLIEST, LATEST
 
@@ -20,6 +21,9 @@ KEY_LIMIT: Final = 900
 
 GROUP: Final = 20
 """Entries of one transaction: of 100 items and 4 MB at most, an entry has up to four items, and some are large."""
+
+PORTION: Final = 50
+"""Rows of one transaction where an entry has many; they hold some kilobytes each."""
 
 RESOLUTION: Final = timedelta(microseconds=1)
 """Of the stored times."""
@@ -40,27 +44,27 @@ class DynamoDbAuditTrail:
 
     def add(self, entry: AuditEntry) -> None:
         """Put an item for every entity; the first entity's carries the keys of the indexes."""
-        for item in self._items(entry):
-            self._put(item)
+        items = list(self._items(entry))
+        if len(items) <= FEW:
+            self._put_each(items)
+            return
+        for begin in range(0, len(items), PORTION):
+            portion = items[begin : begin + PORTION]
+            if not self._put_together(portion):
+                self._put_each(portion)
 
     def _items(self, entry: AuditEntry) -> Iterator[dict[str, Any]]:
-        for number, entity in enumerate(entry.entities):
-            index_keys = _index_keys(entry) if number == 0 else {}
-            yield {"pk": _fitting(entity), **_item(entry, self._retention), **index_keys}
+        for number, (entity, row) in enumerate(entry.rows()):
+            index_keys = _index_keys(row) if number == 0 else {}
+            yield {"pk": _fitting(entity), **_item(row, self._retention), **index_keys}
 
     def add_all(self, entries: Sequence[AuditEntry]) -> None:
         """Put the items of many entries in transactions, and one by one where one of them is there already."""
         remaining = iter(entries)
         while group := list(islice(remaining, GROUP)):
-            puts = [self._put_of(item) for entry in group for item in self._items(entry)]
-            with translated("TransactWriteItems"):
-                try:
-                    self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
-                    continue
-                except self._client.exceptions.TransactionCanceledException:
-                    pass  # one is there, or somebody writes at the same moment
-            for entry in group:
-                self.add(entry)
+            if not self._put_together([item for entry in group for item in self._items(entry)]):
+                for entry in group:
+                    self.add(entry)
 
     def about(
         self, entity: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
@@ -109,12 +113,19 @@ class DynamoDbAuditTrail:
         )
         return readable(items, _entry, self._table)
 
-    def _put(self, item: Mapping[str, Any]) -> None:
-        with translated("PutItem"):
+    def _put_together(self, items: Sequence[Mapping[str, Any]]) -> bool:
+        """Put items in one transaction; False when one of them is there, or somebody writes at the same moment."""
+        with translated("TransactWriteItems"):
             try:
-                self._client.put_item(**self._put_of(item))
-            except self._client.exceptions.ConditionalCheckFailedException:
-                return  # it is there already, and never changed
+                self._client.transact_write_items(TransactItems=[{"Put": self._put_of(item)} for item in items])
+            except self._client.exceptions.TransactionCanceledException:
+                return False
+        return True
+
+    def _put_each(self, items: Iterable[Mapping[str, Any]]) -> None:
+        for item in items:
+            with translated("PutItem"), suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._client.put_item(**self._put_of(item))  # it may be there already, and is never changed
 
     def _put_of(self, item: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- the stubs' type differs between the two calls
         return {"TableName": self._table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(pk)"}

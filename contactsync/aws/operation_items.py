@@ -175,6 +175,7 @@ def outcome_item(sync_id: str, outcome: AccountOutcome, expires_at: int) -> dict
         "outcome_time": outcome.timestamp,
         "paused_since": outcome.paused_since,
         "announced": outcome.announced,
+        "written_announced": outcome.written_announced,
         "other_form": outcome.other_form or None,
         "outside": outcome.outside or None,
         "try_started": outcome.attempts[-1].started if outcome.attempts else None,
@@ -211,6 +212,7 @@ def outcome_from(item: dict[str, Any]) -> AccountOutcome:
         timestamp=_moment_or_none(item.get("outcome_time")),
         paused_since=_moment_or_none(item.get("paused_since")),
         announced=item.get("announced"),
+        written_announced=_moment_or_none(item.get("written_announced")),
         other_form=tuple(item.get("other_form", ())),
         outside=item.get("outside", False),
     )

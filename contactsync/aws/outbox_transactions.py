@@ -1,8 +1,8 @@
 """Changes of one item, stored in one transaction with what announces them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 GROUP: Final = 50
 """Changes in one transaction: with their announcements they make the 100 items that DynamoDB takes."""
+
+T = TypeVar("T")
 
 CONDITION_FAILED: Final = "ConditionalCheckFailed"
 
@@ -57,9 +59,30 @@ class OutboxTransactions:
         """
         remaining = iter(changes)
         while group := list(islice(remaining, GROUP)):
-            yield from self._store_group(group)
+            yield from self._store_group(group, list)
 
-    def _store_group(self, group: list[tuple[dict[str, Any], Announcement]]) -> list[Announcement]:
+    def store_together(
+        self, changes: Iterable[tuple[dict[str, Any], T]], announced: Callable[[list[T]], Announcement]
+    ) -> Announcement | None:
+        """Store updates, each of one thing, with one announcement of them all; 99 at most.
+
+        Those whose update's condition does not hold are left out; None when that is all of them.
+        """
+        return next(iter(self._store_group(list(changes), lambda things: [announced(things)])), None)
+
+    def _store_group(
+        self, changes: list[tuple[dict[str, Any], T]], announced: Callable[[list[T]], list[Announcement]]
+    ) -> list[Announcement]:
+        """Store what is left of some changes with what `announced` makes of it, and return that."""
+        made: list[Announcement] = []
+
+        def attempt() -> bool:
+            nonlocal made
+            made = announced([thing for _, thing in changes]) if changes else []
+            refused = self._refused([update for update, _ in changes], made) if changes else None
+            changes[:] = [change for change, failed in zip_longest(changes, refused or ()) if not failed]
+            return refused is None
+
         attempts = Retrying(
             retry=retry_if_result(lambda stored: not stored),
             stop=stop_after_attempt(self._tries),
@@ -67,25 +90,20 @@ class OutboxTransactions:
             sleep=self._clock.sleep,
         )
         try:
-            attempts(self._try_group, group)
+            attempts(attempt)
         except RetryError:
             raise StateConflictError(item=f"Table {self._table}", tries=self._tries) from None
-        return [announced for _, announced in group]
+        return made
 
-    def _try_group(self, group: list[tuple[dict[str, Any], Announcement]]) -> bool:
-        """Store what is left of a group; on a failed condition take its change out of the group."""
-        if not group:
-            return True
-        updates: list[Any] = [{"Update": update} for update, _ in group]
-        puts = outbox_puts(self._table, [announced for _, announced in group])
+    def _refused(self, updates: Sequence[Any], announced: Sequence[Announcement]) -> list[bool] | None:
+        """Store updates with announcements; None when that was done, else whose condition failed, as far as known."""
+        writes: list[Any] = [{"Update": update} for update in updates]
         with translated("TransactWriteItems"):
             try:
-                self._client.transact_write_items(TransactItems=[*updates, *puts])
+                self._client.transact_write_items(TransactItems=[*writes, *outbox_puts(self._table, announced)])
             except self._client.exceptions.TransactionCanceledException as error:
-                failed = _failed_conditions(error)[: len(group)]
-                group[:] = [change for change, refused in zip_longest(group, failed) if not refused]
-                return False
-        return True
+                return _failed_conditions(error)[: len(updates)]
+        return None
 
     def _update(self, update: dict[str, Any]) -> bool:
         with translated("UpdateItem"):

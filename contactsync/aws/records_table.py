@@ -41,6 +41,7 @@ def record_item(record: AccountRecord) -> dict[str, Any]:
         "fingerprint": record.fingerprint,
         "form": record.form,
         "writer": record.writer,
+        "writer_try": record.writer_try,
         "written_fields": record.written_fields or None,
         "verified_at": record.verified_at,
         "mark": {
@@ -65,6 +66,7 @@ def record_from(item: dict[str, Any]) -> AccountRecord:
         fingerprint=item.get("fingerprint"),
         form=item.get("form"),
         writer=item.get("writer"),
+        writer_try=item.get("writer_try"),
         written_fields=tuple(item.get("written_fields", ())),
         verified_at=to_moment(item["verified_at"]) if "verified_at" in item else None,
         mark=Mark(mark["token"], mark["sync_id"], mark["generation"], to_moment(mark["since"])) if mark else None,

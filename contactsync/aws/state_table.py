@@ -354,13 +354,30 @@ class DynamoDbOperations(DynamoDbStoredOperations):
             (self._announced(operation, outcome, announced), announced) for outcome, announced in failures
         )
 
+    def announce_writes(
+        self,
+        operation: SyncOperation,
+        outcomes: Sequence[AccountOutcome],
+        announced: Callable[[list[AccountOutcome]], Announcement],
+    ) -> Announcement | None:
+        """Store the marks in the transaction of the announcement."""
+        changes = [
+            (self._marked(operation, outcome, written_announced=outcome.attempts[-1].started), outcome)
+            for outcome in outcomes
+        ]
+        return self._transactions.store_together(changes, announced)
+
     def _announced(self, operation: SyncOperation, outcome: AccountOutcome, announced: Announcement) -> dict[str, Any]:
+        return self._marked(operation, outcome, announced=announced.id)
+
+    def _marked(self, operation: SyncOperation, outcome: AccountOutcome, **mark: object) -> dict[str, Any]:
+        ((name, value),) = mark.items()
         return {
             "TableName": self._table,
             "Key": to_item(outcome_key(operation.sync_id, outcome.account_id, outcome.contact_type)),
-            "UpdateExpression": "SET announced = :announced",
+            "UpdateExpression": f"SET {name} = :mark",
             "ConditionExpression": SAME_OUTCOME,
-            "ExpressionAttributeValues": to_item({":announced": announced.id, ":time": outcome.timestamp}),
+            "ExpressionAttributeValues": to_item({":mark": value, ":time": outcome.timestamp}),
         }
 
     def _outcome_item(self, operation: SyncOperation, outcome: AccountOutcome) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The audit trail: what is kept of every event, by what it is about, and of what people did with dead letters."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 DATA_LIMIT: Final = 300_000
 """Bytes of an event's data that a row keeps; a DynamoDB item has at most 400 KB."""
+
+FEW: Final = 4
+"""So many entities each row of an entry names; an event may be about ninety accounts."""
 
 ENTITIES: Final = MappingProxyType(
     {"notice_id": "notice", "account_id": "account", "config_key": "configuration", "sync_id": "operation"}
@@ -38,6 +41,13 @@ class AuditEntry:
     """JSON, as text: a number that the table's number type cannot hold must not lose the row."""
     subject: str | None = None
     """The event's own; None of rows that were no events, or are older than this field."""
+
+    def rows(self) -> Iterator[tuple[str, "AuditEntry"]]:
+        """Yield each entity with what is stored under it: of many entities a row names its own and the first only."""
+        first = self.entities[0]
+        for name in self.entities:
+            named = self.entities if len(self.entities) <= FEW else tuple(dict.fromkeys((first, name)))
+            yield name, replace(self, entities=named)
 
 
 def entry_of(event: Event) -> AuditEntry:
@@ -67,7 +77,8 @@ def recorder(trail: "AuditTrail") -> Callable[[Event], None]:
 
 def _entities(event: Event) -> tuple[str, ...]:
     named = ((kind, getattr(event.data, field, None)) for field, kind in ENTITIES.items())
-    found = tuple(entity(kind, name) for kind, name in named if name)
+    accounts = (entity("account", account_id) for account_id in getattr(event.data, "account_ids", ()))
+    found = (*(entity(kind, name) for kind, name in named if name), *accounts)
     return found or (entity("subject", event.subject),)
 
 

@@ -6,7 +6,7 @@ within a version: consumers ignore what they do not know.
 
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,8 @@ from contactsync.contacts import ContactType
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", json_schema_extra={"maxLength": 12})]
 """The length is for readers of the schema whose `$` also matches before a last line feed."""
 TEXT_LENGTH: Final = 2048
+ACCOUNTS_AT_MOST: Final = 90
+"""Accounts in one event: their marks and the event make one transaction, of 100 items at most."""
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH)]
 
 IDS: Final = frozenset(
@@ -120,6 +122,32 @@ class AccountFailed(EventData):
     error_code: str | None = None
     error_message: str | None = None
     retry_count: Count = 0
+    written_fields: tuple[str, ...] = ()
+    """The names of the fields that the operation wrote, or may have written, before it failed."""
+
+
+class AccountsWritten(EventData):
+    """One contact type of some accounts was written, with the same fields and from the same desired contact.
+
+    A write that was found done by a later try counts too. The same write is in one event only, however often the
+    operation is reported.
+    """
+
+    event_type: ClassVar[str] = "contactsync.accounts.written.v1"
+
+    sync_id: Text
+    dag_run_id: Text
+    contact_type: ContactType
+    detail: Literal["updated", "deleted"]
+    generation: Count | None = None
+    """Which desired contact the accounts were brought to; it counts up per contact type."""
+    written_fields: tuple[str, ...]
+    """The names of the fields, no values."""
+    account_ids: Annotated[tuple[AccountId, ...], Field(min_length=1, max_length=ACCOUNTS_AT_MOST)]
+    """Larger operations have several events."""
+    first_settled: Moment
+    last_settled: Moment
+    """When the tasks of the first and of the last of these accounts had recorded what they did."""
 
 
 class ConfigurationChanged(EventData):
@@ -181,6 +209,7 @@ EVENT_TYPES: Final = MappingProxyType(
             SyncOperationFailed,
             SyncOperationHalted,
             AccountFailed,
+            AccountsWritten,
             ConfigurationChanged,
             NoticeRequested,
             ExternalEventReported,

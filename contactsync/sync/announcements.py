@@ -1,15 +1,22 @@
 """What contact synchronization announces on the bus, made from the state that it stores in the same transaction."""
 
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import (
     TEXT_LENGTH,
     AccountFailed,
+    AccountsWritten,
     SyncOperationCompleted,
     SyncOperationFailed,
     SyncOperationHalted,
     SyncOperationStarted,
 )
+from contactsync.contacts import ContactType
 from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, SyncOperation
+
+_UPDATES: Final = (OutcomeDetail.UPDATED, OutcomeDetail.SUPERSEDED)
 
 
 def started(operation: SyncOperation) -> Announcement:
@@ -69,6 +76,7 @@ def account_failed(operation: SyncOperation, outcome: AccountOutcome) -> Announc
         error_code=outcome.error_code,
         error_message=outcome.error_message,
         retry_count=outcome.retry_count,
+        written_fields=outcome.written_fields,
     )
     tried = outcome.attempts[-1].started.isoformat() if outcome.attempts else ""
     return announcement(
@@ -77,6 +85,51 @@ def account_failed(operation: SyncOperation, outcome: AccountOutcome) -> Announc
         subject=outcome.account_id,
         correlation_id=operation.correlation,
         time=outcome.timestamp or operation.planned,
+    )
+
+
+class Write(NamedTuple):
+    """What a write has in common with others that one event tells of."""
+
+    contact_type: ContactType
+    detail: Literal["updated", "deleted"]
+    generation: int | None
+    fields: tuple[str, ...]
+
+
+def write_of(operation: SyncOperation, outcome: AccountOutcome) -> Write | None:
+    """Return what an outcome says was written since writes were last announced; None when that is nothing."""
+    fields = outcome.unannounced_fields
+    if not fields or operation.dry_run:
+        return None
+    plan = operation.plans.get(outcome.contact_type)
+    tried = {outcome.detail, *(attempt.detail for attempt in outcome.attempts)}
+    deleted = OutcomeDetail.DELETED in tried or (plan is not None and plan.absent and tried.isdisjoint(_UPDATES))
+    generation = outcome.generation if outcome.generation is not None or plan is None else plan.generation
+    return Write(outcome.contact_type, "deleted" if deleted else "updated", generation, fields)
+
+
+def accounts_written(operation: SyncOperation, write: Write, outcomes: Sequence[AccountOutcome]) -> Announcement:
+    """Announce a write to some accounts, at most ACCOUNTS_AT_MOST and at least one."""
+    settled = sorted(outcome.timestamp or operation.planned for outcome in outcomes)
+    data = AccountsWritten(
+        sync_id=operation.sync_id,
+        dag_run_id=operation.dag_run_id,
+        contact_type=write.contact_type,
+        detail=write.detail,
+        generation=write.generation,
+        written_fields=write.fields,
+        account_ids=tuple(outcome.account_id for outcome in outcomes),
+        first_settled=settled[0],
+        last_settled=settled[-1],
+    )
+    tries = ",".join(f"{outcome.account_id}@{outcome.attempts[-1].started.isoformat()}" for outcome in outcomes)
+    return announcement(
+        data,
+        about=f"{operation.sync_id}#{write.contact_type}#{write.detail}#{tries}",
+        subject=operation.sync_id,
+        correlation_id=operation.correlation,
+        time=settled[-1],
     )
 
 

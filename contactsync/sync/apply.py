@@ -283,7 +283,9 @@ class AccountSync:
             may_delete=plan.absent and plan.approved,
             phones=task.settings.phone_comparison,
             allow=allow,
-            written_before=_written_fields(outcome),
+            written_before=outcome.written_fields,
+            recorded_tries=frozenset(a.try_number for a in outcome.attempts if a.written_fields),
+            try_number=task.try_number,
             written=written,
         )
         return self.converger.bring(target)
@@ -405,13 +407,9 @@ def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
     return OutcomeStatus.FAILED, detail or OutcomeDetail.ERROR
 
 
-def _written_fields(outcome: AccountOutcome) -> tuple[str, ...]:
-    return tuple(sorted({name for attempt in outcome.attempts for name in attempt.written_fields}))
-
-
 def _credited(found: Finding, outcome: AccountOutcome, written: list[str]) -> Finding:
     """Return what the operation did: an earlier try, or an earlier look, may have written what was found unchanged."""
-    fields = {*found.changed_fields, *written, *_written_fields(outcome)}
+    fields = {*found.changed_fields, *written, *outcome.written_fields}
     if not fields:
         return found
     detail = found.written_detail if found.detail is OutcomeDetail.UNCHANGED else found.detail

@@ -98,6 +98,9 @@ class Target:
     """
     written_before: tuple[str, ...]
     """The fields that earlier tries wrote, or may have written."""
+    recorded_tries: frozenset[int]
+    """The tries that recorded what they wrote, or may have written."""
+    try_number: int
     written: list[str]
     """Gets the fields that were written, or may have been, also when an error follows."""
 
@@ -178,7 +181,8 @@ class Converger:
             record, generation=desired.generation, fingerprint=write.print_, verified_at=self.clock.now()
         ):
             raise _LookAgainError
-        if record.writer == target.sync_id:  # a try that ended before it could record what it wrote
+        if record.writer == target.sync_id and record.writer_try not in target.recorded_tries:
+            # That try ended before it could record what it wrote.
             target.written.extend(record.written_fields)
         return replace(
             _found(desired, OutcomeDetail.UNCHANGED), other_form=other_forms(desired.contact, observed) or ()
@@ -246,6 +250,7 @@ class Converger:
             fingerprint=write.print_,
             form=None,
             writer=target.sync_id,
+            writer_try=target.try_number,
             written_fields=fields,
             verified_at=None,
         )

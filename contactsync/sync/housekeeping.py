@@ -128,7 +128,7 @@ class Housekeeper:
         if operation is None or operation.status not in UNFINISHED:
             return None
         closed = self._concluded(operation, f"Closed by housekeeping: {_WHY[state]}.")
-        self.reporter.announce_failures(closed)
+        self.reporter.announce_outcomes(closed)
         announced = [ended(closed)]
         if not self.operations.close(closed, [*announced, *notices(closed)]):
             return None

@@ -1,7 +1,7 @@
 """Sync operations and account outcomes: one attempt to bring the targets to the desired contacts, and what it did."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -105,6 +105,8 @@ class AccountOutcome:
     """Since when its task has been waiting without a try being used up; None when it is not."""
     announced: str | None = None
     """The id of the event that announced this failure on the bus."""
+    written_announced: datetime | None = None
+    """The start of the latest try whose writes were announced on the bus."""
     other_form: tuple[str, ...] = ()
     """The fields that the account has in another form of the desired value, which counts as the same."""
     outside: bool = False
@@ -120,6 +122,17 @@ class AccountOutcome:
         """How many tries came after the first since the task was last cleared; one that was killed counts too."""
         return max(self.attempts[-1].try_number - self.attempts[-1].first_try, 0) if self.attempts else 0
 
+    @property
+    def written_fields(self) -> tuple[str, ...]:
+        """The fields that all tries wrote, also when they failed afterwards."""
+        return _written(self.attempts)
+
+    @property
+    def unannounced_fields(self) -> tuple[str, ...]:
+        """Those of them that were written since writes were last announced."""
+        since = self.written_announced
+        return _written(a for a in self.attempts if since is None or a.started > since)
+
     def settled(self, attempt: Attempt, **changes: Any) -> "AccountOutcome":  # noqa: ANN401 -- fields of this class
         """Return this outcome after one more attempt, which replaces an earlier record of the same try."""
         earlier = tuple(a for a in self.attempts if a.try_number not in {PLAN_ITSELF, attempt.try_number})
@@ -131,8 +144,13 @@ class AccountOutcome:
             error_code=attempt.error_code,
             attempts=(*earlier, attempt),
             timestamp=attempt.ended,
+            written_announced=self.written_announced,
             **changes,
         )
+
+
+def _written(attempts: Iterable[Attempt]) -> tuple[str, ...]:
+    return tuple(sorted({name for attempt in attempts for name in attempt.written_fields}))
 
 
 class Verdict(StrEnum):

@@ -219,6 +219,18 @@ class Operations(Generations, Protocol):
         One that a task has settled anew meanwhile is left out.
         """
 
+    def announce_writes(
+        self,
+        operation: SyncOperation,
+        outcomes: Sequence[AccountOutcome],
+        announced: Callable[[list[AccountOutcome]], Announcement],
+    ) -> Announcement | None:
+        """Mark the writes of outcomes as announced, in one transaction with what `announced` makes of them.
+
+        Those that a task has settled anew meanwhile are left out; None when that is all of them. Raises
+        StateConflictError when others keep changing one of them.
+        """
+
     def outcomes_of(self, sync_id: str, account_id: str) -> Mapping[ContactType, AccountOutcome]:
         """Return the outcomes of one account, read consistently."""
 

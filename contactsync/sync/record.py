@@ -33,6 +33,8 @@ class AccountRecord:
     """The HMAC of the form in which AWS keeps that, where it is another one."""
     writer: str | None = None
     """The sync operation that wrote it."""
+    writer_try: int | None = None
+    """The number of the task's try that wrote it; None in older items."""
     written_fields: tuple[str, ...] = ()
     """What that write changed."""
     verified_at: datetime | None = None

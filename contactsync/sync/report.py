@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from contactsync.bus.envelope import Announcement
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     ContactSyncError,
@@ -19,7 +18,7 @@ from contactsync.errors import (
     OvertakenError,
 )
 from contactsync.errors.clearing import CLEAR_RUN, clear_task
-from contactsync.sync.announcements import account_failed, ended
+from contactsync.sync.announcements import ended
 from contactsync.sync.config import Configuration
 from contactsync.sync.counting import DENIED, is_failure
 from contactsync.sync.gate import Gatekeeper
@@ -32,6 +31,7 @@ from contactsync.sync.operation import (
     SyncOperation,
     sync_id_of,
 )
+from contactsync.sync.outcome_announcements import announce_outcomes
 from contactsync.sync.ports import (
     AccountContacts,
     Announcer,
@@ -149,7 +149,7 @@ class Reporter:
         tally.complete(operation)
         settings = self.configurations.version(operation.config_version).settings
         report = self._concluded(operation, settings, tally, requested)
-        self.announce_failures(report.operation)
+        self.announce_outcomes(report.operation)
         self._store_end(report.operation)
         return report
 
@@ -182,17 +182,9 @@ class Reporter:
         self.operations.update(operation, announced)
         self.announcer.send(announced)
 
-    def announce_failures(self, operation: SyncOperation) -> None:
-        """Announce every failure that this is the first report of, a few at a time: there can be ten thousand."""
-        stored = self.operations.announce_failures(operation, self._unannounced(operation))
-        while portion := list(islice(stored, BATCH)):
-            self.announcer.send(portion)
-
-    def _unannounced(self, operation: SyncOperation) -> Iterator[tuple[AccountOutcome, Announcement]]:
-        for outcome in self.operations.outcomes(operation.sync_id):
-            announced = account_failed(operation, outcome) if is_failure(outcome) else None
-            if announced and announced.id != outcome.announced:
-                yield outcome, announced
+    def announce_outcomes(self, operation: SyncOperation) -> None:
+        """Announce every failure and write that this is the first report of."""
+        announce_outcomes(self.operations, self.announcer, operation)
 
     def judged(
         self, operation: SyncOperation, task_states: Mapping[str, str], listed: Sequence[str] = ()

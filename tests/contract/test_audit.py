@@ -9,7 +9,7 @@ import pytest
 
 from contactsync.aws.audit_table import DynamoDbAuditTrail
 from contactsync.bus.audit import DATA_LIMIT, AuditEntry, entry_of
-from contactsync.bus.events import AccountFailed, ConfigurationChanged
+from contactsync.bus.events import ACCOUNTS_AT_MOST, AccountFailed, AccountsWritten, ConfigurationChanged
 from contactsync.bus.ports import AuditTrail
 from tests.bus_builders import event_of
 from tests.bus_fakes import FakeAudit
@@ -110,6 +110,23 @@ def test_half_added(trail: AuditTrail, key: str) -> None:
     trail.add(replace(entry, entities=entry.entities[:1]))
     trail.add(entry)
     assert [found.event_id for found in trail.about(f"operation#{key}")] == [entry.event_id]
+    assert len(list(trail.correlated(key))) == 1
+
+
+def test_many_entities(trail: AuditTrail, key: str) -> None:
+    """A row of each of ninety accounts names that account and the operation; half of them stored is completed."""
+    account_ids = tuple(f"{uuid.UUID(key).int % 10**9:09}{number:03}" for number in range(ACCOUNTS_AT_MOST))
+    event = event_of(AccountsWritten, event_id=f"{key}-0", correlation_id=key, sync_id=key, account_ids=account_ids)
+    entry = entry_of(event)
+    assert len(entry.entities) == ACCOUNTS_AT_MOST + 1
+    trail.add(replace(entry, entities=entry.entities[:7]))
+    for _ in range(2):
+        trail.add(entry)
+    for account_id in account_ids[10:]:
+        (row,) = trail.about(f"account#{account_id}")
+        assert row == replace(entry, entities=(f"operation#{key}", f"account#{account_id}"))
+    assert len(list(trail.about(f"account#{account_ids[0]}"))) == 1
+    assert len(list(trail.about(f"operation#{key}"))) == 1
     assert len(list(trail.correlated(key))) == 1
 
 

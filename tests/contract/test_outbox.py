@@ -12,13 +12,20 @@ import boto3
 import pytest
 
 from contactsync.bus.envelope import Announcement, announcement
-from contactsync.bus.events import ConfigurationChanged, NoticeRequested, Severity
+from contactsync.bus.events import ACCOUNTS_AT_MOST, ConfigurationChanged, NoticeRequested, Severity
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationConflictError, OvertakenError, PublishFailedError, ResourceMissingError
 from contactsync.services import Services
-from contactsync.sync.announcements import account_failed, ended, started
+from contactsync.sync.announcements import account_failed, accounts_written, ended, started, write_of
 from contactsync.sync.config import Configuration
-from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
+from contactsync.sync.operation import (
+    AccountOutcome,
+    Attempt,
+    OperationStatus,
+    OutcomeDetail,
+    OutcomeStatus,
+    SyncOperation,
+)
 from tests.builders import account, operation
 from tests.contract.conftest import Adapters
 from tests.fakes import START
@@ -116,6 +123,48 @@ def test_failures_settled_meanwhile(services: Services) -> None:
     announced = list(services.operations.announce_failures(found, pairs))
     assert announced == [pairs[0][1], pairs[2][1]]
     assert sorted(one.id for one in kept(services)) == sorted(one.id for one in announced)
+
+
+def written(number: int) -> AccountOutcome:
+    """Return the outcome of an account that was written."""
+    attempt = Attempt(1, START, START, OutcomeStatus.SUCCESS, OutcomeDetail.UPDATED, written_fields=("Name",))
+    outcome = AccountOutcome(account(number).account_id, "x", SECURITY, generation=1)
+    return outcome.settled(attempt, changed_fields=("Name",))
+
+
+@pytest.mark.parametrize("count", [1, ACCOUNTS_AT_MOST])
+def test_writes(services: Services, count: int) -> None:
+    """Outcomes are marked together with the one event that tells of them, and read back so."""
+    found = stored(services, f"outbox-writes-{count}")
+    outcomes = [written(number) for number in range(1, count + 1)]
+    services.operations.store_outcomes(found, outcomes)
+    write = write_of(found, outcomes[0])
+    assert write
+    made = services.operations.announce_writes(found, outcomes, lambda some: accounts_written(found, write, some))
+    assert made == accounts_written(found, write, outcomes)
+    assert kept(services) == [made]
+    marked = list(services.operations.outcomes(found.sync_id))
+    assert {outcome.written_announced for outcome in marked} == {START}
+    assert all(write_of(found, outcome) is None for outcome in marked)
+
+
+def test_writes_settled_meanwhile(services: Services) -> None:
+    """The event is made of what nobody has settled anew; when that is nothing, there is none."""
+    found = stored(services, "outbox-writes-meanwhile")
+    outcomes = [written(number) for number in (1, 2, 3)]
+    services.operations.store_outcomes(found, outcomes)
+    services.operations.store_outcomes(found, [replace(outcomes[1], timestamp=START + timedelta(seconds=9))])
+    write = write_of(found, outcomes[0])
+    assert write
+
+    def made_of(some: list[AccountOutcome]) -> Announcement:
+        return accounts_written(found, write, some)
+
+    made = services.operations.announce_writes(found, outcomes, made_of)
+    assert made == made_of([outcomes[0], outcomes[2]])
+    assert kept(services) == [made]
+    assert services.operations.announce_writes(found, outcomes[1:2], made_of) is None
+    assert kept(services) == [made]
 
 
 def test_configuration(services: Services) -> None:

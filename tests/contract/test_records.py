@@ -90,7 +90,7 @@ def test_life(port: Records) -> None:
         {"mark": mark(9)},
         {"mark": None, "fingerprint": "unknown"},
         {"generation": 4, "fingerprint": "0b" * 32, "verified_at": None},
-        {"form": "0c" * 8, "writer": "an operation", "written_fields": ("Name", "Title")},
+        {"form": "0c" * 8, "writer": "an operation", "writer_try": 2, "written_fields": ("Name", "Title")},
         {"form": None, "written_fields": ()},
     ]
     expected = AccountRecord(account_id, SECURITY)

@@ -8,6 +8,7 @@ import pytest
 from contactsync.bus.envelope import Announcement
 from contactsync.bus.events import (
     AccountFailed,
+    AccountsWritten,
     SyncOperationCompleted,
     SyncOperationFailed,
     SyncOperationHalted,
@@ -20,6 +21,7 @@ from contactsync.errors import (
     OperationMissingError,
     ServiceUnavailableError,
 )
+from contactsync.sync.announcements import account_failed
 from contactsync.sync.operation import Halt, sync_id_of
 from tests.builders import RUN, World, account, change_of, request
 from tests.fakes import START, Fault
@@ -103,6 +105,7 @@ def test_failed() -> None:
         SyncOperationStarted,
         AccountFailed,
         AccountFailed,
+        AccountsWritten,
         SyncOperationFailed,
     ]
     details = {
@@ -190,11 +193,12 @@ def test_settled_meanwhile() -> None:
     world = ran(Fault(UNAVAILABLE, "write", IDS[0]))
     operations = world.operations
     (failed,) = (outcome for outcome in operations.outcomes(sync_id_of(RUN)) if outcome.account_id == IDS[0])
-    pending = list(world.reporter._unannounced(world.operation()))
+    made = account_failed(world.operation(), failed)
+    assert made
     world.clock.sleep(5)
     world.contacts.faults.clear()
     world.sync(IDS[0], 2)
-    assert list(operations.announce_failures(world.operation(), pending)) == []
+    assert list(operations.announce_failures(world.operation(), [(failed, made)])) == []
     assert failed.error_code == "InternalServerException"
 
 

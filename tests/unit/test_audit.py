@@ -9,6 +9,7 @@ from contactsync.bus.audit import DATA_LIMIT, AuditEntry, entry_of, recorder
 from contactsync.bus.events import (
     EVENT_TYPES,
     AccountFailed,
+    AccountsWritten,
     ConfigurationChanged,
     EventData,
     NoticeRequested,
@@ -21,12 +22,19 @@ from tests.bus_fakes import FakeAudit
 from tests.fakes import START
 from tests.recorded import MEMBER_ACCOUNT
 
+OTHER = "444455556666"
+
 
 @pytest.mark.parametrize(
     ("kind", "changes", "entities"),
     [
         (SyncOperationStarted, {}, (f"operation#{SYNC_ID}",)),
         (AccountFailed, {}, (f"account#{MEMBER_ACCOUNT}", f"operation#{SYNC_ID}")),
+        (
+            AccountsWritten,
+            {"account_ids": (MEMBER_ACCOUNT, OTHER)},
+            (f"operation#{SYNC_ID}", f"account#{MEMBER_ACCOUNT}", f"account#{OTHER}"),
+        ),
         (ConfigurationChanged, {}, ("configuration#default",)),
         (NoticeRequested, {}, ("notice#n-1",)),
         (NoticeRequested, {"sync_id": SYNC_ID}, ("notice#n-1", f"operation#{SYNC_ID}")),
