@@ -193,6 +193,7 @@ def _attempt_map(attempt: Attempt) -> dict[str, Any]:
         "error_code": attempt.error_code,
         "written_fields": attempt.written_fields,
         "first_try": attempt.first_try if attempt.first_try > 1 else None,
+        "generation": attempt.generation,
     }
 
 
@@ -228,6 +229,7 @@ def _attempt_from(item: dict[str, Any]) -> Attempt:
         error_code=item.get("error_code"),
         written_fields=tuple(item["written_fields"]),
         first_try=item.get("first_try", 1),
+        generation=item.get("generation"),
     )
 
 

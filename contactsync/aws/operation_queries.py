@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, read_one, readable, to_item, to_text
+from contactsync.aws.items import from_item, query, read_one, readable, to_item, to_moment, to_text
 from contactsync.aws.operation_items import ALL_OPERATIONS, operation_from, outcome_from
 from contactsync.contacts import ContactType
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
@@ -71,6 +71,11 @@ class DynamoDbOperationQueries:
         items = self._newest(index, key, value, "operation_time", period, limit)
         return readable(items, operation_from, self._table)
 
+    def lasts(self) -> timedelta | None:
+        """Return how long operations last after their plan, as the newest one was stored; None when there is none."""
+        items = self._newest("operations_by_time", "operations", ALL_OPERATIONS, "operation_time", ALWAYS, 1)
+        return next(readable(items, _lasts, self._table), None)
+
     def account_history(
         self, account_id: str, *, limit: int | None = None, period: Period = ALWAYS
     ) -> Iterator[PastOutcome]:
@@ -93,6 +98,10 @@ class DynamoDbOperationQueries:
             ScanIndexForward=False,
             limit=limit,
         )
+
+
+def _lasts(item: dict[str, Any]) -> timedelta:
+    return timedelta(seconds=item["expires_at"] - int(to_moment(item["planned"]).timestamp()))
 
 
 def _past_outcome(item: dict[str, Any]) -> PastOutcome:

@@ -6,10 +6,10 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ from contactsync.cli.periods import SinceOption, UntilOption
 from contactsync.errors import FileNotWrittenError
 from contactsync.settings import Group
 from contactsync.sync.operation import AccountOutcome, SyncOperation
+
+if TYPE_CHECKING:
+    from contactsync.services import Services
 
 
 class ExportFormat(StrEnum):
@@ -53,7 +56,8 @@ def export(
         raise typer.BadParameter("Name an operation or a period, not both.")
     period = period_of(since, until)
     services = Services.from_environment(needs=[Group.STATE])
-    _warn_of_expiry(period.since, services.settings.state.retention_days)
+    if period.since:
+        warn_of_expiry(services, period.since)
     operations = [operation_named(services, name)] if name else services.operation_queries.recent(period=period)
     write = operations_json if output is ExportFormat.JSON else operations_csv
     written = Written()
@@ -106,11 +110,13 @@ def _counted(number: int, name: str) -> str:
     return f"{number} {name.removesuffix('s') if number == 1 else name}"
 
 
-def _warn_of_expiry(since: datetime | None, retention_days: int) -> None:
-    kept = datetime.now(UTC) - timedelta(days=retention_days)
-    if since and since < kept:
+def warn_of_expiry(services: "Services", since: datetime) -> None:
+    """Say that what is asked for may have expired; how long items last, the newest operation tells."""
+    lasts = services.operation_queries.lasts() or timedelta(days=services.settings.state.retention_days)
+    kept = services.clock.now() - lasts
+    if since < kept:
         typer.echo(
-            f"Operations expire {retention_days} days after their latest plan (CONTACTSYNC_RETENTION_DAYS): those of "
+            f"Operations expire {lasts.days} days after their latest plan (CONTACTSYNC_RETENTION_DAYS): those of "
             f"before {kept:%Y-%m-%d} may be missing. The audit trail is kept apart; `contactsync audit` reads it.",
             err=True,
         )

@@ -3,21 +3,21 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from contactsync.cli.export import write_file
+from contactsync.cli.export import warn_of_expiry, write_file
 from contactsync.cli.listing import Output, OutputOption, json_array, show_rows, write_text
+from contactsync.cli.periods import FORMS, start_of
 from contactsync.settings import Group
 from contactsync.sync.tables import Columns
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from contactsync.services import Services
-    from contactsync.sync.statement import State
+    from contactsync.sync.statement import State, StatedContact
 
 COLUMNS: Final = Columns(
     (
@@ -34,16 +34,23 @@ COLUMNS: Final = Columns(
     drop=("written_by", "since", "desired_generation", "verified_at", "generation", "account_name"),
 )
 NEEDS: Final = (Group.MANAGEMENT, Group.CONFIGURATION, Group.STATE, Group.DESIRED)
+NEEDS_OF_THE_PAST: Final = (Group.CONFIGURATION, Group.STATE)
 
 
 def state(
     *,
+    at: Annotated[
+        datetime | None,
+        typer.Option(parser=start_of, metavar="TIME", help=f"As of an earlier time: {FORMS}.", show_default=False),
+    ] = None,
     output: OutputOption = Output.TABLE,
     file: Annotated[
         Path | None, typer.Option(dir_okay=False, help="With `-o json` or `csv`; else the standard output.")
     ] = None,
 ) -> None:
     """Say what every account carries now, by contact type, and why some are left alone; never the contact itself.
+
+    With `--at` it says what operations had recorded by then, of the accounts that they had met.
 
     Example: `contactsync accounts state -o csv --file state.csv`
     """
@@ -52,11 +59,12 @@ def state(
 
     if file and output is Output.TABLE:
         raise typer.BadParameter("A file is JSON or CSV: name one with -o.")
-    services = Services.from_environment(needs=NEEDS)
-    moment, version = services.clock.now(), services.configurations.latest().version
-    rows = [
-        {**vars(contact), "as_of": moment, "config_version": version} for contact in read_state(services).contacts()
-    ]
+    services = Services.from_environment(needs=NEEDS_OF_THE_PAST if at else NEEDS)
+    moment = at or services.clock.now()
+    if moment > services.clock.now():
+        raise typer.BadParameter("--at is in the future.")
+    version, contacts = _past(services, moment) if at else _present(services)
+    rows = [{**vars(contact), "as_of": moment, "config_version": version} for contact in contacts]
     if output is Output.TABLE:
         show_rows(COLUMNS, rows, output, alarming=_needs_a_look)
     else:
@@ -65,6 +73,29 @@ def state(
         typer.echo(f"SHA-256 {_written(parts, file)}", err=True)
     counts = Counter(str(row["standing"]) for row in rows)
     typer.echo(f"As of {moment:%Y-%m-%d %H:%M:%S} UTC, version {version}: {_counted(counts)}", err=True)
+
+
+def _present(services: "Services") -> tuple[int, Iterator["StatedContact"]]:
+    return services.configurations.latest().version, read_state(services).contacts()
+
+
+def _past(services: "Services", moment: datetime) -> tuple[int, Iterator["StatedContact"]]:
+    from contactsync.aws.operation_queries import Period
+    from contactsync.errors import ConfigurationMissingError
+    from contactsync.sync.past_state import PastState, in_force
+
+    configurations = services.stored_configurations
+    version = in_force(configurations.history(), moment)
+    if version is None:
+        raise ConfigurationMissingError(
+            table=services.settings.configuration.table, config_key=configurations.config_key
+        )
+    warn_of_expiry(services, moment)
+    past = PastState(moment, version.settings)
+    for operation in services.operation_queries.recent(period=Period(until=moment + timedelta(microseconds=1))):
+        if past.concerns(operation):
+            past.add(operation, services.stored_operations.outcomes(operation.sync_id))
+    return version.number, past.contacts()
 
 
 def read_state(services: "Services") -> "State":

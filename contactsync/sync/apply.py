@@ -182,8 +182,9 @@ class AccountSync:
             found = Finding(*_verdict(error), tuple(written))
         except ContactSyncError as caught:
             found, error = Finding(*_verdict(caught), tuple(written)), caught
+        attempt = _attempt(task, self.clock.now(), found.status, found.detail, error, written)
         settled = outcome.settled(
-            _attempt(task, self.clock.now(), found.status, found.detail, error, written),
+            replace(attempt, generation=found.generation),
             changed_fields=found.changed_fields,
             other_form=found.other_form,
             generation=found.generation,

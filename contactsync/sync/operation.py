@@ -83,6 +83,8 @@ class Attempt:
     """The fields that this try wrote, also when it failed afterwards."""
     first_try: int = 1
     """The number of the first try since the task was cleared last: Airflow goes on counting."""
+    generation: int | None = None
+    """The generation of the desired contact that this try found the account to carry, or brought it to."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contactsync.bus.events import AccountsWritten
 from contactsync.cli.local_system import DAG_ID
 from contactsync.sync.operation import sync_id_of
 from tests.e2e.accidents import begin, broken_configuration, configured, fault, kill, wait_for, wait_for_strike
@@ -107,7 +108,11 @@ def test_success(world: "World") -> None:
     """Success is told to those who want to know; the audit trail has everything that a change led to, under its id."""
     run_id, _ = world.change(world.new_contact())
     trail = world.system.services.audit_trail
-    wanted = {"contactsync.sync_operation.started.v1", "contactsync.sync_operation.completed.v1"}
+    wanted = {
+        "contactsync.sync_operation.started.v1",
+        "contactsync.accounts.written.v1",
+        "contactsync.sync_operation.completed.v1",
+    }
     wait_for(world, lambda: {entry.event_type for entry in trail.correlated(run_id)} == wanted, "the audit trail")
     assert notices(world, run_id) == []
     with configured(world, notification_settings={"notify_on_success": True, **EVERY_CHANNEL}):
@@ -128,8 +133,11 @@ def test_bus_down(faults: "World") -> None:
     assert state == "failed"
     trail, outbox = world.system.services.audit_trail, world.system.services.outbox
     assert list(trail.correlated(run_id)) == []
-    left = [entry.announcement for entry in outbox.entries(world.system.services.clock.now())]
-    types = sorted(one.data.event_type for one in left if one.correlation_id == run_id)
+    entries = [entry.announcement for entry in outbox.entries(world.system.services.clock.now())]
+    left = [one for one in entries if one.correlation_id == run_id]
+    writes = [one.data for one in left if isinstance(one.data, AccountsWritten)]
+    assert sorted(name for data in writes for name in data.account_ids) == sorted(world.targets[1:])
+    types = sorted(one.data.event_type for one in left if not isinstance(one.data, AccountsWritten))
     assert types == [
         "contactsync.account.failed.v1",
         "contactsync.notice.requested.v1",
@@ -137,7 +145,7 @@ def test_bus_down(faults: "World") -> None:
         "contactsync.sync_operation.started.v1",
     ]
     world.control("DELETE", "faults")
-    wait_for(world, lambda: housekept(world) and len(list(trail.correlated(run_id))) == len(types), "events", 240)
+    wait_for(world, lambda: housekept(world) and len(list(trail.correlated(run_id))) == len(left), "events", 240)
     assert told(world, run_id) == {"partial_failure": {MAIL}}
 
 

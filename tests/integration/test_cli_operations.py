@@ -224,6 +224,13 @@ def test_export_beyond_what_is_kept(command: Command) -> None:
     assert "expire" not in command("export", "--since", "30d").err
 
 
+def test_kept_as_the_deployment_keeps(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long operations last is read from the newest one: the auditor's shell has another setting, or none."""
+    monkeypatch.setenv("CONTACTSYNC_RETENTION_DAYS", "90")
+    assert "expire" not in command("export", "--since", "100d").err
+    assert "400 days after" in command("export", "--since", "2020-01-01").err
+
+
 @pytest.mark.parametrize("before", [None, "what was there"])
 def test_interrupted(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None) -> None:
     """An export that fails halfway leaves the file as it was, and no other."""

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,32 @@ def test_export(contactsync: Command, tmp_path: Path, form: str) -> None:
     assert carrying["verified_at"]
     assert carrying["since"]
     assert str(carrying["generation"]) == str(carrying["desired_generation"])
+
+
+def test_as_of_an_earlier_time(carried: Services, contactsync: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What operations had recorded by a moment is told without the organization and the table of desired contacts."""
+    before = datetime.now(UTC)
+    newer = Configuration.model_validate({"contact_types": ["security"]})
+    carried.configuration_changes.store(newer, after_version=1, changed_by="a test", reason=None)
+    for account_id in carried.planner.plan(request(dag_run_id="later"), map_limit=10):
+        carried.account_sync.sync(*carried.account_sync.open("later"), account_id, 1)
+    for name in ("CONTACTSYNC_MANAGEMENT_ACCOUNT_ID", "CONTACTSYNC_DESIRED_CONTACTS_TABLE"):
+        monkeypatch.delenv(name)
+    then = contactsync("accounts", "state", "--at", before.isoformat(), "-o", "json")
+    assert (then.code, "may be missing" in then.err) == (0, False)
+    rows = {row["standing"]: row for row in json.loads(then.out)}
+    assert set(rows) == {"carries", "excluded"}
+    assert rows["carries"]["config_version"] == 1
+    now = json.loads(contactsync("accounts", "state", "--at", "0m", "-o", "json").out)
+    after = rows["carries"]["generation"] + 1  # the tests of a module share its counters
+    assert {(row["standing"], row["generation"], row["config_version"]) for row in now} == {("carries", after, 2)}
+
+
+@pytest.mark.usefixtures("carried")
+def test_before_the_first_version(contactsync: Command) -> None:
+    """Of a time without a configuration there is nothing to state, and of the future neither."""
+    refused(contactsync("accounts", "state", "--at", "2020-01-01"), "no configuration")
+    misused(contactsync("accounts", "state", "--at", "2199-01-01"), "future")
 
 
 def test_misused(contactsync: Command) -> None:
