@@ -7,7 +7,7 @@ desired contacts stored together.
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
@@ -46,6 +46,7 @@ from contactsync.sync.ports import (
     Operations,
     Organization,
 )
+from contactsync.sync.rates import LARGEST_SKEW
 from contactsync.sync.request import RunRequest
 from contactsync.sync.scope import Admission
 from contactsync.sync.selection import Scope, Selection
@@ -81,7 +82,7 @@ class Planner:
         """
         # Taken first: of two tries, the one that began later is right, even when the earlier one is taken for dead
         # and is not, and stores its plan last.
-        planned = self.clock.now()
+        planned = self._begun(request)
         self.access.confirm()
         configuration = self.configurations.latest()
         contact_types = request.types_among(configuration.settings.contact_types)
@@ -100,6 +101,17 @@ class Planner:
         self.announcer.send(announced)
         concerned_ids = {account.account_id for t in operation.contact_types for account, _ in scope.concerned(t)}
         return tuple(account.account_id for account in scope.targets if account.account_id in concerned_ids)
+
+    def _begun(self, request: RunRequest) -> datetime:
+        """Return when this try began, which is later than the stored plan of a try before it.
+
+        That one may have run on a worker whose clock is ahead, by no more than workers' clocks may differ.
+        """
+        now = self.clock.now()
+        earlier = self.operations.get(sync_id_of(request.dag_run_id))
+        if earlier and now <= earlier.planned <= now + timedelta(seconds=LARGEST_SKEW):
+            return earlier.planned + timedelta(microseconds=1)
+        return now
 
     def _remember_deletions(self, operation: SyncOperation) -> None:
         """Let reports of other operations know that this one asks for the approval, or was told to ignore it."""

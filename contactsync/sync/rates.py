@@ -13,6 +13,9 @@ from contactsync.sync.calls import ApiOperation
 from contactsync.sync.section import Section
 
 MICROSECONDS: Final = 1_000_000
+LARGEST_SKEW: Final = 10
+"""Seconds by which the clocks of workers may differ at most."""
+
 LONGEST_WAIT: Final = 3600
 """The most that `max_wait` can be, in seconds."""
 
@@ -56,7 +59,7 @@ class RatesConfig(Section):
     preset: RatePreset = RatePreset.COMMERCIAL
     operations: dict[ApiOperation, Rate] = Field(default_factory=dict)
     """Instead of the preset's, for single operations."""
-    clock_skew: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 1
+    clock_skew: Annotated[float, Field(ge=0, le=LARGEST_SKEW, allow_inf_nan=False)] = 1
     """How far the clocks of workers may differ; so much is taken off the bursts."""
     max_wait: Annotated[float, Field(gt=0, le=LONGEST_WAIT, allow_inf_nan=False)] = 60
     """The longest wait for a turn inside a task; beyond it the task is rescheduled."""

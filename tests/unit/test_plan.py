@@ -305,6 +305,27 @@ def test_taken_for_dead() -> None:
     assert world.state.desired[SECURITY].contact == world.contacts.stored[IDS[0], SECURITY]
 
 
+@pytest.mark.parametrize("ahead", [0, 5, 10])
+def test_after_a_try_on_a_clock_ahead(ahead: float) -> None:
+    """A plan that is tried again on a worker whose clock is behind the first one's, as far as is allowed, counts."""
+    world = World.of(2, contact_types=["security"])
+    world.plan()
+    world.clock.sleep(-ahead)
+    world.plan()
+    for account_id in (account(1).account_id, account(2).account_id):
+        world.sync(account_id)
+    assert {outcome.status for outcome in world.outcomes().values()} == {OutcomeStatus.SUCCESS}
+
+
+def test_after_a_try_far_ahead() -> None:
+    """A clock that is further ahead than any may be stays an error."""
+    world = World.of(2, contact_types=["security"])
+    world.plan()
+    world.clock.sleep(-11)
+    with pytest.raises(OvertakenError):
+        world.plan()
+
+
 def test_overtaken() -> None:
     """A plan that is overtaken between counting and storing leaves the newer desired contact in place."""
     world = World.of(1, contact_types=["security"])
