@@ -15,7 +15,7 @@ from hypothesis.stateful import initialize, precondition, rule, run_state_machin
 
 from contactsync.contacts import ContactType
 from contactsync.sync.config import DeletionPolicy
-from contactsync.sync.operation import Verdict
+from contactsync.sync.operation import OutcomeDetail, Verdict
 from tests.airflow_model import APPROVE, Run
 from tests.builders import configuration, request
 from tests.interleaving import Fate, Flight
@@ -40,6 +40,8 @@ class Deletions(Convergence):
         self.policy = policy
         self.policies: list[tuple[int, str]] = [(0, policy)]
         self.moved: dict[str, int] = {}
+        self.lifted: set[str] = set()
+        """Accounts that were excluded for a while."""
         super().begin(count, kinds, [0] * 8, order)
         self.airflow.asks = True
         self.policies = [(0, policy)]
@@ -78,6 +80,7 @@ class Deletions(Convergence):
             self.moved[self.accounts[which]] = self.schedule.steps
             self.world.organization.places[self.accounts[which]] = CLOSED
         elif what == "include":
+            self.lifted |= set(self.excluded)
             self.excluded.clear()
             self._configure()
         elif what == "exclude" and which < len(self.accounts):
@@ -116,7 +119,11 @@ class Deletions(Convergence):
         reached = set(run.request.accounts or self.accounts) - set(self.excluded) - set(self.moved)
         if run.plan_abandoned or owner.planned != self._settled_plan(run):
             return
-        for account_id in reached & set(run.states):
+        outcomes = self.world.outcomes(run.run_id)
+        # An account that was excluded when its task looked waits for the next run, also when it no longer is.
+        reached &= set(run.states)
+        left = {one for one in reached & self.lifted if outcomes[one, kind].detail is OutcomeDetail.EXCLUDED}
+        for account_id in reached - left:
             held = self.world.contacts.stored.get((account_id, kind))
             assert held == desired.contact, "an account does not hold the newest desired contact"
 
