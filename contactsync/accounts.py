@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
@@ -60,5 +61,25 @@ def unit_names(units: UnitPath) -> frozenset[str]:
 class Placement:
     """Where an account is and how it is tagged, as far as that is known; None stands for not asked yet."""
 
-    units: UnitPath | None = None
+    units: UnitPath | frozenset[str] | None = None
+    """The account's unit with everything above it, or only the names by which rules mean these."""
     tags: Mapping[str, str] | None = None
+
+    @property
+    def unit_names(self) -> frozenset[str] | None:
+        """The names by which a rule may mean where the account is."""
+        return unit_names(self.units) if isinstance(self.units, tuple) else self.units
+
+
+@dataclass(frozen=True)
+class FoundPlaces:
+    """In which of some organizational units accounts were when the whole organization was walked."""
+
+    found_at: datetime
+    """The end of the walk."""
+    units: frozenset[str]
+    """The names that were looked for, and there."""
+    missing: frozenset[str]
+    """Those that no unit had."""
+    places: Mapping[str, frozenset[str]]
+    """By account, the names of the units that it was in, which may be none of them."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from contactsync.accounts import FoundPlaces
 from contactsync.bus.envelope import Announcement
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.contacts import ContactType
@@ -105,25 +106,49 @@ class FakeLookups:
     """What was looked up a while ago."""
 
     kept: dict[str, list[tuple[datetime, Mapping[str, Mapping[str, str]]]]] = field(default_factory=dict)
-    units: dict[int, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
+    units: list[tuple[int, datetime, frozenset[str]]] = field(default_factory=list)
+    found: dict[tuple[int, str], FoundPlaces] = field(default_factory=dict)
+    """By version and last digit of the account id."""
+    walks: dict[int, tuple[str, datetime]] = field(default_factory=dict)
+    walked: list[int] = field(default_factory=list)
+    """The versions that walks were stored for."""
 
-    def tags(self, sync_id: str, since: datetime) -> Mapping[str, Mapping[str, str]]:
-        """Return what was kept since then."""
-        portions = [tags for moment, tags in self.kept.get(sync_id, []) if moment >= since]
+    def tags(self, owner: str, since: datetime, until: datetime | None = None) -> Mapping[str, Mapping[str, str]]:
+        """Return what was kept then."""
+        portions = [tags for moment, tags in self.kept.get(owner, []) if since <= moment <= (until or moment)]
         return {account_id: found for tags in portions for account_id, found in tags.items()}
 
-    def keep_tags(self, sync_id: str, tags: Mapping[str, Mapping[str, str]], now: datetime) -> None:
+    def keep_tags(self, owner: str, tags: Mapping[str, Mapping[str, str]], now: datetime) -> None:
         """Keep a portion."""
-        self.kept.setdefault(sync_id, []).append((now, dict(tags)))
+        self.kept.setdefault(owner, []).append((now, dict(tags)))
 
     def units_found(self, version: int, names: Iterable[str]) -> datetime | None:
         """Return when they were."""
-        moment, found = self.units.get(version, (None, frozenset()))
-        return moment if set(names) <= found else None
+        wanted = frozenset(names)
+        return max((moment for of, moment, units in self.units if of == version and wanted <= units), default=None)
 
     def store_units_found(self, version: int, names: Iterable[str], now: datetime) -> None:
         """Remember it."""
-        self.units[version] = now, frozenset(names)
+        self.units.append((version, now, frozenset(names)))
+
+    def places(self, version: int, account_id: str) -> FoundPlaces | None:
+        """Return the account's part."""
+        return self.found.get((version, account_id[-1]))
+
+    def store_places(self, version: int, found: FoundPlaces) -> None:
+        """Store it in parts."""
+        self.walked.append(version)
+        for digit in "0123456789":
+            part = {account_id: units for account_id, units in found.places.items() if account_id.endswith(digit)}
+            self.found[version, digit] = replace(found, places=part)
+
+    def hold_walk(self, version: int, token: str, now: datetime, until: datetime) -> bool:
+        """Take it unless somebody else holds it, and not longer than anybody may."""
+        holder, held_until = self.walks.get(version, (token, now))
+        if holder != token and now < held_until <= until + (until - now):
+            return False
+        self.walks[version] = token, until
+        return True
 
 
 class FakeDesiredContacts:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from contactsync.contacts import Contact, ContactType
 from contactsync.sync.desired import DesiredContact
-from tests.fake_state import FakeDesiredContacts, FakeOperations, FakeRecords
+from tests.fake_state import FakeDesiredContacts, FakeLookups, FakeOperations, FakeRecords
 from tests.fakes import FakeAccountContacts, FakeClock, FakeConfigurations
 from tests.interleaving import Schedule, Task
 
@@ -115,7 +115,12 @@ class TaskClock:
         self.schedule.sleep(self.task, seconds)
 
 
-_NAMES: Final = {FakeConfigurations: "configurations", FakeDesiredContacts: "desired", FakeRecords: "records"}
+_NAMES: Final = {
+    FakeConfigurations: "configurations",
+    FakeDesiredContacts: "desired",
+    FakeLookups: "lookups",
+    FakeRecords: "records",
+}
 
 
 def stepped(part: Any, task: Task, schedule: Schedule) -> Any:

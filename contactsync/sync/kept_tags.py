@@ -1,4 +1,4 @@
-"""Tags that a plan has asked for, kept for the case that it is tried again: one call for each account is much."""
+"""Tags that were asked for, kept for the case that they are needed again: one call for each account is much."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,14 +17,15 @@ _NO_TAG: Final = "\0"
 
 @dataclass
 class KeptTags:
-    """The tags of accounts, as far as rules name them, for one plan and all of its tries."""
+    """The tags of accounts, as far as rules name them, for all tries of a plan, or all runs under a configuration."""
 
     organization: Organization
     lookups: Lookups
     clock: Clock
-    sync_id: str
+    owner: str
+    """Whose they are: the plan, or the configuration version and the account."""
     lasts: float
-    """For so long, in seconds, what an earlier try was told is believed."""
+    """For so long, in seconds, what was kept is believed."""
     _new: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def of(self, account_id: str, keys: frozenset[str]) -> Mapping[str, str]:
@@ -41,9 +42,11 @@ class KeptTags:
     def keep(self) -> None:
         """Keep what was asked since the last time."""
         if self._new:
-            self.lookups.keep_tags(self.sync_id, self._new, self.clock.now())
+            self.lookups.keep_tags(self.owner, self._new, self.clock.now())
             self._new = {}
 
     @cached_property
     def _kept(self) -> Mapping[str, Mapping[str, str]]:
-        return self.lookups.tags(self.sync_id, self.clock.now() - timedelta(seconds=self.lasts))
+        now, lasts = self.clock.now(), timedelta(seconds=self.lasts)
+        # Workers' clocks differ, so what another one has kept may lie ahead, but not for longer than it lasts.
+        return self.lookups.tags(self.owner, now - lasts, now + lasts)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from contactsync.accounts import Account, AccountState, UnitPath
+from contactsync.accounts import Account, AccountState, FoundPlaces, UnitPath
 from contactsync.bus.envelope import Announcement
 from contactsync.contacts import Contact, ContactType
 from contactsync.errors import ItemUnreadableError
@@ -64,17 +64,26 @@ class Organization(Protocol):
 class Lookups(Protocol):
     """Answers of the organization that are kept for a while, for all processes."""
 
-    def tags(self, sync_id: str, since: datetime) -> Mapping[str, Mapping[str, str]]:
-        """Return the tags by account that tries of this plan have kept since then."""
+    def tags(self, owner: str, since: datetime, until: datetime | None = None) -> Mapping[str, Mapping[str, str]]:
+        """Return the tags by account that were kept for this owner since then, and not after `until`."""
 
-    def keep_tags(self, sync_id: str, tags: Mapping[str, Mapping[str, str]], now: datetime) -> None:
-        """Keep tags of some accounts for the next try."""
+    def keep_tags(self, owner: str, tags: Mapping[str, Mapping[str, str]], now: datetime) -> None:
+        """Keep tags of some accounts for whoever asks for the same owner."""
 
     def units_found(self, version: int, names: Iterable[str]) -> datetime | None:
         """Return when all these units of a configuration version were last found to be there."""
 
     def store_units_found(self, version: int, names: Iterable[str], now: datetime) -> None:
         """Store that they were."""
+
+    def places(self, version: int, account_id: str) -> FoundPlaces | None:
+        """Return what the latest walk for a configuration version has found, as far as it may concern an account."""
+
+    def store_places(self, version: int, found: FoundPlaces) -> None:
+        """Store what a walk has found."""
+
+    def hold_walk(self, version: int, token: str, now: datetime, until: datetime) -> bool:
+        """Take the walk for a version until then, or go on holding it; False while somebody else holds it."""
 
 
 class AccountContacts(Protocol):

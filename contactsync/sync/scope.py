@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from contactsync.accounts import Placement, unit_names
+from contactsync.accounts import Placement
 from contactsync.contacts import ContactType
 from contactsync.sync.section import AccountId, Section
 
@@ -48,9 +48,8 @@ class ScopeFilter(Section):
     def _matches_units(self, placement: Placement) -> Answer:
         if not self.organizational_units:
             return False
-        if placement.units is None:
-            return None
-        return not unit_names(placement.units).isdisjoint(self.organizational_units)
+        names = placement.unit_names
+        return None if names is None else not names.isdisjoint(self.organizational_units)
 
     def _matches_tags(self, placement: Placement) -> Answer:
         if not self.tags:
@@ -72,6 +71,11 @@ class ScopeConfig(TypeScope):
     """The general scope; a contact type's own narrows it further."""
 
     contact_types: dict[ContactType, TypeScope] = Field(default_factory=dict)
+
+    @property
+    def filters(self) -> tuple[ScopeFilter, ...]:
+        """Everything that is included or excluded, for any contact type."""
+        return tuple(rule for part in (self, *self.contact_types.values()) for rule in (part.include, part.exclude))
 
     def named_units(self, contact_types: Iterable[ContactType]) -> Iterator[tuple[str, str]]:
         """Yield the organizational units that matter to these contact types, each with the field that names it."""
