@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import dataclass, field
 from typing import Final
 
 from contactsync.bus.envelope import Announcement
@@ -13,45 +13,57 @@ from contactsync.sync.operation import AccountOutcome, SyncOperation
 from contactsync.sync.ports import Announcer, Operations
 
 PORTION: Final = 100
-"""How many announcements are published at a time: there can be ten thousand."""
+"""How many failures are stored, and announcements published, at a time: there can be ten thousand."""
 
 
 def announce_outcomes(operations: Operations, announcer: Announcer, operation: SyncOperation) -> None:
     """Announce every failure and every write that was not announced before; repeated, it announces nothing."""
-    failures = operations.announce_failures(operation, _failures(operations, operation))
-    while portion := list(islice(failures, PORTION)):
-        announcer.send(portion)
-    writes = _announced_writes(operations, operation)
-    while portion := list(islice(writes, PORTION)):
-        announcer.send(portion)
-
-
-def _failures(operations: Operations, operation: SyncOperation) -> Iterator[tuple[AccountOutcome, Announcement]]:
+    found = _Unannounced(operations, operation)
+    stored: list[Announcement] = []
     for outcome in operations.outcomes(operation.sync_id):
-        announced = account_failed(operation, outcome) if is_failure(outcome) else None
-        if announced and announced.id != outcome.announced:
-            yield outcome, announced
+        stored.extend(found.add(outcome))
+        if len(stored) >= PORTION:
+            announcer.send(stored)
+            stored = []
+    announcer.send([*stored, *found.rest()])
 
 
-def _announced_writes(operations: Operations, operation: SyncOperation) -> Iterator[Announcement]:
-    for write, outcomes in _writes(operations, operation):
+@dataclass
+class _Unannounced:
+    """What is to be announced, collected from one pass over the outcomes until there is enough to be stored at once."""
 
-        def announced(written: list[AccountOutcome], write: Write = write) -> Announcement:
-            return accounts_written(operation, write, written)
+    operations: Operations
+    operation: SyncOperation
+    failures: list[tuple[AccountOutcome, Announcement]] = field(default_factory=list)
+    writes: defaultdict[Write, list[AccountOutcome]] = field(default_factory=lambda: defaultdict(list))
 
-        stored = operations.announce_writes(operation, outcomes, announced)
+    def add(self, outcome: AccountOutcome) -> Iterator[Announcement]:
+        """Take an outcome, and yield what was stored because of it."""
+        if is_failure(outcome):
+            announced = account_failed(self.operation, outcome)
+            if announced and announced.id != outcome.announced:
+                self.failures.append((outcome, announced))
+            if len(self.failures) == PORTION:
+                yield from self._store_failures()
+        elif write := write_of(self.operation, outcome):
+            self.writes[write].append(outcome)
+            if len(self.writes[write]) == ACCOUNTS_AT_MOST:
+                yield from self._store(write)
+
+    def rest(self) -> Iterator[Announcement]:
+        """Yield the rest, stored."""
+        yield from self._store_failures()
+        for write in list(self.writes):
+            yield from self._store(write)
+
+    def _store_failures(self) -> Iterator[Announcement]:
+        failures, self.failures = self.failures, []
+        return self.operations.announce_failures(self.operation, failures)
+
+    def _store(self, write: Write) -> Iterator[Announcement]:
+        def announced(written: list[AccountOutcome]) -> Announcement:
+            return accounts_written(self.operation, write, written)
+
+        stored = self.operations.announce_writes(self.operation, self.writes.pop(write), announced)
         if stored:
             yield stored
-
-
-def _writes(operations: Operations, operation: SyncOperation) -> Iterator[tuple[Write, list[AccountOutcome]]]:
-    """Yield writes that have everything in common but the account, as many as one event holds."""
-    waiting: defaultdict[Write, list[AccountOutcome]] = defaultdict(list)
-    for outcome in operations.outcomes(operation.sync_id):
-        write = None if is_failure(outcome) else write_of(operation, outcome)
-        if write is None:
-            continue
-        waiting[write].append(outcome)
-        if len(waiting[write]) == ACCOUNTS_AT_MOST:
-            yield write, waiting.pop(write)
-    yield from waiting.items()

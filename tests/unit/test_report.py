@@ -191,7 +191,9 @@ def test_shown() -> None:
     world = ran()
     shown: list[AccountOutcome] = []
     world.reporter.report(RUN, states(a3="failed"), show=shown.append, planned=True)
-    stored = {key: replace(outcome, announced=None) for key, outcome in world.outcomes().items()}
+    stored = {
+        key: replace(outcome, announced=None, written_announced=None) for key, outcome in world.outcomes().items()
+    }
     assert {outcome.key: outcome for outcome in shown} == stored
 
 
