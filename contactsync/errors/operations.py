@@ -87,6 +87,8 @@ class OperationMissingError(ContactSyncError):
     dag_run_id: str
     cause: str = ""
     """Why `plan` failed, where that is known."""
+    following: str = ""
+    """How the run goes on after that, where the cause does not say it itself."""
 
     @property
     def message(self) -> str:
@@ -97,6 +99,11 @@ class OperationMissingError(ContactSyncError):
             f"Run {self.dag_run_id} has no finished plan, so there is nothing to report. See the log of its task "
             f"`plan`, fix the cause, then {CLEAR_RUN}."
         )
+
+    @property
+    def afterwards(self) -> str:
+        """What the failed plan says: a run with wrong parameters is not cleared."""
+        return self.following or super().afterwards
 
 
 class OperationUnknownError(OperationMissingError):

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 PLAN_FAILED_KEY: Final = "plan_failed"
 """The XCom in which a plan that fails leaves its sentence, which the report, the newest red log, repeats."""
 
+PLAN_FAILED_NEXT_KEY: Final = "plan_failed_next"
+"""The XCom beside it: how a run whose plan failed that way goes on, which the report must not say otherwise."""
+
 PLAN_FAILED_LENGTH: Final = 4000
 NOTE_LENGTH: Final = 200
 LABEL_LENGTH: Final = 100
@@ -67,6 +70,7 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
             return _planned(context)
     except ContactSyncError as error:
         context["ti"].xcom_push(PLAN_FAILED_KEY, str(error)[:PLAN_FAILED_LENGTH])
+        context["ti"].xcom_push(PLAN_FAILED_NEXT_KEY, error.afterwards)
         raise
 
 
@@ -103,13 +107,9 @@ def _tell_of_plan(run_id: str) -> None:
         operation = made.operations.get(sync_id_of(run_id))
         if operation:
             types = ", ".join(operation.contact_types) or "no contact type"
-            log.info(
-                "Sync operation %s, started by %s: %s, configuration version %s",
-                operation.sync_id,
-                log_text(operation.started_by),
-                types,
-                operation.config_version,
-            )
+            log.info("Sync operation %s: %s", operation.sync_id, types)
+            log.info("Configuration version %s", operation.config_version)
+            log.info("Started by %s", log_text(operation.started_by))
         if operation and operation.unmatched:
             error = RulesUnmatchedError(sentences=operation.unmatched, version=operation.config_version)
             about = f"unmatched-rules-{made.clock.now():%Y-%m-%d}"
@@ -237,10 +237,13 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
             show=rows.append,
         )
     except OperationMissingError:
-        cause = None if planned else ti.xcom_pull(task_ids=plan_task, key=PLAN_FAILED_KEY)
-        if not planned:
-            _store_unplanned(context["dag_run"], cause or "")
-        raise OperationMissingError(dag_run_id=run_id, cause=cause or "") from None
+        if planned:
+            raise
+        cause, following = (
+            ti.xcom_pull(task_ids=plan_task, key=key) or "" for key in (PLAN_FAILED_KEY, PLAN_FAILED_NEXT_KEY)
+        )
+        _store_unplanned(context["dag_run"], " ".join(filter(None, (cause, following))))
+        raise OperationMissingError(dag_run_id=run_id, cause=cause, following=following) from None
     for part in report_parts(result, rows):
         log.info("%s", part)
     if result.follow_up:

@@ -45,6 +45,7 @@ PARTS: dict[str, Any] = {
     "because": "with an explicit deny in a service control policy",
     "places": ("AWS_PROFILE",),
     "cause": "InternalServerException",
+    "following": "Start another run.",
     "resume_in": 12.0,
     "sentence": "Account Management failed.",
     "seconds": 1800.0,

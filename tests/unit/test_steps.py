@@ -15,6 +15,7 @@ from contactsync.bus.ports import SetAside
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccountsFailedError,
+    ContactSyncError,
     HousekeepingError,
     OperationFailedError,
     OperationMissingError,
@@ -23,6 +24,7 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
+from contactsync.errors.clearing import CLEAR_RUN
 from contactsync.notices.notice import Origin, notice_of
 from contactsync.notices.requests import NoticeDesk
 from contactsync.orchestration import runs, steps
@@ -436,8 +438,40 @@ def test_report_says_why_plan_failed(world: World) -> None:
         steps.report(given, plan_task="plan", sync_task="sync_account")
     assert caught.value.message == f"The task `plan` failed, so there is nothing to report: {refused.value.message}"
     stored = world.operation()
-    assert (stored.status, stored.note) == ("failed", f"The task `plan` failed: {refused.value.message}")
+    note = f"The task `plan` failed: {refused.value.message} {refused.value.afterwards}"
+    assert (stored.status, stored.note) == ("failed", note)
     assert (world.state.outcomes, world.state.desired, world.state.generations) == ({}, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("conf", "stored"),
+    [
+        ({"acounts": [ONE]}, True),
+        ({"accounts": ["999999999999"]}, True),
+        ({"organizational_units": ["Workloads/Prodction"]}, True),
+        ({"follow_up": 1}, True),
+        ({}, False),
+    ],
+)
+def test_report_advises_as_plan(world: World, conf: dict[str, Any], stored: bool) -> None:  # noqa: FBT001 -- a parameter
+    """What to do after a failed plan is the same in both logs: a run with wrong parameters is not cleared."""
+    if not stored:
+        world.configurations.versions = []
+    given = context(conf, states={"plan": "failed"})
+    with pytest.raises(ContactSyncError) as refused:
+        steps.plan(given)
+    with pytest.raises(OperationMissingError) as caught:
+        steps.report(given, plan_task="plan", sync_task="sync_account")
+    assert caught.value.afterwards == refused.value.afterwards
+    assert str(world.operation().note).endswith(refused.value.afterwards)
+
+
+def test_report_without_reason(world: World) -> None:
+    """Where a plan left no reason, as a killed one, its log and a clear are what is advised."""
+    with pytest.raises(OperationMissingError) as caught:
+        steps.report(context(states={"plan": "failed"}), plan_task="plan", sync_task="sync_account")
+    assert CLEAR_RUN in f"{caught.value} {caught.value.afterwards}"
+    assert world.operation().note == "The task `plan` failed; its log says why."
 
 
 def test_report_in_parts(world: World, caplog: pytest.LogCaptureFixture) -> None:
