@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, get_args
 
 import requests
 import typer
@@ -14,7 +14,7 @@ import typer
 from contactsync.cli.commands import CommandGroup
 from contactsync.cli.end_signal import end_signal
 from contactsync.cli.env_file import env_file
-from contactsync.cli.listing import Output, OutputOption, show_facts, show_rows
+from contactsync.cli.listing import Output, OutputOption, say, show_facts, show_rows
 from contactsync.cli.ports import SANDBOX_PORT, free
 from contactsync.cli.sandbox_inbox import show_inbox
 from contactsync.errors import FileNotWrittenError
@@ -237,7 +237,10 @@ def trusted_access(
 @app.command("account-state", epilog="Example: contactsync sandbox account-state 444455556666 SUSPENDED")
 def account_state(
     account: Annotated[str, typer.Argument(help="The account's id.")],
-    state: Annotated[AccountState, typer.Argument(help="Its state from now on.")],
+    state: Annotated[
+        AccountState,
+        typer.Argument(metavar="STATE", help=f"Its state from now on: {', '.join(get_args(AccountState))}."),
+    ],
     url: Url = _DEFAULT_URL,
 ) -> None:
     """Suspend, close or reactivate an account."""
@@ -363,7 +366,7 @@ def _call(url: str, method: str, path: str, *, query: dict[str, str] | None = No
 
 
 def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
+    say(f"contactsync: {message}", err=True)
     raise typer.Exit(1)
 
 

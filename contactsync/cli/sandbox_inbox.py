@@ -34,7 +34,11 @@ def _show_texts(answer: Mapping[str, Any]) -> None:
         head = "  ".join([_clock(message), *(str(value) for value in _rest(message) if value)])
         typer.echo(f"{printable(head)}\n\n{printable(message['text'])}\n\n{'-' * 72}")
     for drop in answer["dropped"]:
-        typer.echo(printable(f"not delivered to {drop['recipient']}, {drop['count']} times: {drop['reason']}"))
+        typer.echo(printable(f"Not shown to {drop['recipient']}: {_counted(drop['count'])}. {drop['reason']}"))
+
+
+def _counted(number: int) -> str:
+    return "1 message" if number == 1 else f"{number} messages"
 
 
 def _rest(message: Message) -> list[Any]:

@@ -58,7 +58,7 @@ class ChatChannels:
         try:
             content = custom_notification(text)
         except ValueError as error:
-            self._inbox.drop(channel, f"Amazon Q takes no such message: {error}")
+            self._inbox.drop(channel, f"Amazon Q shows custom notifications only: {error}")
             return
         written = "\n".join([content["description"], *(f"- {step}" for step in content.get("nextSteps", []))])
         self._inbox.put(Channel.CHAT, channel, text=written, subject=content.get("title"), origin=topic)

@@ -142,7 +142,9 @@ class Middleware:
             with alone:
                 return Response.from_app(self._moto, request.environ, buffered=True)
         except Exception as error:  # the edge of moto: what it lacks must reach the client as an AWS error
-            logger.exception("moto failed on %s %s", call.service, call.operation)
+            # A line for whoever watches the sandbox; what a developer needs of it is asked for with the log level.
+            logger.error("The sandbox cannot do %s %s in %s: %r", call.service, call.operation, call.region, error)  # noqa: TRY400 -- no traceback, as said
+            logger.debug("Where it came from", exc_info=True)
             failure = WireError("InternalFailure", f"The sandbox cannot do this: {type(error).__name__}")
             return error_response(request, call.service, call.operation, failure, status=500)
 

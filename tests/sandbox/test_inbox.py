@@ -203,7 +203,7 @@ def test_full(sandbox: Sandbox) -> None:
     publish(sandbox, "Three\x1b[31m accounts failed.")
     shown = CliRunner().invoke(app, ["inbox", "--full", "--url", sandbox.endpoint_url])
     assert "Three\ufffd[31m accounts failed." in shown.stdout
-    assert "not delivered to operators, 1 times: Amazon Q takes no such message" in shown.stdout
+    assert "Not shown to operators: 1 message. Amazon Q shows custom notifications only" in shown.stdout
 
 
 def test_json_and_clear(sandbox: Sandbox) -> None:

@@ -15,13 +15,14 @@ from typing import Any
 import boto3
 import pytest
 import requests
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from contactsync.cli.sandbox import app
 from contactsync.sandbox.scenario import Scenario
 from contactsync.sandbox.server import PortTakenError, Sandbox, SandboxRunningError
-from tests.sandbox.sandbox_clients import CONTACT, UNLIMITED, client, control, member_session, running
+from tests.sandbox.sandbox_clients import CONTACT, ONE_ATTEMPT, UNLIMITED, client, control, member_session, running
 
 ROOT = Path(__file__).parents[2]
 
@@ -196,12 +197,20 @@ def test_errors_of_services(
     assert (logged.service, logged.operation, logged.error_code) == (service, operation, code)
 
 
-def test_what_moto_lacks(sandbox: Sandbox) -> None:
-    """An operation that moto does not have is an AWS error, not a page of HTML."""
+def test_what_moto_lacks(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """An operation or region that moto does not have is an AWS error, and a line for whoever watches the sandbox."""
     with pytest.raises(ClientError) as caught:
         client(sandbox, "organizations").list_handshakes_for_account()
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
     assert "cannot do this" in caught.value.response["Error"]["Message"]
+    with pytest.raises(ClientError, match="cannot do this"):
+        client(sandbox, "dynamodb", config=ONE_ATTEMPT.merge(Config(region_name="eu-west-9"))).list_tables()
+    said = [record for record in caplog.records if "cannot do" in record.getMessage() and not record.exc_info]
+    assert [record.getMessage().partition(":")[0] for record in said] == [
+        "The sandbox cannot do organizations ListHandshakesForAccount in us-east-1",
+        "The sandbox cannot do dynamodb ListTables in eu-west-9",
+    ]
+    assert not any(record.exc_info for record in caplog.records if record.levelname != "DEBUG")
 
 
 def test_bodies(sandbox: Sandbox) -> None:
