@@ -309,7 +309,7 @@ AFTERWARDS: Final[Mapping[str, Step]] = MappingProxyType(
 BY_SCENARIO: Final[Mapping[NoticeScenario, Remedy]] = MappingProxyType(
     {
         NoticeScenario.APPROVAL_WAITING: Remedy(
-            "Nothing is deleted before somebody approves it, or when nobody answers in time.",
+            "Nothing is deleted unless somebody approves it in time.",
             (
                 Step("In Airflow open Required Actions: the question says what would be deleted, and where."),
                 Step("Approve to delete, or Reject to keep the contacts (docs/operations.md, Approving deletions)."),

@@ -61,7 +61,7 @@ WHEN: Final[Mapping[Scenario, str]] = MappingProxyType(
         Scenario.CONFIGURATION_ERRORS: (
             "configuration or settings let no account be written, rules name nobody, or a run claims a change"
         ),
-        Scenario.SUCCESS_COMPLETION: "an operation completed; told in any case when a deletion was not approved",
+        Scenario.SUCCESS_COMPLETION: "an operation completed; sent in any case when a deletion was not approved",
         Scenario.HALTED: "an operation stopped for one cause that concerns every account",
         Scenario.APPROVAL_WAITING: "the deletion of a contact waits for a person's approval",
         Scenario.OVERDUE: "an operation has not finished in time, or runs are not even planned",
