@@ -25,7 +25,9 @@ from contactsync.cli import (
     terminal,
 )
 from contactsync.cli.commands import CUT_OFF, CommandGroup
+from contactsync.cli.listing import folded, window
 from contactsync.cli.options import choose, log_calls
+from contactsync.doc_links import linked
 from contactsync.errors import ContactSyncError, Reader
 from contactsync.plain_text import printable
 
@@ -122,5 +124,5 @@ def _run() -> str | int | None:
 def _failed(sentence: str) -> int:
     if sys.stderr:
         with contextlib.suppress(OSError):
-            sys.stderr.write(printable(f"contactsync: {sentence}\n"))
+            sys.stderr.write(folded(linked(printable(f"contactsync: {sentence}")), window(sys.stderr)) + "\n")
     return 1

@@ -6,11 +6,12 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TextIO
 
 import typer
 from rich.console import Console, Group, RenderableType
 
+from contactsync.doc_links import linked
 from contactsync.plain_text import printable
 from contactsync.sync.rows import as_text, csv_lines, json_text
 from contactsync.sync.tables import Columns, card, fit, listing
@@ -81,7 +82,7 @@ def show_rows(
 
 def show_facts(facts: Iterable[tuple[str, Any]]) -> None:
     """Write names with their values, one below the other."""
-    show(Group(card({name: cell(name, value, whole=True) for name, value in facts}, window())))
+    show(Group(card({name: linked(cell(name, value, whole=True)) for name, value in facts}, window())))
 
 
 def show(part: RenderableType, width: int | None = None) -> None:
@@ -89,15 +90,27 @@ def show(part: RenderableType, width: int | None = None) -> None:
     console = PlainConsole(highlight=False, markup=False, emoji=False)
     narrow = window()
     console.width = narrow or width or console.width
-    console.print(part, crop=False, soft_wrap=narrow is None)
+    if narrow:
+        console.print(part, crop=False)
+        return
+    with console.capture() as captured:
+        console.print(part, crop=False, soft_wrap=True)
+    # Blanks at the end of a long line are lines of their own where a pipe ends in a terminal.
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
-def window() -> int | None:
+def window(stream: TextIO | None = None) -> int | None:
     """Return how many columns the terminal has; None when the output goes elsewhere, where nothing is ever folded.
 
-    Variables that make rich write colours into a pipe make no terminal of it.
+    The output is the standard output, or another stream. Variables that make rich write colours into a pipe make no
+    terminal of it.
     """
-    return max(Console().width, LEAST_WIDTH) if sys.stdout.isatty() else None
+    return max(Console().width, LEAST_WIDTH) if (stream or sys.stdout).isatty() else None
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Write sentences for people, on a terminal in lines that end between words; without control characters."""
+    typer.echo(folded(linked(printable(text)), window(sys.stderr if err else sys.stdout)), err=err)
 
 
 def cell(column: str, value: Any, *, whole: bool = False) -> str:  # noqa: ANN401 -- whatever a row holds

@@ -104,11 +104,13 @@ def preview(
 
     Example: `contactsync notices preview permission_errors -o all`
     """
+    from contactsync.doc_links import known_address
+    from contactsync.notices.notice import with_doc_links
     from contactsync.notices.preview import all_forms, previewed
     from contactsync.notices.routing import Form
     from contactsync.notices.samples import sample
 
-    notice = sample(_named(scenario))
+    notice = with_doc_links(sample(_named(scenario)), known_address())
     if preview_format is PreviewFormat.ALL:
         write_text("\n".join(all_forms(notice)))
     else:

@@ -13,6 +13,7 @@ from contactsync.aws.notice_requests import DynamoDbNoticeRequests
 from contactsync.aws.outbox_table import DynamoDbOutbox
 from contactsync.aws.stored_operations import DynamoDbStoredOperations
 from contactsync.bus.envelope import Event
+from contactsync.doc_links import known_address
 from contactsync.lambdas.subscriber import clients, required, subscribed
 from contactsync.notices.delivery import Deliverer
 from contactsync.services import SystemClock
@@ -43,6 +44,7 @@ def _deliver() -> Callable[[Event], None]:
         metrics=EmbeddedMetrics(required("CONTACTSYNC_ENVIRONMENT")),
         clock=clock,
         airflow_url=os.environ.get("CONTACTSYNC_AIRFLOW_URL") or None,
+        docs_url=known_address(),
     )
     return deliverer.deliver
 

@@ -128,6 +128,7 @@ class Deliverer:
     metrics: Metrics
     clock: Clock
     airflow_url: str | None = None
+    docs_url: str | None = None
 
     def deliver(self, event: Event) -> None:
         """Deliver the notice of an event, on every channel that its severity is for.
@@ -187,7 +188,7 @@ class Deliverer:
         return found.settings.notification_settings
 
     def _notice(self, event: Event, request: NoticeRequested, operation: SyncOperation | None) -> Notice:
-        origin = Origin(event.environment, event.correlationid, event.time, self.airflow_url)
+        origin = Origin(event.environment, event.correlationid, event.time, self.airflow_url, docs_url=self.docs_url)
         notice = notice_of(request, origin, operation, self._outcomes(operation))
         if operation is None or notice.failures_total <= LISTED:
             return notice

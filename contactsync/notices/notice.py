@@ -1,12 +1,13 @@
 """The notice: everything that any form of it shows, built from what was requested and what the operation stored."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
 from contactsync.bus.events import NoticeRequested, Severity
+from contactsync.doc_links import with_links
 from contactsync.errors import EventInvalidError
 from contactsync.notices.failures import Cause, Failure, Findings, findings_of
 from contactsync.notices.plain_text import one_line
@@ -47,6 +48,8 @@ class Origin:
     """The address of Airflow's UI, without which a notice has no link to the run."""
     export_url: str | None = None
     """Where the full list of this operation's failures lies, when it was stored."""
+    docs_url: str | None = None
+    """The address of our pages, which are named by their paths without it."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def notice_of(
     """
     scenario = scenario_named(request)
     found = findings_of(outcomes)
-    return Notice(
+    notice = Notice(
         notice_id=_id(request.notice_id) or "",
         scenario=scenario,
         severity=request.priority,
@@ -143,6 +146,24 @@ def notice_of(
         dag_id=_id(request.dag_id or (SYNC_DAG if operation else None)),
         dag_run_id=_id(operation.dag_run_id if operation else request.dag_run_id),
         **_of_operation(operation),
+    )
+    return with_doc_links(notice, origin.docs_url)
+
+
+def with_doc_links(notice: Notice, address: str | None) -> Notice:
+    """Return a notice whose sentences have links to the pages that they name; the headline, as in an SMS, stays."""
+
+    def steps(given: Iterable[Step]) -> tuple[Step, ...]:
+        return tuple(replace(step, say=with_links(step.say, address)) for step in given)
+
+    return replace(
+        notice,
+        what_happened=tuple(with_links(text, address) for text in notice.what_happened),
+        causes=tuple(
+            replace(cause, meaning=with_links(cause.meaning, address), steps=steps(cause.steps))
+            for cause in notice.causes
+        ),
+        afterwards=steps(notice.afterwards),
     )
 
 

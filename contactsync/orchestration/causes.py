@@ -7,6 +7,8 @@ import logging
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
+from contactsync.doc_links import linked
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,7 +29,7 @@ def log_cause(context: "Mapping[str, Any]") -> None:
     if not isinstance(error, ContactSyncError):
         return
     log.info(END_OF_GROUP)
-    for line in cause_lines(f"{error} {error.afterwards}"):
+    for line in cause_lines(linked(f"{error} {error.afterwards}")):
         log.error("%s", line)
 
 

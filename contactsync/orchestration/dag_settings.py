@@ -4,9 +4,9 @@ The product's own settings are read when a task runs, and not here.
 """
 
 import os
-import re
 from typing import Final
 
+from contactsync.doc_links import VARIABLE, docs_address, pages_as
 from contactsync.errors import SettingsError
 
 OWNER: Final = "contactsync"
@@ -15,8 +15,6 @@ ACCOUNT_TASKS: Final = 12
 """Below Airflow's defaults of 16 active tasks per run and 32 per environment, so that other DAGs go on."""
 
 MOST_ACCOUNT_TASKS: Final = 1000
-
-_URL: Final = re.compile(r"https?://[^\s<>()\"'\[\]]+")
 
 
 def account_tasks() -> int:
@@ -41,12 +39,11 @@ def linked(text: str) -> str:
     address = _docs_address()
     if not address:
         return text
-    return re.sub(r"docs/([a-z-]+\.md)", lambda found: f"[docs/{found[1]}]({address}/{found[1]})", text)
+    return pages_as(text, lambda page: f"[docs/{page}]({address}/{page})")
 
 
 def _docs_address() -> str | None:
-    text = os.environ.get("CONTACTSYNC_DOCS_URL", "").strip().rstrip("/")
-    if text and not _URL.fullmatch(text):
-        problem = "must be an address that begins with https:// or http://"
-        raise SettingsError(variable="CONTACTSYNC_DOCS_URL", problem=problem)
-    return text or None
+    try:
+        return docs_address()
+    except ValueError as error:
+        raise SettingsError(variable=VARIABLE, problem=str(error)) from None
