@@ -10,7 +10,7 @@ from contactsync.cli.commands import CommandGroup
 from contactsync.cli.config_changes import check_with_organization, full, problem_per_line, short, store_changed
 from contactsync.cli.config_files import assignments as read_assignments
 from contactsync.cli.config_files import read_configuration
-from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, show_rows
+from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, say, show_rows
 from contactsync.errors import ConfigurationMissingError
 from contactsync.plain_text import cell_text, json_shown
 from contactsync.settings import Group
@@ -98,7 +98,7 @@ def show(
         configurations = Services.from_environment(needs=READING).stored_configurations
         stored = configurations.newest() if version is None else configurations.stored(version)
         settings = stored.settings
-        typer.echo(_described(stored), err=True)
+        say(_described(stored), err=True)
     if output is Output.JSON:
         typer.echo(json_shown(settings.model_dump_json(indent=2)))
     else:
@@ -121,7 +121,7 @@ def init(*, reason: ReasonOption = "the first version: the defaults") -> None:
     if before:
         raise ConfigurationPresentError(config_key=services.configurations.config_key, version=before.number)
     store_changed(services, None, Configuration(), reason, yes=True)
-    typer.echo("See it with `contactsync config show`, change it with `contactsync config set`.", err=True)
+    say("See it with `contactsync config show`, change it with `contactsync config set`.", err=True)
 
 
 @app.command("validate")
@@ -139,7 +139,7 @@ def validate(file: ConfigurationFile) -> None:
         settings = parse_configuration(read_configuration(file))
         check_size(settings)
     check_with_organization(settings)
-    typer.echo("The configuration is valid.")
+    say("The configuration is valid.")
 
 
 @app.command("put")
@@ -240,8 +240,8 @@ def diff(
 ) -> None:
     """Compare two versions, or a file, field by field; exit code 3 when they differ, 0 when they do not.
 
-    A single file is compared with the version in force: what `config put` would change. Of a list, the table and CSV
-    show the elements that only one of the two has.
+    A single file is compared with the version in force: what `config put` would change. Of a list of
+    more than ten entries, the table and CSV show those that only one of the two has.
 
     Example: `contactsync config diff 3 4`, `contactsync config diff configuration.json`
     """
@@ -262,7 +262,7 @@ def diff(
     if found:
         raise typer.Exit(DIFFERENT)
     equal = f"Versions {before.number} and {after.number}" if before.number and after.number else "They"
-    typer.echo(f"{equal} are equal.", err=True)
+    say(f"{equal} are equal.", err=True)
 
 
 @app.command("rollback")

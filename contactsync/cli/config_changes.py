@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from contactsync.cli.listing import say
 from contactsync.errors import ConfigurationInvalidError, ContactSyncError, ProtectionLostError
-from contactsync.plain_text import printable
 from contactsync.settings import Group
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def store_changed(
     found = list(differences(before.effective, data)) if before else []
     number = before.number if before else 0
     if before and not found and not even_equal:
-        typer.echo(f"Nothing changes: version {number} stays in force.")
+        say(f"Nothing changes: version {number} stays in force.")
         return
     reach = _reach() if names_accounts(settings) or found else None
     if before and found:
@@ -63,30 +63,36 @@ def store_changed(
     )
     shown = [one for one in found if one.before is not MISSING]  # an invalid version may lack keys that have defaults
     fields = f": {', '.join(one.path for one in shown)}" if shown else ""
-    typer.echo(printable("\n".join([f"Stored as version {stored.version}{fields}.", *changed_lines(shown)])))
+    say("\n".join([f"Stored as version {stored.version}{fields}.", *changed_lines(shown)]))
 
 
 def changed_lines(found: Sequence["Difference"]) -> Iterator[str]:
     """Yield a line per field: what was there, and what is there now."""
     for one in found:
         path, before, after = full(one)
-        entries = ""
-        if isinstance(before, list) and isinstance(after, list) and max(len(before), len(after)) > WHOLE_LIST:
-            entries = f" ({len(before)} -> {len(after)} entries)"
-            _, was, is_now = short(one)
-        else:
-            was, is_now = json.dumps(before), json.dumps(after)
-        yield f"  {path}: {was} -> {is_now}{entries}"
+        only = _only(before, after)
+        was, is_now = map(json.dumps, only or (before, after))
+        yield f"  {path}: {was} -> {is_now}" + (f" ({len(before)} -> {len(after)} entries)" if only else "")
 
 
 def short(found: "Difference") -> tuple[str, ...]:
-    """Return a difference's cells: JSON, without the elements that both lists have."""
+    """Return a difference's cells: JSON; of a long list how long it is, and the entries that the other one lacks."""
     path, before, after = full(found)
-    if isinstance(before, list) and isinstance(after, list):
-        only_before, only_after = _without(before, after), _without(after, before)
-        if only_before or only_after:
-            before, after = only_before, only_after
+    if only := _only(before, after):
+        return path, _of_many(before, only[0]), _of_many(after, only[1])
     return path, json.dumps(before), json.dumps(after)
+
+
+def _only(before: Any, after: Any) -> tuple[list[Any], list[Any]] | None:  # noqa: ANN401 -- values of any field
+    """Return what only one of two lists has, when one of them is long and more than their order differs."""
+    if not (isinstance(before, list) and isinstance(after, list)) or max(len(before), len(after)) <= WHOLE_LIST:
+        return None
+    only = _without(before, after), _without(after, before)
+    return only if any(only) else None
+
+
+def _of_many(entries: list[Any], only: list[Any]) -> str:
+    return f"{len(entries)} entries, among them {json.dumps(only)}" if only else f"{len(entries)} entries"
 
 
 def full(found: "Difference") -> tuple[Any, ...]:
@@ -115,9 +121,9 @@ def warn_of_unmatched(settings: "Configuration", reach: "Reach | ContactSyncErro
         return
     try:
         for sentence in _asked(reach).unmatched(settings):
-            typer.echo(printable(f"Warning: {sentence}"), err=True)
+            say(f"Warning: {sentence}", err=True)
     except ContactSyncError as error:
-        typer.echo(f"Not checked whether the organization has these accounts: {error}", err=True)
+        say(f"Not checked whether the organization has these accounts: {error}", err=True)
 
 
 @contextmanager
@@ -132,7 +138,7 @@ def problem_per_line(consequence: str) -> Iterator[None]:
         lines = [f"contactsync: The configuration{version} is invalid:", *(f"  {one}" for one in error.problems)]
         if len(error.problems) == 1:
             lines = [f"{lines[0]} {error.problems[0]}"]
-        typer.echo(printable("\n".join([*lines, *filter(None, [consequence])])), err=True)
+        say("\n".join([*lines, *filter(None, [consequence])]), err=True)
         raise typer.Exit(1) from None
 
 
@@ -167,14 +173,14 @@ def _confirm(
         sentences += _scope_sentences(before, settings, lost, reach)
     if not sentences or yes:
         for sentence in sentences:
-            typer.echo(printable(f"Takes protection away: {sentence}"), err=True)
+            say(f"Takes protection away: {sentence}", err=True)
         return
     if not sys.stdin.isatty():
         raise ProtectionLostError(losses=sentences)
     shown = ["This takes protection away:", *(f"  {sentence}" for sentence in sentences), "All that changes:"]
-    typer.echo(printable("\n".join([*shown, *changed_lines(found)])), err=True)
+    say("\n".join([*shown, *changed_lines(found)]), err=True)
     if not typer.confirm("Store it?", err=True):
-        typer.echo("Nothing was stored.", err=True)
+        say("Nothing was stored.", err=True)
         raise typer.Exit(1)
 
 

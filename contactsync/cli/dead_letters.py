@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from contactsync.cli.commands import CommandGroup
-from contactsync.cli.listing import Output, OutputOption, Row, flat, json_array, show_facts, show_rows, write_text
+from contactsync.cli.listing import (
+    Output,
+    OutputOption,
+    Row,
+    flat,
+    json_array,
+    say,
+    show_facts,
+    show_rows,
+    write_text,
+)
 from contactsync.cli.progress import counted
 from contactsync.cli.values import completed
 from contactsync.settings import Group
@@ -81,7 +91,7 @@ def list_letters(
     listed = dict.fromkeys(queues, 0)
     show_rows(COLUMNS, _rows(services, listed), output)
     for name, number in listed.items():
-        typer.echo(f"{name}: {_counted(number, others[name])}.", err=True)
+        say(f"{name}: {_counted(number, others[name])}.", err=True)
 
 
 @app.command("show")
@@ -137,7 +147,7 @@ def redrive(
         _show_done(services.dead_letters.redrive(order, rate=rate, pace=pace), output)
     finally:
         if pace.sent > 1:
-            typer.echo(f"{pace.sent} messages sent, {pace.reached:.3g} a second (--rate {rate:g}).", err=True)
+            say(f"{pace.sent} messages sent, {pace.reached:.3g} a second (--rate {rate:g}).", err=True)
 
 
 @app.command("discard")
@@ -209,11 +219,11 @@ def _show_done(done: "Done", output: Output) -> None:
     if unreadable := steps[Step.UNREADABLE]:
         said = "1 message holds" if unreadable == 1 else f"{unreadable} messages hold"
         what = "it" if unreadable == 1 else "them"
-        typer.echo(f"{said} nothing that could be sent on; show and discard {what}.", err=True)
+        say(f"{said} nothing that could be sent on; show and discard {what}.", err=True)
     if refused := steps[Step.REFUSED]:
         said = "1 message was" if refused == 1 else f"{refused} messages were"
         stays = "stays where it is" if refused == 1 else "stay where they are"
-        typer.echo(f"{said} not taken, for the reasons above, and {stays}.", err=True)
+        say(f"{said} not taken, for the reasons above, and {stays}.", err=True)
     if steps[Step.UNREADABLE] or steps[Step.REFUSED]:
         raise typer.Exit(1)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from contactsync.cli.commands import CommandGroup
-from contactsync.cli.listing import Output, OutputOption, Row, show_rows
+from contactsync.cli.listing import Output, OutputOption, Row, say, show_rows
 from contactsync.cli.periods import FORMS, UntilOption, start_of
 from contactsync.cli.progress import counted
 from contactsync.settings import Group
@@ -93,9 +93,9 @@ def replay(  # noqa: PLR0913 -- one option per part of the order
             show_rows(COLUMNS, tally.rows(), output)
         _say_end(order, position, tally)
         if tally.sent > 1:
-            typer.echo(f"{tally.sent} events sent, {pace.reached:.3g} a second (--rate {rate:g}).", err=True)
+            say(f"{tally.sent} events sent, {pace.reached:.3g} a second (--rate {rate:g}).", err=True)
     if not tally.counts:
-        typer.echo("The audit trail has no such event.", err=True)
+        say("The audit trail has no such event.", err=True)
     if tally.is_incomplete:
         raise typer.Exit(1)
 
@@ -131,9 +131,9 @@ def _say_end(order: "ReplayOrder", position: "Position", tally: _Tally) -> None:
     """Name what was not sent, and where to go on when the replay was broken off."""
     if tally.unsent:
         more = f" and {len(tally.unsent) - SHOWN} more" if len(tally.unsent) > SHOWN else ""
-        typer.echo(f"Not sent: {', '.join(tally.unsent[:SHOWN])}{more}.", err=True)
+        say(f"Not sent: {', '.join(tally.unsent[:SHOWN])}{more}.", err=True)
     if position.begun and not position.complete:
-        typer.echo(
+        say(
             f"It did not come to the end. Go on with --since {position.reached.isoformat()} "
             f"--until {order.until.isoformat()} and the same other options.",
             err=True,

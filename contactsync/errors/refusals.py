@@ -76,8 +76,8 @@ class ConfigurationMissingError(ConfigurationError):
         """The operator's sentence."""
         if self.version is not None:
             return (
-                f"Table {self.table} has no version {self.version} of configuration {self.config_key!r}, so nothing "
-                "was written. `contactsync config history` lists those that there are."
+                f"Table {self.table} has no version {self.version} of configuration {self.config_key!r}. "
+                "`contactsync config history` lists those that there are."
             )
         return (
             f"Table {self.table} has no configuration {self.config_key!r}, so nothing was written. "

@@ -51,12 +51,12 @@ class Fit:
 def fit(columns: Columns, rows: Sequence[Row], width: int | None) -> Fit | None:
     """Return what fits into a width, or None when not even the columns that are never left out do.
 
-    Without a width everything has room. Of what may be left out, columns that say nothing in any row (empty, 0 or
-    false) go first; those are not among `left_out`.
+    Without a width everything has room, and headings are a line. Of what may be left out, columns that say nothing in
+    any row (empty, 0 or false) go first; those are not among `left_out`.
     """
     natural = {name: _natural(name, rows) for name in columns.names}
     if width is None:
-        return Fit(natural)
+        return Fit({name: max(room, cell_len(heading(name))) for name, room in natural.items()})
     silent = [name for name in columns.drop if all(row.get(name, "") in SAYS_NOTHING for row in rows)]
     names = list(columns.names)
     left_out: list[str] = []

@@ -266,8 +266,8 @@ def test_diff(stored: Command) -> None:
     answer = stored("diff", 2)
     assert answer.code == 3
     assert answer.err == ""
-    assert ONE in answer.out
-    assert TWO not in answer.out
+    for listed in ([ONE, TWO], [TWO, THREE]):  # an entry that both have is shown, so that nothing looks empty
+        assert json.dumps(listed) in answer.out
     assert answer == stored("diff", 2, 3)
     found = json.loads(stored("diff", 2, 3, "--output", "json").out)
     assert found == [
@@ -276,9 +276,22 @@ def test_diff(stored: Command) -> None:
     ]
     assert csv_rows(stored("diff", 3, 2, "--output", "csv"))[0] == {
         "field": "excluded_accounts",
-        "version 3": f'["{THREE}"]',
-        "version 2": f'["{ONE}"]',
+        "version 3": f'["{TWO}", "{THREE}"]',
+        "version 2": f'["{ONE}", "{TWO}"]',
     }
+
+
+def test_diff_of_a_long_list(stored: Command) -> None:
+    """Of more than ten entries the table shows how many there are, and those that only one side has."""
+    many = [f"{number:012}" for number in range(700_000_000_001, 700_000_000_012)]
+    stored("set", f"excluded_accounts={json.dumps([*many, ONE])}")
+    stored("set", f"excluded_accounts={json.dumps([*many, TWO])}", "--yes")
+    (row,) = csv_rows(stored("diff", 2, 3, "--output", "csv"))
+    assert row["version 2"] == f'12 entries, among them ["{ONE}"]'
+    assert row["version 3"] == f'12 entries, among them ["{TWO}"]'
+    stored("set", f"excluded_accounts={json.dumps(many)}", "--yes")
+    (row,) = csv_rows(stored("diff", 3, 4, "--output", "csv"))
+    assert row["version 4"] == "11 entries"
 
 
 def test_diff_equal(stored: Command) -> None:

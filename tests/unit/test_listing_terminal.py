@@ -34,11 +34,11 @@ def environment(**variables: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8", **variables}
 
 
-def on_a_terminal(columns: int, **variables: str) -> str:
+def on_a_terminal(columns: int, *, program: str = PROGRAM, **variables: str) -> str:
     """Return what the program writes to a terminal of this width."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         cwd=ROOT,
         stdin=theirs,
         stdout=theirs,
@@ -98,6 +98,11 @@ def test_pipe(variables: dict[str, str]) -> None:
     for part in ("2026-11-28T18:04:05Z", "failed 1, success 22", "d779dbc1-1b1a-54a5-9f41-0e3efac4d6a0", RUN_ID):
         assert part in row
     assert "Left out" not in text
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    if "\x1b" not in text:
+        assert [line for line in lines if line != line.rstrip()] == []
+    heading = "timestamp status contact types initiating user counts dry run sync id dag run id"
+    assert " ".join(lines[0].split()) == heading
 
 
 @pytest.mark.parametrize(
@@ -136,3 +141,28 @@ def test_folded() -> None:
         "http://127.0.0.1/long",
     ]
     assert folded(text, None) == text
+
+
+LONG = "There is no account 123456789012 in it, " * 3 + "so look at `contactsync accounts history 123456789012` again."
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_sentences_on_a_terminal(columns: int) -> None:
+    """An error's lines end between words, and a command in it can be copied whole."""
+    program = f"from contactsync.cli.listing import say; say({LONG!r}); say({LONG!r}, err=True)"
+    text = on_a_terminal(columns, program=program)
+    lines = text.splitlines()
+    assert " ".join(text.split()) == f"{LONG} {LONG}"
+    assert "`contactsync accounts history 123456789012`" in text
+    assert [line for line in lines if len(line) > columns and "`" not in line] == []
+
+
+def test_errors_on_a_terminal() -> None:
+    """The sentence that ends a command is folded between words too."""
+    program = f"""
+from contactsync.cli import app
+app._failed({LONG!r})
+"""
+    text = on_a_terminal(80, program=program)
+    assert " ".join(text.split()) == f"contactsync: {LONG}"
+    assert max(len(line) for line in text.splitlines()) <= 80
