@@ -137,9 +137,13 @@ class AccountSync:
         return outcomes
 
     def _expected(self, operation: SyncOperation, account_id: str) -> dict[ContactType, AccountOutcome]:
-        """Return what the plan left to be settled, or settled itself; an account without any is never passed over."""
+        """Return what the plan left to be settled, or settled itself; an account without any is never passed over.
+
+        What the report put where outcomes were lost is none: the plan may have found the account excluded, or a
+        question about a deletion may not have counted it.
+        """
         stored = self.operations.outcomes_of(operation.sync_id, account_id)
-        expected = {kind: outcome for kind, outcome in stored.items() if not outcome.outside}
+        expected = {kind: found for kind, found in stored.items() if not (found.outside or found.is_substitute)}
         if not expected:
             raise OutcomesMissingError(account_id=account_id, dag_run_id=operation.dag_run_id)
         return expected
@@ -368,10 +372,12 @@ def _is_settled(task: AccountTask, outcome: AccountOutcome, *, since: int) -> bo
 
     This try may have done so before it paused; and no halt undoes what an earlier one did.
     """
+    if outcome.is_ruled_out(task.operation.planned):
+        return True
     if outcome.status not in {OutcomeStatus.SKIPPED, OutcomeStatus.SUCCESS} or not outcome.attempts:
         return False
     last = outcome.attempts[-1]
-    return (last.try_number == PLAN_ITSELF or last.try_number >= since) and last.started >= task.operation.planned
+    return last.try_number >= since and last.started >= task.operation.planned
 
 
 def _is_cleared(task: AccountTask, outcomes: list[AccountOutcome]) -> bool:

@@ -14,8 +14,6 @@ from contactsync.sync.calls import read_of
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.gate import Gatekeeper
 from contactsync.sync.operation import (
-    PLAN_ITSELF,
-    AccountOutcome,
     Decision,
     SyncOperation,
     TypePlan,
@@ -215,7 +213,8 @@ class Approvals:
         touched: dict[str, list[ContactType]] = {}
         names: dict[str, str] = {}
         for outcome in self.operations.outcomes(operation.sync_id):
-            if outcome.contact_type in plans and not _ruled_out(operation, outcome):
+            left_alone = outcome.is_substitute or outcome.is_ruled_out(operation.planned)
+            if outcome.contact_type in plans and not left_alone:
                 touched.setdefault(outcome.account_id, []).append(outcome.contact_type)
                 names[outcome.account_id] = outcome.account_name
         return touched, names
@@ -241,14 +240,6 @@ def _covers(shown: Mapping[str, int] | None, accounts: Mapping[str, str] | None,
 
 def _digest(account_ids: Iterable[str]) -> str:
     return hashlib.sha256(",".join(sorted(account_ids)).encode()).hexdigest()
-
-
-def _ruled_out(operation: SyncOperation, outcome: AccountOutcome) -> bool:
-    """Tell whether this plan leaves the account alone: it is out of scope, or this very plan found it excluded."""
-    if outcome.outside:
-        return True
-    last = outcome.attempts[-1] if outcome.attempts else None
-    return last is not None and last.try_number == PLAN_ITSELF and last.started >= operation.planned
 
 
 def _deletions(operation: SyncOperation, plans: Mapping[ContactType, TypePlan]) -> Iterator[DesiredContact]:

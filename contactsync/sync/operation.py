@@ -120,6 +120,16 @@ class AccountOutcome:
         return self.account_id, self.contact_type
 
     @property
+    def is_substitute(self) -> bool:
+        """Whether the report put it where one was lost, so that nobody knows what the plan had found of the account."""
+        return not (self.attempts or self.account_name)
+
+    def is_ruled_out(self, planned: datetime) -> bool:
+        """Whether the plan made at that time leaves the account alone, whatever was stored of it afterwards."""
+        last = self.attempts[-1] if self.attempts else None
+        return self.outside or (last is not None and last.try_number == PLAN_ITSELF and last.started >= planned)
+
+    @property
     def retry_count(self) -> int:
         """How many tries came after the first since the task was last cleared; one that was killed counts too."""
         return max(self.attempts[-1].try_number - self.attempts[-1].first_try, 0) if self.attempts else 0

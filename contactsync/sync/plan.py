@@ -274,7 +274,7 @@ def _doubts(contact_type: ContactType, contact: Contact | None) -> Iterator[str]
 
 def _replacing(expected: AccountOutcome, stored: AccountOutcome | None) -> AccountOutcome | None:
     """Return what a repeated plan stores in place of an outcome, with its history; None to leave that to a task."""
-    if stored is None or not (stored.attempts or stored.account_name):  # the report has stood in for it
+    if stored is None or stored.is_substitute:
         return expected
     if stored.outside:
         stored = replace(stored, outside=False)

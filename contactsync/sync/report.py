@@ -224,7 +224,8 @@ class Reporter:
             for outcome in batch:
                 judged = judge(
                     outcome,
-                    blamed=outcome.account_id in blamed,
+                    # What the plan itself settled is no task's, and a clear must not hand it to one.
+                    blamed=outcome.account_id in blamed and not outcome.is_ruled_out(operation.planned),
                     marked=outcome.key in marked,
                     now=self.clock.now(),
                 )
