@@ -25,6 +25,7 @@ from contactsync.cli import (
     terminal,
 )
 from contactsync.cli.commands import CUT_OFF, CommandGroup
+from contactsync.cli.completion import complete_at_first_tab
 from contactsync.cli.listing import folded, window
 from contactsync.cli.options import choose, log_calls
 from contactsync.doc_links import linked
@@ -96,6 +97,7 @@ def main() -> None:
     Where a pipe is closed it ends quietly, with 141.
     """
     terminal.prepare()
+    complete_at_first_tab()
     try:
         code = _run()
         terminal.flush()

@@ -171,6 +171,23 @@ def test_completion() -> None:
     assert shell(["contactsync"], **words).stdout.split() == []
 
 
+def test_completion_in_zsh() -> None:
+    """The first Tab of a zsh, which loads the script, completes already."""
+    answer = shell([sys.executable, "-c", ZSH])
+    *_, last = answer.stdout.strip().splitlines()
+    assert last == '[ "${funcstack[1]}" != "_contactsync" ] || _contactsync_completion'
+    assert answer.stdout.count("funcstack") == 1
+
+
+ZSH = """
+from typer._completion_shared import get_completion_script
+from contactsync.cli.completion import complete_at_first_tab
+complete_at_first_tab()
+complete_at_first_tab()
+print(get_completion_script(prog_name="contactsync", complete_var="_CONTACTSYNC_COMPLETE", shell="zsh"))
+"""
+
+
 def shell(command: list[str], **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in a shell's environment."""
     places = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
