@@ -63,6 +63,35 @@ def test_visibility(name: str) -> None:
     assert properties(f"{name}Queue")["VisibilityTimeout"] == 6 * properties(f"{name}Function")["Timeout"]
 
 
+TEMPLATES = sorted((ROOT / "infra").glob("*.yaml"))
+
+
+def mappings() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield the resources of a template beside each event source mapping in it, whatever template it is."""
+    for path in TEMPLATES:
+        resources = load(path)["Resources"]
+        for one in resources.values():
+            if one["Type"] == "AWS::Lambda::EventSourceMapping":
+                yield resources, one["Properties"]
+
+
+def test_visibility_of_every_mapping() -> None:
+    """Whatever queue a function reads, a message stays invisible six times as long as the function may take."""
+    found = list(mappings())
+    assert len(found) >= len(SUBSCRIBERS)
+    for resources, mapping in found:
+        (function, _), (queue, attribute) = (
+            target if isinstance(target, list) else target.split(".")
+            for target in (
+                mapping["FunctionName"].get("Fn::GetAtt") or [mapping["FunctionName"]["Ref"], ""],
+                mapping["EventSourceArn"]["Fn::GetAtt"],
+            )
+        )
+        assert attribute == "Arn"
+        timeout = resources[function]["Properties"]["Timeout"]
+        assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout, queue
+
+
 @pytest.mark.parametrize("name", SUBSCRIBERS)
 def test_timeout(name: str) -> None:
     """A subscriber's function has the time without which it begins with no message."""
