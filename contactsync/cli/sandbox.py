@@ -222,8 +222,8 @@ def inbox(
         _call(url, "DELETE", "/inbox")
         return
     with contextlib.suppress(KeyboardInterrupt):
-        for answer in _inbox_answers(url, channel, follow=follow):
-            show_inbox(answer, output, full=full, in_lines=follow)
+        for number, answer in enumerate(_inbox_answers(url, channel, follow=follow)):
+            show_inbox(answer, output, full=full, in_lines=follow, goes_on=number > 0)
 
 
 @app.command("trusted-access", epilog="Example: contactsync sandbox trusted-access off")

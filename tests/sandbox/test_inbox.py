@@ -215,8 +215,8 @@ def test_json_and_clear(sandbox: Sandbox) -> None:
     assert received(sandbox) == []
 
 
-def test_follow(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With --follow each message is shown once, until Ctrl-C."""
+def followed(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, form: str) -> list[str]:
+    """Return the lines that --follow writes in a form while three messages come, two of them later."""
     publish(sandbox, "first")
     waits = iter(["second", None, "third"])
 
@@ -228,9 +228,22 @@ def test_follow(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
             publish(sandbox, text)
 
     monkeypatch.setattr("contactsync.cli.sandbox.time.sleep", wait)
-    shown = CliRunner().invoke(app, ["inbox", "--follow", "--json", "--url", sandbox.endpoint_url])
+    shown = CliRunner().invoke(app, ["inbox", "--follow", "-o", form, "--url", sandbox.endpoint_url])
     assert shown.exit_code == 0
-    assert [json.loads(line)["text"] for line in shown.stdout.splitlines()] == ["first", "second", "third"]
+    return shown.stdout.splitlines()
+
+
+def test_follow(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --follow each message is shown once, until Ctrl-C."""
+    lines = followed(sandbox, monkeypatch, "json")
+    assert [json.loads(line)["text"] for line in lines] == ["first", "second", "third"]
+
+
+def test_follow_csv(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes on as CSV is one file: its header comes once, however many portions there are, also before any."""
+    lines = followed(sandbox, monkeypatch, "csv")
+    assert [line for line in lines if line.startswith("time,")] == lines[:1] == ["time,channel,recipient,subject"]
+    assert len(lines) == 4
 
 
 def test_updated_and_deleted_channel(sandbox: Sandbox, tmp_path: Path) -> None:
