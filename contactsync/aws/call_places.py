@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 _ATTRIBUTE: Final = "contactsync_place"
+_CALL: Final = "contactsync_call"
 _HOOK: Final = "creating-client-class"
 
 
@@ -35,11 +36,11 @@ class PlacedCalls:
         try:
             return parent._make_api_call(operation_name, api_params)  # noqa: SLF001 -- the one way of every call; boto3 documents this hook for such classes
         except (BotoCoreError, ClientError) as error:
-            _note(error, self.meta)
+            _note(error, operation_name, self.meta)
             raise
         except Exception as error:
             unforeseen = UnforeseenSdkError()
-            _note(unforeseen, self.meta)
+            _note(unforeseen, operation_name, self.meta)
             raise unforeseen from error
 
 
@@ -47,6 +48,12 @@ def place_of(error: BaseException) -> Place:
     """Return where the call was made, as far as it is known."""
     place: Place = getattr(error, _ATTRIBUTE, Place())
     return place
+
+
+def call_of(error: BaseException) -> str | None:
+    """Return the API's name of the call, which is the inner one where botocore made it for the credentials."""
+    found: str | None = getattr(error, _CALL, None)
+    return found
 
 
 def note_places(session: Any) -> None:  # noqa: ANN401 -- botocore's session
@@ -59,11 +66,12 @@ def _add_class(base_classes: list[type], **_: object) -> None:
         base_classes.insert(0, PlacedCalls)
 
 
-def _note(error: Exception, meta: Any) -> None:  # noqa: ANN401 -- botocore's
-    """Note the place, unless an inner call, which got the credentials, has noted its own."""
+def _note(error: Exception, call: str, meta: Any) -> None:  # noqa: ANN401 -- botocore's
+    """Note the call and its place, unless an inner call, which got the credentials, has noted its own."""
     if not hasattr(error, _ATTRIBUTE):
         place = Place(meta.service_model.service_name, meta.region_name, _shown(meta.endpoint_url))
         setattr(error, _ATTRIBUTE, place)
+        setattr(error, _CALL, call)
 
 
 def _shown(url: str) -> str:

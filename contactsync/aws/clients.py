@@ -13,7 +13,7 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, InvalidRegionError
 from botocore.loaders import Loader, create_loader
 from botocore.session import get_session
 
@@ -53,9 +53,10 @@ class Clients:
     def region(self) -> str:
         """The deployment's region; raise SettingsError where none is set."""
         with making("sts"):
-            region = self._session.region_name
-        # MWAA sets AWS_REGION; boto3 reads AWS_DEFAULT_REGION only.
-        region = region or os.environ.get("AWS_REGION")
+            # MWAA sets AWS_REGION; boto3 reads AWS_DEFAULT_REGION only.
+            region = self._session.region_name or os.environ.get("AWS_REGION")
+            if region and not region.isprintable():  # botocore lets a line feed at the end pass
+                raise InvalidRegionError(region_name=region)
         if not region:
             raise SettingsError(variable="AWS_REGION", problem=NO_REGION)
         return str(region)

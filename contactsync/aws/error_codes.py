@@ -11,7 +11,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contactsync.aws.call_places import place_of
-from contactsync.aws.sdk_errors import translate_sdk
+from contactsync.aws.sdk_errors import SIGNING_CALLS, translate_sdk
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
@@ -48,11 +48,6 @@ KINDS: Final[Mapping[Meaning, type[AwsCallError]]] = {
 }
 ERRORS: Final[Mapping[str, type[AwsCallError]]] = {code: KINDS[meaning] for code, meaning in MEANINGS.items()}
 
-ASSUME_ROLE: Final = "AssumeRole"
-SIGNING_CALLS: Final = frozenset(
-    {ASSUME_ROLE, "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"}
-)
-"""Calls that botocore makes by itself, inside of another one, to get the credentials that sign it."""
 NOT_FOUND: Final = "ResourceNotFoundException"
 TOO_MANY: Final = 429
 SERVER_FAULT: Final = 500

@@ -52,12 +52,13 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from contactsync.aws.call_places import UnforeseenSdkError, place_of
-from contactsync.aws.sdk_settings import places_of, region_places
+from contactsync.aws.call_places import UnforeseenSdkError, call_of, place_of
+from contactsync.aws.sdk_settings import places_of, region_places, role_places
 from contactsync.errors import (
     AwsCallError,
     AwsSetupError,
     ContactSyncError,
+    CredentialsExpiredError,
     CredentialsMissingError,
     CredentialsUnreachableError,
     RequestInvalidError,
@@ -110,6 +111,11 @@ NEVER_SENT: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnecti
 PROCESS: Final = "custom-process"
 LIVE_PROVIDERS: Final = frozenset({"container-role", "iam-role"})
 """Sources of credentials that are asked over a network, and may answer the next time."""
+STILL_EXPIRED: Final = "refreshed credentials are still expired"
+SIGNING_CALLS: Final = frozenset(
+    {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"}
+)
+"""Calls that botocore makes by itself, inside of another one, to get the credentials that sign it."""
 UNTRUSTED: Final = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "No such file", "NO_CERTIFICATE", "PEM lib")
 """What an SSL library says when settings are wrong, rather than the network."""
 
@@ -135,11 +141,15 @@ def translate_sdk(
     error: BotoCoreError, operation: str, account_id: str | None = None, service: str | None = None
 ) -> AwsCallError:
     """Return contactsync's error for one of the SDK's own; what is not known may pass."""
-    place = place_of(error)
+    place, inner = place_of(error), call_of(error)
+    if inner in SIGNING_CALLS - {operation}:
+        operation, account_id = inner, None
     if cause := _cause_in_setup(error):
         return _wrong_setup(cause, operation, account_id, service or place.service)
     facts: dict[str, Any] = {"operation": operation, "account_id": account_id, "aws_code": _name_of(error)}
     facts |= vars(place)
+    if _is_expired(error):
+        return CredentialsExpiredError(**{**facts, "aws_code": "ExpiredToken"})
     if isinstance(error, MetadataRetrievalError) or _provider_of(error) in LIVE_PROVIDERS:
         return CredentialsUnreachableError(**facts)
     if isinstance(error, NO_CREDENTIALS):
@@ -153,13 +163,21 @@ def _cause_in_setup(error: BotoCoreError) -> BaseException | None:
     """Return what is wrong with this machine, when that is why the call failed."""
     if isinstance(error, WRONG_SETUP) or _provider_of(error) == PROCESS:
         return error
+    if isinstance(error, WRONG_REQUEST) and call_of(error) in SIGNING_CALLS:
+        return error
     if isinstance(error, UnforeseenSdkError):
-        return None if isinstance(error.__cause__, ResponseParserError) else error.__cause__
+        passing = isinstance(error.__cause__, ResponseParserError) or _is_expired(error)
+        return None if passing else error.__cause__
     if isinstance(error, SSLError):
         return error if any(words in str(error) for words in UNTRUSTED) else None
     inner = _keywords(error).get("error") if isinstance(error, HTTPClientError) else None
     # A URL or a header that cannot be written, or a file of certificates that cannot be read.
     return inner if isinstance(inner, (ValueError, FileNotFoundError, IsADirectoryError, PermissionError)) else None
+
+
+def _is_expired(error: BotoCoreError) -> bool:
+    """Tell whether a source of credentials, such as a process, gave some that have expired."""
+    return isinstance(error.__cause__, RuntimeError) and STILL_EXPIRED in str(error.__cause__)
 
 
 def _name_of(error: BotoCoreError) -> str:
@@ -178,8 +196,9 @@ def _keywords(error: BaseException) -> dict[str, Any]:
 
 
 def _wrong_setup(error: BaseException, operation: str, account_id: str | None, service: str | None) -> AwsSetupError:
-    places = region_places() if isinstance(error, InvalidRegionError) else places_of(error, service)
-    is_url = isinstance(error, ValueError) and all("URL" in place or "proxy" in place.lower() for place in places)
+    places = _places(error, service)
+    about_urls = all("URL" in place or "proxy" in place.lower() for place in places)
+    is_url = isinstance(error, ValueError) and not isinstance(error, UnicodeDecodeError) and about_urls
     return AwsSetupError(
         operation=operation,
         account_id=account_id,
@@ -188,6 +207,12 @@ def _wrong_setup(error: BaseException, operation: str, account_id: str | None, s
         problem="the address is not a URL such as https://host:443" if is_url else _problem(error),
         places=places,
     )
+
+
+def _places(error: BaseException, service: str | None) -> tuple[str, ...]:
+    if isinstance(error, InvalidRegionError):
+        return region_places()
+    return role_places() if isinstance(error, WRONG_REQUEST) else places_of(error, service)
 
 
 def _problem(error: BaseException) -> str:
@@ -199,6 +224,8 @@ def _problem(error: BaseException) -> str:
         InvalidRegionError: f"{found.get('region_name')!r} is not the name of a region",
         SSLError: "the TLS certificate of the endpoint is not trusted, or it does not speak TLS",
         CredentialRetrievalError: "the credential process failed; run it by hand",
+        ParamValidationError: "the role or its web identity token has not the form that AWS STS takes",
+        EOFError: "the AWS profile asks for an MFA code, and there is no terminal to ask at; sign in before",
         BotoCoreError: " ".join(str(error).split()).rstrip("."),
         OSError: f"{getattr(error, 'filename', None) or 'a file'}: {getattr(error, 'strerror', None)}",
         Exception: f"the AWS SDK cannot read its settings or credentials ({type(error).__name__})",

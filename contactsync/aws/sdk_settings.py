@@ -18,6 +18,15 @@ CERTIFICATES: Final = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 FILES: Final = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
+ROLE: Final = (
+    "CONTACTSYNC_MANAGEMENT_ROLE_ARN",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+SDK_FILES: Final = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+IN_HEADERS: Final = (*KEYS, *REGION, "AWS_CONTAINER_AUTHORIZATION_TOKEN", FILES[0])
+"""What becomes part of a request's headers, where no line feed may be."""
 CONTAINER: Final = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 METADATA: Final = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")
 _HEADER: Final = "header value"
@@ -26,7 +35,13 @@ _HEADER: Final = "header value"
 def places_of(error: BaseException, service: str | None) -> tuple[str, ...]:
     """Return the variables and files that an error of the SDK is about: the likeliest, or all that are set."""
     found = tuple(dict.fromkeys(_suspects(error, service)))
-    return found or (*(name for name in sorted(os.environ) if name.startswith("AWS_") and name not in KEYS), *_files())
+    variables = (name for name, value in sorted(os.environ.items()) if name.startswith("AWS_") and value)
+    return found or (*(name for name in variables if name not in KEYS), *_files())
+
+
+def role_places() -> tuple[str, ...]:
+    """Return where the role comes from that the SDK assumes by itself."""
+    return _set(ROLE) or _files()
 
 
 def region_places() -> tuple[str, ...]:
@@ -37,25 +52,31 @@ def region_places() -> tuple[str, ...]:
 def _suspects(error: BaseException, service: str | None) -> Iterator[str]:
     text = str(error)
     if isinstance(error, ProfileNotFound):
-        yield from (*_set(PROFILE), *_files())
+        missing = [name for name in _set(SDK_FILES) if not _can_be_read(Path(os.environ[name]).expanduser())]
+        yield from (*_set(PROFILE), *missing, *_files())
     elif isinstance(error, ConfigParseError):
         parsed = getattr(error, "kwargs", {}).get("path")
         yield from (name for name, path in _file_paths().items() if path == parsed and name in os.environ)
         yield str(parsed)
     elif isinstance(error, SSLError):
-        yield from (*_set(CERTIFICATES), *_endpoints(service), *_set(PROXIES))
+        yield from (*_set(CERTIFICATES), *_endpoints(service), *_given(PROXIES))
     elif isinstance(error, CredentialRetrievalError):
         yield from _process()
     elif isinstance(error, OSError):
-        yield from (name for name in (*FILES, *CERTIFICATES) if os.environ.get(name) == error.filename)
-        yield from _process()
+        named = [name for name in (*FILES, *CERTIFICATES) if os.environ.get(name) == error.filename]
+        yield from named or _process() or _files()
     elif _HEADER in text:
-        yield from _set(KEYS)
+        yield from [name for name in _set(IN_HEADERS) if not os.environ[name].isprintable()] or _files()
+    elif isinstance(error, EOFError):
+        yield from _files()
+    elif isinstance(error, UnicodeDecodeError):
+        yield from _process() or _set(FILES)
     else:
         yield from _named_in(text)
+        yield from _unread_expiration(error)
         yield from _wrong_numbers()
         yield from (name for name in _endpoints(service) if not _is_url(os.environ.get(name, "")))
-        yield from (name for name in _set(PROXIES) if not _is_url(os.environ[name]))
+        yield from (name for name in _given(PROXIES) if not _is_url(os.environ[name]))
         yield from _set(CONTAINER) if "host" in text else ()
         yield from _set(METADATA) if "Metadata" in text else ()
         yield from _set(FILES) if "web identity" in text else ()
@@ -74,6 +95,11 @@ def _named_in(text: str) -> Iterator[str]:
     yield from (name for name in os.environ if name.startswith("AWS_") and name in text)
 
 
+def _unread_expiration(error: BaseException) -> tuple[str, ...]:
+    """Return the variable of a time that dateutil, which names no variable, cannot read."""
+    return _set(("AWS_CREDENTIAL_EXPIRATION",)) if type(error).__module__.startswith("dateutil") else ()
+
+
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.lower()))
 
@@ -87,7 +113,7 @@ def _wrong_numbers() -> Iterator[str]:
 
 def _endpoints(service: str | None) -> tuple[str, ...]:
     own = f"AWS_ENDPOINT_URL_{(service or '').replace('-', '_').upper()}"
-    return _set((own, "AWS_ENDPOINT_URL"))
+    return _given((own, "AWS_ENDPOINT_URL"))
 
 
 def _is_url(text: str) -> bool:
@@ -117,15 +143,21 @@ def _files() -> tuple[str, ...]:
     return tuple(path for path in _file_paths().values() if Path(path).expanduser().is_file())
 
 
+def _can_be_read(path: Path) -> bool:
+    return os.access(path, os.R_OK) and not path.is_dir()
+
+
 def _file_paths() -> dict[str, str]:
     return {
         name: os.environ.get(name, default)
-        for name, default in (
-            ("AWS_CONFIG_FILE", "~/.aws/config"),
-            ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
-        )
+        for name, default in zip(SDK_FILES, ("~/.aws/config", "~/.aws/credentials"), strict=True)
     }
 
 
 def _set(names: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in os.environ)
+
+
+def _given(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the variables that are set, of those of which an empty one counts as none."""
+    return tuple(name for name in names if os.environ.get(name))
