@@ -41,6 +41,7 @@ from contactsync.sync.ports import (
     Operations,
     Records,
 )
+from contactsync.sync.rates import LARGEST_SKEW
 from contactsync.sync.second_look import FollowUp, SecondLook
 from contactsync.sync.tally import Tally
 
@@ -226,6 +227,8 @@ class Reporter:
                     outcome,
                     # What the plan itself settled is no task's, and a clear must not hand it to one.
                     blamed=outcome.account_id in blamed and not outcome.is_ruled_out(operation.planned),
+                    earlier=_is_of_earlier_plan(operation, outcome),
+                    clear=_advice(operation, task_states.get(outcome.account_id)),
                     marked=outcome.key in marked,
                     now=self.clock.now(),
                 )
@@ -349,22 +352,52 @@ def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], 
     return Report(operation, tally, threshold, remarks=tuple(remarks_of(operation, tally)))
 
 
-def judge(outcome: AccountOutcome, *, blamed: bool, marked: bool = False, now: datetime) -> AccountOutcome:
-    """Return the outcome as the report counts it.
+def judge(
+    outcome: AccountOutcome,
+    *,
+    blamed: bool,
+    marked: bool = False,
+    earlier: bool = False,
+    clear: str = CLEAR_RUN,
+    now: datetime,
+) -> AccountOutcome:
+    """Return the outcome as the report counts it; `clear` says what to clear in Airflow where it is failed.
 
-    One that no task settled, whose task failed later, or whose account carries a mark left behind, is failed.
+    One that no task settled, or none since an `earlier` plan, whose task failed later, or whose account carries a mark
+    left behind, is failed.
     """
     detail = OutcomeDetail.NO_OUTCOME
     if outcome.status is OutcomeStatus.PENDING:
         sentence = "No task settled this account: it was not started, or its process ended before it could record."
     elif blamed:
         sentence = "Airflow calls the task failed although an earlier try had settled this account."
+    elif earlier:
+        sentence = "The run was planned again, and no task has settled this account since."
     elif marked and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
         detail = OutcomeDetail.UNSETTLED
         sentence = "A write to this account was announced and never settled, so it is not known what it holds."
     else:
         return outcome
-    return _failed(outcome, f"{sentence} See the task's log, then {CLEAR_RUN}.", detail, now=now)
+    return _failed(outcome, f"{sentence} See the task's log, then {clear}.", detail, now=now)
+
+
+def _is_of_earlier_plan(operation: SyncOperation, outcome: AccountOutcome) -> bool:
+    """Tell whether an outcome says what a task did before the run was planned last, and so nothing of that plan.
+
+    A task's clock may be behind the plan's.
+    """
+    plan = operation.plans.get(outcome.contact_type)
+    if plan is None or not outcome.attempts or is_failure(outcome) or outcome.is_ruled_out(operation.planned):
+        return False
+    if plan.generation is not None and outcome.generation is not None:
+        return outcome.generation < plan.generation
+    return operation.planned - outcome.attempts[-1].started > timedelta(seconds=LARGEST_SKEW)
+
+
+def _advice(operation: SyncOperation, task_state: str | None) -> str:
+    """Return what to clear for an account without an end; its task need not be a failed one where `plan` ran alone."""
+    again = operation.planned > operation.timestamp and task_state not in FAILED_TASK_STATES
+    return clear_task("plan") if again else CLEAR_RUN
 
 
 def _failed(
