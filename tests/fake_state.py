@@ -344,8 +344,9 @@ class FakeOperations:
         if not same:
             return None
         for outcome in same:
-            marked = replace(outcome, written_announced=outcome.attempts[-1].started)
-            self._state.outcomes[operation.sync_id, *outcome.key] = marked
+            key = (operation.sync_id, *outcome.key)
+            marked = replace(self._state.outcomes[key], written_announced=outcome.written_announced)
+            self._state.outcomes[key] = marked
         self._state.outbox.append(announced(same))
         return self._state.outbox[-1]
 

@@ -362,7 +362,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
     ) -> Announcement | None:
         """Store the marks in the transaction of the announcement."""
         changes = [
-            (self._marked(operation, outcome, written_announced=outcome.attempts[-1].started), outcome)
+            (self._marked(operation, outcome, written_announced=outcome.written_announced), outcome)
             for outcome in outcomes
         ]
         return self._transactions.store_together(changes, announced)

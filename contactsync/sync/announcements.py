@@ -1,7 +1,7 @@
 """What contact synchronization announces on the bus, made from the state that it stores in the same transaction."""
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from datetime import datetime
 
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import (
@@ -13,10 +13,8 @@ from contactsync.bus.events import (
     SyncOperationHalted,
     SyncOperationStarted,
 )
-from contactsync.contacts import ContactType
 from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, SyncOperation
-
-_UPDATES: Final = (OutcomeDetail.UPDATED, OutcomeDetail.SUPERSEDED)
+from contactsync.sync.writes import Write
 
 
 def started(operation: SyncOperation) -> Announcement:
@@ -64,8 +62,11 @@ def _ended(operation: SyncOperation) -> SyncOperationCompleted | SyncOperationFa
 
 
 def account_failed(operation: SyncOperation, outcome: AccountOutcome) -> Announcement | None:
-    """Announce that an account failed for good; None when the operation's own event says so for all of them."""
-    if outcome.detail is OutcomeDetail.HALTED:
+    """Announce that an account failed for good; None when the operation's own event says so for all of them.
+
+    That one does not say which of them were written before.
+    """
+    if outcome.detail is OutcomeDetail.HALTED and not outcome.written_fields:
         return None
     data = AccountFailed(
         sync_id=operation.sync_id,
@@ -88,30 +89,9 @@ def account_failed(operation: SyncOperation, outcome: AccountOutcome) -> Announc
     )
 
 
-class Write(NamedTuple):
-    """What a write has in common with others that one event tells of."""
-
-    contact_type: ContactType
-    detail: Literal["updated", "deleted"]
-    generation: int | None
-    fields: tuple[str, ...]
-
-
-def write_of(operation: SyncOperation, outcome: AccountOutcome) -> Write | None:
-    """Return what an outcome says was written since writes were last announced; None when that is nothing."""
-    fields = outcome.unannounced_fields
-    if not fields or operation.dry_run:
-        return None
-    plan = operation.plans.get(outcome.contact_type)
-    tried = {outcome.detail, *(attempt.detail for attempt in outcome.attempts)}
-    deleted = OutcomeDetail.DELETED in tried or (plan is not None and plan.absent and tried.isdisjoint(_UPDATES))
-    generation = outcome.generation if outcome.generation is not None or plan is None else plan.generation
-    return Write(outcome.contact_type, "deleted" if deleted else "updated", generation, fields)
-
-
 def accounts_written(operation: SyncOperation, write: Write, outcomes: Sequence[AccountOutcome]) -> Announcement:
-    """Announce a write to some accounts, at most ACCOUNTS_AT_MOST and at least one."""
-    settled = sorted(outcome.timestamp or operation.planned for outcome in outcomes)
+    """Announce a write to some accounts, at most ACCOUNTS_AT_MOST and at least one; each outcome has the mark of it."""
+    settled = sorted(_settled(outcome) or operation.planned for outcome in outcomes)
     data = AccountsWritten(
         sync_id=operation.sync_id,
         dag_run_id=operation.dag_run_id,
@@ -123,7 +103,7 @@ def accounts_written(operation: SyncOperation, write: Write, outcomes: Sequence[
         first_settled=settled[0],
         last_settled=settled[-1],
     )
-    tries = ",".join(f"{outcome.account_id}@{outcome.attempts[-1].started.isoformat()}" for outcome in outcomes)
+    tries = ",".join(f"{outcome.account_id}@{outcome.written_announced}" for outcome in outcomes)
     return announcement(
         data,
         about=f"{operation.sync_id}#{write.contact_type}#{write.detail}#{tries}",
@@ -131,6 +111,12 @@ def accounts_written(operation: SyncOperation, write: Write, outcomes: Sequence[
         correlation_id=operation.correlation,
         time=settled[-1],
     )
+
+
+def _settled(outcome: AccountOutcome) -> datetime | None:
+    """Return when the try ended that the mark is of."""
+    ends = (attempt.ended for attempt in outcome.attempts if attempt.started == outcome.written_announced)
+    return next(ends, outcome.timestamp)
 
 
 def _about(operation: SyncOperation) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Sync operations and account outcomes: one attempt to bring the targets to the desired contacts, and what it did."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -137,13 +137,7 @@ class AccountOutcome:
     @property
     def written_fields(self) -> tuple[str, ...]:
         """The fields that all tries wrote, also when they failed afterwards."""
-        return _written(self.attempts)
-
-    @property
-    def unannounced_fields(self) -> tuple[str, ...]:
-        """Those of them that were written since writes were last announced."""
-        since = self.written_announced
-        return _written(a for a in self.attempts if since is None or a.started > since)
+        return tuple(sorted({name for attempt in self.attempts for name in attempt.written_fields}))
 
     def settled(self, attempt: Attempt, **changes: Any) -> "AccountOutcome":  # noqa: ANN401 -- fields of this class
         """Return this outcome after one more attempt, which replaces an earlier record of the same try."""
@@ -159,10 +153,6 @@ class AccountOutcome:
             written_announced=self.written_announced,
             **changes,
         )
-
-
-def _written(attempts: Iterable[Attempt]) -> tuple[str, ...]:
-    return tuple(sorted({name for attempt in attempts for name in attempt.written_fields}))
 
 
 class Verdict(StrEnum):

@@ -7,17 +7,27 @@ from typing import Final
 
 from contactsync.bus.envelope import Announcement
 from contactsync.bus.events import ACCOUNTS_AT_MOST
-from contactsync.sync.announcements import Write, account_failed, accounts_written, write_of
+from contactsync.sync.announcements import account_failed, accounts_written
 from contactsync.sync.counting import is_failure
 from contactsync.sync.operation import AccountOutcome, SyncOperation
 from contactsync.sync.ports import Announcer, Operations
+from contactsync.sync.writes import Write, unannounced
 
 PORTION: Final = 100
 """How many failures are stored, and announcements published, at a time: there can be ten thousand."""
 
 
 def announce_outcomes(operations: Operations, announcer: Announcer, operation: SyncOperation) -> None:
-    """Announce every failure and every write that was not announced before; repeated, it announces nothing."""
+    """Announce every failure and every write that was not announced before; repeated, it announces nothing.
+
+    Outcomes are passed over once more where some have another write: its mark comes after that of the one before.
+    """
+    while _announce_next(operations, announcer, operation):
+        continue
+
+
+def _announce_next(operations: Operations, announcer: Announcer, operation: SyncOperation) -> bool:
+    """Announce the next write of every outcome, and the failures; return whether there are further writes."""
     found = _Unannounced(operations, operation)
     stored: list[Announcement] = []
     for outcome in operations.outcomes(operation.sync_id):
@@ -26,6 +36,7 @@ def announce_outcomes(operations: Operations, announcer: Announcer, operation: S
             announcer.send(stored)
             stored = []
     announcer.send([*stored, *found.rest()])
+    return found.more
 
 
 @dataclass
@@ -36,6 +47,8 @@ class _Unannounced:
     operation: SyncOperation
     failures: list[tuple[AccountOutcome, Announcement]] = field(default_factory=list)
     writes: defaultdict[Write, list[AccountOutcome]] = field(default_factory=lambda: defaultdict(list))
+    more: bool = False
+    """Whether an outcome that was added has a write beyond the next one, which is now announced."""
 
     def add(self, outcome: AccountOutcome) -> Iterator[Announcement]:
         """Take an outcome, and yield what was stored because of it."""
@@ -45,10 +58,11 @@ class _Unannounced:
                 self.failures.append((outcome, announced))
             if len(self.failures) == PORTION:
                 yield from self._store_failures()
-        elif write := write_of(self.operation, outcome):
-            self.writes[write].append(outcome)
-            if len(self.writes[write]) == ACCOUNTS_AT_MOST:
-                yield from self._store(write)
+        if found := unannounced(self.operation, outcome):
+            self.writes[found.write].append(found.marked)
+            self.more = self.more or found.more
+            if len(self.writes[found.write]) == ACCOUNTS_AT_MOST:
+                yield from self._store(found.write)
 
     def rest(self) -> Iterator[Announcement]:
         """Yield the rest, stored."""

@@ -23,6 +23,7 @@ from contactsync.sync.access import AccessCheck
 from contactsync.sync.announcements import started
 from contactsync.sync.calls import read_of
 from contactsync.sync.config import DeletionPolicy, StoredConfiguration
+from contactsync.sync.counting import is_failure
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.gate import Gate, Gatekeeper
 from contactsync.sync.kept_tags import KeptTags
@@ -233,12 +234,10 @@ class Planner:
         expected = {outcome.key: outcome for outcome in self._expected(scope, operation)}
         new = {key: _replacing(outcome, stored.get(key)) for key, outcome in expected.items()}
         left = [outcome for key, outcome in stored.items() if key not in expected]
-        done = [outcome for outcome in left if outcome.status is OutcomeStatus.SUCCESS]
-        self.operations.store_outcomes(
-            operation, [*filter(None, new.values()), *(replace(outcome, outside=True) for outcome in done)]
-        )
+        done = [_history(operation, outcome) for outcome in left if _is_done(outcome)]
+        self.operations.store_outcomes(operation, [*filter(None, new.values()), *done])
         self.operations.keep_outcomes(operation, [stored[key] for key, outcome in new.items() if outcome is None])
-        self.operations.remove_outcomes(operation, [o for o in left if o.status is not OutcomeStatus.SUCCESS])
+        self.operations.remove_outcomes(operation, [outcome for outcome in left if not _is_done(outcome)])
 
     def _expected(self, scope: Scope, operation: SyncOperation) -> Iterator[AccountOutcome]:
         """Yield an outcome for every account and contact type in scope: settled already where nothing may be touched.
@@ -280,6 +279,18 @@ def _replacing(expected: AccountOutcome, stored: AccountOutcome | None) -> Accou
         stored = replace(stored, outside=False)
         return stored if expected.status is OutcomeStatus.PENDING else stored.settled(expected.attempts[-1])
     return None if expected.status is OutcomeStatus.PENDING else stored.settled(expected.attempts[-1])
+
+
+def _is_done(outcome: AccountOutcome) -> bool:
+    """Tell whether an account carries a contact because of the run, or may: whatever became of it, that is kept."""
+    return outcome.status is OutcomeStatus.SUCCESS or bool(outcome.written_fields)
+
+
+def _history(operation: SyncOperation, outcome: AccountOutcome) -> AccountOutcome:
+    """Return what is kept of an account that the plan leaves alone; nobody is to do anything about its failure."""
+    if is_failure(outcome) or outcome.status is OutcomeStatus.PENDING:
+        outcome = outcome.settled(_by_plan(operation, OutcomeDetail.EXCLUDED))
+    return replace(outcome, outside=True)
 
 
 def _counted(plan: TypePlan, scope: Scope, contact_type: ContactType) -> TypePlan:

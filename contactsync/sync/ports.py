@@ -234,7 +234,7 @@ class Operations(Generations, Protocol):
         outcomes: Sequence[AccountOutcome],
         announced: Callable[[list[AccountOutcome]], Announcement],
     ) -> Announcement | None:
-        """Mark the writes of outcomes as announced, in one transaction with what `announced` makes of them.
+        """Store the marks of outcomes' announced writes, in one transaction with what `announced` makes of them.
 
         Those that a task has settled anew meanwhile are left out; None when that is all of them. Raises
         StateConflictError when others keep changing one of them.

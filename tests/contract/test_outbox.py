@@ -16,7 +16,7 @@ from contactsync.bus.events import ACCOUNTS_AT_MOST, ConfigurationChanged, Notic
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationConflictError, OvertakenError, PublishFailedError, ResourceMissingError
 from contactsync.services import Services
-from contactsync.sync.announcements import account_failed, accounts_written, ended, started, write_of
+from contactsync.sync.announcements import account_failed, accounts_written, ended, started
 from contactsync.sync.config import Configuration
 from contactsync.sync.operation import (
     AccountOutcome,
@@ -26,6 +26,7 @@ from contactsync.sync.operation import (
     OutcomeStatus,
     SyncOperation,
 )
+from contactsync.sync.writes import Write, unannounced
 from tests.builders import account, operation
 from tests.contract.conftest import Adapters
 from tests.fakes import START
@@ -132,20 +133,25 @@ def written(number: int) -> AccountOutcome:
     return outcome.settled(attempt, changed_fields=("Name",))
 
 
+def next_writes(operation: SyncOperation, outcomes: list[AccountOutcome]) -> tuple[Write, list[AccountOutcome]]:
+    """Return the write that outcomes have in common, and the outcomes marked as announced."""
+    found = [one for outcome in outcomes if (one := unannounced(operation, outcome))]
+    return found[0].write, [one.marked for one in found]
+
+
 @pytest.mark.parametrize("count", [1, ACCOUNTS_AT_MOST])
 def test_writes(services: Services, count: int) -> None:
     """Outcomes are marked together with the one event that tells of them, and read back so."""
     found = stored(services, f"outbox-writes-{count}")
     outcomes = [written(number) for number in range(1, count + 1)]
     services.operations.store_outcomes(found, outcomes)
-    write = write_of(found, outcomes[0])
-    assert write
+    write, outcomes = next_writes(found, outcomes)
     made = services.operations.announce_writes(found, outcomes, lambda some: accounts_written(found, write, some))
     assert made == accounts_written(found, write, outcomes)
     assert kept(services) == [made]
     marked = list(services.operations.outcomes(found.sync_id))
     assert {outcome.written_announced for outcome in marked} == {START}
-    assert all(write_of(found, outcome) is None for outcome in marked)
+    assert all(unannounced(found, outcome) is None for outcome in marked)
 
 
 def test_writes_settled_meanwhile(services: Services) -> None:
@@ -154,8 +160,7 @@ def test_writes_settled_meanwhile(services: Services) -> None:
     outcomes = [written(number) for number in (1, 2, 3)]
     services.operations.store_outcomes(found, outcomes)
     services.operations.store_outcomes(found, [replace(outcomes[1], timestamp=START + timedelta(seconds=9))])
-    write = write_of(found, outcomes[0])
-    assert write
+    write, outcomes = next_writes(found, outcomes)
 
     def made_of(some: list[AccountOutcome]) -> Announcement:
         return accounts_written(found, write, some)

@@ -8,8 +8,9 @@ import pytest
 from contactsync.bus.events import ACCOUNTS_AT_MOST, AccountFailed, AccountsWritten
 from contactsync.contacts import ContactType
 from contactsync.errors import AccountsFailedError, ServiceUnavailableError
-from contactsync.sync.announcements import accounts_written, write_of
+from contactsync.sync.announcements import accounts_written
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.sync.writes import unannounced
 from tests.builders import RUN, World, account, configuration, request
 from tests.fakes import Fault
 
@@ -166,13 +167,13 @@ def test_settled_meanwhile() -> None:
     """An account that a task settles between the look and the mark is left to the next report."""
     world = ran()
     outcomes = list(world.operations.outcomes(world.operation().sync_id))
-    write = write_of(world.operation(), outcomes[0])
-    assert write
+    found = [one for outcome in outcomes if (one := unannounced(world.operation(), outcome))]
+    write, marked = found[0].write, [one.marked for one in found]
     world.clock.sleep(60)
     later = replace(outcomes[0], timestamp=world.clock.now())
     world.state.outcomes[world.operation().sync_id, *later.key] = later
     made = world.operations.announce_writes(
-        world.operation(), outcomes, lambda some: accounts_written(world.operation(), write, some)
+        world.operation(), marked, lambda some: accounts_written(world.operation(), write, some)
     )
     assert made
     assert isinstance(made.data, AccountsWritten)
