@@ -262,7 +262,7 @@ class Services:
         return Replayer(
             trail=self.audit_trail,
             publisher=self.publisher,
-            queues=SqsSubscriberQueues(self._sqs_dead_letters),
+            queues=SqsSubscriberQueues(self._sqs_dead_letters, self._clients.own("sns"), self.settings.bus.topic),
             clock=self.clock,
             source=source_of(self.settings.deployment.environment),
         )

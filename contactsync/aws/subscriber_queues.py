@@ -1,7 +1,7 @@
 """The queues of subscribers, found by the redrive policies that name their dead-letter queues."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
 from contactsync.aws.error_codes import translated
@@ -9,13 +9,16 @@ from contactsync.bus.letters import RULE, TRIGGER
 from contactsync.bus.ports import ATTRIBUTE_TYPE, Message
 from contactsync.bus.publish import batches
 
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
 
 class SqsSubscriberQueues:
     """Delivers to one subscriber what SNS would deliver raw."""
 
-    def __init__(self, dead_letters: SqsDeadLetterQueues) -> None:
-        """Take the dead-letter queues: each subscriber has one."""
-        self._dead_letters = dead_letters
+    def __init__(self, dead_letters: SqsDeadLetterQueues, sns: "SNSClient", topic_arn: str) -> None:
+        """Take the dead-letter queues, of which each subscriber has one, and the topic of the bus."""
+        self._dead_letters, self._sns, self._topic_arn = dead_letters, sns, topic_arn
 
     @property
     def subscribers(self) -> Sequence[str]:
@@ -32,6 +35,20 @@ class SqsSubscriberQueues:
                 answer = client.send_message_batch(QueueUrl=url, Entries=entries)
             refused |= {batch[int(failed["Id"])].id: failed["Code"] for failed in answer.get("Failed", [])}
         return refused
+
+    def filter_policies(self, subscriber: str) -> Sequence[str]:
+        """Return the policies of the queue's subscriptions that have one."""
+        queue = self._dead_letters.source(subscriber).split("/")[-2:]  # account and name, as at an ARN's end
+        with translated("ListSubscriptionsByTopic"):
+            pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self._topic_arn)
+            listed = [one for page in pages for one in page["Subscriptions"]]
+        found = []
+        for one in listed:
+            if one["Endpoint"].split(":")[-2:] == queue and one["SubscriptionArn"].startswith("arn:"):
+                with translated("GetSubscriptionAttributes"):
+                    answer = self._sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])
+                found.append(answer["Attributes"].get("FilterPolicy", ""))
+        return [policy for policy in found if policy and policy != "{}"]
 
 
 def _entry(number: int, message: Message) -> dict[str, Any]:

@@ -73,6 +73,9 @@ class SubscriberQueues(Protocol):
         Raises DeadLetterSourceError when the queue cannot be found, and an AwsCallError.
         """
 
+    def filter_policies(self, subscriber: str) -> Sequence[str]:
+        """Return the filter policies of its subscriptions to the bus, as JSON; raises as `deliver` does."""
+
 
 @dataclass(frozen=True)
 class ReplayOrder:

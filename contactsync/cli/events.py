@@ -13,12 +13,13 @@ from contactsync.cli.commands import CommandGroup
 from contactsync.cli.listing import Output, OutputOption, Row, say, show_rows
 from contactsync.cli.periods import FORMS, UntilOption, start_of
 from contactsync.cli.progress import counted
+from contactsync.errors import ContactSyncError
 from contactsync.settings import Group
 from contactsync.sync.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.bus.audit import AuditEntry
-    from contactsync.bus.replay import Fate, Position, ReplayOrder
+    from contactsync.bus.replay import Fate, Position, Replayer, ReplayOrder
 
 app = CommandGroup("Publish events of the audit trail once more.")
 
@@ -82,6 +83,7 @@ def replay(  # noqa: PLR0913 -- one option per part of the order
         older=older,
         dry_run=dry_run,
     )
+    _say_filters(services.replayer, order)
     position, pace = Position(since), Pace(services.clock, rate)
     tally = _Tally()
     try:
@@ -125,6 +127,21 @@ class _Tally:
     def rows(self) -> Iterator[Row]:
         for (event_type, fate), number in sorted(self.counts.items()):
             yield {"event_type": event_type, "fate": fate, "events": number}
+
+
+def _say_filters(replayer: "Replayer", order: "ReplayOrder") -> None:
+    """Say what a subscriber takes by its own choice: a replay into its queue goes past it."""
+    from contactsync.bus.replay import WANTED
+
+    if order.subscriber is None or order.subscriber in WANTED or order.subscriber not in replayer.queues.subscribers:
+        return  # there is none, it is kept to anyway, or the order is refused
+    try:
+        policies = replayer.queues.filter_policies(order.subscriber)
+    except ContactSyncError as error:
+        say(f"The filter policy of {order.subscriber} could not be read, and is not applied: {error}", err=True)
+        return
+    for policy in policies:
+        say(f"The filter policy of {order.subscriber} is not applied: {policy}. Keep to it with --type.", err=True)
 
 
 def _say_end(order: "ReplayOrder", position: "Position", tally: _Tally) -> None:

@@ -107,6 +107,44 @@ def test_refused(services: Services, contactsync: Command) -> None:
     refused(contactsync("events", "replay", "--since", "1d", "--type", "x", "--reason", "r"), "no event type")
 
 
+@pytest.fixture
+def filtered(services: Services, sandbox: Sandbox) -> Iterator[str]:
+    """Let the audit queue's subscription have a filter policy, beside others of the topic."""
+    del services
+    sns: Any = sandbox.session().client("sns", endpoint_url=sandbox.endpoint_url)
+    topic = product_environment(sandbox)["CONTACTSYNC_EVENTS_TOPIC_ARN"]
+    listed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    (arn,) = [one["SubscriptionArn"] for one in listed if one["Endpoint"].endswith(":contactsync-local-audit")]
+    policy = json.dumps({"type": [{"prefix": "contactsync.sync_operation."}]})
+    sns.set_subscription_attributes(SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue=policy)
+    yield policy
+    sns.set_subscription_attributes(SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue="{}")
+
+
+def test_filter_policy(filtered: str, sandbox: Sandbox, contactsync: Command) -> None:
+    """What a subscriber takes by its own choice is shown and not applied; that it cannot be read stops nothing."""
+    command = ("events", "replay", *PERIOD, "--subscriber", "audit", "--reason", "r", "--dry-run")
+    answer = contactsync(*command)
+    assert answer.code == 0
+    assert f"The filter policy of audit is not applied: {filtered}." in answer.err
+    assert "filter policy" not in contactsync(*[{"audit": "notices"}.get(word, word) for word in command]).err
+    for operation in ("ListSubscriptionsByTopic", "GetSubscriptionAttributes"):
+        settings = FaultSettings(service="sns", operation=operation, error="AuthorizationError", status=403)
+        fault = sandbox.conditions.faults.add(settings)
+        try:
+            denied = contactsync(*command)
+        finally:
+            sandbox.conditions.faults.remove(fault.id)
+        assert (denied.code, "could not be read" in denied.err) == (0, True)
+
+
+def test_no_filter_policy(services: Services, contactsync: Command) -> None:
+    """A subscriber that takes everything is worth no line."""
+    del services
+    command = ("events", "replay", *PERIOD, "--subscriber", "audit", "--reason", "r", "--dry-run")
+    assert "filter policy" not in contactsync(*command).err
+
+
 def test_misused(services: Services, contactsync: Command) -> None:
     """A period without an extent, and no reason, are wrong usage."""
     del services

@@ -48,6 +48,11 @@ class FakeSubscriberQueues:
         self.delivered += [(subscriber, message) for message in messages if message.id not in self.refused]
         return {message.id: "InternalError" for message in messages if message.id in self.refused}
 
+    def filter_policies(self, subscriber: str) -> Sequence[str]:
+        """Answer that a subscriber takes everything."""
+        assert subscriber in self.subscribers
+        return []
+
 
 class World:
     """A trail with events, a topic and subscribers' queues."""
