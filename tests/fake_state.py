@@ -81,8 +81,9 @@ class FakeRecords:
     """Account records under optimistic locking."""
 
     def __init__(self, state: FakeState) -> None:
-        """Share a state."""
+        """Share a state; records whose key is in `unreadable` are there, and cannot be read."""
         self._state = state
+        self.unreadable: set[tuple[str, ContactType]] = set()
 
     def get(self, account_id: str, contact_type: ContactType) -> AccountRecord:
         """Return the record, or one of version 0."""
@@ -96,9 +97,14 @@ class FakeRecords:
         self._state.records[record.account_id, record.contact_type] = stored
         return stored
 
-    def many(self, keys: Iterable[tuple[str, ContactType]]) -> Iterator[AccountRecord]:
-        """Yield those that are stored."""
-        yield from (self._state.records[key] for key in keys if key in self._state.records)
+    def many(
+        self, keys: Iterable[tuple[str, ContactType]], unreadable: set[tuple[str, ContactType]] | None = None
+    ) -> Iterator[AccountRecord]:
+        """Yield those that are stored, without those that cannot be read."""
+        stored = [key for key in keys if key in self._state.records]
+        if unreadable is not None:
+            unreadable.update(key for key in stored if key in self.unreadable)
+        yield from (self._state.records[key] for key in stored if key not in self.unreadable)
 
 
 @dataclass

@@ -1,12 +1,13 @@
 """Hypothesis strategies: contacts, accounts, configurations, outcomes, operations, and JSON of any kind."""
 
 import string
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from hypothesis import strategies as st
 
 from contactsync.accounts import Account, AccountState
+from contactsync.bus.values import EARLIEST, LATEST
 from contactsync.contacts import (
     STATE_REQUIRED_COUNTRIES,
     AlternateContact,
@@ -32,7 +33,9 @@ from tests.builders import MANAGEMENT_ACCOUNT
 
 contact_types = st.sampled_from(ContactType)
 account_ids = st.integers(200_000_000_000, 999_999_999_999).map(str)
-moments = st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 -- Hypothesis wants naive bounds
+moments = st.datetimes(EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None), timezones=st.just(UTC)).filter(
+    lambda moment: moment < LATEST
+)
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

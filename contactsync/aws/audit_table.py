@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from contactsync.aws.attributes import Attributes, moment, one_of, text, texts
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import query, readable, to_item, to_moment, to_text
+from contactsync.aws.items import query, readable, to_item, to_text
 from contactsync.bus.audit import FEW, AuditEntry
 from contactsync.bus.events import Severity
 from contactsync.bus.values import EARLIEST, LATEST
@@ -152,16 +153,17 @@ def _index_keys(entry: AuditEntry) -> dict[str, str]:
 
 
 def _entry(item: Mapping[str, Any]) -> AuditEntry:
+    stored = Attributes(item)
     return AuditEntry(
-        event_id=item["event_id"],
-        event_type=item["event_type"],
-        time=to_moment(item["time"]),
-        severity=Severity(item["severity"]),
-        source=item["source"],
-        correlation_id=item["correlation_id"],
-        entities=tuple(item["entities"]),
-        data=item["data"],
-        subject=item.get("subject"),
+        event_id=stored.required("event_id", text),
+        event_type=stored.required("event_type", text),
+        time=stored.required("time", moment),
+        severity=stored.required("severity", one_of(Severity)),
+        source=stored.required("source", text),
+        correlation_id=stored.required("correlation_id", text),
+        entities=stored.required("entities", texts),
+        data=stored.required("data", text),
+        subject=stored.optional("subject", text),
     )
 
 

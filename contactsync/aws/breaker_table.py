@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
+from contactsync.aws.attributes import Attributes, count, listed, moment, one_of, ordinal, part, text
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, read_one, readable, to_item, to_moment
-from contactsync.errors import ItemUnreadableError, StateConflictError
+from contactsync.aws.items import from_item, query, read_one, readable, to_item
+from contactsync.errors import AwsCallError, ItemUnreadableError, StateConflictError
 from contactsync.sync.breaker import BUCKETS, BreakerState, Bucket, Phase, Tally, Transition
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.ports import Clock
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 ACCESS: Final = "ACCESS"
 SAME_VERSION: Final = "version = :version"
 NOT_STORED: Final = "attribute_not_exists(pk)"
+NO_COUNTERS: Final = (
+    "attribute_exists(pk) AND NOT (attribute_type(failures, :number) AND attribute_type(answers, :number))"
+)
 
 KEPT_BUCKETS: Final = 10 * BUCKETS
 """So many buckets, ten windows, after its end a counter expires."""
@@ -48,17 +52,17 @@ class DynamoDbBreakers:
         if not item:
             return BreakerState(api)
         try:
-            return read_one(item, state_from, self._table)
+            return read_one(from_item(item), state_from, self._table)
         except ItemUnreadableError as error:
             log.warning("%s The breaker counts as closed, and is stored again.", error)
-        return self._replaced(api, item.get("version"))
+        return self._replaced(api, item)
 
-    def _replaced(self, api: ApiOperation, unreadable: object) -> BreakerState:
-        """Store a closed breaker in place of the item with this version; whoever is faster is right."""
+    def _replaced(self, api: ApiOperation, unreadable: dict[str, Any]) -> BreakerState:
+        """Store a closed breaker in place of an item of the same version; whoever is faster is right."""
         state = BreakerState(api, version=1)
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(version)"}
-        if unreadable is not None:
-            values = to_item({":version": unreadable})
+        if "version" in unreadable:  # as it is stored: not every number there is one of Python's
+            values = {":version": unreadable["version"]}
             condition = {"ConditionExpression": SAME_VERSION, "ExpressionAttributeValues": values}
         item = to_item({**self._key(api), **state_item(state)})
         with translated("PutItem"), suppress(self._client.exceptions.ConditionalCheckFailedException):
@@ -105,20 +109,40 @@ class DynamoDbBreakers:
         return True
 
     def count(self, api: ApiOperation, bucket: Bucket, tally: Tally) -> None:
-        """Add to a bucket's counters; a repeated write counts twice, which does no harm."""
+        """Add to a bucket's counters; a repeated write counts twice, which does no harm.
+
+        Counters that are no numbers begin again: they would keep the breaker closed until the bucket ends.
+        """
+        values = {
+            ":failures": tally.failures,
+            ":answers": tally.answers,
+            ":expiry": int(bucket.end + KEPT_BUCKETS * bucket.seconds),
+        }
+        update: Any = {"TableName": self._table, "Key": to_item(self._bucket_key(api, bucket))}
+        try:
+            with translated("UpdateItem"):
+                self._client.update_item(
+                    **update,
+                    UpdateExpression="ADD failures :failures, answers :answers SET expires_at = :expiry",
+                    ExpressionAttributeValues=to_item(values),
+                )
+        except AwsCallError:
+            if not self._begun_again(update, values):
+                raise
+
+    def _begun_again(self, update: Any, values: dict[str, Any]) -> bool:  # noqa: ANN401 -- boto3's own keywords
         with translated("UpdateItem"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=to_item(self._bucket_key(api, bucket)),
-                UpdateExpression="ADD failures :failures, answers :answers SET expires_at = :expiry",
-                ExpressionAttributeValues=to_item(
-                    {
-                        ":failures": tally.failures,
-                        ":answers": tally.answers,
-                        ":expiry": int(bucket.end + KEPT_BUCKETS * bucket.seconds),
-                    }
-                ),
-            )
+            try:
+                self._client.update_item(
+                    **update,
+                    UpdateExpression="SET failures = :failures, answers = :answers, expires_at = :expiry",
+                    ConditionExpression=NO_COUNTERS,
+                    ExpressionAttributeValues=to_item({**values, ":number": "N"}),
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+        log.warning("The counters %s of table %s were no numbers, and begin again.", update["Key"], self._table)
+        return True
 
     def tallies(self, api: ApiOperation, newest: Bucket) -> list[Tally]:
         """Return the calls of a window's buckets, newest first."""
@@ -131,7 +155,7 @@ class DynamoDbBreakers:
             ScanIndexForward=False,
             ConsistentRead=True,
         )
-        return list(readable(items, lambda item: Tally(int(item["failures"]), int(item["answers"])), self._table))
+        return list(readable(items, _tally_from, self._table))
 
     def transitions(self, since: datetime) -> list[Transition]:
         """Return what the five items keep, oldest first."""
@@ -150,8 +174,8 @@ class DynamoDbBreakers:
         """Return when any worker has last found that it may call."""
         item = self._read(self._key(ACCESS))
         # One that cannot be read is no check, and the next one replaces it.
-        found = readable([item] if item else [], lambda stored: to_moment(stored["checked"]), self._table)
-        return next(found, None)
+        items = [from_item(item)] if item else []
+        return next(readable(items, lambda found: Attributes(found).required("checked", moment), self._table), None)
 
     def store_access_check(self, moment: datetime) -> None:
         """Store that a worker found so; the last one to say it is recent enough."""
@@ -161,7 +185,7 @@ class DynamoDbBreakers:
     def _read(self, key: dict[str, str]) -> dict[str, Any]:
         with translated("GetItem"):
             answer = self._client.get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
-        return from_item(answer.get("Item", {}))
+        return dict(answer.get("Item", {}))
 
     def _key(self, name: str) -> dict[str, str]:
         return {"pk": self._partition, "sk": name}
@@ -196,36 +220,33 @@ def _transition_map(transition: Transition) -> dict[str, Any]:
 
 def state_from(item: dict[str, Any]) -> BreakerState:
     """Read what `state_item` wrote, with the item's key."""
-    operation = ApiOperation(item["sk"])
+    stored = Attributes(item)
+    operation = stored.required("sk", one_of(ApiOperation))
     return BreakerState(
         operation=operation,
-        version=_number(item["version"]),
-        phase=Phase(item["phase"]),
-        episode=_number(item["episode"]),
-        since=_moment(item.get("since")),
-        tried=_moment(item.get("tried")),
-        cause=item.get("cause"),
-        probe=item.get("probe"),
-        transitions=tuple(_transition_from(operation, transition) for transition in item["transitions"]),
+        version=stored.required("version", ordinal),
+        phase=stored.required("phase", one_of(Phase)),
+        episode=stored.required("episode", count),
+        since=stored.optional("since", moment),
+        tried=stored.optional("tried", moment),
+        cause=stored.optional("cause", text),
+        probe=stored.optional("probe", text),
+        transitions=stored.required(
+            "transitions", listed(part(lambda transition: _transition_from(operation, transition)))
+        ),
     )
 
 
-def _transition_from(operation: ApiOperation, item: dict[str, Any]) -> Transition:
+def _transition_from(operation: ApiOperation, stored: Attributes) -> Transition:
     return Transition(
         operation=operation,
-        time=to_moment(item["time"]),
-        before=Phase(item["before"]),
-        after=Phase(item["after"]),
-        cause=item["cause"],
+        time=stored.required("time", moment),
+        before=stored.required("before", one_of(Phase)),
+        after=stored.required("after", one_of(Phase)),
+        cause=stored.required("cause", text),
     )
 
 
-def _number(value: object) -> int:
-    if not isinstance(value, int):
-        problem = f"{type(value).__name__} where a number belongs"
-        raise TypeError(problem)
-    return value
-
-
-def _moment(text: str | None) -> datetime | None:
-    return to_moment(text) if text else None
+def _tally_from(item: dict[str, Any]) -> Tally:
+    stored = Attributes(item)
+    return Tally(stored.required("failures", count), stored.required("answers", count))

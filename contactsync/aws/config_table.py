@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from contactsync.aws.attributes import Attributes, Reads, moment, ordinal, text
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, to_item, to_moment
+from contactsync.aws.items import WrongAttributeError, from_item, query, read_one, readable, to_item
 from contactsync.aws.outbox_table import outbox_puts
 from contactsync.bus.envelope import Announcement
 from contactsync.errors import ConfigurationConflictError, ConfigurationMissingError
@@ -16,6 +16,8 @@ from contactsync.sync.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+T = TypeVar("T")
 
 NOT_SETTINGS: Final = frozenset({"config_key", "version", "changed_at", "changed_by", "reason", "token"})
 """Attributes that stand beside the configuration's keys; no key may ever have such a name."""
@@ -44,21 +46,24 @@ class DynamoDbStoredConfigurations:
 
     def newest(self) -> StoredVersion:
         """Return the version in force as it is stored, valid or not."""
-        version = next(self.history(limit=1), None)
-        if version is None:
+        item = next(self._items(limit=1), None)
+        if item is None:
             raise ConfigurationMissingError(table=self._table, config_key=self.config_key)
-        return version
+        return read_one(item, _version, self._table)
 
     def stored(self, number: int) -> StoredVersion:
         """Return one version as it is stored, valid or not."""
         item = self._read(number)
         if not item:
             raise ConfigurationMissingError(table=self._table, config_key=self.config_key, version=number)
-        return _version(item)
+        return read_one(item, _version, self._table)
 
     def history(self, *, limit: int | None = None) -> Iterator[StoredVersion]:
         """Yield the newest versions first, read consistently and page by page; all of them without a limit."""
-        items = query(
+        return readable(self._items(limit=limit), _version, self._table)
+
+    def _items(self, *, limit: int | None) -> Iterator[dict[str, Any]]:
+        return query(
             self._client,
             TableName=self._table,
             KeyConditionExpression="config_key = :key",
@@ -67,7 +72,6 @@ class DynamoDbStoredConfigurations:
             ConsistentRead=True,
             limit=limit,
         )
-        return map(_version, items)
 
     def _read(self, number: int) -> dict[str, Any]:
         with translated("GetItem"):
@@ -148,16 +152,17 @@ def _configuration(version: StoredVersion) -> StoredConfiguration:
 
 def _version(item: dict[str, Any]) -> StoredVersion:
     return StoredVersion(
-        number=item["version"],
+        number=Attributes(item).required("version", ordinal),
         data={name: value for name, value in item.items() if name not in NOT_SETTINGS},
-        changed_at=_moment(item.get("changed_at")),
-        changed_by=item.get("changed_by"),
-        reason=item.get("reason"),
+        changed_at=_beside(item, "changed_at", moment),
+        changed_by=_beside(item, "changed_by", text),
+        reason=_beside(item, "reason", text),
     )
 
 
-def _moment(text: Any) -> datetime | None:  # noqa: ANN401 -- whatever somebody's hand put there
+def _beside(item: dict[str, Any], name: str, read: Reads[T]) -> T | None:
+    """Return what is stored beside the settings; one in another form is none, and they count all the same."""
     try:
-        return to_moment(text)
-    except (TypeError, ValueError):
+        return Attributes(item).optional(name, read)
+    except WrongAttributeError:
         return None

@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from contactsync.aws.attributes import Attributes, count, text
 from contactsync.aws.error_codes import translated
 from contactsync.aws.items import from_item, readable, to_item
 from contactsync.bus.consume import Failure
@@ -74,7 +75,10 @@ class DynamoDbFailures:
 
 
 def _failure(item: Mapping[str, Any]) -> Failure:
-    return Failure(str(item["code"]), str(item["sentence"]), int(item["receive_count"]))
+    stored = Attributes(item)
+    return Failure(
+        stored.required("code", text), stored.required("sentence", text), stored.required("receive_count", count)
+    )
 
 
 def _failure_key(subscriber: str, message_id: str) -> dict[str, str]:

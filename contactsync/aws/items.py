@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from contactsync.aws.error_codes import translated
+from contactsync.bus.values import EARLIEST, LATEST
 from contactsync.errors import ItemUnreadableError
 
 if TYPE_CHECKING:
@@ -24,8 +25,16 @@ LARGEST_PAGE: Final = 1000
 
 PROBLEM_LENGTH: Final = 200
 
+
+class _Deserializer(TypeDeserializer):
+    """Boto3's own, which takes every number that a table gives back: one beyond its precision is no error of a call."""
+
+    def _deserialize_n(self, value: str) -> Decimal:
+        return Decimal(value)
+
+
 _serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
+_deserializer = _Deserializer()
 
 
 def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,8 +75,26 @@ def to_text(moment: datetime) -> str:
 
 
 def to_moment(text: str) -> datetime:
-    """Read what `to_text` wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+    """Read what `to_text` wrote; ValueError for anything else, and for a time at which nothing can have happened."""
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+    if not EARLIEST <= moment < LATEST or to_text(moment) != text:
+        message = f"no time from {EARLIEST:%Y} on and before {LATEST:%Y} in this form"
+        raise ValueError(message)
+    return moment
+
+
+class WrongAttributeError(ValueError):
+    """An attribute is missing, or is not what belongs there; `read_one` makes an error of the whole item of it."""
+
+    def __init__(self, problem: str, *, place: str = "") -> None:
+        """Take what is wrong, in words that hold no stored value but unknown names, and the attribute's path."""
+        super().__init__(f"{place} {problem}".strip())
+        self._problem = problem
+        self._place = place
+
+    def within(self, name: str) -> "WrongAttributeError":
+        """Return the same problem as the item or map sees it that has the value under a name."""
+        return WrongAttributeError(self._problem, place=f"{name}.{self._place}" if self._place else name)
 
 
 def readable(
@@ -95,7 +122,7 @@ def read_one(item: dict[str, Any], read: Callable[[dict[str, Any]], T], table: s
     """Return what an item holds; raise ItemUnreadableError, which names it, when it cannot be read."""
     try:
         return read(item)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except WrongAttributeError as error:
         raise ItemUnreadableError(table=table, item=_named(item), problem=_problem(error)) from None
 
 
@@ -104,9 +131,8 @@ def _named(item: Mapping[str, Any]) -> str:
     return " ".join(repr(item[key]) for key in names if key in item)
 
 
-def _problem(error: Exception) -> str:
-    text = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-    return repr(text[:PROBLEM_LENGTH])[1:-1]
+def _problem(error: WrongAttributeError) -> str:
+    return repr(str(error)[:PROBLEM_LENGTH])[1:-1]
 
 
 def query(client: "DynamoDBClient", *, limit: int | None = None, **parameters: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -- boto3's own keywords

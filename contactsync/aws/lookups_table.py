@@ -1,13 +1,14 @@
 """What was looked up in AWS Organizations a while ago, in the state table, so that not every process asks again."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.accounts import FoundPlaces
+from contactsync.aws.attributes import Attributes, count, id_of_account, listed, mapped, moment, part, text, texts
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, readable, to_item, to_moment, to_text
+from contactsync.aws.items import WrongAttributeError, from_item, query, readable, to_item, to_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,6 +24,9 @@ NO_WALK: Final = (
     "held_until > :longest"
 )
 """A time that is too far away was stored by a wrong clock, or by something else."""
+
+TAGS: Final = mapped(mapped(text))
+"""By account."""
 
 
 class DynamoDbLookups:
@@ -46,7 +50,8 @@ class DynamoDbLookups:
             ConsistentRead=True,
         )
         # What cannot be read is asked for again.
-        return dict(entry for portion in readable(items, _tags_in, self._table) for entry in portion)
+        portions = readable(items, lambda item: Attributes(item).required("tags", TAGS), self._table)
+        return dict(entry for portion in portions for entry in portion.items())
 
     def keep_tags(self, owner: str, tags: Mapping[str, Mapping[str, str]], now: datetime) -> None:
         """Store tags of some accounts; they expire after a day."""
@@ -110,12 +115,9 @@ def _expiring(item: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     return to_item({**item, "expires_at": int((now + KEPT).timestamp())})
 
 
-def _tags_in(item: Mapping[str, Any]) -> list[tuple[str, dict[str, str]]]:
-    return [(account_id, {key: str(value) for key, value in tags.items()}) for account_id, tags in item["tags"].items()]
-
-
 def _units_in(item: Mapping[str, Any]) -> tuple[datetime, frozenset[str]]:
-    return to_moment(item["found_at"]), frozenset(_texts(item["units"]))
+    stored = Attributes(item)
+    return stored.required("found_at", moment), frozenset(stored.required("units", texts))
 
 
 def _places_item(found: FoundPlaces, digit: str) -> dict[str, Any]:
@@ -131,27 +133,23 @@ def _places_item(found: FoundPlaces, digit: str) -> dict[str, Any]:
 
 
 def _places_in(item: Mapping[str, Any]) -> FoundPlaces:
-    units = dict(enumerate(_texts(item["units"])))
+    stored = Attributes(item)
+    units = stored.required("units", texts)
+    groups = stored.required("places", listed(part(lambda group: _group_in(group, units))))
     return FoundPlaces(
-        found_at=to_moment(item["found_at"]),
-        units=frozenset(units.values()),
-        missing=frozenset(_texts(item["missing"])),
-        places=dict(_group_in(item["places"], units)),
+        found_at=stored.required("found_at", moment),
+        units=frozenset(units),
+        missing=frozenset(stored.required("missing", texts)),
+        places={account_id: names for names, ids in groups for account_id in ids},
     )
 
 
-def _group_in(groups: list[Mapping[str, Any]], units: Mapping[int, str]) -> Iterator[tuple[str, frozenset[str]]]:
-    for group in groups:
-        names = frozenset(units[number] for number in group["units"])
-        yield from ((account_id, names) for account_id in _texts(group["accounts"]))
-
-
-def _texts(value: object) -> list[str]:
-    """Refuse what is no list of texts: the letters of a text would be taken for names."""
-    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        msg = "a list of texts is expected"
-        raise TypeError(msg)
-    return value
+def _group_in(stored: Attributes, units: Sequence[str]) -> tuple[frozenset[str], tuple[str, ...]]:
+    numbers = stored.required("units", listed(count))
+    if any(number >= len(units) for number in numbers):
+        problem = "names a unit that is not listed"
+        raise WrongAttributeError(problem, place="units")
+    return frozenset(units[number] for number in numbers), stored.required("accounts", listed(id_of_account))
 
 
 def _places_key(version: int, part: str) -> dict[str, str]:

@@ -1,21 +1,31 @@
 """The notices of the state table: what was requested once, and how its deliveries ended."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from contactsync.aws.attributes import Attributes, moment, one_of, part, text
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import query, to_item
+from contactsync.aws.items import query, read_one, readable, to_item
 from contactsync.aws.outbox_transactions import OutboxTransactions
 from contactsync.bus.envelope import Announcement
 from contactsync.bus.events import NoticeRequested, Severity
+from contactsync.errors import ItemUnreadableError
 from contactsync.sync.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-NOT_REQUESTED: Final = "attribute_not_exists(pk) OR #priority = :untold"
+log = logging.getLogger(__name__)
+
+TOLD: Final = MappingProxyType({f":told_{one}": one for one in Severity if one is not Severity.INFO})
+
+NOT_REQUESTED: Final = (
+    f"attribute_not_exists(pk) OR (attribute_exists(#priority) AND NOT #priority IN ({', '.join(TOLD)}))"
+)
+"""A notice of which nobody was to be told, or whose priority is none, is requested again: rather twice than never."""
 
 DELIVERY: Final = "delivery_"
 """What the attributes begin with that tell how a channel ended."""
@@ -54,9 +64,7 @@ class DynamoDbNoticeRequests:
             "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in given),
             "ConditionExpression": NOT_REQUESTED,
             "ExpressionAttributeNames": {f"#{name}": name for name in given},
-            "ExpressionAttributeValues": to_item(
-                {":untold": Severity.INFO, **{f":{name}": value for name, value in given.items()}}
-            ),
+            "ExpressionAttributeValues": to_item({**TOLD, **{f":{name}": value for name, value in given.items()}}),
         }
         return self._transactions.store(update, announced)
 
@@ -78,17 +86,19 @@ class DynamoDbNoticeRequests:
     def deliveries(self, sync_id: str) -> Iterator[dict[str, Any]]:
         """Yield how each channel of an operation's notices ended; one that waits has no channel yet."""
         for item in self.of_operation(sync_id):
-            known = {name: item.get(name) for name in ("priority", "notice_id", "requested_at")}
-            facts = {"scenario": item["sk"], **known}
-            ends = {name: item[name] for name in sorted(item) if name.startswith(DELIVERY)}
-            for name, end in ends.items():
-                yield {
-                    **facts,
-                    "channel": name.removeprefix(DELIVERY),
-                    **(end if isinstance(end, dict) else UNREADABLE),
-                }
-            if not ends:
-                yield facts
+            for facts in readable([item], _facts_from, self._table):
+                ends = [name for name in sorted(item) if name.startswith(DELIVERY)]
+                for name in ends:
+                    yield {**facts, "channel": name.removeprefix(DELIVERY), **self._end(item, name)}
+                if not ends:
+                    yield facts
+
+    def _end(self, item: dict[str, Any], name: str) -> Mapping[str, Any]:
+        try:
+            return read_one(item, lambda found: Attributes(found).required(name, part(_end_from)), self._table)
+        except ItemUnreadableError as error:
+            log.error("%s This channel is shown as unreadable.", error)  # noqa: TRY400 -- the sentence says all
+            return UNREADABLE
 
     def requested(self, sync_id: str) -> list[str]:
         """Return the scenarios of an operation's notices, read consistently."""
@@ -103,6 +113,32 @@ class DynamoDbNoticeRequests:
             ExpressionAttributeValues=to_item({":pk": _key(sync_id, "")["pk"]}),
             ConsistentRead=True,
         )
+
+
+def _facts_from(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what is known of a notice; one whose request was not stored has its deliveries only."""
+    stored = Attributes(item)
+    return {
+        "scenario": stored.required("sk", text),
+        "priority": stored.optional("priority", one_of(Severity)),
+        "notice_id": stored.optional("notice_id", text),
+        "requested_at": stored.optional("requested_at", _time),
+    }
+
+
+def _end_from(stored: Attributes) -> dict[str, Any]:
+    found = {
+        "status": stored.required("status", text),
+        "code": stored.optional("code", text),
+        "at": stored.optional("at", _time),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _time(value: object) -> str:
+    """Read a time, and return it as it is stored."""
+    moment(value)
+    return text(value)
 
 
 def _key(sync_id: str, scenario: str) -> dict[str, str]:

@@ -1,9 +1,24 @@
 """The items of sync operations and account outcomes in the state table (docs/data.md)."""
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, Final
 
-from contactsync.aws.items import to_moment
+from contactsync.aws.attributes import (
+    Attributes,
+    count,
+    filled,
+    flag,
+    id_of_account,
+    listed,
+    mapped,
+    mapped_by,
+    moment,
+    name,
+    one_of,
+    part,
+    text,
+    texts,
+)
 from contactsync.contacts import ContactType
 from contactsync.sync.operation import (
     AccountOutcome,
@@ -104,56 +119,59 @@ def halt_map(halt: Halt) -> dict[str, Any]:
     return {"code": halt.code, "message": halt.message, "at": halt.at}
 
 
-def operation_from(item: dict[str, Any]) -> SyncOperation:
+def operation_from(item: Mapping[str, Any]) -> SyncOperation:
     """Read what `operation_item` wrote."""
-    return SyncOperation(
-        sync_id=item["sync_id"],
-        dag_run_id=item["dag_run_id"],
-        timestamp=to_moment(item["operation_time"]),
-        initiating_user=item["initiating_user"],
-        triggered_by=item.get("triggered_by"),
-        source_account=item["source_account"],
-        # A DynamoDB map has no order; contact types keep theirs.
-        plans={t: _plan_from(item["plans"][t]) for t in ContactType if t in item["plans"]},
-        config_version=item["config_version"],
-        status=OperationStatus(item["operation_status"]),
-        planned=to_moment(item["planned"]),
-        dry_run=item["dry_run"],
-        reason=item.get("reason"),
-        event_id=item.get("event_id"),
-        note=item.get("note"),
-        counts=item["counts"],
-        would_change=item.get("would_change") or {},
-        finished=_moment_or_none(item.get("finished")),
-        halt=_halt_from(item["halt"]) if item.get("halt") else None,
-        follow_up=item.get("follow_up", 0),
-        followed_by=item.get("followed_by"),
-        correlation_id=item.get("correlation_id"),
-        ends=item.get("ends", 0),
-        warnings=tuple(item.get("warnings", ())),
-        unmatched=tuple(item.get("unmatched", ())),
+    stored = Attributes(item)
+    operation = SyncOperation(
+        sync_id=stored.required("sync_id", name),
+        dag_run_id=stored.required("dag_run_id", name),
+        timestamp=stored.required("operation_time", moment),
+        initiating_user=stored.required("initiating_user", name),
+        triggered_by=stored.optional("triggered_by", text),
+        source_account=stored.required("source_account", id_of_account),
+        plans=stored.required("plans", mapped_by(ContactType, part(_plan_from))),
+        config_version=stored.required("config_version", count),
+        status=stored.required("operation_status", one_of(OperationStatus)),
+        planned=stored.required("planned", moment),
+        dry_run=stored.required("dry_run", flag),
+        reason=stored.optional("reason", text),
+        event_id=stored.optional("event_id", text),
+        note=stored.optional("note", text),
+        counts=stored.required("counts", mapped(count)),
+        would_change=stored.optional("would_change", mapped(count), {}),
+        finished=stored.optional("finished", moment),
+        halt=stored.optional("halt", part(_halt_from)),
+        follow_up=stored.optional("follow_up", count, 0),
+        followed_by=stored.optional("followed_by", text),
+        correlation_id=stored.optional("correlation_id", text),
+        ends=stored.optional("ends", count, 0),
+        warnings=stored.optional("warnings", texts, ()),
+        unmatched=stored.optional("unmatched", texts, ()),
     )
+    stored.check_key(operation_key(operation.sync_id))
+    return operation
 
 
-def _plan_from(item: dict[str, Any]) -> TypePlan:
+def _plan_from(stored: Attributes) -> TypePlan:
     return TypePlan(
-        generation=item.get("generation"),
-        absent=item["absent"],
-        approved=item["approved"],
-        fingerprint=item.get("fingerprint"),
-        fingerprints=item["fingerprints"],
-        needs_approval=item.get("needs_approval", False),
-        decision=_decision_from(item["decision"]) if item.get("decision") else None,
-        expected=item.get("expected"),
+        generation=stored.optional("generation", count),
+        absent=stored.required("absent", flag),
+        approved=stored.required("approved", flag),
+        fingerprint=stored.optional("fingerprint", text),
+        fingerprints=stored.required("fingerprints", mapped(text)),
+        needs_approval=stored.optional("needs_approval", flag, default=False),
+        decision=stored.optional("decision", part(_decision_from)),
+        expected=stored.optional("expected", count),
     )
 
 
-def _decision_from(item: dict[str, Any]) -> Decision:
-    return Decision(Verdict(item["verdict"]), item["by"], to_moment(item["at"]))
+def _decision_from(stored: Attributes) -> Decision:
+    verdict = stored.required("verdict", one_of(Verdict))
+    return Decision(verdict, stored.required("by", text), stored.required("at", moment))
 
 
-def _halt_from(item: dict[str, Any]) -> Halt:
-    return Halt(item["code"], item["message"], to_moment(item["at"]))
+def _halt_from(stored: Attributes) -> Halt:
+    return Halt(stored.required("code", name), stored.required("message", filled), stored.required("at", moment))
 
 
 def outcome_item(sync_id: str, outcome: AccountOutcome, expires_at: int) -> dict[str, Any]:
@@ -197,41 +215,46 @@ def _attempt_map(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def outcome_from(item: dict[str, Any]) -> AccountOutcome:
+def outcome_from(item: Mapping[str, Any]) -> AccountOutcome:
     """Read what `outcome_item` wrote."""
-    return AccountOutcome(
-        account_id=item["account_id"],
-        account_name=item["account_name"],
-        contact_type=ContactType(item["contact_type"]),
-        status=OutcomeStatus(item["outcome_status"]),
-        detail=OutcomeDetail(item["detail"]) if "detail" in item else None,
-        changed_fields=tuple(item["changed_fields"]),
-        generation=item.get("generation"),
-        error_code=item.get("error_code"),
-        error_message=item.get("error_message"),
-        attempts=tuple(_attempt_from(attempt) for attempt in item["attempts"]),
-        timestamp=_moment_or_none(item.get("outcome_time")),
-        paused_since=_moment_or_none(item.get("paused_since")),
-        announced=item.get("announced"),
-        written_announced=_moment_or_none(item.get("written_announced")),
-        other_form=tuple(item.get("other_form", ())),
-        outside=item.get("outside", False),
+    return past_outcome_from(item)[1]
+
+
+def past_outcome_from(item: Mapping[str, Any]) -> tuple[str, AccountOutcome]:
+    """Read that with the id of the operation that the outcome belongs to."""
+    stored = Attributes(item)
+    sync_id = stored.required("sync_id", text)
+    outcome = AccountOutcome(
+        account_id=stored.required("account_id", id_of_account),
+        account_name=stored.required("account_name", text),
+        contact_type=stored.required("contact_type", one_of(ContactType)),
+        status=stored.required("outcome_status", one_of(OutcomeStatus)),
+        detail=stored.optional("detail", one_of(OutcomeDetail)),
+        changed_fields=stored.required("changed_fields", texts),
+        generation=stored.optional("generation", count),
+        error_code=stored.optional("error_code", text),
+        error_message=stored.optional("error_message", text),
+        attempts=stored.required("attempts", listed(part(_attempt_from))),
+        timestamp=stored.optional("outcome_time", moment),
+        paused_since=stored.optional("paused_since", moment),
+        announced=stored.optional("announced", text),
+        written_announced=stored.optional("written_announced", moment),
+        other_form=stored.optional("other_form", texts, ()),
+        outside=stored.optional("outside", flag, default=False),
     )
+    stored.check_key(outcome_key(sync_id, outcome.account_id, outcome.contact_type))
+    return sync_id, outcome
 
 
-def _attempt_from(item: dict[str, Any]) -> Attempt:
+def _attempt_from(stored: Attributes) -> Attempt:
     return Attempt(
-        try_number=item["try_number"],
-        started=to_moment(item["started"]),
-        ended=to_moment(item["ended"]),
-        status=OutcomeStatus(item["status"]),
-        detail=OutcomeDetail(item["detail"]),
-        error_code=item.get("error_code"),
-        written_fields=tuple(item["written_fields"]),
-        first_try=item.get("first_try", 1),
-        generation=item.get("generation"),
+        try_number=stored.required("try_number", count),
+        started=stored.required("started", moment),
+        ended=stored.required("ended", moment),
+        status=stored.required("status", one_of(OutcomeStatus)),
+        detail=stored.required("detail", one_of(OutcomeDetail)),
+        error_code=stored.optional("error_code", text),
+        written_fields=stored.required("written_fields", texts),
+        first_try=stored.optional("first_try", count, 1),
+        generation=stored.optional("generation", count),
     )
-
-
-def _moment_or_none(text: str | None) -> datetime | None:
-    return to_moment(text) if text else None

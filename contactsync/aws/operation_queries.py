@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from contactsync.aws.attributes import Attributes, count, expiry, moment, one_of, text
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, read_one, readable, to_item, to_moment, to_text
-from contactsync.aws.operation_items import ALL_OPERATIONS, operation_from, outcome_from
+from contactsync.aws.items import from_item, query, read_one, readable, to_item, to_text
+from contactsync.aws.operation_items import ALL_OPERATIONS, operation_from, past_outcome_from
 from contactsync.contacts import ContactType
 from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
 
@@ -101,11 +102,23 @@ class DynamoDbOperationQueries:
 
 
 def _lasts(item: dict[str, Any]) -> timedelta:
-    return timedelta(seconds=item["expires_at"] - int(to_moment(item["planned"]).timestamp()))
+    stored = Attributes(item)
+    return timedelta(
+        seconds=stored.required("expires_at", expiry) - int(stored.required("planned", moment).timestamp())
+    )
 
 
 def _past_outcome(item: dict[str, Any]) -> PastOutcome:
-    return PastOutcome(item["sync_id"], outcome_from(item))
+    return PastOutcome(*past_outcome_from(item))
+
+
+def _desired_version(item: dict[str, Any]) -> DesiredVersion:
+    stored = Attributes(item)
+    return DesiredVersion(
+        contact_type=stored.required("contact_type", one_of(ContactType)),
+        generation=stored.required("generation", count),
+        sync_id=stored.required("sync_id", text),
+    )
 
 
 class DynamoDbDesiredVersions:
@@ -118,19 +131,23 @@ class DynamoDbDesiredVersions:
 
     def of(self, contact_type: ContactType) -> DesiredVersion | None:
         """Return the latest desired contact's generation and operation, read consistently; its values stay there."""
+        item = self._read(contact_type)
+        return read_one(item, _desired_version, self._table) if item else None
+
+    def every(self) -> Iterator[DesiredVersion]:
+        """Yield those of all contact types that there are."""
+        items = filter(None, map(self._read, ContactType))
+        return readable(items, _desired_version, self._table)
+
+    def _read(self, contact_type: ContactType) -> dict[str, Any]:
         with translated("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table,
                 Key=to_item({"contact_type": contact_type}),
-                ProjectionExpression="generation, sync_id",
+                ProjectionExpression="contact_type, generation, sync_id",
                 ConsistentRead=True,
             )
-        item = from_item(answer.get("Item", {}))
-        if not item:
-            return None
-        return read_one(
-            item, lambda found: DesiredVersion(contact_type, found["generation"], found["sync_id"]), self._table
-        )
+        return from_item(answer.get("Item", {}))
 
 
 def _during(time_key: str, period: Period) -> tuple[str, dict[str, str]]:

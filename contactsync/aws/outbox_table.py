@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from contactsync.aws.attributes import Attributes, count, text
 from contactsync.aws.batches import write_all
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, query, to_item, to_text
+from contactsync.aws.items import WrongAttributeError, from_item, query, to_item, to_text
 from contactsync.bus.consume import names_in, printable
 from contactsync.bus.envelope import Announcement, parse_announcement
 from contactsync.bus.ports import Clock, OutboxEntry, SetAside, UnreadableEntry
@@ -95,23 +96,24 @@ class DynamoDbOutbox:
         item = self._found(entry.key)
         if item is None:
             return
-        kept = {**{name: value for name, value in item.items() if name != REFUSALS}, **_aside(entry, self._clock.now())}
+        kept = {name: value for name, value in item.items() if name != REFUSALS}
         writes: Any = [
-            {"Put": {"TableName": self._table, "Item": to_item(kept)}},
+            {"Put": {"TableName": self._table, "Item": {**kept, **to_item(_aside(entry, self._clock.now()))}}},
             {"Delete": {"TableName": self._table, "Key": to_item({"pk": entry.key[0], "sk": entry.key[1]})}},
         ]
         with translated("TransactWriteItems"):
             self._client.transact_write_items(TransactItems=writes)
 
     def _refusals_of(self, key: tuple[str, str]) -> int:
-        return _refusals(self._found(key) or {})
+        return _refusals(from_item(self._found(key) or {}))
 
     def _found(self, key: tuple[str, str]) -> dict[str, Any] | None:
+        """Return an item as it is stored, whatever somebody put into it."""
         with translated("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table, Key=to_item({"pk": key[0], "sk": key[1]}), ConsistentRead=True
             )
-        return from_item(answer["Item"]) if "Item" in answer else None
+        return dict(answer["Item"]) if "Item" in answer else None
 
     def add(self, announced: Announcement) -> None:
         """Store an announcement of its own, with no change beside it."""
@@ -125,20 +127,25 @@ class DynamoDbOutbox:
 
 
 def _announcement(item: Mapping[str, Any]) -> Announcement:
-    text = item.get("announcement")
-    if not isinstance(text, str):
-        raise EventInvalidError(event_id=None, problems=["announcement: is missing or no text"])
-    return parse_announcement(text)
+    try:
+        announced = parse_announcement(Attributes(item).required("announcement", text))
+        Attributes(item).check_key(_key(announced))
+    except WrongAttributeError as error:
+        raise EventInvalidError(event_id=None, problems=[str(error)]) from None
+    return announced
 
 
 def _refusals(item: Mapping[str, Any]) -> int:
-    count = item.get(REFUSALS, 0)
-    return count if isinstance(count, int) else 0
+    """Return the count of an entry, which begins again where it is no number."""
+    try:
+        return Attributes(item).optional(REFUSALS, count, 0)
+    except WrongAttributeError:
+        return 0
 
 
 def _unreadable(item: Mapping[str, Any], error: EventInvalidError | EventTypeUnknownError) -> UnreadableEntry:
-    text = item.get("announcement")
-    names = names_in(text if isinstance(text, str) else "")
+    found = item.get("announcement")
+    names = names_in(found if isinstance(found, str) else "")
     key = (str(item["pk"]), str(item["sk"]))
     return UnreadableEntry(key, error.code, printable(str(error)), names.event_id, names.event_type, _refusals(item))
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
+from contactsync.aws.attributes import Attributes, count, id_of_account, moment, one_of, ordinal, part, text, texts
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, read_one, readable, to_item, to_moment
+from contactsync.aws.items import from_item, read_one, readable, to_item
 from contactsync.contacts import ContactType
 from contactsync.errors import StateConflictError
 from contactsync.sync.ports import Clock
@@ -57,19 +58,30 @@ def record_item(record: AccountRecord) -> dict[str, Any]:
 
 def record_from(item: dict[str, Any]) -> AccountRecord:
     """Read what `record_item` wrote."""
-    mark = item.get("mark")
-    return AccountRecord(
-        account_id=item["account"],
-        contact_type=ContactType(item["contact_type"]),
-        version=item["version"],
-        generation=item.get("generation"),
-        fingerprint=item.get("fingerprint"),
-        form=item.get("form"),
-        writer=item.get("writer"),
-        writer_try=item.get("writer_try"),
-        written_fields=tuple(item.get("written_fields", ())),
-        verified_at=to_moment(item["verified_at"]) if "verified_at" in item else None,
-        mark=Mark(mark["token"], mark["sync_id"], mark["generation"], to_moment(mark["since"])) if mark else None,
+    stored = Attributes(item)
+    record = AccountRecord(
+        account_id=stored.required("account", id_of_account),
+        contact_type=stored.required("contact_type", one_of(ContactType)),
+        version=stored.required("version", ordinal),
+        generation=stored.optional("generation", count),
+        fingerprint=stored.optional("fingerprint", text),
+        form=stored.optional("form", text),
+        writer=stored.optional("writer", text),
+        writer_try=stored.optional("writer_try", count),
+        written_fields=stored.optional("written_fields", texts, ()),
+        verified_at=stored.optional("verified_at", moment),
+        mark=stored.optional("mark", part(_mark_from)),
+    )
+    stored.check_key(record_key(record.account_id, record.contact_type))
+    return record
+
+
+def _mark_from(stored: Attributes) -> Mark:
+    return Mark(
+        token=stored.required("token", text),
+        sync_id=stored.required("sync_id", text),
+        generation=stored.required("generation", count),
+        since=stored.required("since", moment),
     )
 
 
@@ -105,12 +117,18 @@ class DynamoDbRecords:
                     return None
         return stored
 
-    def many(self, keys: Iterable[tuple[str, ContactType]]) -> Iterator[AccountRecord]:
+    def many(
+        self, keys: Iterable[tuple[str, ContactType]], unreadable: set[tuple[str, ContactType]] | None = None
+    ) -> Iterator[AccountRecord]:
         """Yield the stored records, a hundred per call."""
         remaining = iter(keys)
         while batch := list(islice(remaining, BATCH)):
-            items = self._read_batch([to_item(record_key(*key)) for key in batch])
-            yield from readable(items, record_from, self._table)
+            asked = {tuple(record_key(*key).values()): key for key in batch}
+            for item in self._read_batch([to_item(record_key(*key)) for key in batch]):
+                found = list(readable([item], record_from, self._table))
+                if not found and unreadable is not None:
+                    unreadable.add(asked[item["pk"], item["sk"]])
+                yield from found
 
     def _read_batch(self, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
+from contactsync.aws.attributes import Attributes, count, moment
 from contactsync.aws.desired_contacts_table import desired_item
 from contactsync.aws.error_codes import translated
-from contactsync.aws.items import from_item, read_one, to_item, to_moment
+from contactsync.aws.items import from_item, read_one, to_item
 from contactsync.aws.operation_items import (
     generation_key,
     halt_map,
@@ -27,7 +28,7 @@ from contactsync.aws.plan_transactions import NOT_PLANNED_LATER, PlanTransaction
 from contactsync.aws.stored_operations import DynamoDbStoredOperations
 from contactsync.bus.envelope import Announcement
 from contactsync.contacts import ContactType
-from contactsync.errors import ItemUnreadableError, OvertakenError, StateConflictError
+from contactsync.errors import AwsCallError, ItemUnreadableError, OvertakenError, StateConflictError
 from contactsync.sync.desired import DesiredContact
 from contactsync.sync.operation import AccountOutcome, Halt, OperationStatus, SyncOperation
 from contactsync.sync.ports import Clock
@@ -103,22 +104,33 @@ class DynamoDbOperations(DynamoDbStoredOperations):
             answer = self._client.get_item(
                 TableName=self._desired_table,
                 Key=to_item({"contact_type": contact_type}),
-                ProjectionExpression="generation",
+                ProjectionExpression="contact_type, generation",
                 ConsistentRead=True,
             )
-        item = from_item(answer.get("Item", {}))
-        return read_one(item, lambda found: int(found.get("generation", 0)), self._desired_table)
+        if "Item" not in answer:
+            return 0
+        return read_one(
+            from_item(answer["Item"]),
+            lambda found: Attributes(found).required("generation", count),
+            self._desired_table,
+        )
 
     def _count_up(self, contact_type: ContactType) -> int:
-        with translated("UpdateItem"):
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key=to_item(generation_key(contact_type)),
-                UpdateExpression="ADD generation :one",
-                ExpressionAttributeValues=to_item({":one": 1}),
-                ReturnValues="UPDATED_NEW",
-            )
-        return int(from_item(answer["Attributes"])["generation"])
+        try:
+            with translated("UpdateItem"):
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=to_item(generation_key(contact_type)),
+                    UpdateExpression="ADD generation :one",
+                    ExpressionAttributeValues=to_item({":one": 1}),
+                    ReturnValues="ALL_NEW",
+                )
+        except AwsCallError:
+            self.generation(contact_type)  # a counter that is no number cannot be raised, and is named
+            raise
+        return read_one(
+            from_item(answer["Attributes"]), lambda found: Attributes(found).required("generation", count), self._table
+        )
 
     def found_deletion(self, contact_type: ContactType, generation: int) -> None:
         """Store it beside the counter."""
@@ -143,7 +155,8 @@ class DynamoDbOperations(DynamoDbStoredOperations):
                 ReturnValues="ALL_NEW",
             )
         try:
-            return read_one(from_item(answer["Attributes"]), lambda found: to_moment(found["since"]), self._table)
+            item = from_item(answer["Attributes"])
+            return read_one(item, lambda found: Attributes(found).required("since", moment), self._table)
         except ItemUnreadableError as error:
             log.warning("%s It is stored again.", error)
             self.none_unplanned()

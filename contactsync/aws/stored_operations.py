@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from contactsync.aws.attributes import Attributes, count
 from contactsync.aws.error_codes import translated
 from contactsync.aws.items import from_item, query, read_one, readable, to_item
 from contactsync.aws.operation_items import (
@@ -40,7 +41,7 @@ class DynamoDbStoredOperations:
 
     def _counter(self, contact_type: ContactType, name: str) -> int:
         item = self._read(generation_key(contact_type)) or {}
-        return read_one(item, lambda found: int(found.get(name, 0)), self._table)
+        return read_one(item, lambda found: Attributes(found).optional(name, count, 0), self._table)
 
     def get(self, sync_id: str) -> SyncOperation | None:
         """Return an operation, read consistently."""

@@ -18,9 +18,8 @@ LONGEST: Final = 20.0
 
 def show_notices(console: "Console", system: "LocalSystem", run_id: str) -> None:
     """Print every notice that was requested about the run, each with whom it reached."""
-    requested = {
-        item["notice_id"]: item["sk"] for item in system.services.notice_requests.of_operation(sync_id_of(run_id))
-    }
+    deliveries = system.services.notice_requests.deliveries(sync_id_of(run_id))
+    requested = {one["notice_id"] for one in deliveries if one["notice_id"]}
     if not requested:
         console.print("\nNobody is told of this run: it succeeded, or its notices are switched off.")
         return

@@ -113,11 +113,9 @@ def desired(*, output: OutputOption = Output.TABLE) -> None:
 
     Example: `contactsync operations desired`
     """
-    from contactsync.contacts import ContactType
     from contactsync.services import Services
 
-    versions = Services.from_environment(needs=[Group.DESIRED]).desired_versions
-    found = filter(None, map(versions.of, ContactType))
+    found = Services.from_environment(needs=[Group.DESIRED]).desired_versions.every()
     rows = ({"contact_type": d.contact_type, "generation": d.generation, "sync_id": d.sync_id} for d in found)
     show_rows(("contact_type", "generation", "sync_id"), rows, output)
 

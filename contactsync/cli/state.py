@@ -16,6 +16,7 @@ from contactsync.settings import Group
 from contactsync.sync.tables import Columns
 
 if TYPE_CHECKING:
+    from contactsync.contacts import ContactType
     from contactsync.services import Services
     from contactsync.sync.statement import State, StatedContact
 
@@ -113,13 +114,16 @@ def read_state(services: "Services") -> "State":
     since: dict[Any, datetime] = {}
     for sync_id in sorted({version.sync_id for version in versions.values() if version}):
         since |= settled_since(services.stored_operations.outcomes(sync_id), desired)
+    unreadable: set[tuple[str, ContactType]] = set()
+    records = {(one.account_id, one.contact_type): one for one in services.records.many(keys, unreadable)}
     return State(
         accounts=reach.accounts,
         management_account=management_account,
         scope=scope,
         desired=desired,
-        records={(record.account_id, record.contact_type): record for record in services.records.many(keys)},
+        records=records,
         since=since,
+        unreadable=unreadable,
     )
 
 
@@ -140,7 +144,7 @@ def _written(parts: Iterator[str], file: Path | None) -> str:
 
 
 def _needs_a_look(row: Any) -> bool:  # noqa: ANN401 -- a row of any columns
-    return row["standing"] in {"behind", "unsettled", "never_seen"}
+    return row["standing"] in {"behind", "unsettled", "unreadable", "never_seen"}
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -18,7 +18,13 @@ from contactsync.aws.error_codes import translated
 from contactsync.bus.advice import Reader, sentence_for
 from contactsync.bus.consume import REMEMBERED, failure_of, names_in
 from contactsync.bus.ports import Failures
-from contactsync.errors import AwsCallError, EventUnderWayError, OutOfTimeError, ProcessEndedError
+from contactsync.errors import (
+    AwsCallError,
+    EventUnderWayError,
+    ItemUnreadableError,
+    OutOfTimeError,
+    ProcessEndedError,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
@@ -80,8 +86,10 @@ class OnceByPowertools:
 
 
 def _raise_translated(error: IdempotencyPersistenceLayerError) -> None:
-    """Raise our error for a call of DynamoDB that powertools made and wrapped; nothing when it is something else."""
+    """Raise our error for what powertools wrapped: a call of DynamoDB, or an item; else nothing."""
     cause = error.__cause__
+    if isinstance(cause, ItemUnreadableError):
+        raise cause from None
     if isinstance(cause, (ClientError, BotoCoreError)):
         with translated(getattr(cause, "operation_name", "PutItem")):
             raise cause

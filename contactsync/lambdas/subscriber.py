@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import process_partial_response
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
 from contactsync.aws.claim_bucket import S3Claims
 from contactsync.aws.clients import Clients
 from contactsync.aws.dead_letter_queues import SqsQuarantine
 from contactsync.aws.failures_table import DynamoDbFailures
+from contactsync.aws.handled_events import HandledEvents
 from contactsync.aws.metrics import NAMESPACE
 from contactsync.bus.advice import Reader, sentence_for
 from contactsync.bus.consume import Consumed, Consumer, Subscriber, failure_of
@@ -198,7 +198,7 @@ class Subscription:
     @cached_property
     def _once(self) -> OnceByPowertools:
         table = required("CONTACTSYNC_IDEMPOTENCY_TABLE")
-        persistence = DynamoDBPersistenceLayer(table, boto3_client=clients().quick("dynamodb"))
+        persistence = HandledEvents(table, boto3_client=clients().quick("dynamodb"))
         return OnceByPowertools(self._name, persistence, self.logger)
 
     @cached_property

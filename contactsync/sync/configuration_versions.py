@@ -41,7 +41,18 @@ class StoredVersion:
         try:
             return self.settings.model_dump(mode="json")
         except ConfigurationInvalidError:
-            return self.data
+            return {name: _plain(value) for name, value in self.data.items()}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 -- whatever somebody's hand put there
+    """Return a value as JSON can say it: a table has sets and bytes, too."""
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    return value if value is None or isinstance(value, (str, bool, int, float)) else f"({type(value).__name__})"
 
 
 @dataclass(frozen=True)

@@ -128,8 +128,13 @@ class Records(Protocol):
     def replace(self, record: AccountRecord, **changes: Any) -> AccountRecord | None:  # noqa: ANN401 -- fields of AccountRecord
         """Store the record with changes as its next version and return it; None when another version is there."""
 
-    def many(self, keys: Iterable[tuple[str, ContactType]]) -> Iterator[AccountRecord]:
-        """Return the records of many accounts that are stored, in any order, read consistently."""
+    def many(
+        self, keys: Iterable[tuple[str, ContactType]], unreadable: set[tuple[str, ContactType]] | None = None
+    ) -> Iterator[AccountRecord]:
+        """Return the records of many accounts that are stored, in any order, read consistently.
+
+        One that cannot be read is logged, left out, and its key added to `unreadable`.
+        """
 
 
 class Generations(Protocol):

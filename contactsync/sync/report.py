@@ -221,7 +221,7 @@ class Reporter:
         blamed = self._blamed(operation, task_states)
         outcomes = self.operations.outcomes(operation.sync_id)
         while batch := list(islice(outcomes, BATCH)):
-            marked = self._left_behind(operation, batch)
+            marked, unreadable = self._left_behind(operation, batch)
             for outcome in batch:
                 judged = judge(
                     outcome,
@@ -230,20 +230,26 @@ class Reporter:
                     earlier=_is_of_earlier_plan(operation, outcome),
                     clear=_advice(operation, task_states.get(outcome.account_id)),
                     marked=outcome.key in marked,
+                    unreadable=outcome.key in unreadable,
                     now=self.clock.now(),
                 )
                 yield outcome if judged is outcome else self._settled(operation, judged)
 
     def _left_behind(
         self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]
-    ) -> set[tuple[str, ContactType]]:
-        """Return what carries a mark of this operation, whose tasks have all ended: a write that nobody settled."""
-        records = self.records.many(outcome.key for outcome in outcomes if not is_failure(outcome))
-        return {
+    ) -> tuple[set[tuple[str, ContactType]], set[tuple[str, ContactType]]]:
+        """Return what carries a mark of this operation, whose tasks have all ended: a write that nobody settled.
+
+        The second set is what may carry one: its record cannot be read.
+        """
+        unreadable: set[tuple[str, ContactType]] = set()
+        records = self.records.many((outcome.key for outcome in outcomes if not is_failure(outcome)), unreadable)
+        marked = {
             (record.account_id, record.contact_type)
             for record in records
             if record.mark and record.mark.sync_id == operation.sync_id
         }
+        return marked, set() if operation.dry_run else unreadable
 
     def _settled(self, operation: SyncOperation, judged: AccountOutcome) -> AccountOutcome:
         """Store a judgement, and return it; or what a task has recorded meanwhile, which is better."""
@@ -357,6 +363,7 @@ def judge(
     *,
     blamed: bool,
     marked: bool = False,
+    unreadable: bool = False,
     earlier: bool = False,
     clear: str = CLEAR_RUN,
     now: datetime,
@@ -364,7 +371,7 @@ def judge(
     """Return the outcome as the report counts it; `clear` says what to clear in Airflow where it is failed.
 
     One that no task settled, or none since an `earlier` plan, whose task failed later, or whose account carries a mark
-    left behind, is failed.
+    left behind, is failed; so is one whose account's record is `unreadable`, and may carry such a mark.
     """
     detail = OutcomeDetail.NO_OUTCOME
     if outcome.status is OutcomeStatus.PENDING:
@@ -376,6 +383,9 @@ def judge(
     elif marked and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
         detail = OutcomeDetail.UNSETTLED
         sentence = "A write to this account was announced and never settled, so it is not known what it holds."
+    elif unreadable and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
+        detail = OutcomeDetail.UNSETTLED
+        sentence = "The account's record cannot be read, so it is not known whether a write to it was left behind."
     else:
         return outcome
     return _failed(outcome, f"{sentence} See the task's log, then {clear}.", detail, now=now)

@@ -1,6 +1,7 @@
 """A statement of state: what every account carries now, which contact it is to carry, and why some are left alone."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +24,8 @@ class Standing(StrEnum):
     """An earlier desired contact was applied last."""
     UNSETTLED = "unsettled"
     """A write was announced, and it is not known what came of it."""
+    UNREADABLE = "unreadable"
+    """Its record cannot be read: the log names it."""
     NEVER_SEEN = "never_seen"
     """No run has brought a contact of this type to the account."""
     NOTHING_DESIRED = "nothing_desired"
@@ -66,6 +69,8 @@ class State:
     """The generation of the desired contact of each configured type; None when there is none."""
     records: Mapping[Key, AccountRecord]
     since: Mapping[Key, datetime]
+    unreadable: AbstractSet[Key] = frozenset()
+    """Whose records cannot be read."""
 
     def contacts(self) -> Iterator[StatedContact]:
         """Yield each account with each configured contact type, in the order of the organization's listing."""
@@ -82,7 +87,8 @@ class State:
             account.account_id,
             account.name,
             contact_type,
-            self._left_alone(account, admission) or _standing(record, desired),
+            self._left_alone(account, admission)
+            or (Standing.UNREADABLE if key in self.unreadable else _standing(record, desired)),
             generation=record.generation if record else None,
             desired_generation=desired,
             since=self.since.get(key),

@@ -124,7 +124,7 @@ def test_reported_twice() -> None:
 class UnreadableRecords(FakeRecords):
     """Records that cannot be read."""
 
-    def many(self, keys: object) -> object:  # type: ignore[override]
+    def many(self, keys: object, unreadable: object = None) -> object:  # type: ignore[override]  # noqa: ARG002 -- the port's
         """Refuse."""
         raise ServiceUnavailableError("BatchGetItem", f"InternalServerError-{type(keys).__name__}")
 
@@ -137,6 +137,29 @@ def test_unreadable() -> None:
         reporter.report(RUN, SUCCESS, planned=True)
     assert caught.value.retryable
     assert world.operation().status is OperationStatus.IN_PROGRESS
+
+
+def test_unreadable_record() -> None:
+    """An account whose record cannot be read may carry a mark: it is failed and says so, and no other is."""
+    world = ran()
+    records = FakeRecords(world.state)
+    records.unreadable = {(IDS[0], SECURITY)}
+    found = replace(world.reporter, records=records).report(RUN, SUCCESS, planned=True)
+    outcome = world.outcomes()[IDS[0], SECURITY]
+    assert (outcome.status, outcome.detail, outcome.error_code) == (*UNSETTLED, "Unsettled")
+    assert "record cannot be read" in (outcome.error_message or "")
+    assert found.tally.counts == {"success": 2, "failed": 1}
+
+
+def test_unreadable_record_of_dry_run() -> None:
+    """A dry run writes to no account, so that no record can hold a mark of it."""
+    world = World.of(1, contact_types=["security"])
+    (account_id,) = world.plan(request(dry_run=True))
+    world.sync(account_id)
+    world.records.replace(world.records.get(account_id, SECURITY), generation=1)
+    records = FakeRecords(world.state)
+    records.unreadable = {(account_id, SECURITY)}
+    assert replace(world.reporter, records=records).report(RUN, SUCCESS, planned=True).tally.failures == 0
 
 
 def test_halted() -> None:
