@@ -56,7 +56,7 @@ check: $(SETUP) ## Format, lint, types, layers, templates, fast tests (not with 
 	@$(BIN)/python -m typer contactsync.cli.app utils docs --name contactsync --title "Command reference" --output .run/commands.md >/dev/null
 	diff docs/commands.md .run/commands.md  # run `make docs` when they differ
 
-format: $(SETUP) ## Format the code and mend what the linter can
+format: $(SETUP) ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
@@ -64,7 +64,7 @@ docs: $(SETUP) ## Write the generated pages under docs/
 	$(BIN)/python -m typer contactsync.cli.app utils docs --name contactsync --title "Command reference" --output docs/commands.md
 	$(BIN)/python -m contactsync.bus.schemas docs/schemas
 
-lock: ## Pin all dependencies anew, with hashes
+lock: ## Pin all dependencies again, with hashes
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	cd requirements && for name in dev bootstrap; do \

@@ -116,7 +116,7 @@ def is_local(host: Any) -> bool:
 
 
 def _forget_session() -> None:
-    """Make boto3 read the environment anew: its default session remembers the configuration file of another test."""
+    """Make boto3 read the environment again: its default session remembers the configuration file of another test."""
     if "boto3" in sys.modules:
         sys.modules["boto3"].DEFAULT_SESSION = None
 

@@ -329,7 +329,7 @@ class FakeOperations:
     def announce_failures(
         self, operation: SyncOperation, failures: Iterable[tuple[AccountOutcome, Announcement]]
     ) -> Iterator[Announcement]:
-        """Mark and announce what nobody has settled anew."""
+        """Mark and announce what nobody has settled again."""
         for outcome, announced in list(failures):
             key = (operation.sync_id, *outcome.key)
             stored = self._state.outcomes[key]
@@ -344,7 +344,7 @@ class FakeOperations:
         outcomes: Sequence[AccountOutcome],
         announced: Callable[[list[AccountOutcome]], Announcement],
     ) -> Announcement | None:
-        """Mark and announce what nobody has settled anew."""
+        """Mark and announce what nobody has settled again."""
         stored = [self._state.outcomes[operation.sync_id, *outcome.key] for outcome in outcomes]
         same = [outcome for outcome, now in zip(outcomes, stored, strict=True) if outcome.timestamp == now.timestamp]
         if not same:

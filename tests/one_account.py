@@ -207,7 +207,7 @@ CAUSES = [
 ]
 
 
-def mend(world: World) -> None:
+def fix(world: World) -> None:
     """Switch trusted access on again, and let AWS allow the account."""
     world.organization.trusted = True
     world.contacts.faults.clear()

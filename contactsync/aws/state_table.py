@@ -304,7 +304,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         condition: str = "attribute_exists(pk)",
         announced: Sequence[Announcement] = (),
     ) -> None:
-        """Change parts of an operation; raise OvertakenError when the run was planned anew meanwhile."""
+        """Change parts of an operation; raise OvertakenError when the run was planned again meanwhile."""
         update = {
             "TableName": self._table,
             "Key": to_item(operation_key(operation.sync_id)),

@@ -200,7 +200,7 @@ class DeadLetterSourceError(ContactSyncError):
         """The operator's sentence."""
         return (
             f"Messages of the dead-letter queue {self.queue} cannot be sent on, and stay: {self.sources} queues name "
-            "it in their redrive policy, and one should. Mend the redrive policy (RedrivePolicy, infra/bus.yaml), then "
+            "it in their redrive policy, and one should. Fix the redrive policy (RedrivePolicy, infra/bus.yaml), then "
             f"`contactsync dead-letters redrive {self.queue} --all` again."
         )
 

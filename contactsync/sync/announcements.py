@@ -18,7 +18,7 @@ from contactsync.sync.writes import Write
 
 
 def started(operation: SyncOperation) -> Announcement:
-    """Announce that an operation was planned; planned anew it starts again."""
+    """Announce that an operation was planned; planned again it starts again."""
     data = SyncOperationStarted(
         **_about(operation),
         initiating_user=operation.initiating_user,

@@ -54,7 +54,7 @@ _FAILURES: dict[type[ContactSyncError], OutcomeDetail] = {
 }
 
 _FINAL = frozenset({OutcomeDetail.PERMISSION_DENIED, OutcomeDetail.INVALID})
-"""What trying again cannot mend."""
+"""What trying again cannot fix."""
 
 _NOT_ACTIVE = Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
 
@@ -149,7 +149,7 @@ class AccountSync:
         return expected
 
     def _heed_halt(self, task: AccountTask, outcomes: list[AccountOutcome]) -> HaltedError | None:
-        """Return why nothing may be done; the first try since the task was cleared looks whether that is mended."""
+        """Return why nothing may be done; the first try since the task was cleared looks whether that is fixed."""
         halt = task.operation.halt
         if halt is None:
             return None
@@ -381,7 +381,7 @@ def _is_settled(task: AccountTask, outcome: AccountOutcome, *, since: int) -> bo
 
 
 def _is_cleared(task: AccountTask, outcomes: list[AccountOutcome]) -> bool:
-    """Tell whether this is the first try since the task was cleared, which says that an operator mended something."""
+    """Tell whether this is the first try since the task was cleared, which says that an operator fixed something."""
     unsettled = (o for o in outcomes if not _is_settled(task, o, since=task.first_try))
     return task.first_try > 1 and any(_last_try(outcome) < task.first_try for outcome in unsettled)
 

@@ -165,7 +165,7 @@ class BreakerState:
     def claimed(self, token: str, now: datetime, config: BreakerConfig) -> Self:
         """Let the holder of `token` probe, when it is time and nobody else does.
 
-        When nobody has tried for long, nobody knows whether it is the same outage: its time is counted anew.
+        When nobody has tried for long, nobody knows whether it is the same outage: its time is counted again.
         """
         if self.phase is Phase.CLOSED or self.pause(now, config) > 0:
             return self
@@ -197,7 +197,7 @@ class BreakerState:
         return replace(self, version=self.version + 1, probe=None)
 
     def restarted(self, now: datetime, config: BreakerConfig) -> Self:
-        """Count the time of an outage that has lasted too long anew, and allow a probe at once."""
+        """Count the time of an outage that has lasted too long again, and allow a probe at once."""
         if not self.is_overdue(now, config):
             return self
         if self.phase is Phase.HALF_OPEN:

@@ -266,7 +266,7 @@ class Converger:
         """Mark the record before each try of the call.
 
         Before a further one the mark is renewed and not only looked at: whoever is waiting it out might take the record
-        over in the next moment, and has to wait anew instead.
+        over in the next moment, and has to wait again instead.
         """
         write.target.allow(write.desired.contact is None)
         mark = Mark(secrets.token_hex(8), write.target.sync_id, write.desired.generation, self.clock.now())

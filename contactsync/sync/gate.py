@@ -106,7 +106,7 @@ class Gate:
                 self._report_answers(api)
 
     def reset(self) -> None:
-        """Count the time of outages that have lasted too long anew, so that calls may pause and probe again.
+        """Count the time of outages that have lasted too long again, so that calls may pause and probe again.
 
         For an operation that begins, or that an operator has cleared; younger outages are left alone.
         """

@@ -176,7 +176,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Halt:
-    """Why an operation stopped for all accounts: one cause, and the sentence that says how to mend it."""
+    """Why an operation stopped for all accounts: one cause, and the sentence that says how to fix it."""
 
     code: str
     message: str
@@ -239,7 +239,7 @@ class SyncOperation:
     triggered_by: str | None = None
     """Airflow's user that started the run, beside the principal that changed the contact; None in older items."""
     ends: int = 0
-    """Counts the different ends that were stored, one after the other: what is cleared ends anew."""
+    """Counts the different ends that were stored, one after the other: what is cleared ends again."""
     warnings: tuple[str, ...] = ()
     """Sentences about what the plan found odd and went on with."""
     unmatched: tuple[str, ...] = ()

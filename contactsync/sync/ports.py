@@ -172,14 +172,14 @@ class Operations(Generations, Protocol):
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store the operation and the desired contacts in one transaction.
 
-        Raises OvertakenError when the run was planned anew meanwhile. A desired contact whose stored
+        Raises OvertakenError when the run was planned again meanwhile. A desired contact whose stored
         generation is greater already is left as it is; repeating is harmless.
         """
 
     def decide(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
         """Store the decisions and the note of an operation, and the desired contacts, in one transaction.
 
-        Raises OvertakenError when the run was planned anew meanwhile. A desired contact whose stored
+        Raises OvertakenError when the run was planned again meanwhile. A desired contact whose stored
         generation is greater already is left as it is; repeating is harmless.
         """
 
@@ -195,7 +195,7 @@ class Operations(Generations, Protocol):
     def close(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
         """Store status, counts, note and end with their announcements, and return whether that was done.
 
-        Not done when somebody has stored an end or planned the run anew since `operation` was read.
+        Not done when somebody has stored an end or planned the run again since `operation` was read.
         """
 
     def update(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> None:
@@ -230,7 +230,7 @@ class Operations(Generations, Protocol):
     ) -> Iterator[Announcement]:
         """Mark outcomes as announced, with their announcements in the same transactions, and yield what was stored.
 
-        One that a task has settled anew meanwhile is left out.
+        One that a task has settled again meanwhile is left out.
         """
 
     def announce_writes(
@@ -241,7 +241,7 @@ class Operations(Generations, Protocol):
     ) -> Announcement | None:
         """Store the marks of outcomes' announced writes, in one transaction with what `announced` makes of them.
 
-        Those that a task has settled anew meanwhile are left out; None when that is all of them. Raises
+        Those that a task has settled again meanwhile are left out; None when that is all of them. Raises
         StateConflictError when others keep changing one of them.
         """
 

@@ -142,7 +142,7 @@ def test_report_wins(store: Store) -> None:
 
 
 def test_later_plan_wins(store: Store) -> None:
-    """An operation that was planned anew meanwhile is not closed, and one that is not there neither."""
+    """An operation that was planned again meanwhile is not closed, and one that is not there neither."""
     operation = proposed(store)
     again = replace(operation, planned=operation.planned + timedelta(minutes=1))
     store.operations.store_plan(again, [])

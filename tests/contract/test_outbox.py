@@ -115,7 +115,7 @@ def test_failures(services: Services, count: int) -> None:
 
 
 def test_failures_settled_meanwhile(services: Services) -> None:
-    """What a task has settled anew is left out, and the rest of its group is announced."""
+    """What a task has settled again is left out, and the rest of its group is announced."""
     found = stored(services, "outbox-meanwhile")
     failures = [failure(number) for number in (1, 2, 3)]
     services.operations.store_outcomes(found, failures)
@@ -155,7 +155,7 @@ def test_writes(services: Services, count: int) -> None:
 
 
 def test_writes_settled_meanwhile(services: Services) -> None:
-    """The event is made of what nobody has settled anew; when that is nothing, there is none."""
+    """The event is made of what nobody has settled again; when that is nothing, there is none."""
     found = stored(services, "outbox-writes-meanwhile")
     outcomes = [written(number) for number in (1, 2, 3)]
     services.operations.store_outcomes(found, outcomes)

@@ -89,7 +89,7 @@ def called() -> ContactSyncError:
     ],
 )
 def test_variable(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong value of a variable is an error that names it, and that no retry mends."""
+    """A wrong value of a variable is an error that names it, and that no retry fixes."""
     monkeypatch.setenv(name, value)
     error = called()
     assert isinstance(error, AwsSetupError)

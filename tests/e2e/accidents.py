@@ -96,7 +96,7 @@ def configured(world: "World", **sections: Any) -> Iterator[None]:
 
 @contextmanager
 def broken_configuration(world: "World", contact: dict[str, str]) -> Iterator[str]:
-    """Break the configuration between a change's trigger and its plan, give the run's id, and mend it afterwards."""
+    """Break the configuration between a change's trigger and its plan, give the run's id, and fix it afterwards."""
     world.api.pause(DAG_ID)
     try:
         run_id = begin(world, contact)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def test_configuration_broken_before_the_plan(world: "World") -> None:
-    """A configuration that breaks between trigger and plan stops the run; mended and cleared, the run is green."""
+    """A configuration that breaks between trigger and plan stops the run; fixed and cleared, the run is green."""
     contact, start = world.new_contact(), world.mark()
     with broken_configuration(world, contact) as run_id:
         assert world.finish(run_id) == "failed"

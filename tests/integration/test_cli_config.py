@@ -221,7 +221,7 @@ def test_set_misused(stored: Command, assignments: tuple[str, ...]) -> None:
 
 
 def test_set_mends(stored: Command) -> None:
-    """A configuration in force that somebody's hand made invalid can be mended field by field."""
+    """A configuration in force that somebody's hand made invalid can be fixed field by field."""
     store_by_hand(2, {"deletion": {"M": {"policy": {"S": "never"}}}})
     refused(stored("show"), "version 2")
     assert stored("set", "deletion.policy=approve").code == 0

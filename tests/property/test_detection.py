@@ -46,7 +46,7 @@ TROUBLES: Final[dict[str, list[Answer]]] = {
     "MWAA fails": [aws_error(500, "InternalServerException")] * 3,
     "Airflow restarts": [broken(502)] * 3,
 }
-"""What fails one invocation as a whole; the next one finds it mended."""
+"""What fails one invocation as a whole; the next one finds it fixed."""
 
 
 @dataclass

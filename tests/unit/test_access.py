@@ -50,7 +50,7 @@ def test_caller() -> None:
 
 
 def test_trusted_access() -> None:
-    """The error names the command that mends it, and nothing good is stored."""
+    """The error names the command that fixes it, and nothing good is stored."""
     checked = Checked()
     with pytest.raises(checked.spoil(), match="aws organizations enable-aws-service-access"):
         checked.check.confirm()

@@ -14,7 +14,7 @@ from contactsync.errors import (
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
 from tests.builders import World
 from tests.fakes import Fault
-from tests.one_account import ONE, SECURITY, TWO, ending, failed, halted, mend, planned, stored, wait
+from tests.one_account import ONE, SECURITY, TWO, ending, failed, fix, halted, planned, stored, wait
 
 HALTED = (OutcomeStatus.FAILED, OutcomeDetail.HALTED)
 PUT = "PutAlternateContact"
@@ -64,7 +64,7 @@ def test_mended() -> None:
     """Signed in again and cleared, the run goes on."""
     world = met(CAUSES[0])
     halted(world)
-    mend(world)
+    fix(world)
     wait(world, 3600)
     world.sync(ONE, 2, first_try=2)
     assert ending(world) == (OutcomeStatus.SUCCESS, OutcomeDetail.UPDATED)

@@ -1,4 +1,4 @@
-"""Halted operations: what their tasks do, and how a cleared one goes on when the cause is mended."""
+"""Halted operations: what their tasks do, and how a cleared one goes on when the cause is fixed."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,8 +25,8 @@ from tests.one_account import (
     UNAVAILABLE,
     ending,
     failed,
+    fix,
     halted,
-    mend,
     mistake_caller,
     paused,
     planned,
@@ -57,7 +57,7 @@ def test_others_are_halted() -> None:
     """Tasks that start after a halt make no call, neither to AWS nor for a check, and say the same."""
     world = stopped()
     world.contacts.calls.clear()
-    mend(world)
+    fix(world)
     error = halted(world, account_id=TWO)
     assert world.contacts.calls == []
     assert world.outcomes()[TWO, SECURITY].detail is OutcomeDetail.HALTED
@@ -100,9 +100,9 @@ def test_success_is_not_halted() -> None:
 
 
 def test_cleared_and_mended() -> None:
-    """A task that was halted and then cleared looks again, lifts the halt when the cause is mended, and goes on."""
+    """A task that was halted and then cleared looks again, lifts the halt when the cause is fixed, and goes on."""
     world = stopped()
-    mend(world)
+    fix(world)
     wait(world, 60)
     world.sync(ONE, 2, first_try=2)
     assert ending(world) == UPDATED
@@ -129,7 +129,7 @@ def test_cleared_and_not_mended(cause: Callable[[World], None], kind: type[Conta
 def test_cleared_and_another_cause() -> None:
     """A cleared task that finds another cause stores that one."""
     world = stopped(switch_off)
-    mend(world)
+    fix(world)
     mistake_caller(world)
     wait(world, 60)
     halted(world, 2, first_try=2)
@@ -139,9 +139,9 @@ def test_cleared_and_another_cause() -> None:
 
 
 def test_only_cleared_tasks_look() -> None:
-    """A retry of a halted task is halted without a look: nobody has mended anything yet."""
+    """A retry of a halted task is halted without a look: nobody has fixed anything yet."""
     world = stopped()
-    mend(world)
+    fix(world)
     wait(world, 60)
     halted(world, 2)
     assert world.operation().halt is not None
@@ -155,7 +155,7 @@ def test_one_of_many_cleared_tasks_looks() -> None:
     halted(world, 2, first_try=2)
     found = world.operation().halt
     wait(world, CHECK_INTERVAL - 1)
-    mend(world)
+    fix(world)
     halted(world, 2, first_try=2, account_id=TWO)
     assert world.operation().halt == found
 
@@ -168,7 +168,7 @@ def test_refused_before_the_halt() -> None:
     failed(world)  # moments after the plan, which found all well
     wait(world, 60)
     halted(world, account_id=TWO)
-    mend(world)
+    fix(world)
     wait(world, 60)
     world.sync(ONE, 2, first_try=2)
     assert ending(world) == UPDATED
@@ -197,9 +197,9 @@ def test_halt_of_an_older_plan() -> None:
 
 
 def test_plan_lifts_the_halt() -> None:
-    """A run that is planned anew begins without a halt."""
+    """A run that is planned again begins without a halt."""
     world = stopped()
-    mend(world)
+    fix(world)
     world.plan()
     world.sync(ONE, 2, first_try=2)
     assert ending(world) == UPDATED
@@ -237,7 +237,7 @@ def test_shorter_outage() -> None:
 
 
 def test_cleared_after_an_outage() -> None:
-    """A task that an outage halted tries again when it is cleared, and counts the outage's time anew."""
+    """A task that an outage halted tries again when it is cleared, and counts the outage's time again."""
     world = outage(ApiOperation.GET_ALTERNATE_CONTACT, lasts=1100)
     halted(world)
     wait(world, 60)
@@ -260,7 +260,7 @@ def test_cleared_and_outage_goes_on() -> None:
 def test_other_operation_is_not_halted() -> None:
     """A halt is one operation's: another run finds out for itself."""
     world = stopped()
-    mend(world)
+    fix(world)
     world.plan(request(dag_run_id="another run"))
     world.sync(ONE, run="another run")
     assert world.outcomes("another run")[ONE, SECURITY].status is OutcomeStatus.SUCCESS

@@ -190,7 +190,7 @@ def test_settled_before_the_pause() -> None:
 
 
 def test_settled_by_an_earlier_plan() -> None:
-    """A type that was settled before the run was planned anew is settled anew, also in a try of the same number."""
+    """A type that was settled before the run was planned again is settled again, also in a try of the same number."""
     world = planned()
     world.sync(ONE)
     world.contacts.stored[None, SECURITY] = alternate(Name="Newer")

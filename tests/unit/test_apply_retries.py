@@ -97,7 +97,7 @@ def test_change_is_remembered() -> None:
 
 @pytest.mark.parametrize("error", [DENIED, INVALID], ids=lambda error: type(error).__name__)
 def test_final_is_not_repeated(error: AwsCallError) -> None:
-    """A retry for another type's sake leaves a type alone that trying again cannot mend, and says why."""
+    """A retry for another type's sake leaves a type alone that trying again cannot fix, and says why."""
     world = planned("billing", "security")
     world.contacts.faults += [
         Fault(error, "read", contact_type=BILLING),

@@ -131,7 +131,7 @@ def test_failure_opens_again() -> None:
 
 
 def test_start_in_the_future() -> None:
-    """A start that a wrong clock has put into the future is mended by the next failure."""
+    """A start that a wrong clock has put into the future is fixed by the next failure."""
     ahead = replace(PROBED, since=after(86_400))
     assert ahead.failed("me", after(20), CODE).since == after(20)
 
@@ -155,7 +155,7 @@ def test_overdue() -> None:
 
 
 def test_silence() -> None:
-    """When nobody has tried for long it may be another outage, so its time is counted anew."""
+    """When nobody has tried for long it may be another outage, so its time is counted again."""
     assert CONFIG.silence == 135
     assert OPEN.claimed("me", after(135), CONFIG).since == START
     assert OPEN.claimed("me", after(136), CONFIG).since == after(136)
@@ -163,7 +163,7 @@ def test_silence() -> None:
 
 
 def test_restarted() -> None:
-    """An outage that lasted too long is counted anew, with a probe at once; a younger one stays as it is."""
+    """An outage that lasted too long is counted again, with a probe at once; a younger one stays as it is."""
     assert OPEN.restarted(after(1800), CONFIG) is OPEN
     assert CLOSED.restarted(after(1801), CONFIG) is CLOSED
     fresh = OPEN.restarted(after(1801), CONFIG)

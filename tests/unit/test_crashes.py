@@ -22,7 +22,7 @@ from tests.one_account import (
     THROTTLED,
     UNANSWERED,
     UNAVAILABLE,
-    mend,
+    fix,
     planned,
     record,
     refused,
@@ -257,13 +257,13 @@ def test_killed_and_not_tried_again() -> None:
 
 
 def test_killed_while_halting() -> None:
-    """Before whichever call a task that finds trusted access off is killed, a cleared one mends it all afterwards."""
+    """Before whichever call a task that finds trusted access off is killed, a cleared one fixes it all afterwards."""
     for calls in range(MOST_CALLS):
         world = refused()
         switch_off(world)
         if not killed(partial(try_once, world), calls):
             break
-        mend(world)
+        fix(world)
         wait(world, 60)
         world.sync(ONE, 2, first_try=2)
         judge(world, 2, written_since=True)

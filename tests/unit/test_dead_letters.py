@@ -331,7 +331,7 @@ def test_no_source(desk: Desk) -> None:
     """A queue without a way back ends the redrive: its messages are sound, and nobody is told to discard them."""
     letters = [desk.queues.put("audit", event_of(event_id=str(n)).as_json()) for n in range(3)]
     desk.queues.errors["send_on"] = DeadLetterSourceError("audit", 0)
-    with pytest.raises(DeadLetterSourceError, match="Mend the redrive policy") as caught:
+    with pytest.raises(DeadLetterSourceError, match="Fix the redrive policy") as caught:
         desk.redrive("audit")
     assert "discard" not in str(caught.value)
     assert [step for step, _ in desk.queues.steps].count("send_on") == 1

@@ -121,7 +121,7 @@ def test_same_run() -> None:
 
 
 def test_planned_anew() -> None:
-    """A run that was planned anew in between has another follow-up than before."""
+    """A run that was planned again in between has another follow-up than before."""
     world = ran()
     change(world, NEW)
     first = following(world)

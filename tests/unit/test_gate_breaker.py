@@ -193,7 +193,7 @@ def test_probe_again(workers: Workers) -> None:
 
 
 def test_lease_ends(workers: Workers) -> None:
-    """A task that has kept the probe for longer than its lease claims it anew before it calls."""
+    """A task that has kept the probe for longer than its lease claims it again before it calls."""
     workers.open()
     workers.wait(15)
     gate, called = workers.gate(), service()

@@ -336,7 +336,7 @@ def test_no_notice_no_end() -> None:
 
 
 def test_unplanned() -> None:
-    """Runs whose plan is to come at every look for an hour are overdue; one look without any starts anew."""
+    """Runs whose plan is to come at every look for an hour are overdue; one look without any starts again."""
     world = World.of(1)
     look = world.housekeeper.unplanned
     assert look(0) is None

@@ -183,7 +183,7 @@ def test_mark_is_taken_over() -> None:
 
 
 def test_mark_is_renewed() -> None:
-    """Before each further try of a throttled call the mark moves: whoever waits it out has to wait anew."""
+    """Before each further try of a throttled call the mark moves: whoever waits it out has to wait again."""
     seen: list[AccountRecord] = []
 
     def throttle(world: World) -> None:

@@ -116,7 +116,7 @@ def test_mended_meanwhile() -> None:
 
 @pytest.mark.parametrize("code", ["TrustedAccessOff", None])
 def test_task_of_a_cleared_run(code: str | None) -> None:
-    """A task that fails after an earlier try ended well is not told as mended: the numbers stored are not its own."""
+    """A task that fails after an earlier try ended well is not told as fixed: the numbers stored are not its own."""
     asked = request(Scenario.PERMISSION_ERRORS, code=code, of_task=True, dag_run_id=RUN)
     before = operation(SECURITY, status=OperationStatus.COMPLETED, finished=START)
     notice = notice_of(asked, ORIGIN, before, outcomes(FINE, FINE))
@@ -189,7 +189,7 @@ def test_plan_failed() -> None:
 
 
 def test_plan_failed_late() -> None:
-    """A plan that fails after it has stored its operation is not taken for one whose accounts were mended."""
+    """A plan that fails after it has stored its operation is not taken for one whose accounts were fixed."""
     waiting = outcomes((OutcomeStatus.PENDING, OutcomeDetail.PAUSED, None))
     asked = request(Scenario.SYSTEM_ERRORS, code="ThrottlingException", message="GetItem failed.")
     notice = notice_of(asked, ORIGIN, operation(SECURITY, status=OperationStatus.PENDING), waiting)
@@ -208,7 +208,7 @@ def test_killed(stored: SyncOperation | None) -> None:
 
 
 def test_halted() -> None:
-    """A halt names its cause first, with the command that mends it."""
+    """A halt names its cause first, with the command that fixes it."""
     error = TrustedAccessOffError()
     halted = (OutcomeStatus.FAILED, OutcomeDetail.HALTED, error.code)
     notice = built(Scenario.HALTED, halted, halted, FINE, halt=Halt(error.code, str(error), START))

@@ -101,8 +101,8 @@ def test_mended_settings() -> None:
     post = Post.of()
     post.topic.errors[None] = DOWN
     latest = post.world.configurations.latest().settings
-    mended = latest.notification_settings.model_copy(update={"fallback_sns_topic": FALLBACK})
-    post.world.configurations.store(latest.model_copy(update={"notification_settings": mended}))
+    fixed = latest.notification_settings.model_copy(update={"fallback_sns_topic": FALLBACK})
+    post.world.configurations.store(latest.model_copy(update={"notification_settings": fixed}))
     post.deliver()
     assert post.topic.sent == []
     post.deliver(requested(attempt=2, channels=("EMAIL",)))

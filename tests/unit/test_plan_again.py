@@ -162,7 +162,7 @@ def test_times_of_a_repeated_plan() -> None:
 
 
 def test_deleted_run_again() -> None:
-    """A run that was deleted in Airflow and started again with its id counts tries from 1, and is settled anew."""
+    """A run that was deleted in Airflow and started again with its id counts tries from 1, and is settled again."""
     world = World.of(2, contact_types=["security"], rates={"enabled": False})
     error = ServiceUnavailableError("PutAlternateContact", "InternalServerException", IDS[0])
     world.contacts.faults.append(Fault(error, "write", IDS[0], times=3))

@@ -136,7 +136,7 @@ def test_threshold_is_pinned() -> None:
 
 
 def test_cleared() -> None:
-    """After failed accounts were cleared the report is computed anew, and the run turns green."""
+    """After failed accounts were cleared the report is computed again, and the run turns green."""
     world = ran(Fault(UNAVAILABLE, "write", IDS[0], times=1))
     world.reporter.report(RUN, states(a1="failed"), planned=True)
     world.sync(IDS[0], try_number=2)

@@ -69,7 +69,7 @@ def test_bound() -> None:
 )
 @pytest.mark.parametrize("context", [None, {}, {RETRY_CONFIG_KEY: RetryConfig()}])
 def test_final(error: ContactSyncError, context: object) -> None:
-    """What trying again cannot mend ends the task at its first try, with or without a configuration."""
+    """What trying again cannot fix ends the task at its first try, with or without a configuration."""
     decision = POLICY.evaluate(error, 1, RETRIES_LIMIT, context)  # type: ignore[arg-type]
     assert decision.action is RetryAction.FAIL
     assert decision.reason

@@ -19,7 +19,7 @@ DIRECTORY = Path(__file__).parents[2] / "docs" / "schemas"
 
 
 def test_fresh() -> None:
-    """docs/schemas holds what the generator writes, and nothing else; `make docs` writes it anew."""
+    """docs/schemas holds what the generator writes, and nothing else; `make docs` writes it again."""
     found = {path.name: path.read_text(encoding="utf-8") for path in DIRECTORY.iterdir()}
     assert found == {name: written(schema) for name, schema in schemas().items()}
 
