@@ -64,7 +64,7 @@ docs: $(SETUP) ## Write the generated pages under docs/
 	$(BIN)/python -m typer contactsync.cli.app utils docs --name contactsync --title "Command reference" --output docs/commands.md
 	$(BIN)/python -m contactsync.bus.schemas docs/schemas
 
-lock: ## Pin all dependencies again, with hashes
+lock: ## Resolve and pin all dependencies, with hashes
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	cd requirements && for name in dev bootstrap; do \

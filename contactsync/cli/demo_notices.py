@@ -21,7 +21,7 @@ def show_notices(console: "Console", system: "LocalSystem", run_id: str) -> None
     deliveries = system.services.notice_requests.deliveries(sync_id_of(run_id))
     requested = {one["notice_id"] for one in deliveries if one["notice_id"]}
     if not requested:
-        console.print("\nNobody is told of this run: it succeeded, or its notices are switched off.")
+        console.print("\nNo notice is sent about this run: it succeeded, or its notices are switched off.")
         return
     inbox, queues = system.sandbox.loop.inbox, system.sandbox.loop.queue_polling
     deadline = time.monotonic() + LONGEST

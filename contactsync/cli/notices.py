@@ -68,7 +68,7 @@ def list_scenarios(*, output: OutputOption = Output.TABLE) -> None:
 def deliveries(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
     """List the notices of an operation or run, and how each channel ended.
 
-    One that waits has no channel yet; one of priority info is told to nobody. Runs of other DAGs are DAG_ID#RUN_ID.
+    One that waits has no channel yet; one of priority info is sent to nobody. Runs of other DAGs are DAG_ID#RUN_ID.
 
     Example: `contactsync notices deliveries manual__2026-11-21T10:00:00+00:00`
     """

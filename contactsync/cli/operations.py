@@ -208,7 +208,7 @@ def _ends(deliveries: Iterable[Row]) -> dict[str, str]:
         ".".join(filter(None, (one["scenario"], one.get("channel")))): " ".join(
             str(one[name]) for name in ("status", "code", "at") if one.get(name)
         )
-        or ("nobody is to be told" if one["priority"] == Severity.INFO else "not delivered yet")
+        or ("not to be sent" if one["priority"] == Severity.INFO else "not delivered yet")
         for one in deliveries
     }
 

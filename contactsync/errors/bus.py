@@ -88,7 +88,7 @@ class EventTooLargeError(ContactSyncError):
         if self.has_bucket:
             return (
                 f"Event {self.event_id} has {self.size} bytes of data, and {self.limit} are the most that the bucket "
-                "for claim checks takes. It cannot be published; what it tells stands in contactsync's tables."
+                "for claim checks takes. It cannot be published; contactsync's tables have what it announces."
             )
         return (
             f"Event {self.event_id} has {self.size} bytes, {self.limit} fit into a message, and no bucket for claim "

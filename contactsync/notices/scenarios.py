@@ -57,7 +57,7 @@ WHEN: Final[Mapping[Scenario, str]] = MappingProxyType(
         Scenario.COMPLETE_FAILURE: "every account that the operation was to touch failed",
         Scenario.PERMISSION_ERRORS: "AWS denies the permission for some accounts, or for everything before the start",
         Scenario.SYSTEM_ERRORS: "AWS, a table or a process failed for some accounts, or before the start",
-        Scenario.PARTIAL_FAILURE: "some accounts failed for reasons that no notice above has told",
+        Scenario.PARTIAL_FAILURE: "some accounts failed for reasons that are in none of the notices above",
         Scenario.CONFIGURATION_ERRORS: (
             "configuration or settings let no account be written, rules name nobody, or a run claims a change"
         ),
