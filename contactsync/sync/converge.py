@@ -40,15 +40,12 @@ from contactsync.sync.desired import DesiredContact
 from contactsync.sync.gate import Gate
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
 from contactsync.sync.ports import AccountContacts, Clock, DesiredContacts, Generations, Records
-from contactsync.sync.record import AccountRecord, Mark
+from contactsync.sync.record import UNKNOWN, AccountRecord, Mark
 
 log = logging.getLogger(__name__)
 
 POLL: Final = 1.0
 """Seconds between two looks at a record that carries another task's mark."""
-
-UNKNOWN: Final = "unknown"
-"""The fingerprint of a record after a call that may or may not have been carried out: equal to none."""
 
 
 class ForbiddenMeanwhileError(Exception):

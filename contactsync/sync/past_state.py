@@ -36,8 +36,8 @@ class _Event:
 class PastState:
     """What accounts carried at `moment`; operations are added in any order.
 
-    Only accounts that an operation had met by then are known. The plan of a run that was planned once more after
-    `moment` counts with its later generation: the earlier one is not kept.
+    Only accounts that an operation had met by then are known. Of a run that was planned once more after `moment` only
+    the later plan is kept; what the earlier one desired is known by the accounts that it had been brought to by then.
     """
 
     moment: datetime
@@ -56,18 +56,24 @@ class PastState:
         if not self.concerns(operation):
             return
         for contact_type, plan in operation.plans.items():
-            if plan.generation is not None and _is_desired(plan, self.moment):
-                self._desired[contact_type] = max(plan.generation, self._desired.get(contact_type, 0))
+            if operation.planned <= self.moment and _is_desired(plan, self.moment):
+                self._desire(contact_type, plan.generation)
         for outcome in outcomes:
             self._name(operation, outcome)
-            events = self._events.setdefault(outcome.key, [])
-            events += _events(operation, outcome, self.moment)
+            found = list(_events(operation, outcome, self.moment))
+            self._events.setdefault(outcome.key, []).extend(found)
+            for event in found:  # all that is left of a plan that was replaced after the moment
+                self._desire(outcome.contact_type, event.generation)
 
     def contacts(self) -> Iterator[StatedContact]:
         """Yield each account that was met with each contact type of the configuration, by account id."""
         for account_id in sorted(self._names):
             for contact_type in self.settings.contact_types:
                 yield self._stated(account_id, contact_type)
+
+    def _desire(self, contact_type: ContactType, generation: int | None) -> None:
+        if generation is not None:
+            self._desired[contact_type] = max(generation, self._desired.get(contact_type, 0))
 
     def _name(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
         known = self._names.get(outcome.account_id)
@@ -118,7 +124,8 @@ def _events(operation: SyncOperation, outcome: AccountOutcome, moment: datetime)
             continue
         generation = attempt.generation
         if generation is None:  # an earlier version of the software did not note it
-            generation = outcome.generation if plan is None or attempt is outcome.attempts[-1] else plan.generation
+            of_outcome = plan is None or attempt is outcome.attempts[-1] or attempt.detail is OutcomeDetail.SUPERSEDED
+            generation = outcome.generation if of_outcome or plan is None else plan.generation
         yield from _event(operation, attempt, generation)
 
 
@@ -126,7 +133,10 @@ def _event(operation: SyncOperation, attempt: Attempt, generation: int | None) -
     writer = operation.sync_id if attempt.written_fields or attempt.detail in _WROTE else None
     if attempt.detail in _LEFT_ALONE:
         yield _Event(attempt.ended, _LEFT_ALONE[attempt.detail])
-    elif attempt.status is OutcomeStatus.SUCCESS or attempt.detail is OutcomeDetail.SUPERSEDED:
+    elif attempt.status is OutcomeStatus.SUCCESS or (
+        # Without a generation it left another operation's deletion to that one, and looked at nothing.
+        attempt.detail is OutcomeDetail.SUPERSEDED and generation is not None
+    ):
         yield _Event(attempt.ended, Standing.CARRIES, generation, writer)
     elif attempt.written_fields:
         yield _Event(attempt.ended, Standing.UNSETTLED)

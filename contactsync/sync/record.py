@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from contactsync.contacts import ContactType
+
+UNKNOWN: Final = "unknown"
+"""The fingerprint of a record after a call that may or may not have been carried out: equal to none."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from contactsync.accounts import Account, AccountState
 from contactsync.contacts import ContactType
 from contactsync.sync.operation import AccountOutcome, OutcomeStatus
-from contactsync.sync.record import AccountRecord
+from contactsync.sync.record import UNKNOWN, AccountRecord
 from contactsync.sync.scope import Admission
 from contactsync.sync.selection import Scope
 
@@ -23,7 +23,7 @@ class Standing(StrEnum):
     BEHIND = "behind"
     """An earlier desired contact was applied last."""
     UNSETTLED = "unsettled"
-    """A write was announced, and it is not known what came of it."""
+    """A write was announced, or accepted, and it is not known what came of it."""
     UNREADABLE = "unreadable"
     """Its record cannot be read: the log names it."""
     NEVER_SEEN = "never_seen"
@@ -109,11 +109,19 @@ class State:
 def _standing(record: AccountRecord | None, desired: int | None) -> Standing:
     if desired is None:
         return Standing.NOTHING_DESIRED
-    if record is None or (record.generation is None and record.mark is None):
+    if record is None:
         return Standing.NEVER_SEEN
-    if record.mark is not None:
+    if _is_open(record):
         return Standing.UNSETTLED
+    if record.generation is None:
+        return Standing.NEVER_SEEN
     return Standing.CARRIES if record.generation == desired else Standing.BEHIND
+
+
+def _is_open(record: AccountRecord) -> bool:
+    """Tell whether a write is on its way, may have been carried out, or was accepted and not seen in the account."""
+    not_seen = record.generation is not None and record.verified_at is None
+    return record.mark is not None or record.fingerprint == UNKNOWN or not_seen
 
 
 def settled_since(outcomes: Iterable[AccountOutcome], desired: Mapping[ContactType, int | None]) -> dict[Key, datetime]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contactsync.contacts import ContactType
-from contactsync.errors import AccountsFailedError, RequestInvalidError
+from contactsync.errors import AccountsFailedError, RequestInvalidError, ServiceUnavailableError
 from contactsync.sync.configuration_versions import StoredVersion
 from contactsync.sync.operation import Decision, OutcomeDetail, OutcomeStatus, SyncOperation, Verdict, sync_id_of
 from contactsync.sync.past_state import PastState, in_force
@@ -185,3 +185,60 @@ def test_version_in_force(minutes: int, number: int | None) -> None:
     versions = [StoredVersion(n, {}, at, None, None) for n, at in stored]
     found = in_force(versions, base + timedelta(minutes=minutes))
     assert (found.number if found else None) == number
+
+
+def test_another_operations_deletion() -> None:
+    """A run that left a deletion to another run, whose question had not counted the account, found nothing there."""
+    world = World.of(2, contact_types=["security"], deletion={"policy": "approve"})
+    world.plan(request(dag_run_id="first"))
+    for account_id in (ONE, TWO):
+        world.sync(account_id, run="first")
+    world.clock.sleep(60)
+    world.plan(request(dag_run_id="second"))
+    world.contacts.stored[None, SECURITY] = None  # type: ignore[assignment] # as the fake answers it
+    world.plan(request(dag_run_id="deletion", accounts=[ONE]))
+    planned = world.operation("deletion").planned
+    world.approvals.decide("deletion", Verdict.APPROVED, planned=planned, by="airflow:admin", at=planned)
+    world.clock.sleep(60)
+    assert world.sync(TWO, run="second")[0].detail is OutcomeDetail.SUPERSEDED
+    for again in (1, 2):
+        found, said = past(world, world.clock.now())[TWO, SECURITY], stated(world)[TWO, SECURITY]
+        assert (found.standing, found.generation) == (said.standing, said.generation) == (Standing.BEHIND, 1)
+        world.clock.sleep(60)
+        world.sync(TWO, again + 1, "second", first_try=again + 1)
+
+
+@pytest.mark.parametrize("tried", [True, False])
+def test_planned_once_more(tried: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """A run that is cleared later does not change what was said of the time before."""
+    story = Story()
+    story.plan()
+    for account_id in (ONE, TWO):
+        story.sync(account_id, 0, fails=False)
+    story.note()
+    story.change()
+    story.world.plan(request(dag_run_id="run-0"))
+    story.world.clock.sleep(60)
+    if tried:
+        story.sync(ONE, 0, fails=False)
+    ((moment, version, said),) = story.said
+    found = past(story.world, moment, version)
+    assert {key: _timeless(contact) for key, contact in found.items()} == {
+        key: _timeless(contact) for key, contact in said.items() if key[0] in IDS
+    }
+    assert set(standings(found).values()) == {Standing.CARRIES, Standing.NEVER_SEEN}
+
+
+@pytest.mark.parametrize(
+    "error", [None, ServiceUnavailableError("PutAlternateContact", "InternalServerException", ONE)]
+)
+def test_write_that_nobody_saw(error: ServiceUnavailableError | None) -> None:
+    """A write that was accepted and not seen, or may have been carried out, leaves the account unsettled, in both."""
+    world = World.of(1, contact_types=["security"])
+    world.contacts.stale_reads = 0 if error else 99
+    world.contacts.faults += [Fault(error, "write")] if error else []
+    world.plan()
+    with suppress(AccountsFailedError):
+        world.sync(ONE)
+    said = stated(world)[ONE, SECURITY].standing
+    assert past(world, world.clock.now())[ONE, SECURITY].standing is said is Standing.UNSETTLED

@@ -8,7 +8,7 @@ from contactsync.accounts import AccountState
 from contactsync.contacts import ContactType
 from contactsync.sync.config import Configuration
 from contactsync.sync.reach import Reach
-from contactsync.sync.record import AccountRecord, Mark
+from contactsync.sync.record import UNKNOWN, AccountRecord, Mark
 from contactsync.sync.statement import Standing, State, StatedContact, settled_since
 from tests.builders import MANAGEMENT_ACCOUNT, World, account, alternate, configuration, members, request
 from tests.fakes import START
@@ -103,11 +103,14 @@ def test_left_alone() -> None:
         (None, Standing.NEVER_SEEN),
         (AccountRecord(ONE, SECURITY, mark=Mark("token", "operation", 1, START)), Standing.UNSETTLED),
         (AccountRecord(ONE, SECURITY, generation=1, mark=Mark("token", "operation", 2, START)), Standing.UNSETTLED),
-        (AccountRecord(ONE, SECURITY, generation=1), Standing.CARRIES),
+        (AccountRecord(ONE, SECURITY, generation=1, verified_at=START), Standing.CARRIES),
+        (AccountRecord(ONE, SECURITY, generation=1), Standing.UNSETTLED),
+        (AccountRecord(ONE, SECURITY, generation=1, fingerprint=UNKNOWN, verified_at=START), Standing.UNSETTLED),
+        (AccountRecord(ONE, SECURITY, fingerprint=UNKNOWN), Standing.UNSETTLED),
     ],
 )
 def test_records(record: AccountRecord | None, expected: Standing) -> None:
-    """An account without a record was never seen; one with a mark left on it is not known to carry anything."""
+    """Without a record an account was never seen; with a mark, or a write not seen, nobody knows what it carries."""
     world = carried()
     world.state.records.pop((ONE, SECURITY))
     if record:
