@@ -1,5 +1,6 @@
 """One account's part of a sync operation: compare, write only a difference, verify, record."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -45,6 +46,7 @@ from contactsync.sync.operation import (
     sync_id_of,
 )
 from contactsync.sync.ports import AccountContacts, Clock, Configurations, Operations, Organization
+from contactsync.sync.rates import LARGEST_SKEW
 
 _FAILURES: dict[type[ContactSyncError], OutcomeDetail] = {
     AccessDeniedError: OutcomeDetail.PERMISSION_DENIED,
@@ -117,8 +119,9 @@ class AccountSync:
         the task was cleared, found to be final is not tried again.
         """
         gate = self.gatekeeper.gate(settings)
-        task = AccountTask(operation, settings, account_id, try_number, first_try, self.clock.now(), gate)
         expected = self._expected(operation, account_id)
+        started = _begun(self.clock.now(), try_number, expected.values())
+        task = AccountTask(operation, settings, account_id, try_number, first_try, started, gate)
         halted = self._heed_halt(task, list(expected.values()))
         outcomes, errors = [], []
         try:
@@ -322,6 +325,17 @@ class AccountSync:
         if self.organization.state(task.account_id) is not AccountState.ACTIVE:
             return _NOT_ACTIVE
         raise denied
+
+
+def _begun(now: datetime, try_number: int, outcomes: Iterable[AccountOutcome]) -> datetime:
+    """Return when a try began, which is later than tries before it.
+
+    Those may have run on workers whose clocks are ahead, by no more than workers' clocks may differ.
+    """
+    latest = now + timedelta(seconds=LARGEST_SKEW)
+    tries = [a for outcome in outcomes for a in outcome.attempts if PLAN_ITSELF < a.try_number <= try_number]
+    ahead = [a.started for a in tries if now <= a.started <= latest]
+    return max(ahead) + timedelta(microseconds=1) if ahead else now
 
 
 def _is_asked_later(task: AccountTask) -> bool:

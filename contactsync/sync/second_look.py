@@ -49,6 +49,8 @@ class SecondLook:
         gate = self.gatekeeper.gate(settings)
         try:
             moved = [t for t in operation.contact_types if self._has_moved(operation, t, gate)]
+            # The same run however often this is repeated, until something has been planned meanwhile.
+            generation = max((self.operations.generation(contact_type) for contact_type in moved), default=0)
         except ContactSyncError as error:  # whatever it is, the report is stored
             return None, f"The source could not be read once more ({error.code}); start a run by hand to be sure."
         finally:
@@ -61,8 +63,6 @@ class SecondLook:
                 None,
                 f"The {names} contact changed again, after {operation.follow_up} follow-up runs; start one by hand.",
             )
-        # The same run however often this is repeated, until something has been planned meanwhile.
-        generation = max(self.operations.generation(contact_type) for contact_type in moved)
         return _follow_up(operation, moved, generation, requested), None
 
     def _has_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:

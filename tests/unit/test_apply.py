@@ -307,6 +307,18 @@ def test_overtaken() -> None:
     assert ending(world) == (OutcomeStatus.SUCCESS, OutcomeDetail.UPDATED)
 
 
+@pytest.mark.parametrize("behind", [2, 10])
+def test_clock_behind(behind: int) -> None:
+    """A retry on a worker whose clock is behind that of the first one's is the later try, and is recorded."""
+    world = planned()
+    world.contacts.faults.append(Fault(UNAVAILABLE, "write", times=1))
+    raised(AccountsFailedError, world, 1)
+    world.clock.sleep(-behind)
+    world.sync(ONE, 2)
+    assert [attempt.try_number for attempt in stored(world).attempts] == [1, 2]
+    assert ending(world) == (OutcomeStatus.SUCCESS, OutcomeDetail.UPDATED)
+
+
 def test_settled_by_a_later_try() -> None:
     """A try that begins after a later one has settled the account does nothing."""
     world = planned()

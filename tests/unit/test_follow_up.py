@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccessDeniedError,
     ContactSyncError,
     HaltedError,
+    ItemUnreadableError,
     PausedError,
     ServiceUnavailableError,
     ThrottledError,
@@ -19,6 +21,7 @@ from contactsync.sync.operation import Halt, OperationStatus
 from contactsync.sync.report import stored_report
 from contactsync.sync.request import PARAMETERS, parse_request
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, alternate, request
+from tests.fake_state import FakeOperations
 from tests.fakes import Fault
 from tests.follow_ups import BILLING, GET, NEW, OLD, ONE, SECURITY, carry_out, change, follow, following, ran, report
 
@@ -295,3 +298,19 @@ def test_moved_again() -> None:
     follow(world, first)
     change(world, NEW)
     assert following(world).run_id != first.run_id
+
+
+def test_unreadable_counter() -> None:
+    """A counter that cannot be read keeps no report from being stored; the report says that nobody looked again."""
+
+    class Unreadable(FakeOperations):
+        def generation(self, contact_type: ContactType) -> int:
+            raise ItemUnreadableError(table="state", item=f"GENERATION#{contact_type}", problem="no number")
+
+    world = ran()
+    change(world, NEW)
+    reporter = replace(world.reporter, operations=Unreadable(world.state))
+    found = reporter.report(RUN, {}, planned=True, listed=[ONE])
+    assert found.follow_up is None
+    assert any("could not be read once more (ItemUnreadable)" in remark for remark in found.remarks)
+    assert world.operation().status is OperationStatus.COMPLETED
