@@ -33,6 +33,12 @@ FOREIGN: Final = (
 )
 """The names of variables that would lead elsewhere, as `sed` takes them."""
 
+AWS_COMMAND: Final = (
+    "unalias aws 2>/dev/null || :",
+    """aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }""",
+)
+"""Before its version 2.13 (in Debian 12 it is 2.9) the AWS command line takes no endpoint from the environment."""
+
 CONNECT: Final = 2.0
 
 
@@ -158,6 +164,7 @@ def _text(variables: Mapping[str, str], url: str) -> str:
             "unset contactsync_name",
             *exports,
             *_path(),
+            *AWS_COMMAND,
             "",
         ]
     )

@@ -80,6 +80,20 @@ def test_sourced(here: Path, shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_aws_command(here: Path, shell: str) -> None:
+    """The AWS command line is led to the sandbox whatever its version, also where it is an alias, unless it is told."""
+    (here / "bin").mkdir()
+    (here / "bin" / "aws").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (here / "bin" / "aws").chmod(0o755)
+    program = (
+        "alias aws='aws --region eu-west-1'\n. .run/env\n. .run/env\nPATH=bin:$PATH\naws sts 'a b' --endpoint-url x"
+    )
+    with env_file({"AWS_ENDPOINT_URL": URL}, URL):
+        told = sourced(shell, program, here)
+    assert (told.stdout, told.stderr) == (f"--endpoint-url|{URL}|sts|a b|--endpoint-url|x|", "")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_left_behind(here: Path, shell: str) -> None:
     """The file of a process that was killed says so, and what comes after && is not carried out."""
     program = (
