@@ -6,6 +6,13 @@ from typing import Any
 
 import moto.dynamodb.models.table
 import moto.dynamodb.responses
+from moto.dynamodb.comparisons import (
+    FuncBetween,
+    OpGreaterThan,
+    OpGreaterThanOrEqual,
+    OpLessThan,
+    OpLessThanOrEqual,
+)
 from moto.dynamodb.exceptions import ItemSizeToUpdateTooLarge, MockValidationException
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
@@ -23,6 +30,12 @@ _original_batch_get: Callable[[DynamoHandler], Any] = DynamoHandler.batch_get_it
 _original_update: Callable[..., Item] = DynamoDBBackend.update_item
 
 
+_COMPARISONS: dict[type[Any], Callable[[Any, Item | None], bool]] = {
+    kind: kind.expr for kind in (OpLessThan, OpLessThanOrEqual, OpGreaterThan, OpGreaterThanOrEqual, FuncBetween)
+}
+"""What orders two values, as moto has it: values of different types, such as a text and a number, make it fail."""
+
+
 class ValidationError(Exception):
     """Why an update cancels its transaction; moto takes the reason's code from the name of the class."""
 
@@ -35,9 +48,23 @@ def install() -> None:
     DynamoHandler.batch_get_item = _batch_get_item
     DynamoHandler._contains_duplicates = lambda *_: False  # noqa: SLF001 - checked before, for each table by itself
     DynamoDBBackend.update_item = _update_item
+    for kind, plain in _COMPARISONS.items():
+        kind.expr = _false_between_types(plain)
     moto.dynamodb.models.table.RESULT_SIZE_LIMIT = _PAGE
     moto.dynamodb.responses.TRANSACTION_MAX_ITEMS = MOST_IN_TRANSACTION
     moto_transactions.install()
+
+
+def _false_between_types(plain: Callable[[Any, Item | None], bool]) -> Callable[[Any, Item | None], bool]:
+    def compared(self: Any, item: Item | None) -> bool:  # noqa: ANN401 -- moto's own classes
+        parts = (self.start, self.attr, self.end) if isinstance(self, FuncBetween) else (self.lhs, self.rhs)
+        try:
+            # Python orders True and a number.
+            return not any(isinstance(part.expr(item), bool) for part in parts) and plain(self, item)
+        except TypeError:
+            return False
+
+    return compared
 
 
 def _call_action(handler: DynamoHandler) -> Any:  # noqa: ANN401 - moto's triple

@@ -363,3 +363,19 @@ def test_large_request(dynamodb: Any) -> None:
     with pytest.raises(ClientError) as caught:
         dynamodb.batch_write_item(RequestItems=write_requests(*(sized(f"r{n}", 1_000_000) for n in range(17))))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+
+
+@pytest.mark.parametrize("condition", ["v < :v", "v <= :v", "v > :v", "v >= :v", "v BETWEEN :v AND :v", ":v < v"])
+@pytest.mark.parametrize("value", [{"S": "7"}, {"BOOL": True}, {"L": []}, {"M": {}}, {"NULL": True}])
+def test_types_that_differ(dynamodb: Any, condition: str, value: dict[str, Any]) -> None:
+    """A condition that orders a number and a value of another type does not hold; it is no error."""
+    dynamodb.put_item(TableName="one", Item={**key("types"), "v": value})
+    with pytest.raises(ClientError) as caught:
+        dynamodb.update_item(
+            TableName="one",
+            Key=key("types"),
+            UpdateExpression="SET w = :v",
+            ConditionExpression=condition,
+            ExpressionAttributeValues={":v": {"N": "7"}},
+        )
+    assert caught.value.response["Error"]["Code"] == "ConditionalCheckFailedException"
