@@ -212,6 +212,7 @@ def _attempt_map(attempt: Attempt) -> dict[str, Any]:
         "written_fields": attempt.written_fields,
         "first_try": attempt.first_try if attempt.first_try > 1 else None,
         "generation": attempt.generation,
+        "deleted": attempt.deleted or None,
     }
 
 
@@ -257,4 +258,5 @@ def _attempt_from(stored: Attributes) -> Attempt:
         written_fields=stored.required("written_fields", texts),
         first_try=stored.optional("first_try", count, 1),
         generation=stored.optional("generation", count),
+        deleted=stored.optional("deleted", flag, default=False),
     )

@@ -191,7 +191,7 @@ class AccountSync:
             found, error = Finding(*_verdict(caught), tuple(written)), caught
         attempt = _attempt(task, self.clock.now(), found.status, found.detail, error, written)
         settled = outcome.settled(
-            replace(attempt, generation=found.generation),
+            _brought(attempt, found) if found.generation is not None else _meant(attempt, plan),
             changed_fields=found.changed_fields,
             other_form=found.other_form,
             generation=found.generation,
@@ -226,6 +226,7 @@ class AccountSync:
         )
         if written:
             attempt = _attempt(task, self.clock.now(), waiting.status, OutcomeDetail.PAUSED, paused, written)
+            attempt = _meant(attempt, task.operation.plans[outcome.contact_type])
             waiting = replace(waiting, attempts=(*_attempts_before(task, outcome), attempt))
         if waiting != outcome:
             self.operations.settle_outcome(task.operation, waiting)
@@ -370,6 +371,17 @@ def _attempt(
         written_fields=tuple(dict.fromkeys(written)),
         first_try=task.first_try,
     )
+
+
+def _brought(attempt: Attempt, found: Finding) -> Attempt:
+    return replace(attempt, generation=found.generation, deleted=found.written_detail is OutcomeDetail.DELETED)
+
+
+def _meant(attempt: Attempt, plan: TypePlan) -> Attempt:
+    """Return an attempt that found nothing out with what it may have written, which a later plan does not know."""
+    if not attempt.written_fields or attempt.detail is OutcomeDetail.SUPERSEDED:
+        return attempt
+    return replace(attempt, generation=plan.generation, deleted=plan.absent)
 
 
 def _attempts_before(task: AccountTask, outcome: AccountOutcome) -> tuple[Attempt, ...]:

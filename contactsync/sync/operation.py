@@ -84,7 +84,12 @@ class Attempt:
     first_try: int = 1
     """The number of the first try since the task was cleared last: Airflow goes on counting."""
     generation: int | None = None
-    """The generation of the desired contact that this try found the account to carry, or brought it to."""
+    """The generation of the desired contact that this try found the account to carry, or brought it to.
+
+    Of a try that may have written and failed, what it was planned to bring.
+    """
+    deleted: bool = False
+    """Whether that one is a deletion; in older items only the detail says so."""
 
 
 @dataclass(frozen=True)

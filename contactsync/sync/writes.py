@@ -39,15 +39,18 @@ def unannounced(operation: SyncOperation, outcome: AccountOutcome) -> Unannounce
     since = outcome.written_announced
     found: list[tuple[Write, Attempt]] = []
     fields: set[str] = set()
+    last: Attempt | None = None  # which wrote some of the fields, or may have
     for attempt in outcome.attempts:
         if since is not None and attempt.started <= since:
             continue
-        fields.update(attempt.written_fields)
+        if attempt.written_fields:
+            fields.update(attempt.written_fields)
+            last = attempt
         if fields and _tells(attempt):
             found.append((_write(operation, outcome, attempt, fields), attempt))
-            fields = set()
-    if fields and not is_failure(outcome):
-        found.append((_untold(operation, outcome, fields), outcome.attempts[-1]))
+            fields, last = set(), None
+    if last and not is_failure(outcome):
+        found.append((_untold(operation, outcome, last, fields), outcome.attempts[-1]))
     if not found:
         return None
     write, attempt = found[0]
@@ -63,12 +66,16 @@ def _write(operation: SyncOperation, outcome: AccountOutcome, attempt: Attempt, 
     generation = attempt.generation
     if generation is None:  # an earlier version of the software did not note it
         generation = _latest_generation(operation, outcome)
-    detail: Literal["updated", "deleted"] = "deleted" if attempt.detail is OutcomeDetail.DELETED else "updated"
+    # A newer deletion than the operation's own is superseded.
+    deleted = attempt.deleted or attempt.detail is OutcomeDetail.DELETED
+    detail: Literal["updated", "deleted"] = "deleted" if deleted else "updated"
     return Write(outcome.contact_type, detail, generation, tuple(sorted(fields)))
 
 
-def _untold(operation: SyncOperation, outcome: AccountOutcome, fields: set[str]) -> Write:
+def _untold(operation: SyncOperation, outcome: AccountOutcome, attempt: Attempt, fields: set[str]) -> Write:
     """Return a write after which nobody looked what the account carries."""
+    if attempt.generation is not None:
+        return _write(operation, outcome, attempt, fields)
     plan = operation.plans.get(outcome.contact_type)
     detail: Literal["updated", "deleted"] = "deleted" if plan and plan.absent else "updated"
     return Write(outcome.contact_type, detail, _latest_generation(operation, outcome), tuple(sorted(fields)))

@@ -7,14 +7,15 @@ import pytest
 
 from contactsync.bus.events import AccountFailed, AccountsWritten
 from contactsync.contacts import ContactType
-from contactsync.errors import ContactSyncError, CredentialsError, RequestInvalidError
+from contactsync.errors import ContactSyncError, CredentialsError, RequestInvalidError, ServiceUnavailableError
 from contactsync.sync.operation import OutcomeDetail
-from tests.builders import RUN, World, account, alternate, configuration
+from tests.builders import RUN, World, account, alternate, configuration, request
 from tests.fakes import Fault
 
 SECURITY = ContactType.SECURITY
 ONE, TWO = IDS = tuple(account(number).account_id for number in (1, 2))
 INVALID = RequestInvalidError("PutAlternateContact", "ValidationException", ONE)
+UNAVAILABLE = ServiceUnavailableError("PutAlternateContact", "InternalServerException", ONE)
 EXPIRED = CredentialsError("GetAlternateContact", "ExpiredTokenException", ONE)
 
 
@@ -165,7 +166,7 @@ def test_left_out_after_a_write_that_failed(between: str) -> None:
     story.plan()
     story.sync()
     story.world.reporter.report(RUN, {}, planned=True, listed=story.listed).check()
-    assert story.written() == [("updated", story.world.operation().plans[SECURITY].generation)]
+    assert story.written() == [("updated", 1)]
     assert story.world.outcomes()[ONE, SECURITY].outside
 
 
@@ -203,3 +204,31 @@ def test_halted_after_a_write() -> None:
     assert story.written() == []
     assert story.failed() == [("EmailAddress", "Name", "PhoneNumber", "Title")]
     assert story.failed(TWO) == []
+
+
+def test_superseded_by_a_deletion() -> None:
+    """A run that may delete, and brings a newer deletion than its own, has deleted."""
+    story = Story()
+    story.world.contacts.stored[ONE, SECURITY] = alternate()
+    story.delete()
+    story.plan()
+    story.world.plan(request(dag_run_id="newer"))
+    story.sync(ONE)
+    story.report()
+    assert story.world.outcomes()[ONE, SECURITY].detail is OutcomeDetail.SUPERSEDED
+    assert story.written() == [("deleted", 2)]
+
+
+def test_failed_before_a_deletion_that_nobody_approved() -> None:
+    """What a try may have written is told as that, whatever the run was planned for afterwards."""
+    story = Story()
+    story.plan()
+    story.world.contacts.faults.append(Fault(UNAVAILABLE, "write", ONE))
+    story.sync()
+    story.delete()
+    story.configure(deletion={"policy": "approve"})
+    story.plan()
+    story.sync()
+    story.report()
+    assert story.world.outcomes()[ONE, SECURITY].detail is OutcomeDetail.NOT_APPROVED
+    assert story.written() == [("updated", 1)]
