@@ -1,13 +1,23 @@
 """What boto3's clients know about a call that failed, said to whoever translates its error."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from traceback import walk_tb
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from botocore import parsers
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 _ATTRIBUTE: Final = "contactsync_place"
 _CALL: Final = "contactsync_call"
+_FOREIGN: Final = "the answer is not AWS's"
+_NO_CODES: Final = frozenset({"", "Unknown"})
+"""What botocore takes for the code, beside the status, where the answer has none."""
+_READER: Final = "_do_get_response"
+"""Botocore's function that reads an answer after it was parsed."""
 _HOOK: Final = "creating-client-class"
 
 
@@ -27,14 +37,17 @@ class UnforeseenSdkError(BotoCoreError):
 
 
 class PlacedCalls:
-    """Goes before a client's own class, and notes on each error of a call where it was made."""
+    """Goes before a client's own class, and notes on each error of a call where it was made.
+
+    An answer that is not AWS's, as of a proxy or of a network that asks for a sign-in, is an error of the call.
+    """
 
     meta: Any
 
     def _make_api_call(self, operation_name: str, api_params: Any) -> Any:  # noqa: ANN401 -- botocore's own
         parent: Any = super()
         try:
-            return parent._make_api_call(operation_name, api_params)  # noqa: SLF001 -- the one way of every call; boto3 documents this hook for such classes
+            return _of_aws(partial(parent._make_api_call, operation_name, api_params))  # noqa: SLF001 -- the one way of every call; boto3 documents this hook for such classes
         except (BotoCoreError, ClientError) as error:
             _note(error, operation_name, self.meta)
             raise
@@ -42,6 +55,38 @@ class PlacedCalls:
             unforeseen = UnforeseenSdkError()
             _note(unforeseen, operation_name, self.meta)
             raise unforeseen from error
+
+
+def _of_aws(call: Callable[[], Any]) -> Any:  # noqa: ANN401 -- botocore's own
+    """Make a call; raise ResponseParserError for an answer without the request id that AWS gives each one."""
+    try:
+        answer = call()
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if (code.isdecimal() or code in _NO_CODES) and not _has_id(error.response):
+            raise ResponseParserError(_FOREIGN) from None
+        raise
+    except BotoCoreError:
+        raise
+    except Exception as error:
+        if _is_of_parser(error):
+            raise ResponseParserError(_FOREIGN) from None
+        raise
+    if not _has_id(answer):
+        raise ResponseParserError(_FOREIGN)
+    return answer
+
+
+def _is_of_parser(error: Exception) -> bool:
+    """Tell whether reading the answer failed, rather than what went before: JSON may be no object, or too deep."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return frames[-1].f_code.co_name == _READER or any(
+        frame.f_globals.get("__name__") == parsers.__name__ for frame in frames
+    )
+
+
+def _has_id(answer: Any) -> bool:  # noqa: ANN401 -- botocore's own
+    return bool(answer.get("ResponseMetadata", {}).get("RequestId"))
 
 
 def place_of(error: BaseException) -> Place:

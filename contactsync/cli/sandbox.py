@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, get_args
+from urllib.parse import quote
 
 import requests
 import typer
+from urllib3.exceptions import LocationValueError
 
 from contactsync.cli.commands import CommandGroup
 from contactsync.cli.end_signal import end_signal
@@ -28,6 +30,8 @@ _TIMEOUT = 30
 _FOLLOW_SECONDS = 1.0
 _TEMPLATES = (Path("infra"), Path(__file__).resolve().parents[2] / "infra")
 _CLIENT_ERROR = 400
+_MARK = "X-Contactsync-Sandbox"
+"""The header of every answer of a sandbox."""
 
 FACTS = Columns(("what", "value"))
 CALLS = Columns(
@@ -187,7 +191,7 @@ def clear_faults(
     url: Url = _DEFAULT_URL,
 ) -> None:
     """Take one fault or all faults away."""
-    _call(url, "DELETE", f"/faults/{fault}" if fault else "/faults")
+    _call(url, "DELETE", f"/faults/{quote(fault, safe='')}" if fault else "/faults")
 
 
 @app.command("events", epilog="Example: contactsync sandbox events --matched true")
@@ -244,7 +248,7 @@ def account_state(
     url: Url = _DEFAULT_URL,
 ) -> None:
     """Suspend, close or reactivate an account."""
-    _call(url, "PUT", f"/accounts/{account}/state", body={"state": state})
+    _call(url, "PUT", f"/accounts/{quote(account, safe='')}/state", body={"state": state})
 
 
 @contextlib.contextmanager
@@ -353,13 +357,13 @@ def _call(url: str, method: str, path: str, *, query: dict[str, str] | None = No
             answer = session.request(
                 method, f"{url.rstrip('/')}/_sandbox{path}", params=query, json=body, timeout=_TIMEOUT
             )
-        document = answer.json()
-    except requests.exceptions.JSONDecodeError:
-        _fail(f"What listens at {url} is no sandbox; give its address with --url.")
-    except requests.RequestException:
+    except (requests.RequestException, LocationValueError):  # of which the second is about a host's name
         _fail(
             f"No sandbox answers at {url}; start one with `contactsync sandbox start`, or give its address with --url."
         )
+    if _MARK not in answer.headers:
+        _fail(f"What listens at {url} is no sandbox; give its address with --url.")
+    document = answer.json()
     if answer.status_code >= _CLIENT_ERROR:
         _fail(document.get("error", f"The sandbox answered {answer.status_code}."))
     return document

@@ -207,6 +207,11 @@ class ServiceUnavailableError(AwsCallError):
         """Tell a service that cannot be reached from one that fails."""
         if self.aws_code == "ProxyConnectionError":
             return "The proxy could not be reached: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
+        if self.aws_code == "ResponseParserError":
+            return (
+                "What answered there is not AWS: check the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, "
+                "NO_PROXY), and whether the network asks for a sign-in."
+            )
         if self.aws_code in _UNREACHED:
             return (
                 "It could not be reached: check the network, the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, "

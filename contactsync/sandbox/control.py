@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
 PREFIX = "/_sandbox"
+MARK = "X-Contactsync-Sandbox"
+"""A header of every answer, by which a command sees that it has asked a sandbox."""
 Query = Mapping[str, str]
 Reply = tuple[int, dict[str, Any]]
 Responder = Callable[[str, str, Query, Any], Reply | None]
@@ -83,6 +85,7 @@ class Control:
         status, document = self._reply(Request(environ))
         text = json.dumps(document, default=str)
         response = Response(text, status=status, content_type="application/json")
+        response.headers[MARK] = "1"
         return response(environ, start_response)
 
     def _reply(self, request: Request) -> Reply:

@@ -340,7 +340,7 @@ def test_faults_that_would_never_strike(sandbox: Sandbox) -> None:
     wrong = command("faults", "add", "--operation", "PutAlternatContact", *url)
     assert (wrong.exit_code, wrong.stderr) == (
         1,
-        "operation: PutAlternatContact is no operation of account; the nearest is PutAlternateContact.\n",
+        "contactsync: operation: PutAlternatContact is no operation of account; the nearest is PutAlternateContact.\n",
     )
     assert "the nearest is dynamodb" in command("faults", "add", "--service", "dynamodbb", *url).stderr
     assert "twelve digits" in command("faults", "add", "--account", "1", *url).stderr
@@ -353,7 +353,8 @@ def test_faults_that_would_never_strike(sandbox: Sandbox) -> None:
 def test_command_errors(sandbox: Sandbox) -> None:
     """Commands end with a sentence and 1 when something is wrong, and with 2 when they are misused."""
     wrong = command("account-state", "000000000000", "CLOSED", "--url", sandbox.endpoint_url)
-    assert (wrong.exit_code, wrong.stderr.strip()) == (1, "There is no account 000000000000 in the organization.")
+    told = "contactsync: There is no account 000000000000 in the organization."
+    assert (wrong.exit_code, wrong.stderr.strip()) == (1, told)
     nobody = command("status", "--url", "http://127.0.0.1:9")
     assert nobody.exit_code == 1
     assert nobody.stderr.startswith("No sandbox answers")
