@@ -357,7 +357,7 @@ def test_command_errors(sandbox: Sandbox) -> None:
     assert (wrong.exit_code, wrong.stderr.strip()) == (1, told)
     nobody = command("status", "--url", "http://127.0.0.1:9")
     assert nobody.exit_code == 1
-    assert nobody.stderr.startswith("No sandbox answers")
+    assert nobody.stderr.startswith("contactsync: No sandbox answers")
     assert command("status", "--url", "nonsense").exit_code == 1
     assert command("trusted-access", "maybe").exit_code == 2
 
