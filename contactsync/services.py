@@ -118,6 +118,7 @@ class Services:
             exclusions=self.exclusions,
             access=self.access_check,
             gatekeeper=self.gatekeeper,
+            announcer=self.relay,
             clock=self.clock,
             fingerprint_key=self._fingerprint_key,
             plan_lasts=self.settings.patience.plan_lasts,

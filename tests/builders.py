@@ -197,6 +197,7 @@ class World:
             exclusions=self.exclusions,
             access=self.access_check,
             gatekeeper=self.gatekeeper,
+            announcer=self.announcer,
             clock=self.clock,
             fingerprint_key=KEY,
         )

@@ -1,5 +1,6 @@
 """One account's part of a sync operation: compare, write only a difference, verify, record."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -45,8 +46,11 @@ from contactsync.sync.operation import (
     TypePlan,
     sync_id_of,
 )
-from contactsync.sync.ports import AccountContacts, Clock, Configurations, Operations, Organization
+from contactsync.sync.outcome_announcements import announce_late
+from contactsync.sync.ports import AccountContacts, Announcer, Clock, Configurations, Operations, Organization
 from contactsync.sync.rates import LARGEST_SKEW
+
+log = logging.getLogger(__name__)
 
 _FAILURES: dict[type[ContactSyncError], OutcomeDetail] = {
     AccessDeniedError: OutcomeDetail.PERMISSION_DENIED,
@@ -87,6 +91,7 @@ class AccountSync:
     exclusions: Exclusions
     access: AccessCheck
     gatekeeper: Gatekeeper
+    announcer: Announcer
     clock: Clock
     fingerprint_key: bytes = field(repr=False)
     plan_lasts: float = 3600.0
@@ -198,7 +203,18 @@ class AccountSync:
             error_message=bounded(str(error)) if error else None,
         )
         self.operations.settle_outcome(task.operation, settled)
+        if written:
+            self._announce_late(task, settled)
         return settled, error
+
+    def _announce_late(self, task: AccountTask, settled: AccountOutcome) -> None:
+        """Announce a write that no report may tell of: the task was cleared alone, or has outlived its run."""
+        try:
+            operation = self.operations.get(task.operation.sync_id)
+            if operation and operation.finished:
+                announce_late(self.operations, self.announcer, operation, settled.key)
+        except ContactSyncError as error:  # the account is settled; the next report announces it
+            log.warning("The write to account %s could not be announced: %s", settled.account_id, error)
 
     def _halted_too(self, task: AccountTask, outcome: AccountOutcome, halted: HaltedError) -> AccountOutcome:
         """Settle a type that paused before a later one of the account was halted: its task does not go on."""

@@ -3,15 +3,19 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from contactsync.bus.envelope import Announcement
 from contactsync.bus.events import ACCOUNTS_AT_MOST
+from contactsync.contacts import ContactType
 from contactsync.sync.announcements import account_failed, accounts_written
 from contactsync.sync.counting import is_failure
 from contactsync.sync.operation import AccountOutcome, SyncOperation
 from contactsync.sync.ports import Announcer, Operations
 from contactsync.sync.writes import Write, unannounced
+
+Key = tuple[str, ContactType]
 
 PORTION: Final = 100
 """How many failures are stored, and announcements published, at a time: there can be ten thousand."""
@@ -24,6 +28,19 @@ def announce_outcomes(operations: Operations, announcer: Announcer, operation: S
     """
     while _announce_next(operations, announcer, operation):
         continue
+
+
+def announce_late(operations: Operations, announcer: Announcer, operation: SyncOperation, key: Key) -> None:
+    """Announce the writes to one account that were made after the report of its run, which may be the last one."""
+    account_id, contact_type = key
+    while True:
+        outcome = operations.outcomes_of(operation.sync_id, account_id).get(contact_type)
+        found = unannounced(operation, outcome) if outcome else None
+        if found is None:
+            return
+        announced = partial(accounts_written, operation, found.write)
+        stored = operations.announce_writes(operation, [found.marked], announced)
+        announcer.send([stored] if stored else [])
 
 
 def _announce_next(operations: Operations, announcer: Announcer, operation: SyncOperation) -> bool:

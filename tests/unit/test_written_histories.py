@@ -10,6 +10,7 @@ from contactsync.contacts import ContactType
 from contactsync.errors import ContactSyncError, CredentialsError, RequestInvalidError, ServiceUnavailableError
 from contactsync.sync.operation import OutcomeDetail
 from tests.builders import RUN, World, account, alternate, configuration, request
+from tests.fake_state import FakeAnnouncer
 from tests.fakes import Fault
 
 SECURITY = ContactType.SECURITY
@@ -232,3 +233,61 @@ def test_failed_before_a_deletion_that_nobody_approved() -> None:
     story.report()
     assert story.world.outcomes()[ONE, SECURITY].detail is OutcomeDetail.NOT_APPROVED
     assert story.written() == [("updated", 1)]
+
+
+def test_task_cleared_alone() -> None:
+    """A write of a task that was cleared without the report is announced by itself, and by no later report again."""
+    story = Story()
+    story.plan()
+    story.sync()
+    story.report()
+    story.world.contacts.stored[ONE, SECURITY] = alternate(Name="Somebody")
+    story.sync(ONE)
+    assert story.written() == [("updated", 1), ("updated", 1)]
+    story.sync(ONE)
+    story.report()
+    story.world.housekeeper.close_abandoned(lambda _: None)
+    assert story.written() == [("updated", 1), ("updated", 1)]
+    assert story.written(TWO) == [("updated", 1)]
+
+
+def test_task_that_outlives_its_run() -> None:
+    """A write that a task ends after the report, which called the account failed, is announced all the same."""
+    story = Story()
+    story.plan()
+    write = story.world.contacts.write
+
+    def write_late(*parts: object) -> None:
+        if parts[1] == ONE:
+            story.report()
+        write(*parts)  # type: ignore[arg-type] # passed on
+
+    story.world.contacts.write = write_late  # type: ignore[method-assign] # takes its time
+    story.sync()
+    assert story.written() == [("updated", 1)]
+
+
+def test_late_write_that_cannot_be_announced() -> None:
+    """An account is settled also where its late write cannot be announced; the next report does that."""
+    story = Story()
+    story.plan()
+    story.sync()
+    story.report()
+    story.world.contacts.stored[ONE, SECURITY] = alternate(Name="Somebody")
+    announcer = story.world.announcer
+    story.world.announcer = Unavailable(story.world.state)
+    story.sync(ONE)
+    assert story.world.outcomes()[ONE, SECURITY].detail is OutcomeDetail.UPDATED
+    story.world.announcer = announcer
+    assert len(story.world.state.outbox) == 1
+    story.report()
+    assert story.written() == [("updated", 1)]
+
+
+class Unavailable(FakeAnnouncer):
+    """A bus of which nothing can be had."""
+
+    def send(self, announcements: object) -> None:
+        """Fail, with what was stored left in the outbox."""
+        del announcements
+        raise UNAVAILABLE
