@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import threading
 import time
 import uuid
@@ -33,6 +34,8 @@ _ORGANIZATIONS_RATE_EXCEEDED = WireError(
     _THROTTLED, "You have sent too many requests in too short a period of time. Try again later."
 )
 _APPLIED = "contactsync.applied"
+_MOTO_USER = re.compile(rb"arn:[a-z-]+:sts::[0-9]{12}:user/moto")
+"""What moto's STS calls everybody whose key it has not given out; CloudTrail's records have another name."""
 _CONTROL = "/_sandbox"
 _MOTO_RESET = "/moto-api/reset"
 
@@ -130,6 +133,8 @@ class Middleware:
         response = self._mwaa(request, caller.account) if self._mwaa else None
         if response is None:
             response = self._from_moto(request, call)
+        if (call.service, call.operation) == ("sts", "GetCallerIdentity"):
+            response.set_data(_MOTO_USER.sub(caller.arn.encode(), response.get_data()))
         if not _request_id(response.headers):
             response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
         request.environ[_APPLIED] = response.status_code < HTTPStatus.BAD_REQUEST

@@ -133,6 +133,7 @@ class TestLife:
 def test_management_account_by_default(sandbox: Sandbox) -> None:
     """Any credentials that nobody was given act as the scenario's management account."""
     identity = client(sandbox, "sts").get_caller_identity()
+    assert identity["Arn"] == f"arn:aws:iam::{sandbox.management_account}:user/sandbox"  # as CloudTrail's records say
     assert identity["Account"] == sandbox.management_account
     stranger = boto3.Session("A" * 20, "secret", region_name="us-east-1")
     assert client(sandbox, "sts", session=stranger).get_caller_identity()["Account"] == sandbox.management_account
