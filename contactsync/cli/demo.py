@@ -1,5 +1,6 @@
 """`contactsync demo` (`make run`): one contact change, from the management account into every member account."""
 
+import os
 import shutil
 import signal
 import sys
@@ -16,6 +17,7 @@ from contactsync.cli.env_file import env_file
 from contactsync.cli.listing import window
 from contactsync.cli.ports import free
 from contactsync.contacts import ContactType
+from contactsync.doc_links import VARIABLE, known_address
 from contactsync.errors import OperationMissingError
 from contactsync.sandbox.airflow_settings import Database
 from contactsync.sandbox.isolation import isolate
@@ -56,7 +58,10 @@ def demo(
     # Also where a shell started us in the background, with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    address = known_address()
     isolate()
+    if address:  # leads nowhere but to pages
+        os.environ[VARIABLE] = address
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=window() is None)
     chosen = _scenario(scenario, accounts, contact)
     runs = Path.cwd() / ".run"

@@ -9,6 +9,7 @@ from typing import Final
 import typer
 
 from contactsync.cli.ports import SANDBOX_PORT, free
+from contactsync.doc_links import VARIABLE, known_address
 from contactsync.errors import ContactSyncError
 from contactsync.sandbox.airflow import LocalAirflow, LocalAirflowError, free_port
 from contactsync.sandbox.airflow_api import AirflowApiError
@@ -106,7 +107,7 @@ def local_system(
         tell("Starting the sandbox: a simulated AWS organization")
         # Chosen first: notices link to Airflow's pages.
         port = free_port(airflow_port)
-        links = {"AirflowUrl": f"http://127.0.0.1:{port}"}
+        links = {"AirflowUrl": f"http://127.0.0.1:{port}", "DocsUrl": known_address() or ""}
         sandbox = stack.enter_context(
             Sandbox(scenario, port=free(SANDBOX_PORT), templates=root / "infra", parameters=links)
         )
@@ -154,4 +155,11 @@ def product_environment(sandbox: Sandbox) -> dict[str, str]:
         "CONTACTSYNC_CONNECT_TIMEOUT": "2",
         "CONTACTSYNC_READ_TIMEOUT": "8",
         "CONTACTSYNC_MARK_WAIT": "12",
+        **_docs(),
     }
+
+
+def _docs() -> dict[str, str]:
+    """Return the address of the documentation, when the shell has one: its links can be looked at here, too."""
+    address = known_address()
+    return {VARIABLE: address} if address else {}
