@@ -158,18 +158,20 @@ def test_bad_scenario(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_two_hundred_accounts(tmp_path: Path) -> None:
     """AWS's quotas slow a run over 200 accounts down, and fail none of them."""
     with demo(tmp_path, "--once", "--accounts", "200") as process:
-        assert process.wait(timeout=290) == 0, output_of(tmp_path)
+        assert process.wait(timeout=840) == 0, output_of(tmp_path)
     assert "198 success, 0 failed, 2 skipped" in output_of(tmp_path)
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_quotas_of_china(tmp_path: Path) -> None:
     """One write per second is enough for every account, without a failure."""
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text("organization: {accounts: 30}\nquotas: {preset: china}\n")
     with demo(tmp_path, "--once", "--contact", "primary", "--scenario", str(scenario)) as process:
-        assert process.wait(timeout=290) == 0, output_of(tmp_path)
+        assert process.wait(timeout=840) == 0, output_of(tmp_path)
     assert "29 success, 0 failed, 1 skipped" in output_of(tmp_path)
