@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.cli.local_system import product_environment
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationConflictError, HousekeepingError, ItemUnreadableError
 from contactsync.sandbox.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
-from contactsync.sync.breaker import BreakerState, Phase
+from contactsync.sync.breaker import BreakerConfig, BreakerState, Phase, Tally
 from contactsync.sync.calls import ApiOperation
 from contactsync.sync.config import Configuration
 from contactsync.sync.desired import DesiredContact
@@ -169,3 +170,38 @@ def test_outcome(services: Services) -> None:
     with pytest.raises(ItemUnreadableError, match=f"{ONE}#security"):
         services.operations.outcomes_of(sync_id, ONE)
     assert list(services.operations.outcomes(sync_id)) == []
+
+
+def test_notice(services: Services) -> None:
+    """A notice whose priority is none may have told nobody, and can be requested again; one that has some is not."""
+    requests, sync_id = services.notice_requests, str(uuid.uuid4())
+    wanted = NoticeRequested(notice_id="n-1", scenario="halted", priority=Severity.HIGH)
+    assert requests.store(sync_id, wanted, [])
+    assert not requests.store(sync_id, wanted, [])
+    for value in ({"L": []}, {"S": "catastrophic"}, {"NULL": True}):
+        spoil(services, f"NOTICES#{sync_id}", "halted", "priority", value)
+        assert requests.store(sync_id, wanted, [])
+
+
+def test_counters(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    """Counters that are no numbers begin again, so that the breaker opens in time, and are named."""
+    breakers, bucket = services.breakers, BreakerConfig().bucket_at(START, 7)
+    breakers.count(PUT, bucket, Tally(1, 1))
+    spoil(services, f"{breakers._partition}#{PUT}", f"7#{bucket.number:015}", "failures", {"S": "many"})
+    breakers.count(PUT, bucket, Tally(3, 0))
+    assert breakers.tallies(PUT, bucket) == [Tally(3, 0)]
+    assert caplog.text.count(f"7#{bucket.number:015}") == 1
+
+
+def test_desired_that_lost_its_contact(services: Services) -> None:
+    """A desired contact without its contact is no deletion, unless it says so or is older than that."""
+    two_operations(services)
+    table = services.settings.desired.table
+    key = {"contact_type": {"S": "security"}}
+    services._dynamodb.update_item(TableName=table, Key=key, UpdateExpression="REMOVE contact")
+    with pytest.raises(ItemUnreadableError, match="security"):
+        services.desired_contacts.latest(SECURITY)
+    services._dynamodb.update_item(TableName=table, Key=key, UpdateExpression="REMOVE deletion")
+    older = services.desired_contacts.latest(SECURITY)
+    assert older
+    assert older.contact is None
