@@ -329,6 +329,13 @@ def remarks_of(operation: SyncOperation, tally: Tally | None = None) -> Iterator
             f"Nobody decided about the deletion of the {names} contact, so it was deleted nowhere: the task "
             f"approve_deletions failed or was marked by hand. To be asked, {clear_task('approve_deletions')}."
         )
+    allowed = [t for t, plan in operation.plans.items() if plan.absent and plan.approved]
+    if names := ", ".join(t for t in allowed if tally.of_plan[t, OutcomeDetail.NOT_APPROVED]):
+        yield (
+            f"The deletion of the {names} contact was allowed and then was not any more, because deletion.policy was "
+            "changed or the approval asked for again: some accounts keep the contact (not_approved). Start a run by "
+            "hand to decide anew."
+        )
     if tally.missing:
         numbers = ", ".join(f"{contact_type} {number}" for contact_type, number in tally.missing.items())
         yield (

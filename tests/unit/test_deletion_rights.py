@@ -179,3 +179,35 @@ def test_no_account_to_delete_in() -> None:
     world.plan()
     report = world.reporter.report(RUN, {}, planned=True)
     assert report.remarks == ()
+
+
+@pytest.mark.parametrize(("first", "then"), [("approve", "ignore"), ("propagate", "approve"), ("propagate", "ignore")])
+def test_policy_changed_meanwhile_is_said(first: str, then: str) -> None:
+    """A deletion that was allowed and not carried out everywhere does not go unsaid in a green report."""
+    world = world_without(SECURITY, policy=first)
+    listed = world.plan()
+    if first == "approve":
+        approve(world)
+    settle(world, RUN, ONE)
+    settings = world.configurations.latest().settings
+    world.configurations.store(
+        settings.model_copy(update={"deletion": configuration(deletion={"policy": then}).deletion})
+    )
+    for account_id in (TWO, THREE):
+        assert settle(world, RUN, account_id).detail is OutcomeDetail.NOT_APPROVED
+    report = world.reporter.report(RUN, dict.fromkeys(listed, "success"), planned=True, listed=listed)
+    report.check()
+    assert any("allowed and then was not any more" in remark for remark in report.remarks)
+
+
+@pytest.mark.parametrize("policy", ["approve", "propagate", "ignore"])
+def test_nothing_changed_is_not_said(policy: str) -> None:
+    """Where the deletion went as it was decided, the report does not say so."""
+    world = world_without(SECURITY, policy=policy)
+    listed = world.plan()
+    if policy == "approve":
+        approve(world)
+    for account_id in EVERYWHERE:
+        settle(world, RUN, account_id)
+    report = world.reporter.report(RUN, dict.fromkeys(listed, "success"), planned=True, listed=listed)
+    assert not any("any more" in remark for remark in report.remarks)
