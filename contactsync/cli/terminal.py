@@ -13,9 +13,11 @@ _SIZES: Final = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
 def prepare() -> None:
     """Replace characters that the output's encoding lacks, and forget sizes of a terminal that are no numbers.
 
-    Arguments are UTF-8, also where the locale's encoding cannot read them.
+    An input that the shell has closed is an empty one. Arguments are UTF-8, also where the locale's encoding cannot
+    read them.
     """
     sys.argv[:] = [os.fsencode(argument).decode(errors="replace") for argument in sys.argv]
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 -- as the next
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- until the process ends; the shell has closed ours
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -11,6 +11,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, ValueError, yaml.YAMLError)
 _MERGE = "tag:yaml.org,2002:merge"
 _TEXT = "tag:yaml.org,2002:str"
+_HALF = "has half of a surrogate pair, which is no character; write the character itself"
 _READ_AS = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date", "null": "nothing"}
 
 
@@ -45,7 +46,7 @@ def _content(text: str) -> object:
         node = loader.get_single_node()
         if node is None:
             return None
-        for problem in _problems(node, ""):
+        for problem in _problems(node, "", set()):
             raise ScenarioError(problem)
         return loader.construct_document(node)
     except yaml.YAMLError as error:
@@ -64,19 +65,25 @@ def _position(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split())
 
 
-def _problems(node: yaml.Node, path: str, above: tuple[int, ...] = ()) -> Iterator[str]:
-    """Find what YAML reads without a word: keys given twice, keys that are no text, dates that there are not."""
+def _problems(node: yaml.Node, path: str, looked_at: set[int], above: tuple[int, ...] = ()) -> Iterator[str]:
+    """Find what YAML reads without a word: keys given twice, keys that are no text, dates that there are not.
+
+    Each node is looked at once, however many aliases lead to it.
+    """
     if id(node) in above:
         yield f"{path or 'the file'} holds itself, by an alias in line {_line(node)}."
         return
+    if id(node) in looked_at:
+        return
+    looked_at.add(id(node))
     inside = (*above, id(node))
     if isinstance(node, yaml.MappingNode):
         yield from _key_problems(node, path)
         for key, value in node.value:
-            yield from _problems(value, _joined(path, key.value), inside)
+            yield from _problems(value, _joined(path, key.value), looked_at, inside)
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
-            yield from _problems(item, _joined(path, number), inside)
+            yield from _problems(item, _joined(path, number), looked_at, inside)
     elif problem := _unreadable(node):
         yield f"{path}: {problem}."
 
@@ -89,6 +96,8 @@ def _key_problems(node: yaml.MappingNode, path: str) -> Iterator[str]:
         if key.tag != _TEXT:
             read_as = _READ_AS.get(key.tag.rpartition(":")[2], "something else")
             yield f"{path or 'the file'}: write the key in line {_line(key)} in quotes, or YAML reads it as {read_as}."
+        elif not _is_text(key.value):
+            yield f"the key in line {_line(key)} {_HALF}."
         elif key.value in lines:
             first, again = lines[key.value], _line(key)
             yield f"{_joined(path, key.value)} is given twice, in lines {first} and {again}; keep one."
@@ -97,13 +106,23 @@ def _key_problems(node: yaml.MappingNode, path: str) -> Iterator[str]:
 
 
 def _unreadable(node: yaml.Node) -> str:
-    """Say what to do about a scalar that has a date's or a number's form and is none."""
+    """Say what to do about a scalar that has a date's or a number's form and is none, or that no encoding can write."""
+    if not _is_text(node.value):
+        return f"the text in line {_line(node)} {_HALF}"
     try:
         yaml.SafeLoader("").construct_document(node)
     except _UNREADABLE:
         read_as = _READ_AS.get(node.tag.rpartition(":")[2], f"a {node.tag}")
         return f"write the value in line {_line(node)} in quotes, or YAML reads it as {read_as}"
     return ""
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _line(node: yaml.Node) -> int:

@@ -63,6 +63,8 @@ def _about_id(problem: Any, path: str) -> str | None:  # noqa: ANN401 -- as _sen
         return (
             f"{text}: an account id is text, and as a number it loses leading zeros" if _OF_IDS.search(path) else text
         )
+    if kind == "string_type" and isinstance(given, bool) and not _OF_IDS.search(path):
+        return "is true or false; write it in quotes"
     if kind == "string_pattern_mismatch" and problem["ctx"]["pattern"] == ACCOUNT_ID_PATTERN:
         count = len(given)
         lost = "; leading zeros may have been lost" if given.isascii() and given.isdigit() and count < ID_DIGITS else ""

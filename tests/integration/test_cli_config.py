@@ -119,6 +119,7 @@ def test_validate(contactsync: Command, file: Path) -> None:
         (b'{"excluded_accounts": [012345678901]}', "begins with 0 at line 1 column 25; write account ids in quotes"),
         (b'{"excluded_accounts": ["12345678901"]}', "account id of 12 digits; leading zeros may have been lost"),
         (b'{"scope": {"exclude": {"tags": {"cost": [1]}}}}', "is a number; write it in quotes"),
+        (b'{"scope": {"exclude": {"tags": {"managed": [false]}}}}', "is true or false; write it in quotes"),
         (json.dumps({"excluded_accounts": [f"{n:012}" for n in range(40_000)]}).encode(), "DynamoDB's limit"),
         (b"", "is not JSON"),
     ],

@@ -196,6 +196,14 @@ def test_closed_output(shell: Shell, redirected: str) -> None:
     assert b"Traceback" not in shell("report", RUN, pipe=redirected).stderr
 
 
+def test_closed_input(shell: Shell) -> None:
+    """An input that the shell has closed is an empty one."""
+    answer = shell("config", "put", "-", "--reason", "closed", pipe="<&-")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(b"contactsync: The configuration is invalid: the standard input is not JSON")
+    assert answer.stderr.count(b"\n") == 1
+
+
 def test_empty(shell: Shell, sandbox: Sandbox) -> None:
     """Where nothing was ever planned the report says so, and speaks of no log."""
     client: Any = sandbox.session().client("dynamodb", endpoint_url=sandbox.endpoint_url)

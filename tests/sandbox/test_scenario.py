@@ -202,6 +202,8 @@ TAGS = "organization: {members: [{number: 1, tags: {team: %s}}]}"
             "faults:\n  - error: A\n    count: 1\n    error: B\n",
             "faults.0.error is given twice, in lines 2 and 4; keep",
         ),
+        ('organization: {"\\uD800": 1}', "the key in line 1 has half of a surrogate pair"),
+        (PHONE % '"\\uDC00"', "has half of a surrogate pair"),
         ("contacts: &a\n  security: *a\n", "contacts.security holds itself, by an alias in line 1."),
         ("a: 1\n---\nb: 2\n", "it is not YAML: but found another document in line 2, column 1."),
         ("contacts: {security: {Name: Robin Tester", "it is not YAML: expected ',' or '}', but got"),
@@ -309,3 +311,12 @@ def test_largest_organization() -> None:
     assert len(set(sizes[1])) == 10_001
     assert any(account.startswith("0") for account in sizes[1])
     assert min(work[10_000]) < 40 * min(work[1_000]), "it would be a hundred times if each account looked at the others"
+
+
+def test_aliases_of_aliases(tmp_path: Path) -> None:
+    """Each part of a file is looked at once, however many ways aliases make to it."""
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 60))]
+    file = tmp_path / "aliases.yaml"
+    file.write_text("\n".join(lines))
+    with pytest.raises(ScenarioError, match="a0 is not a known key"):
+        load_scenario(file)
