@@ -127,7 +127,7 @@ class AccountOutcome:
     @property
     def is_substitute(self) -> bool:
         """Whether the report put it where one was lost, so that nobody knows what the plan had found of the account."""
-        return not (self.attempts or self.account_name)
+        return self.detail is OutcomeDetail.NO_OUTCOME and not (self.attempts or self.account_name)
 
     def is_ruled_out(self, planned: datetime) -> bool:
         """Whether the plan made at that time leaves the account alone, whatever was stored of it afterwards."""

@@ -246,7 +246,8 @@ class Planner:
         """
         for contact_type in operation.contact_types:
             for account, admission in scope.concerned(contact_type):
-                outcome = AccountOutcome(account.account_id, account.name, contact_type)
+                # Never without a name: that is how what the report puts where an outcome was lost is known.
+                outcome = AccountOutcome(account.account_id, account.name or account.account_id, contact_type)
                 detail = _untouchable(account, admission)
                 yield outcome.settled(_by_plan(operation, detail)) if detail else outcome
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
+from contactsync.accounts import Account, AccountState
 from contactsync.contacts import ContactType
 from contactsync.errors import ContactSyncError, OutcomesMissingError
 from contactsync.sync.operation import OutcomeDetail, OutcomeStatus, Verdict
@@ -98,6 +100,20 @@ def test_substitute_is_not_settled() -> None:
     listed = world.plan()
     sync_all(world, 3)
     world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True, listed=listed).check()
+
+
+@pytest.mark.parametrize("planned_before", [False, True], ids=["planned", "planned by an earlier version"])
+def test_account_without_a_name(planned_before: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """An account that AWS gives no name for is settled like any other, also by a clear after its task was killed."""
+    world = World.of(0, contact_types=["security"])
+    world.organization.members += [Account(ONE, "", AccountState.ACTIVE)]
+    listed = world.plan()
+    key, outcome = next(iter(world.state.outcomes.items()))
+    if planned_before:
+        world.state.outcomes[key] = replace(outcome, account_name="")
+    else:
+        world.reporter.report(RUN, {ONE: "failed"}, planned=True, listed=listed)
+    assert world.sync(ONE, 2, first_try=2)[0].status is OutcomeStatus.SUCCESS
 
 
 @pytest.mark.parametrize("lost", ["before the question", "reported before the question", "after the answer"])
