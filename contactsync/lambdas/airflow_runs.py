@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as UnreachableError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -13,9 +13,12 @@ from contactsync.errors import TriggerError
 from contactsync.sync.change import ContactChange
 
 DAG_ID: Final = "contact_sync"
+SUCCESS: Final = 200
+REDIRECTION: Final = 300
 CONFLICT: Final = 409
 SERVER_FAULT: Final = 500
 ATTEMPTS: Final = 3
+NOT_STARTED: Final = "an answer that says of no run that it was started"
 
 # InvokeRestApi ends after 10 s by itself. Three attempts and the waits between them fit the function's timeout of 60 s.
 CLIENT_CONFIG: Final = Config(connect_timeout=3, read_timeout=12, retries={"mode": "standard", "total_max_attempts": 1})
@@ -47,13 +50,15 @@ class AirflowRuns:
             reraise=True,
         )
         try:
-            attempts(self._post, change)
+            status = attempts(self._post, change)
         except ClientError as error:
             if _status(error) == CONFLICT:
                 return False
             raise TriggerError(change.event_id, _status(error), _code(error)) from None
-        except BotoCoreError as error:
+        except Exception as error:  # noqa: BLE001 -- a boundary: botocore lets pass what a wrong setting or answer raises
             raise TriggerError(change.event_id, None, type(error).__name__) from None
+        if status is None or not SUCCESS <= status < REDIRECTION:
+            raise TriggerError(change.event_id, status, NOT_STARTED)
         return True
 
     @cached_property
@@ -61,7 +66,8 @@ class AirflowRuns:
         """Made with the first call, so that what botocore finds wrong with its settings fails that change only."""
         return boto3.client("mwaa", region_name=self._region, config=CLIENT_CONFIG)
 
-    def _post(self, change: ContactChange) -> None:
+    def _post(self, change: ContactChange) -> int | None:
+        """Return the status of Airflow's answer; None when what answered was not MWAA, such as a proxy."""
         # `logical_date` is required though nullable: without it Airflow answers 422.
         body: dict[str, Any] = {
             "dag_run_id": change.event_id,
@@ -69,7 +75,10 @@ class AirflowRuns:
             "conf": {"change": change.as_conf()},
             "note": change.note,
         }
-        self._client.invoke_rest_api(Name=self._environment, Path=f"/dags/{DAG_ID}/dagRuns", Method="POST", Body=body)
+        path = f"/dags/{DAG_ID}/dagRuns"
+        return _status_in(
+            self._client.invoke_rest_api(Name=self._environment, Path=path, Method="POST", Body=body),
+        )
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -84,5 +93,9 @@ def _code(error: ClientError) -> str:
 
 def _status(error: ClientError) -> int | None:
     """Return the status that Airflow's REST API answered, when the call came that far."""
-    status: Any = error.response.get("RestApiStatusCode")
-    return int(status) if status is not None else None
+    return _status_in(error.response)
+
+
+def _status_in(answer: Any) -> int | None:  # noqa: ANN401 -- the modelled shapes have only the common keys
+    status = answer.get("RestApiStatusCode")
+    return status if isinstance(status, int) else None

@@ -64,6 +64,28 @@ def test_started(mwaa: MwaaEndpoint) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        [],
+        None,
+        {"RestApiStatusCode": None},
+        {"RestApiStatusCode": "many"},
+        {"RestApiStatusCode": 302},
+        {"RestApiStatusCode": 503},
+        {"RestApiResponse": {}},
+    ],
+)
+def test_no_answer_of_mwaa(mwaa: MwaaEndpoint, answer: Any) -> None:
+    """An answer that says of no run that it was started, as of a proxy, loses no change; the others go their way."""
+    mwaa.script = [(200, "", answer)]
+    other = changed(EVENT, "detail.eventID", "0d1f6c5e-8a57-4f0e-9b3c-2f6f5e1a7c44")
+    with pytest.raises(TriggerError):
+        invoke(in_sqs(EVENT, other))
+    assert [request["Body"]["dag_run_id"] for request in mwaa.requests] == [EVENT_ID, other["detail"]["eventID"]]
+
+
 def test_duplicate(mwaa: MwaaEndpoint) -> None:
     """An existing run is success, at once."""
     mwaa.script = [refused(409)]
