@@ -8,7 +8,7 @@ from contactsync.bus.events import NoticeRequested
 from contactsync.notices.failures import Findings
 from contactsync.notices.scenarios import SYSTEM_DETAILS, Scenario, refusal_of
 from contactsync.sync.operation import OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
-from contactsync.sync.report import remarks_of
+from contactsync.sync.remarks import remarks_of
 
 _DETAILS: Final = {
     Scenario.PERMISSION_ERRORS: ({OutcomeDetail.PERMISSION_DENIED}, "AWS denies the permission for"),

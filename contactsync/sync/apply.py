@@ -1,9 +1,8 @@
 """One account's part of a sync operation: compare, write only a difference, verify, record."""
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from contactsync.accounts import AccountState
 from contactsync.contacts import ContactType
@@ -15,7 +14,6 @@ from contactsync.errors import (
     CallerMismatchError,
     ContactSyncError,
     CredentialsError,
-    FinalInEarlierTryError,
     HaltedError,
     NotInOrganizationError,
     OperationMissingError,
@@ -30,15 +28,25 @@ from contactsync.errors import (
 )
 from contactsync.fingerprints import changed_fingerprints
 from contactsync.sync.access import AccessCheck
+from contactsync.sync.account_task import (
+    AccountTask,
+    attempt_of,
+    attempts_before,
+    begun,
+    brought,
+    final_error,
+    is_cleared,
+    is_settled,
+    meant,
+    written_before,
+)
 from contactsync.sync.calls import read_of
 from contactsync.sync.config import Configuration, DeletionPolicy
 from contactsync.sync.converge import Converger, Finding, ForbiddenMeanwhileError, Target
 from contactsync.sync.exclusions import Exclusions
-from contactsync.sync.gate import Gate, Gatekeeper
+from contactsync.sync.gate import Gatekeeper
 from contactsync.sync.operation import (
-    PLAN_ITSELF,
     AccountOutcome,
-    Attempt,
     Halt,
     OutcomeDetail,
     OutcomeStatus,
@@ -48,7 +56,6 @@ from contactsync.sync.operation import (
 )
 from contactsync.sync.outcome_announcements import announce_late
 from contactsync.sync.ports import AccountContacts, Announcer, Clock, Configurations, Operations, Organization
-from contactsync.sync.rates import LARGEST_SKEW
 
 log = logging.getLogger(__name__)
 
@@ -59,24 +66,7 @@ _FAILURES: dict[type[ContactSyncError], OutcomeDetail] = {
     RequestInvalidError: OutcomeDetail.INVALID,
 }
 
-_FINAL = frozenset({OutcomeDetail.PERMISSION_DENIED, OutcomeDetail.INVALID})
-"""What trying again cannot fix."""
-
 _NOT_ACTIVE = Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
-
-
-@dataclass(frozen=True)
-class AccountTask:
-    """One try of one account: what its steps share."""
-
-    operation: SyncOperation
-    settings: Configuration
-    """The pinned configuration's."""
-    account_id: str
-    try_number: int
-    first_try: int
-    started: datetime
-    gate: Gate
 
 
 @dataclass(frozen=True)
@@ -125,7 +115,7 @@ class AccountSync:
         """
         gate = self.gatekeeper.gate(settings)
         expected = self._expected(operation, account_id)
-        started = _begun(self.clock.now(), try_number, expected.values())
+        started = begun(self.clock.now(), try_number, expected.values())
         task = AccountTask(operation, settings, account_id, try_number, first_try, started, gate)
         halted = self._heed_halt(task, list(expected.values()))
         outcomes, errors = [], []
@@ -162,7 +152,7 @@ class AccountSync:
         if halt is None:
             return None
         patience = timedelta(seconds=task.settings.breaker.check_interval)
-        if not _is_cleared(task, outcomes) or task.started - halt.at < patience:
+        if not is_cleared(task, outcomes) or task.started - halt.at < patience:
             return HaltedError(halt.code, halt.message)
         try:
             self.access.confirm()
@@ -180,10 +170,10 @@ class AccountSync:
     def _settle(
         self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, halted: HaltedError | None
     ) -> tuple[AccountOutcome, ContactSyncError | None]:
-        final = _final_error(task, outcome)
-        if final or _is_settled(task, outcome, since=task.first_try if halted else task.try_number):
+        final = final_error(task, outcome)
+        if final or is_settled(task, outcome, since=task.first_try if halted else task.try_number):
             return outcome, final
-        written = _written_before(task, outcome)
+        written = written_before(task, outcome)
         error: ContactSyncError | None = halted
         try:
             found = _halted(written) if halted else self._find(task, plan, outcome, written)
@@ -194,9 +184,9 @@ class AccountSync:
             found = Finding(*_verdict(error), tuple(written))
         except ContactSyncError as caught:
             found, error = Finding(*_verdict(caught), tuple(written)), caught
-        attempt = _attempt(task, self.clock.now(), found.status, found.detail, error, written)
+        attempt = attempt_of(task, self.clock.now(), found.status, found.detail, error, written)
         settled = outcome.settled(
-            _brought(attempt, found) if found.generation is not None else _meant(attempt, plan),
+            brought(attempt, found) if found.generation is not None else meant(attempt, plan),
             changed_fields=found.changed_fields,
             other_form=found.other_form,
             generation=found.generation,
@@ -241,9 +231,9 @@ class AccountSync:
             paused_since=outcome.paused_since or task.started,
         )
         if written:
-            attempt = _attempt(task, self.clock.now(), waiting.status, OutcomeDetail.PAUSED, paused, written)
-            attempt = _meant(attempt, task.operation.plans[outcome.contact_type])
-            waiting = replace(waiting, attempts=(*_attempts_before(task, outcome), attempt))
+            attempt = attempt_of(task, self.clock.now(), waiting.status, OutcomeDetail.PAUSED, paused, written)
+            attempt = meant(attempt, task.operation.plans[outcome.contact_type])
+            waiting = replace(waiting, attempts=(*attempts_before(task, outcome), attempt))
         if waiting != outcome:
             self.operations.settle_outcome(task.operation, waiting)
         return waiting
@@ -344,17 +334,6 @@ class AccountSync:
         raise denied
 
 
-def _begun(now: datetime, try_number: int, outcomes: Iterable[AccountOutcome]) -> datetime:
-    """Return when a try began, which is later than tries before it.
-
-    Those may have run on workers whose clocks are ahead, by no more than workers' clocks may differ.
-    """
-    latest = now + timedelta(seconds=LARGEST_SKEW)
-    tries = [a for outcome in outcomes for a in outcome.attempts if PLAN_ITSELF < a.try_number <= try_number]
-    ahead = [a.started for a in tries if now <= a.started <= latest]
-    return max(ahead) + timedelta(microseconds=1) if ahead else now
-
-
 def _is_asked_later(task: AccountTask) -> bool:
     """Tell whether this is a dry run whose deletions a real one would ask for: it shows what they would change."""
     return task.operation.dry_run and task.settings.deletion.policy is DeletionPolicy.APPROVE
@@ -367,78 +346,6 @@ def _raise_for(account_id: str, errors: list[ContactSyncError]) -> None:
             raise found
     if errors:
         raise AccountsFailedError(account_id=account_id, errors=errors)
-
-
-def _attempt(
-    task: AccountTask,
-    ended: datetime,
-    status: OutcomeStatus,
-    detail: OutcomeDetail,
-    error: ContactSyncError | None,
-    written: list[str],
-) -> Attempt:
-    return Attempt(
-        try_number=task.try_number,
-        started=task.started,
-        ended=ended,
-        status=status,
-        detail=detail,
-        error_code=error.code if error else None,
-        written_fields=tuple(dict.fromkeys(written)),
-        first_try=task.first_try,
-    )
-
-
-def _brought(attempt: Attempt, found: Finding) -> Attempt:
-    return replace(attempt, generation=found.generation, deleted=found.written_detail is OutcomeDetail.DELETED)
-
-
-def _meant(attempt: Attempt, plan: TypePlan) -> Attempt:
-    """Return an attempt that found nothing out with what it may have written, which a later plan does not know."""
-    if not attempt.written_fields or attempt.detail is OutcomeDetail.SUPERSEDED:
-        return attempt
-    return replace(attempt, generation=plan.generation, deleted=plan.absent)
-
-
-def _attempts_before(task: AccountTask, outcome: AccountOutcome) -> tuple[Attempt, ...]:
-    return tuple(a for a in outcome.attempts if a.try_number not in {PLAN_ITSELF, task.try_number})
-
-
-def _written_before(task: AccountTask, outcome: AccountOutcome) -> list[str]:
-    """Return what this try wrote before it paused."""
-    return [name for a in outcome.attempts if a.try_number == task.try_number for name in a.written_fields]
-
-
-def _is_settled(task: AccountTask, outcome: AccountOutcome, *, since: int) -> bool:
-    """Tell whether the plan has ruled this type of the account out, or a try from `since` on had settled it well.
-
-    This try may have done so before it paused; and no halt undoes what an earlier one did.
-    """
-    if outcome.is_ruled_out(task.operation.planned):
-        return True
-    if outcome.status not in {OutcomeStatus.SKIPPED, OutcomeStatus.SUCCESS} or not outcome.attempts:
-        return False
-    last = outcome.attempts[-1]
-    return last.try_number >= since and last.started >= task.operation.planned
-
-
-def _is_cleared(task: AccountTask, outcomes: list[AccountOutcome]) -> bool:
-    """Tell whether this is the first try since the task was cleared, which says that an operator fixed something."""
-    unsettled = (o for o in outcomes if not _is_settled(task, o, since=task.first_try))
-    return task.first_try > 1 and any(_last_try(outcome) < task.first_try for outcome in unsettled)
-
-
-def _last_try(outcome: AccountOutcome) -> int:
-    return outcome.attempts[-1].try_number if outcome.attempts else PLAN_ITSELF
-
-
-def _final_error(task: AccountTask, outcome: AccountOutcome) -> FinalInEarlierTryError | None:
-    last = outcome.attempts[-1] if outcome.attempts else None
-    if last is None or last.try_number < task.first_try or last.started < task.operation.planned:
-        return None
-    if last.detail not in _FINAL:
-        return None
-    return FinalInEarlierTryError(outcome.account_id, outcome.contact_type, last.error_code or "")
 
 
 def _halted(written: list[str]) -> Finding:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Final
 
@@ -17,16 +17,15 @@ from contactsync.errors import (
     OperationMissingError,
     OvertakenError,
 )
-from contactsync.errors.clearing import CLEAR_RUN, clear_task
 from contactsync.sync.announcements import ended
 from contactsync.sync.config import Configuration
 from contactsync.sync.counting import DENIED, is_failure
 from contactsync.sync.gate import Gatekeeper
+from contactsync.sync.judgement import FAILED_TASK_STATES, LOST, as_failed, is_of_earlier_plan, judge, what_to_clear
 from contactsync.sync.operation import (
     UNPLANNED,
     AccountOutcome,
     OperationStatus,
-    OutcomeDetail,
     OutcomeStatus,
     SyncOperation,
     sync_id_of,
@@ -41,27 +40,15 @@ from contactsync.sync.ports import (
     Operations,
     Records,
 )
-from contactsync.sync.rates import LARGEST_SKEW
+from contactsync.sync.remarks import remarks_of
 from contactsync.sync.second_look import FollowUp, SecondLook
 from contactsync.sync.tally import Tally
 
 BATCH: Final = 100
 """How many outcomes are judged at a time."""
 
-_OUT_OF_REACH: Final = frozenset({OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTIVE})
-"""What no further try could settle, whatever mark was left behind."""
-
 _EVERYTHING: Final[Mapping[str, Sequence[str]]] = {}
 """What a run asks for that is started for no accounts or units in particular."""
-
-_UNDECIDED: Final = (OutcomeDetail.NOT_APPROVED, OutcomeDetail.NO_OUTCOME)
-
-_LOST: Final = (
-    "The plan lists this account, and its outcome is not stored: it expired or was removed. To plan it again, "
-    f"{clear_task('plan')}."
-)
-
-FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
 
 
 @dataclass(frozen=True)
@@ -213,7 +200,7 @@ class Reporter:
             ] or operation.contact_types
             for contact_type in short:
                 there[contact_type] += 1
-                outcome = _failed(AccountOutcome(account_id, "", contact_type), _LOST, now=self.clock.now())
+                outcome = as_failed(AccountOutcome(account_id, "", contact_type), LOST, now=self.clock.now())
                 self.operations.store_outcomes(operation, [outcome])
                 yield outcome
 
@@ -227,8 +214,8 @@ class Reporter:
                     outcome,
                     # What the plan itself settled is no task's, and a clear must not hand it to one.
                     blamed=outcome.account_id in blamed and not outcome.is_ruled_out(operation.planned),
-                    earlier=_is_of_earlier_plan(operation, outcome),
-                    clear=_advice(operation, task_states.get(outcome.account_id)),
+                    earlier=is_of_earlier_plan(operation, outcome),
+                    clear=what_to_clear(operation, task_states.get(outcome.account_id)),
                     marked=outcome.key in marked,
                     unreadable=outcome.key in unreadable,
                     now=self.clock.now(),
@@ -316,46 +303,6 @@ class Reporter:
             yield f"{step.time:%H:%M:%S} UTC: calls of {step.operation}: {step.before} -> {step.after} ({step.cause})"
 
 
-def remarks_of(operation: SyncOperation, tally: Tally | None = None) -> Iterator[str]:
-    """Yield what a reader of the report should know of the operation beside its numbers, as sentences."""
-    tally = tally or Tally()
-    if operation.note:
-        yield operation.note
-    yield from operation.warnings
-    yield from operation.unmatched
-    undecided = [t for t, plan in operation.plans.items() if plan.needs_approval and plan.decision is None]
-    if names := ", ".join(t for t in undecided if any(tally.of_plan[t, detail] for detail in _UNDECIDED)):
-        yield (
-            f"Nobody decided about the deletion of the {names} contact, so it was deleted nowhere: the task "
-            f"approve_deletions failed or was marked by hand. To be asked, {clear_task('approve_deletions')}."
-        )
-    allowed = [t for t, plan in operation.plans.items() if plan.absent and plan.approved]
-    if names := ", ".join(t for t in allowed if tally.of_plan[t, OutcomeDetail.NOT_APPROVED]):
-        yield (
-            f"The deletion of the {names} contact was allowed and then was not any more, because deletion.policy was "
-            "changed or the approval asked for again: some accounts keep the contact (not_approved). Start a run by "
-            "hand to decide anew."
-        )
-    if tally.missing:
-        numbers = ", ".join(f"{contact_type} {number}" for contact_type, number in tally.missing.items())
-        yield (
-            f"Outcomes that the plan stored are missing ({numbers}) and count as failed: they expired or were removed. "
-            f"To plan them again, {clear_task('plan', 'of this run')}."
-        )
-    if tally.other_forms:
-        numbers = ", ".join(f"{name} in {number}" for name, number in sorted(tally.other_forms.items()))
-        yield (
-            f"Accounts keep a value in another form than the management account, which counts as the same: {numbers}. "
-            "Only capitals, blanks or a number's punctuation differ."
-        )
-    if operation.halt:
-        yield f"HALTED at {operation.halt.at:%Y-%m-%d %H:%M:%S} UTC: {operation.halt.message}"
-    if operation.follow_up:
-        yield f"This is follow-up number {operation.follow_up}: the source changed while an earlier operation ran."
-    if operation.followed_by:
-        yield f"The source is not what it was when this run began; run {operation.followed_by} follows up."
-
-
 def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], threshold: int) -> Report:
     """Return the report of an operation as it is stored, finished or not."""
     tally = Tally()
@@ -363,68 +310,3 @@ def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], 
         tally.add(outcome)
     tally.complete(operation)
     return Report(operation, tally, threshold, remarks=tuple(remarks_of(operation, tally)))
-
-
-def judge(
-    outcome: AccountOutcome,
-    *,
-    blamed: bool,
-    marked: bool = False,
-    unreadable: bool = False,
-    earlier: bool = False,
-    clear: str = CLEAR_RUN,
-    now: datetime,
-) -> AccountOutcome:
-    """Return the outcome as the report counts it; `clear` says what to clear in Airflow where it is failed.
-
-    One that no task settled, or none since an `earlier` plan, whose task failed later, or whose account carries a mark
-    left behind, is failed; so is one whose account's record is `unreadable`, and may carry such a mark.
-    """
-    detail = OutcomeDetail.NO_OUTCOME
-    if outcome.status is OutcomeStatus.PENDING:
-        sentence = "No task settled this account: it was not started, or its process ended before it could record."
-    elif blamed:
-        sentence = "Airflow calls the task failed although an earlier try had settled this account."
-    elif earlier:
-        sentence = "The run was planned again, and no task has settled this account since."
-    elif marked and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
-        detail = OutcomeDetail.UNSETTLED
-        sentence = "A write to this account was announced and never settled, so it is not known what it holds."
-    elif unreadable and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
-        detail = OutcomeDetail.UNSETTLED
-        sentence = "The account's record cannot be read, so it is not known whether a write to it was left behind."
-    else:
-        return outcome
-    return _failed(outcome, f"{sentence} See the task's log, then {clear}.", detail, now=now)
-
-
-def _is_of_earlier_plan(operation: SyncOperation, outcome: AccountOutcome) -> bool:
-    """Tell whether an outcome says what a task did before the run was planned last, and so nothing of that plan.
-
-    A task's clock may be behind the plan's.
-    """
-    plan = operation.plans.get(outcome.contact_type)
-    if plan is None or not outcome.attempts or is_failure(outcome) or outcome.is_ruled_out(operation.planned):
-        return False
-    if plan.generation is not None and outcome.generation is not None:
-        return outcome.generation < plan.generation
-    return operation.planned - outcome.attempts[-1].started > timedelta(seconds=LARGEST_SKEW)
-
-
-def _advice(operation: SyncOperation, task_state: str | None) -> str:
-    """Return what to clear for an account without an end; its task need not be a failed one where `plan` ran alone."""
-    again = operation.planned > operation.timestamp and task_state not in FAILED_TASK_STATES
-    return clear_task("plan") if again else CLEAR_RUN
-
-
-def _failed(
-    outcome: AccountOutcome, sentence: str, detail: OutcomeDetail = OutcomeDetail.NO_OUTCOME, *, now: datetime
-) -> AccountOutcome:
-    return replace(
-        outcome,
-        status=OutcomeStatus.FAILED,
-        detail=detail,
-        error_code="NoOutcome" if detail is OutcomeDetail.NO_OUTCOME else "Unsettled",
-        error_message=sentence,
-        timestamp=now,
-    )

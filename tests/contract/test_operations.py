@@ -10,6 +10,7 @@ import pytest
 from contactsync.contacts import Contact, ContactType
 from contactsync.errors import OvertakenError
 from contactsync.sync.desired import DesiredContact
+from contactsync.sync.judgement import judge
 from contactsync.sync.operation import (
     AccountOutcome,
     Attempt,
@@ -18,7 +19,6 @@ from contactsync.sync.operation import (
     SyncOperation,
     TypePlan,
 )
-from contactsync.sync.report import judge
 from tests import builders
 from tests.builders import account, contact_of
 from tests.contract.store import Store

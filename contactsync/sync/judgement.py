@@ -1,0 +1,86 @@
+"""How the report counts an outcome that no task settled, or that a task's end or a mark contradicts."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from contactsync.errors.clearing import CLEAR_RUN, clear_task
+from contactsync.sync.counting import is_failure
+from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, SyncOperation
+from contactsync.sync.rates import LARGEST_SKEW
+
+_OUT_OF_REACH: Final = frozenset({OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTIVE})
+"""What no further try could settle, whatever mark was left behind."""
+
+LOST: Final = (
+    "The plan lists this account, and its outcome is not stored: it expired or was removed. To plan it again, "
+    f"{clear_task('plan')}."
+)
+
+FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
+
+
+def judge(
+    outcome: AccountOutcome,
+    *,
+    blamed: bool,
+    marked: bool = False,
+    unreadable: bool = False,
+    earlier: bool = False,
+    clear: str = CLEAR_RUN,
+    now: datetime,
+) -> AccountOutcome:
+    """Return the outcome as the report counts it; `clear` says what to clear in Airflow where it is failed.
+
+    One that no task settled, or none since an `earlier` plan, whose task failed later, or whose account carries a mark
+    left behind, is failed; so is one whose account's record is `unreadable`, and may carry such a mark.
+    """
+    detail = OutcomeDetail.NO_OUTCOME
+    if outcome.status is OutcomeStatus.PENDING:
+        sentence = "No task settled this account: it was not started, or its process ended before it could record."
+    elif blamed:
+        sentence = "Airflow calls the task failed although an earlier try had settled this account."
+    elif earlier:
+        sentence = "The run was planned again, and no task has settled this account since."
+    elif marked and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
+        detail = OutcomeDetail.UNSETTLED
+        sentence = "A write to this account was announced and never settled, so it is not known what it holds."
+    elif unreadable and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
+        detail = OutcomeDetail.UNSETTLED
+        sentence = "The account's record cannot be read, so it is not known whether a write to it was left behind."
+    else:
+        return outcome
+    return as_failed(outcome, f"{sentence} See the task's log, then {clear}.", detail, now=now)
+
+
+def is_of_earlier_plan(operation: SyncOperation, outcome: AccountOutcome) -> bool:
+    """Tell whether an outcome says what a task did before the run was planned last, and so nothing of that plan.
+
+    A task's clock may be behind the plan's.
+    """
+    plan = operation.plans.get(outcome.contact_type)
+    if plan is None or not outcome.attempts or is_failure(outcome) or outcome.is_ruled_out(operation.planned):
+        return False
+    if plan.generation is not None and outcome.generation is not None:
+        return outcome.generation < plan.generation
+    return operation.planned - outcome.attempts[-1].started > timedelta(seconds=LARGEST_SKEW)
+
+
+def what_to_clear(operation: SyncOperation, task_state: str | None) -> str:
+    """Return what to clear for an account without an end; its task need not be a failed one where `plan` ran alone."""
+    again = operation.planned > operation.timestamp and task_state not in FAILED_TASK_STATES
+    return clear_task("plan") if again else CLEAR_RUN
+
+
+def as_failed(
+    outcome: AccountOutcome, sentence: str, detail: OutcomeDetail = OutcomeDetail.NO_OUTCOME, *, now: datetime
+) -> AccountOutcome:
+    """Return the outcome as a failure whose cause the sentence tells."""
+    return replace(
+        outcome,
+        status=OutcomeStatus.FAILED,
+        detail=detail,
+        error_code="NoOutcome" if detail is OutcomeDetail.NO_OUTCOME else "Unsettled",
+        error_message=sentence,
+        timestamp=now,
+    )
