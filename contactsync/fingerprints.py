@@ -39,12 +39,17 @@ def field_fingerprints(contact_type: ContactType, contact: Contact | None, key: 
 
 
 def changed_fingerprints(
-    desired: Mapping[str, str], contact_type: ContactType, observed: Contact | None, key: bytes
+    desired: Mapping[str, str], contact_type: ContactType, observed: Contact | None, keys: Iterable[bytes]
 ) -> tuple[str, ...]:
-    """Name the fields of a contact that differ from those with known fingerprints: `changed_fields` without values."""
+    """Name the fields of a contact that differ from those with known fingerprints: `changed_fields` without values.
+
+    The fingerprints were made with one of the keys.
+    """
     is_earlier = any(len(stored) == _EARLIER_LENGTH for stored in desired.values())
-    found = (_earlier_fields if is_earlier else field_fingerprints)(contact_type, observed, key)
-    return tuple(sorted(name for name in desired.keys() | found.keys() if desired.get(name) != found.get(name)))
+    make = _earlier_fields if is_earlier else field_fingerprints
+    found = [make(contact_type, observed, key) for key in keys]
+    names = desired.keys() | {name for by_key in found for name in by_key}
+    return tuple(sorted(n for n in names if all(desired.get(n) != by_key.get(n) for by_key in found)))
 
 
 def _hmac(parts: list[Any], key: bytes, bits: int) -> str:

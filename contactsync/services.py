@@ -120,7 +120,7 @@ class Services:
             gatekeeper=self.gatekeeper,
             announcer=self.relay,
             clock=self.clock,
-            fingerprint_key=self._fingerprint_key,
+            fingerprint_keys=self._fingerprint_keys,
             plan_lasts=self.settings.patience.plan_lasts,
         )
 
@@ -132,12 +132,11 @@ class Services:
             generations=self.operations,
             records=self.records,
             clock=self.clock,
-            fingerprint_key=self._fingerprint_key,
+            fingerprint_keys=self._fingerprint_keys,
             mark_wait=self.settings.patience.mark_wait,
             looks=self.settings.state.conflict_tries,
             verify_reads=self.settings.patience.verify_reads,
             verify_wait=self.settings.patience.verify_wait,
-            former_keys=self._former_keys,
         )
 
     @cached_property
@@ -152,7 +151,7 @@ class Services:
             announcer=self.relay,
             gatekeeper=self.gatekeeper,
             clock=self.clock,
-            fingerprint_key=self._fingerprint_key,
+            fingerprint_keys=self._fingerprint_keys,
             source_reads=self.settings.patience.source_reads,
             source_wait=self.settings.patience.source_wait,
             follow_ups=self.settings.patience.follow_ups,
@@ -441,9 +440,10 @@ class Services:
         return _bytes(str(key))
 
     @property
-    def _former_keys(self) -> tuple[bytes, ...]:
+    def _fingerprint_keys(self) -> tuple[bytes, ...]:
+        """The present key, then the one before it where that is still set."""
         former = self.settings.fingerprints.former_key
-        return () if former is None else (_bytes(former),)
+        return (self._fingerprint_key, *([] if former is None else [_bytes(former)]))
 
 
 def _bytes(key: str) -> bytes:

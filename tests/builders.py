@@ -199,7 +199,7 @@ class World:
             gatekeeper=self.gatekeeper,
             announcer=self.announcer,
             clock=self.clock,
-            fingerprint_key=KEY,
+            fingerprint_keys=(KEY,),
         )
 
     @property
@@ -211,7 +211,7 @@ class World:
             generations=self.operations,
             records=self.records,
             clock=self.clock,
-            fingerprint_key=KEY,
+            fingerprint_keys=(KEY,),
             mark_wait=25.0,
             looks=5,
             verify_reads=4,
@@ -245,7 +245,7 @@ class World:
             announcer=self.announcer,
             gatekeeper=self.gatekeeper,
             clock=self.clock,
-            fingerprint_key=KEY,
+            fingerprint_keys=(KEY,),
             source_reads=3,
             source_wait=1.0,
             follow_ups=3,

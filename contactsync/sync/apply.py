@@ -83,7 +83,8 @@ class AccountSync:
     gatekeeper: Gatekeeper
     announcer: Announcer
     clock: Clock
-    fingerprint_key: bytes = field(repr=False)
+    fingerprint_keys: tuple[bytes, ...] = field(repr=False)
+    """The present key, then earlier ones: the plan of a dry run may have been made with one."""
     plan_lasts: float = 3600.0
     """For so long after the plan, in seconds, an account counts as being where it was, and tagged as it was.
 
@@ -277,7 +278,7 @@ class AccountSync:
 
     def _compare_only(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> Finding:
         observed = task.gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, task.account_id))
-        fields = changed_fingerprints(plan.fingerprints, contact_type, observed, self.fingerprint_key)
+        fields = changed_fingerprints(plan.fingerprints, contact_type, observed, self.fingerprint_keys)
         changing = OutcomeDetail.WOULD_DELETE if plan.absent else OutcomeDetail.WOULD_UPDATE
         return Finding(OutcomeStatus.SKIPPED, changing if fields else OutcomeDetail.WOULD_NOT_CHANGE, fields)
 

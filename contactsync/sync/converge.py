@@ -123,14 +123,13 @@ class Converger:
     generations: Generations
     records: Records
     clock: Clock
-    fingerprint_key: bytes = field(repr=False)
+    fingerprint_keys: tuple[bytes, ...] = field(repr=False)
+    """The present key, then earlier ones, by which older records are recognized; each look at a record renews it."""
     mark_wait: float
     """Longer than a call can take, in seconds: so long a foreign mark is waited out."""
     looks: int
     verify_reads: int
     verify_wait: float
-    former_keys: tuple[bytes, ...] = field(default=(), repr=False)
-    """Earlier fingerprint keys, by which older records are recognized; the next change of a record renews it."""
 
     def bring(self, target: Target) -> Finding:
         """Write the newest desired contact when the account has, or may have, another one, and see it there.
@@ -162,7 +161,7 @@ class Converger:
         self._check_order(target, desired, record)
         if desired.contact is None and not target.may_delete:
             return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.SUPERSEDED)
-        write = _Write(target, desired, fingerprint(target.contact_type, desired.contact, self.fingerprint_key), record)
+        write = _Write(target, desired, self._fingerprint(target, desired.contact), record)
         observed = self._read(target)
         fields = changed_fields(desired.contact, observed, target.phones)
         if self._is_trusted(write) and (not fields or self._is_form_of_aws(write, observed)):
@@ -174,8 +173,9 @@ class Converger:
 
     def _settle_unchanged(self, write: _Write, observed: Contact | None) -> Finding:
         target, desired, record = write.target, write.desired, write.record
+        form = self._fingerprint(target, observed) if self._is_form_of_aws(write, observed) else record.form
         if not self.records.replace(
-            record, generation=desired.generation, fingerprint=write.print_, verified_at=self.clock.now()
+            record, generation=desired.generation, fingerprint=write.print_, form=form, verified_at=self.clock.now()
         ):
             raise _LookAgainError
         if record.writer == target.sync_id and record.writer_try not in target.recorded_tries:
@@ -185,13 +185,16 @@ class Converger:
             _found(desired, OutcomeDetail.UNCHANGED), other_form=other_forms(desired.contact, observed) or ()
         )
 
+    def _fingerprint(self, target: Target, contact: Contact | None) -> str:
+        return fingerprint(target.contact_type, contact, self.fingerprint_keys[0])
+
     def _is_form_of_aws(self, write: _Write, observed: Contact | None) -> bool:
         """Tell whether AWS is known to keep what was written last in just this form."""
         kept, contact_type = write.record.form, write.target.contact_type
         return (
             kept is not None
             and write.record.fingerprint is not None
-            and is_fingerprint_of(kept, contact_type, observed, (self.fingerprint_key, *self.former_keys))
+            and is_fingerprint_of(kept, contact_type, observed, self.fingerprint_keys)
         )
 
     def _is_trusted(self, write: _Write) -> bool:
@@ -202,7 +205,7 @@ class Converger:
         last, desired = write.record.fingerprint, write.desired
         if write.record.mark is not None or last is None:
             return write.record.mark is None
-        return is_fingerprint_of(last, desired.contact_type, desired.contact, (self.fingerprint_key, *self.former_keys))
+        return is_fingerprint_of(last, desired.contact_type, desired.contact, self.fingerprint_keys)
 
     def _check_order(self, target: Target, desired: DesiredContact, record: AccountRecord) -> None:
         """Refuse a desired contact from before the one that was desired already: its table was restored, or lost.
@@ -254,7 +257,7 @@ class Converger:
         if settled is None:
             raise _LookAgainError
         other_form, seen = self._verify(target, desired)
-        form = fingerprint(target.contact_type, seen, self.fingerprint_key) if other_form else None
+        form = self._fingerprint(target, seen) if other_form else None
         # When the record has changed by now, whoever changed it verifies for itself.
         self.records.replace(settled, verified_at=self.clock.now(), form=form)
         return replace(_found(desired, _written_detail(desired), fields), other_form=other_form)

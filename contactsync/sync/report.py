@@ -98,7 +98,7 @@ class Reporter:
     announcer: Announcer
     gatekeeper: Gatekeeper
     clock: Clock
-    fingerprint_key: bytes = field(repr=False)
+    fingerprint_keys: tuple[bytes, ...] = field(repr=False)
     source_reads: int
     source_wait: float
     follow_ups: int
@@ -287,7 +287,7 @@ class Reporter:
             operations=self.operations,
             gatekeeper=self.gatekeeper,
             clock=self.clock,
-            fingerprint_key=self.fingerprint_key,
+            fingerprint_keys=self.fingerprint_keys,
             source_reads=self.source_reads,
             source_wait=self.source_wait,
             follow_ups=self.follow_ups,

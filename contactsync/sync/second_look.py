@@ -34,7 +34,8 @@ class SecondLook:
     operations: Operations
     gatekeeper: Gatekeeper
     clock: Clock
-    fingerprint_key: bytes = field(repr=False)
+    fingerprint_keys: tuple[bytes, ...] = field(repr=False)
+    """The present key, then earlier ones: the plan may have been made with one."""
     source_reads: int
     source_wait: float
     follow_ups: int
@@ -95,8 +96,8 @@ class SecondLook:
 
     def _is_planned(self, plan: TypePlan, contact_type: ContactType, source: Contact | None) -> bool:
         if plan.fingerprint is None:  # planned before there was one
-            return not changed_fingerprints(plan.fingerprints, contact_type, source, self.fingerprint_key)
-        return is_fingerprint_of(plan.fingerprint, contact_type, source, [self.fingerprint_key])
+            return not changed_fingerprints(plan.fingerprints, contact_type, source, self.fingerprint_keys)
+        return is_fingerprint_of(plan.fingerprint, contact_type, source, self.fingerprint_keys)
 
 
 def _follow_up(

@@ -67,7 +67,7 @@ def test_fingerprints(contact_type: ContactType, pair: tuple[Contact | None, Con
     same = (one.values() if one else None) == (other.values() if other else None)
     assert (fingerprint(contact_type, one, KEY) == fingerprint(contact_type, other, KEY)) == same
     assert is_fingerprint_of(fingerprint(contact_type, one, KEY), contact_type, other, [KEY]) == same
-    named = changed_fingerprints(field_fingerprints(contact_type, one, KEY), contact_type, other, KEY)
+    named = changed_fingerprints(field_fingerprints(contact_type, one, KEY), contact_type, other, [KEY])
     assert named == changed_fields(one, other, PhoneComparison.DIGITS)
 
 

@@ -77,8 +77,8 @@ def test_earlier_form() -> None:
     assert not is_fingerprint_of(earlier(alternate()), SECURITY, other, [KEY])
     assert not is_fingerprint_of(earlier(alternate()), SECURITY, alternate(), [ANOTHER])
     assert not is_fingerprint_of("unknown", SECURITY, alternate(), [KEY])
-    assert changed_fingerprints(earlier_fields(alternate()), SECURITY, alternate(), KEY) == ()
-    assert changed_fingerprints(earlier_fields(alternate()), SECURITY, other, KEY) == ("Name",)
+    assert changed_fingerprints(earlier_fields(alternate()), SECURITY, alternate(), [KEY]) == ()
+    assert changed_fingerprints(earlier_fields(alternate()), SECURITY, other, [KEY]) == ("Name",)
 
 
 def planned_on(stored: str) -> World:
@@ -106,10 +106,44 @@ def test_former_key(make, former: tuple[bytes, ...], written: list[str]) -> None
     """After the key has changed no account is written once more, provided that the former key is known."""
     world = planned_on(make(alternate(), ANOTHER))
     found, settings = world.account_sync.open(RUN)
-    account_sync = replace(world.account_sync, converger=replace(world.converger, former_keys=former))
+    account_sync = replace(world.account_sync, converger=replace(world.converger, fingerprint_keys=(KEY, *former)))
     account_sync.sync(found, settings, ONE, 1, first_try=1)
     assert writes(world) == written
     assert record(world).fingerprint == fingerprint(SECURITY, alternate(), KEY)
+
+
+@pytest.mark.parametrize("title", ["Head of Security", "Deputy"])
+@pytest.mark.parametrize("other", [{}, {"Name": "Other"}], ids=["same", "other"])
+def test_fields_by_either_key(title: str, other: dict[str, str]) -> None:
+    """Fields are compared by the key that they were made with, whichever of the known ones that is."""
+    found = field_fingerprints(SECURITY, alternate(), ANOTHER)
+    changed = changed_fingerprints(found, SECURITY, alternate(Title=title, **other), [KEY, ANOTHER])
+    assert changed == (*other, *(["Title"] if title == "Deputy" else []))
+    assert changed_fingerprints(found, SECURITY, None, [KEY, ANOTHER]) == tuple(sorted(alternate_values()))
+    assert changed_fingerprints({}, SECURITY, alternate(), [KEY, ANOTHER]) == tuple(sorted(alternate_values()))
+
+
+@pytest.mark.parametrize(("former", "detail"), [((ANOTHER,), "would_not_change"), ((), "would_update")])
+def test_dry_run_across_keys(former: tuple[bytes, ...], detail: str) -> None:
+    """A dry run that was planned with the former key finds no difference where there is none."""
+    world = World.of(1, contact_types=["security"])
+    world.contacts.stored[ONE, SECURITY] = alternate()
+    replace(world.planner, fingerprint_key=ANOTHER).plan(request(dry_run=True), map_limit=9)
+    found, settings = world.account_sync.open(RUN)
+    account_sync = replace(world.account_sync, fingerprint_keys=(KEY, *former))
+    assert account_sync.sync(found, settings, ONE, 1)[0].detail == detail
+
+
+@pytest.mark.parametrize(("former", "follows"), [((ANOTHER,), False), ((), True)])
+@pytest.mark.parametrize("policy", ["approve", "ignore"])
+def test_second_look_across_keys(former: tuple[bytes, ...], policy: str, follows: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """A run that was planned with the former key is followed by none when its source is what it was."""
+    world = World.of(1, contact_types=["security"], deletion={"policy": policy})
+    world.contacts.stored[None, SECURITY] = None  # type: ignore[assignment] # as the fake answers it
+    replace(world.planner, fingerprint_key=ANOTHER).plan(request(), map_limit=9)
+    world.state.deletions.clear()
+    report = replace(world.reporter, fingerprint_keys=(KEY, *former)).report(RUN, {}, planned=True)
+    assert (report.follow_up is not None) is follows
 
 
 def test_stored_where_needed() -> None:

@@ -1,6 +1,7 @@
 """Contacts in another form: what AWS may change when it stores a value is no difference, and no reason to fail."""
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from contactsync.contacts import AlternateContact, Contact, ContactType, PhoneCo
 from contactsync.errors import AccountsFailedError
 from contactsync.sync.operation import OutcomeDetail
 from contactsync.sync.report import stored_report
-from tests.builders import RUN, World, account, alternate, alternate_values, request
+from tests.builders import KEY, RUN, World, account, alternate, alternate_values, request
 from tests.fakes import FakeAccountContacts
 
 SECURITY = ContactType.SECURITY
@@ -100,6 +101,20 @@ def test_aws_changes_the_form(forms: dict[str, str], comparison: str) -> None:
     assert world.outcomes("first")[ONE, SECURITY].other_form == tuple(sorted(forms))
     for run in ("second", "third"):
         assert carry(world, run) is OutcomeDetail.UNCHANGED
+    assert len(world.contacts.changes()) == 1
+
+
+def test_form_by_the_former_key() -> None:
+    """The form that AWS keeps is still known after the key was changed, and after the former one was removed."""
+    world = world_of(forms={"Name": "WANDA QUILLFEATHER"}, held=alternate(Title="Before"))
+    assert carry(world, "first") is OutcomeDetail.UPDATED
+    new = secrets.token_bytes(32)
+    for run, keys in (("second", (new, KEY)), ("third", (new,))):
+        replace(world.planner, fingerprint_key=new).plan(request(dag_run_id=run), map_limit=9)
+        found, settings = world.account_sync.open(run)
+        converger = replace(world.converger, fingerprint_keys=keys)
+        account_sync = replace(world.account_sync, converger=converger, fingerprint_keys=keys)
+        assert account_sync.sync(found, settings, ONE, 1)[0].detail is OutcomeDetail.UNCHANGED
     assert len(world.contacts.changes()) == 1
 
 
