@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from contactsync.bus.envelope import Announcement, Event, announcement
 from contactsync.bus.events import NoticeRequested
 from contactsync.errors import AwsCallError, ConfigurationError, EventInvalidError, NoticeUndeliveredError
-from contactsync.notices.failures import LISTED, failures_csv
+from contactsync.notices.failures import failures_csv
 from contactsync.notices.notice import Notice, Origin, notice_of
 from contactsync.notices.render_text import subject_of
 from contactsync.notices.rendering import rendered
@@ -190,7 +190,7 @@ class Deliverer:
     def _notice(self, event: Event, request: NoticeRequested, operation: SyncOperation | None) -> Notice:
         origin = Origin(event.environment, event.correlationid, event.time, self.airflow_url, docs_url=self.docs_url)
         notice = notice_of(request, origin, operation, self._outcomes(operation))
-        if operation is None or notice.failures_total <= LISTED:
+        if operation is None or not notice.failures_left_out:
             return notice
         place = self._export(notice, operation)
         return replace(notice, links=replace(notice.links, export=place))

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from contactsync.contacts import ContactType
 from contactsync.notices.plain_text import one_line
-from contactsync.notices.remedies import Step, remedy_of_outcome
+from contactsync.notices.remedies import OUTCOMES_MISSING, Step, remedy_of_outcome
 from contactsync.notices.scenarios import UNTOUCHED
 from contactsync.sync.counting import Comparison, counted_as, is_failure
-from contactsync.sync.operation import AccountOutcome, OutcomeStatus
+from contactsync.sync.operation import AccountOutcome, OutcomeStatus, SyncOperation
 from contactsync.sync.rows import csv_lines
+from contactsync.sync.tally import Tally
 
 LISTED: Final = 50
 """How many failed outcomes a notice names; the export has all of them."""
@@ -70,7 +71,8 @@ class Findings:
     """Outcomes by the words of contactsync.sync.counting."""
     comparison: Comparison = field(default_factory=Comparison)
     failures: int = 0
-    """Outcomes that failed."""
+    """Outcomes that failed, with those that are missing."""
+    tally: Tally = field(default_factory=Tally)
     tried: int = 0
     """Outcomes that no rule or decision kept the operation from trying."""
     touched: set[str] = field(default_factory=set)
@@ -87,18 +89,32 @@ class Findings:
         hit = [ids for (detail, _), ids in self.failed.items() if wanted is None or detail in wanted]
         return len(set().union(*hit))
 
+    @property
+    def missing(self) -> int:
+        """How many outcomes the plan stored that are not there any more; nobody knows which."""
+        return sum(self.tally.missing.values())
+
     def causes(self) -> tuple[Cause, ...]:
         """Return the kinds of failure, the most frequent first; beyond a bound they are one."""
         ranked = sorted(self.failed.items(), key=lambda entry: (-len(entry[1]), entry[0]))
         named = [_cause(detail, code, accounts) for (detail, code), accounts in ranked[:CAUSES_LISTED]]
         rest = set().union(*(accounts for _, accounts in ranked[CAUSES_LISTED:]))
+        named += [_MISSING] if self.missing else []
         return (*named, Cause("other", "", len(rest), "Further kinds of failure.", ())) if rest else tuple(named)
 
 
-def findings_of(outcomes: Iterable[AccountOutcome]) -> Findings:
-    """Gather what a notice tells; the same for the same outcomes in any order."""
+def findings_of(outcomes: Iterable[AccountOutcome], operation: SyncOperation | None = None) -> Findings:
+    """Gather what a notice tells; the same for the same outcomes in any order.
+
+    What the operation's plan stored and is not there any more has failed, as in the report.
+    """
     found = Findings()
     found.listed = tuple(heapq.nsmallest(LISTED, _counted(outcomes, found)))
+    if operation and operation.is_planned:
+        found.tally.complete(operation)
+        found.counts.update({OutcomeStatus.FAILED: found.missing} if found.missing else {})
+        found.failures += found.missing
+        found.tried += found.missing
     return found
 
 
@@ -126,6 +142,7 @@ def failures_csv(outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
 def _counted(outcomes: Iterable[AccountOutcome], found: Findings) -> Iterator[Failure]:
     for outcome in outcomes:
         found.counts[counted_as(outcome)] += 1
+        found.tally.add(outcome)
         found.comparison.add(outcome)
         found.pending[outcome.contact_type] += outcome.status is OutcomeStatus.PENDING
         if is_failure(outcome) or outcome.detail not in UNTOUCHED:
@@ -147,6 +164,9 @@ def _failure(outcome: AccountOutcome) -> Failure:
         error_code=one_line(outcome.error_code or "", NAME_LENGTH),
         retry_count=outcome.retry_count,
     )
+
+
+_MISSING: Final = Cause("outcomes_missing", "", 0, OUTCOMES_MISSING.meaning, OUTCOMES_MISSING.steps)
 
 
 def _cause(detail: str, code: str, accounts: set[str]) -> Cause:

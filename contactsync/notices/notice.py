@@ -15,6 +15,7 @@ from contactsync.notices.remedies import (
     AFTERWARDS,
     BY_SCENARIO,
     CLEAR_FAILED,
+    CLEAR_PLAN,
     CLEAR_SOME,
     CLEAR_TASK,
     Remedy,
@@ -84,6 +85,7 @@ class Notice:
     failures: tuple[Failure, ...]
     """The first ones by the account's name."""
     failures_total: int
+    """With those that are missing."""
     links: Links
     correlation_id: str
     time: datetime
@@ -93,6 +95,8 @@ class Notice:
     dag_id: str | None = None
     dag_run_id: str | None = None
     dry_run: bool = False
+    missing: int = 0
+    """How many outcomes that the plan stored are not there any more."""
     started: datetime | None = None
     finished: datetime | None = None
 
@@ -112,7 +116,7 @@ class Notice:
     @property
     def failures_left_out(self) -> int:
         """How many failed outcomes are not listed."""
-        return self.failures_total - len(self.failures)
+        return self.failures_total - self.missing - len(self.failures)
 
 
 def notice_of(
@@ -126,19 +130,20 @@ def notice_of(
     Raises EventInvalidError for a scenario that there is not.
     """
     scenario = scenario_named(request)
-    found = findings_of(outcomes)
+    found = findings_of(outcomes, operation)
     notice = Notice(
         notice_id=_id(request.notice_id) or "",
         scenario=scenario,
         severity=request.priority,
         environment=one_line(origin.environment, ENVIRONMENT_LENGTH),
         headline=one_line(headline(scenario, request, operation, found), HEADLINE_LENGTH),
-        what_happened=tuple(one_line(text, SENTENCE_LENGTH) for text in what_happened(request, operation)),
+        what_happened=tuple(one_line(text, SENTENCE_LENGTH) for text in what_happened(request, operation, found)),
         causes=tuple(_causes(scenario, request, operation, found)),
         afterwards=_afterwards(scenario, request, operation, found),
         counts=dict(sorted(found.counts.items())),
         failures=found.listed,
         failures_total=found.failures,
+        missing=found.missing,
         links=_links(request, origin, operation),
         correlation_id=_id(origin.correlation_id) or "",
         time=origin.time,
@@ -222,6 +227,8 @@ def _afterwards(
 ) -> tuple[Step, ...]:
     if request.of_task:
         return (AFTERWARDS.get(request.code or "", CLEAR_TASK),)
+    if found.missing:
+        return (CLEAR_PLAN,)
     if scenario is Scenario.SUCCESS_COMPLETION:
         return (CLEAR_SOME,) if found.failures else ()
     if found.failures or (operation and operation.halt):

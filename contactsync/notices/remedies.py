@@ -65,6 +65,12 @@ CLEAR_SOME: Final = Step(
 )
 CLEAR_TASK: Final = Step(f"When the cause is fixed: in Airflow clear the failed task of the run, {DOWNSTREAM}.")
 
+CLEAR_PLAN: Final = Step(f"In Airflow {clear_task('plan', 'of this run')}, so that what is missing is planned again.")
+
+OUTCOMES_MISSING: Final = Remedy(
+    "Outcomes that the plan stored are not there any more: they expired or were removed. They count as failed.", ()
+)
+
 RUN_AGAIN: Final = Step(
     "Do not clear this run, which keeps its parameters: in Airflow trigger contact_sync again with others "
     "(docs/operations.md, Starting a run by hand)."

@@ -77,8 +77,9 @@ def _lines(notice: Notice) -> Iterator[str]:
         yield notice.counts_line
     yield from map(_cause, notice.causes)
     yield from map(_failure, notice.failures[:FAILURES_LISTED])
-    if notice.failures_total > FAILURES_LISTED:
-        yield f"and {notice.failures_total - FAILURES_LISTED} more failed outcomes"
+    listable = notice.failures_total - notice.missing
+    if listable > FAILURES_LISTED:
+        yield f"and {listable - FAILURES_LISTED} more failed outcomes"
     if notice.links.run:
         yield f"Run: {notice.links.run}"
     if notice.links.export:

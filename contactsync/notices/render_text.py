@@ -82,7 +82,7 @@ def _accounts(notice: Notice) -> Iterator[str]:
     if not notice.failures:
         return
     listed = f", the first {len(notice.failures)}" if notice.failures_left_out else ""
-    yield f"FAILED ({notice.failures_total}{listed})"
+    yield f"FAILED ({len(notice.failures) + notice.failures_left_out}{listed})"
     yield ""
     yield from (f"  {_failure(failure)}" for failure in notice.failures)
     if notice.failures_left_out:

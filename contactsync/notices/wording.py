@@ -58,12 +58,14 @@ def headline(scenario: Scenario, request: NoticeRequested, operation: SyncOperat
     concerned = _asked(operation) if scenario is Scenario.APPROVAL_WAITING else operation.contact_types
     types = f": {', '.join(concerned)}" if concerned else ""
     numbers = _with_numbers(scenario, operation, found) if found.touched else _refusal(scenario, operation)
+    if found.missing and scenario in _OF_OUTCOMES | {Scenario.SUCCESS_COMPLETION}:
+        numbers = ", ".join(filter(None, [numbers, _missing(found.missing)]))
     return f"{dry}{numbers or _WITHOUT_NUMBERS[scenario] + code}{types}"
 
 
-def what_happened(request: NoticeRequested, operation: SyncOperation | None) -> list[str]:
+def what_happened(request: NoticeRequested, operation: SyncOperation | None, found: Findings) -> list[str]:
     """Return what is known as sentences, each once; no reason that somebody typed, which could hold anything."""
-    return list(dict.fromkeys(filter(None, _sentences(request, operation))))
+    return list(dict.fromkeys(filter(None, _sentences(request, operation, found))))
 
 
 def _refusal(scenario: Scenario, operation: SyncOperation) -> str | None:
@@ -94,7 +96,7 @@ def _with_numbers(scenario: Scenario, operation: SyncOperation, found: Findings)
         return f"Not finished in time, {pending} of {found.counts.total()} account outcomes are pending"
     if failed:
         return _of_failures(scenario, found, failed, touched)
-    is_fixed = operation.status is OperationStatus.COMPLETED and scenario in _OF_OUTCOMES
+    is_fixed = operation.status is OperationStatus.COMPLETED and scenario in _OF_OUTCOMES and not found.missing
     return f"Fixed meanwhile, none of {_counted(touched)} is failed any more" if is_fixed else None
 
 
@@ -110,6 +112,10 @@ def _of_failures(scenario: Scenario, found: Findings, failed: int, touched: int)
     return f"{_share(failed, touched).capitalize()} failed"
 
 
+def _missing(number: int) -> str:
+    return f"{number} account outcome{' is' if number == 1 else 's are'} missing"
+
+
 def _share(part: int, whole: int) -> str:
     return f"all {whole} accounts" if part == whole > 1 else f"{part} of {_counted(whole)}"
 
@@ -118,7 +124,7 @@ def _counted(number: int) -> str:
     return f"{number} account{'' if number == 1 else 's'}"
 
 
-def _sentences(request: NoticeRequested, operation: SyncOperation | None) -> Iterator[str | None]:
+def _sentences(request: NoticeRequested, operation: SyncOperation | None, found: Findings) -> Iterator[str | None]:
     if operation and not request.of_task:
         yield _course(operation)
     elif request.dag_run_id:
@@ -127,7 +133,7 @@ def _sentences(request: NoticeRequested, operation: SyncOperation | None) -> Ite
     if operation and request.of_task:
         yield f"Stored before that: {_course(operation)}"
     if operation:
-        yield from remarks_of(operation)
+        yield from remarks_of(operation, found.tally)
 
 
 def _course(operation: SyncOperation) -> str:

@@ -14,6 +14,7 @@ from contactsync.contacts import ContactType
 from contactsync.sync.counting import counted_as, is_failure, ordered
 from contactsync.sync.operation import AccountOutcome, OutcomeStatus, SyncOperation, TypePlan
 from contactsync.sync.rows import csv_lines, json_text
+from contactsync.sync.tally import missing_of
 
 IN_MEMORY: Final = 16_384
 """Bytes of one contact type's outcomes that are held in memory; more go to a temporary file."""
@@ -92,7 +93,8 @@ def _objects(operation: SyncOperation, outcomes: OutcomesOf) -> Iterator[Iterato
 def _object(operation: SyncOperation, contact_type: ContactType | None, found: "_OfType") -> Iterator[str]:
     plan = operation.plans.get(contact_type) if contact_type else None
     facts = {**operation_facts(operation), "contact_type": contact_type, **(plan_facts(plan) if plan else {})}
-    yield f"{json_text({**facts, **found.facts()})[:-1]},\n"
+    missing = missing_of(plan, found.there) if plan and operation.is_planned else 0
+    yield f"{json_text({**facts, **found.facts(missing)})[:-1]},\n"
     yield '"target_accounts": ['
     yield from _read(found.accounts)
     yield '],\n"results": {'
@@ -107,6 +109,8 @@ class _OfType:
     accounts: IO[str]
     results: IO[str]
     counts: Counter[str] = field(default_factory=Counter)
+    there: int = 0
+    """How many of them are the latest plan's."""
     fields: set[str] = field(default_factory=set)
 
     @classmethod
@@ -120,10 +124,12 @@ class _OfType:
         self.accounts.write(f"{separator}{account_id}")
         self.results.write(f"{separator}\n{account_id}: {json_text(result_of(outcome))}")
         self.counts[counted_as(outcome)] += 1
+        self.there += not outcome.outside
         self.fields.update(outcome.changed_fields)
 
-    def facts(self) -> dict[str, Any]:
-        return {"changed_fields": sorted(self.fields), "counts": ordered(self.counts)}
+    def facts(self, missing: int) -> dict[str, Any]:
+        counts = self.counts + Counter({OutcomeStatus.FAILED: missing})
+        return {"changed_fields": sorted(self.fields), "counts": ordered(counts), "missing": missing}
 
 
 def _spool(files: ExitStack) -> IO[str]:

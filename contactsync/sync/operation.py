@@ -270,6 +270,11 @@ class SyncOperation:
         )
 
     @property
+    def is_planned(self) -> bool:
+        """Whether its plan has stored every outcome; a run whose plan failed on the way ends without any number."""
+        return self.status is not OperationStatus.PENDING and not (self.finished and not self.counts)
+
+    @property
     def correlation(self) -> str:
         """What ties together everything that one contact change, or one person's run, led to."""
         return self.correlation_id or self.event_id or self.dag_run_id

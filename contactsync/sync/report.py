@@ -308,5 +308,6 @@ def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], 
     tally = Tally()
     for outcome in outcomes:
         tally.add(outcome)
-    tally.complete(operation)
+    if operation.is_planned:
+        tally.complete(operation)
     return Report(operation, tally, threshold, remarks=tuple(remarks_of(operation, tally)))

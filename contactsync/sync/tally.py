@@ -8,7 +8,7 @@ from typing import Final
 from contactsync.contacts import ContactType
 from contactsync.plain_text import one_line
 from contactsync.sync.counting import Comparison, counted_as, is_failure, ordered
-from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, SyncOperation
+from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, SyncOperation, TypePlan
 
 NAMED: Final = 5
 """How many failed accounts the error at the end of a run names."""
@@ -50,7 +50,7 @@ class Tally:
     def complete(self, operation: SyncOperation) -> None:
         """Count every outcome that the plan stored and that is not there any more as failed."""
         for contact_type, plan in operation.plans.items():
-            if (missing := (plan.expected or 0) - self.of_type(contact_type)) > 0:
+            if missing := missing_of(plan, self.of_type(contact_type)):
                 self.missing[contact_type] = missing
                 self.counts[OutcomeStatus.FAILED] += missing
                 self.details[OutcomeDetail.NO_OUTCOME] += missing
@@ -64,6 +64,11 @@ class Tally:
     def of_type(self, contact_type: ContactType) -> int:
         """Return how many outcomes of the plan there are for a contact type."""
         return sum(number for (counted, _), number in self.of_plan.items() if counted is contact_type)
+
+
+def missing_of(plan: TypePlan, there: int) -> int:
+    """Return how many outcomes that the plan stored are not there any more."""
+    return max((plan.expected or 0) - there, 0)
 
 
 def _named(outcome: AccountOutcome) -> str:

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from contactsync.bus.events import NoticeRequested
 from contactsync.contacts import ContactType
-from contactsync.errors import AccountsFailedError, OperationFailedError, OutcomesMissingError
+from contactsync.errors import AccountsFailedError, OperationFailedError, OperationMissingError, OutcomesMissingError
+from contactsync.notices.notice import Origin, notice_of
 from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus, sync_id_of
+from contactsync.sync.operation import OperationStatus, OutcomeDetail, OutcomeStatus, sync_id_of
 from contactsync.sync.report import stored_report
 from tests.builders import RUN, World, account, alternate, configuration, request
+from tests.fakes import START
 
 SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING
 ONE, TWO, THREE = IDS = tuple(account(number).account_id for number in (1, 2, 3))
@@ -77,6 +80,33 @@ def test_excluded_account_is_lost() -> None:
     lose(world, THREE)
     report = world.reporter.report(RUN, dict.fromkeys((ONE, TWO), "success"), planned=True, listed=(ONE, TWO))
     assert report.tally.counts == {"success": 2, "failed": 1}
+
+
+def test_notice_of_what_is_lost() -> None:
+    """The notice of a run that is red only because of lost outcomes has its numbers, and says what to clear."""
+    world = planned(SECURITY, BILLING)
+    for account_id in IDS:
+        world.sync(account_id)
+    lose(world, TWO, BILLING)
+    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True, listed=IDS)
+    asked = NoticeRequested(notice_id="one", scenario="partial_failure", priority="high")
+    notice = notice_of(asked, Origin("test", "one", START), world.operation(), world.outcomes().values())
+    assert notice.headline == "1 account outcome is missing: security, billing"
+    assert notice.counts == world.operation().counts == {"success": 5, "failed": 1}
+    assert [cause.name for cause in notice.causes] == ["outcomes_missing"]
+    assert "clear the task `plan` of this run with Downstream selected" in notice.afterwards[0].say
+    assert "billing 1" in " ".join(notice.what_happened)
+
+
+def test_plan_that_failed_on_its_way() -> None:
+    """A run whose plan failed while it stored the accounts has lost nothing: report and export give no number."""
+    world = planned()
+    world.operations.update(replace(world.operation(), status=OperationStatus.PENDING))
+    lose(world, ONE)
+    with pytest.raises(OperationMissingError):
+        world.reporter.report(RUN, {}, planned=False)
+    shown = stored_report(world.operation(), world.operations.outcomes(sync_id_of(RUN)), 1)
+    assert (shown.operation.status, shown.tally.failures, shown.remarks) == ("failed", 0, ())
 
 
 def test_plan_heals() -> None:
