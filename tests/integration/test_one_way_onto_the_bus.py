@@ -13,6 +13,7 @@ NAMES = {"publish", "publish_batch", "publish_to_target", "Publish", "PublishBat
 ALLOWED = {
     "contactsync/aws/topic.py": {"publish_batch", "PublishBatch", "SNSClient", "PublishBatchRequestEntryTypeDef"},
     "contactsync/aws/notice_channels.py": {"publish", "Publish", "SNSClient"},
+    "contactsync/aws/subscriber_queues.py": {"SNSClient"},
     "contactsync/lambdas/notices.py": {"sns"},
     "contactsync/lambdas/publisher.py": {"sns"},
     "contactsync/services.py": {"sns"},
@@ -20,7 +21,7 @@ ALLOWED = {
     "contactsync/bus/advice.py": {"Publish", "PublishBatch"},
     "contactsync/errors/permissions.py": {"sns", "PublishBatch"},
 }
-"""The adapter of the bus, the one that delivers notices to people, and those that make a client for one of the two."""
+"""The adapter of the bus, the one of notices to people, a reader of filter policies, and makers of clients."""
 
 OUR_OWN = {"self.publisher", "_publisher()"}
 """Whose method `publish` is the bus's Publisher's, which is what everybody should call."""

@@ -220,7 +220,10 @@ def test_unreadable_process_id(home: Path, watcher: SessionWatcher, content: byt
 
 def test_server_that_outlived_everybody(tmp_path: Path) -> None:
     """What still works in the data directory is ended by the next start."""
-    with subprocess.Popen(["/bin/sleep", "300"], cwd=tmp_path) as old:
+    # A shell that started the tests in the background has SIGINT ignored, also in what they start.
+    with subprocess.Popen(["/usr/bin/env", "--default-signal=INT", "/bin/sleep", "300"], cwd=tmp_path) as old:
+        while Path(f"/proc/{old.pid}/comm").read_text() != "sleep\n":
+            time.sleep(0.01)
         (tmp_path / "postmaster.pid").write_text(f"{old.pid}\n{tmp_path}\n")
         reaper = threading.Thread(target=old.wait)
         reaper.start()
