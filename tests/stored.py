@@ -82,6 +82,7 @@ class Stored:
             correlation_id="a cause",
             triggered_by="airflow:wanda",
             ends=1,
+            rules_digest="0f",
             warnings=("One warning.",),
             unmatched=("One rule.",),
             **parts,

@@ -1,5 +1,7 @@
 """The configuration of contact synchronization: its schema, its defaults and what is wrong with a given one."""
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,6 +17,9 @@ from contactsync.sync.configuration_problems import problems_of
 from contactsync.sync.rates import RatesConfig
 from contactsync.sync.scope import ScopeConfig
 from contactsync.sync.section import AccountId, Section
+
+_DIGEST_LENGTH: Final = 16
+"""Hexadecimal digits: nobody makes two versions equal on purpose who could not simply store one."""
 
 Named = TypeVar("Named", bound=StrEnum)
 
@@ -192,6 +197,12 @@ class Configuration(Section):
     """Whether a telephone number that is only written in another way is changed in the accounts."""
     rates: RatesConfig = RatesConfig()
     breaker: BreakerConfig = BreakerConfig()
+
+    @property
+    def rules_digest(self) -> str:
+        """What tells the rules about accounts from others that are stored under the same number after a restore."""
+        rules = [self.scope.model_dump(mode="json", exclude_defaults=True), sorted(self.excluded_accounts)]
+        return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
 
     @property
     def retries(self) -> RetryConfig:

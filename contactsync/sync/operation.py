@@ -243,6 +243,8 @@ class SyncOperation:
     """What a follow-up shares with the operation that it follows."""
     triggered_by: str | None = None
     """Airflow's user that started the run, beside the principal that changed the contact; None in older items."""
+    rules_digest: str | None = None
+    """`Configuration.rules_digest` of that version; None when an earlier version of the software planned it."""
     ends: int = 0
     """Counts the different ends that were stored, one after the other: what is cleared ends again."""
     warnings: tuple[str, ...] = ()

@@ -214,6 +214,7 @@ class Planner:
             source_account=self.management_account,
             plans=plans,
             config_version=configuration.version,
+            rules_digest=configuration.settings.rules_digest,
             status=OperationStatus.PENDING,
             planned=planned,
             dry_run=request.dry_run,

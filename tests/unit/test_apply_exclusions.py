@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,42 @@ def test_by_pinned() -> None:
     world.sync(ONE)
     assert world.contacts.calls == []
     assert ending(world) == EXCLUDED
+
+
+RULES: dict[str, dict[str, Any]] = {
+    "unit": {"scope": {"exclude": {"organizational_units": ["Closed"]}}},
+    "tag": {"scope": {"exclude": {"tags": {"contacts": ["own"]}}}},
+    "include": {"scope": {"contact_types": {"security": {"include": {"organizational_units": ["Open"]}}}}},
+    "id": {"excluded_accounts": [ONE]},
+}
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("later", [False, True], ids=["in force", "replaced by a later one"])
+def test_number_of_a_restored_version(rule: dict[str, Any], later: bool) -> None:  # noqa: FBT001 -- a column of the table
+    """After a restore of its table another version may have the pinned one's number: its rules were never asked."""
+    world = World.of(3, contact_types=["security"])
+    world.organization.places = {account(1).account_id: "Closed", account(2).account_id: "Open"}
+    world.organization.tags = {ONE: {"contacts": "own"}}
+    world.configurations.store(configuration(contact_types=["security"]))
+    world.plan()
+    world.configurations.versions[1:] = [configuration(contact_types=["security"], **rule)]
+    if later:
+        world.configurations.store(configuration(contact_types=["security"], **rule))
+    for one in (ONE, account(2).account_id):
+        world.sync(one)
+    assert ending(world) == EXCLUDED
+    assert writes(world) == ["write"]
+
+
+def test_same_version_after_a_restore() -> None:
+    """A version that came back as it was makes no account ask once more."""
+    world = World.of(2, contact_types=["security"], **RULES["tag"])
+    world.plan()
+    world.configurations.versions = [configuration(contact_types=["security"], **RULES["tag"])]
+    world.organization.asked.clear()
+    world.sync(ONE)
+    assert world.organization.asked == []
 
 
 @pytest.mark.parametrize("error", UNREADABLE, ids=lambda error: type(error).__name__)
