@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import uuid
 from dataclasses import replace
 
 import pytest
@@ -212,10 +213,40 @@ def test_report_across_versions(title: str, follows: bool) -> None:  # noqa: FBT
         "111122223333" * 3,
         "the quick brown fox jumps over the lazy dog",
         "correct horse battery staple correct horse",
+        "13579acegikmoqsuwyACEGIKMOQSUWY24",
+        "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.",
+        "!QAZ@WSX#EDC$RFV%TGB^YHN&UJM*IK<",
+        "zaq1xsw2cde3vfr4bgt5nhy6mju7ki8,",
+        "mnbvcxzlkjhgfdsapoiuytrewq098765",
+        "p4ssw0rdp4$$w0rdS3cr3tK3yF0rC0nt4ctSync!!",
+        "Th1s1sMyS3cr3tK3yF0rF1ng3rpr1nts",
+        "ourveryownlittleplatformteamsharedvalue2026",
+        "unserganzgeheimerschluesselfuerkontakte",
+        "MondayTuesdayWednesdayThursdayFriday",
+        "drowssapterceSyektnirpregnifcnystcatnoc",
+        "k e y k e y s e c r e t p a s s w o r d",
+        "31415926535897932384626433832795028841971",
+        "2026-01-01T00:00:00Z/2026-12-31T23:59:59Z",
+        "aAbBcCdDeEfFgGhHiIjJkKlLmMnNoOpP",
+        "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6q7",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "123e4567-e89b-12d3-a456-426614174000",
+        "arn:aws:iam::123456789012:role/contactsync",
+        "<put-a-random-32-byte-value-here>",
+        "{{resolve:secretsmanager:contactsync}}",
+        "${CONTACTSYNC_FINGERPRINT_KEY_VALUE}",
+        hashlib.sha256(b"").hexdigest(),
+        hashlib.md5(b"password", usedforsecurity=False).hexdigest(),
+        base64.b64encode(hashlib.sha256(b"secret").digest()).decode(),
+        base64.b64encode(b"this is my secret fingerprint key ok").decode(),
+        base64.urlsafe_b64encode(b"ein geheimer Schluessel fuer Kontakte").decode(),
+        b"this is my secret fingerprint key".hex(),
+        base64.b64encode(bytes(range(32))).decode(),
+        bytes(range(32)).hex(),
     ],
 )
 def test_weak_key(key: str) -> None:
-    """A key that is short, or made of words, runs and repetitions, is refused with the way to make one."""
+    """A key that is short, or of words, runs and repetitions in any writing, is refused with the way to make one."""
     problem = key_problem(key)
     assert problem is not None
     assert "openssl rand -base64 32" in problem
@@ -226,5 +257,12 @@ def test_strong_key() -> None:
     """What a random generator makes of 16 bytes and more is taken, whatever the notation."""
     for _ in range(500):
         whole = secrets.token_bytes(32)
-        for key in (base64.b64encode(whole).decode(), whole.hex(), whole[:16].hex(), secrets.token_urlsafe(24)):
+        for key in (
+            base64.b64encode(whole).decode(),
+            base64.b64encode(whole.hex().encode()).decode(),
+            whole.hex(),
+            whole[:16].hex(),
+            secrets.token_urlsafe(24),
+            str(uuid.uuid4()),
+        ):
             assert key_problem(key) is None
