@@ -11,7 +11,16 @@ from contactsync.bus.claims import refused
 from contactsync.bus.consume import Failure, own_attributes
 from contactsync.bus.envelope import Announcement, Event
 from contactsync.bus.letters import RULE, TRIGGER, DeadLetter, original_event
-from contactsync.bus.ports import Claim, Message, OutboxEntry, QueueCounts, Refusal, SetAside, UnreadableEntry
+from contactsync.bus.ports import (
+    FAR_AHEAD,
+    Claim,
+    Message,
+    OutboxEntry,
+    QueueCounts,
+    Refusal,
+    SetAside,
+    UnreadableEntry,
+)
 from contactsync.bus.publish import BATCH_LIMIT, SIZE_LIMIT
 from contactsync.errors import (
     ContactSyncError,
@@ -100,11 +109,11 @@ class FakeOutbox:
     def entries(
         self, before: datetime, unreadable: Callable[[UnreadableEntry], object] = lambda _: None
     ) -> Iterator[OutboxEntry]:
-        """Yield the older ones, the oldest first."""
+        """Yield the older ones, the oldest first, and those from far ahead."""
         for number, code in enumerate(self.unreadable):
             key = ("outbox", f"strange-{number}-{code}")
             unreadable(UnreadableEntry(key, code, "It cannot be read.", refusals=self.refusals[key[1]]))
-        older = [announced for announced in self.kept.values() if announced.time < before]
+        older = [one for one in self.kept.values() if one.time < before or one.time > before + FAR_AHEAD]
         for announced in sorted(older, key=lambda one: (one.time, one.id)):
             yield OutboxEntry(("outbox", announced.id), announced, self.refusals[announced.id])
 

@@ -13,7 +13,7 @@ from contactsync.aws.error_codes import translated
 from contactsync.aws.items import WrongAttributeError, from_item, query, to_item, to_text
 from contactsync.bus.consume import names_in, printable
 from contactsync.bus.envelope import Announcement, parse_announcement
-from contactsync.bus.ports import Clock, OutboxEntry, SetAside, UnreadableEntry
+from contactsync.bus.ports import FAR_AHEAD, Clock, OutboxEntry, SetAside, UnreadableEntry
 from contactsync.errors import EventInvalidError, EventTypeUnknownError
 
 if TYPE_CHECKING:
@@ -60,14 +60,9 @@ class DynamoDbOutbox:
     def _part(
         self, number: int, before: datetime, unreadable: Callable[[UnreadableEntry], object]
     ) -> Iterator[OutboxEntry]:
-        items = query(
-            self._client,
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND sk < :before",
-            ExpressionAttributeValues=to_item({":pk": _partition(number), ":before": to_text(before)}),
-            ConsistentRead=True,
-        )
-        for item in items:
+        for item in chain(
+            self._items(number, "sk < :moment", before), self._items(number, "sk > :moment", before + FAR_AHEAD)
+        ):
             try:
                 announced = _announcement(item)
             except (EventInvalidError, EventTypeUnknownError) as error:  # of another version of contactsync, or by hand
@@ -75,6 +70,15 @@ class DynamoDbOutbox:
                 unreadable(_unreadable(item, error))
             else:
                 yield OutboxEntry((item["pk"], item["sk"]), announced, _refusals(item))
+
+    def _items(self, number: int, condition: str, moment: datetime) -> Iterator[dict[str, Any]]:
+        return query(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression=f"pk = :pk AND {condition}",
+            ExpressionAttributeValues=to_item({":pk": _partition(number), ":moment": to_text(moment)}),
+            ConsistentRead=True,
+        )
 
     def refused(self, key: tuple[str, str]) -> None:
         """Add one to what the item counts, on the condition that it is there."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, Protocol
 
 from contactsync.bus.envelope import Announcement, Event
 from contactsync.errors import ContactSyncError
@@ -89,6 +89,10 @@ class Claims(Protocol):
         """
 
 
+FAR_AHEAD: Final = timedelta(days=1)
+"""No clock of ours is so wrong: an entry of the outbox with a later time is no young one, and would wait for ever."""
+
+
 @dataclass(frozen=True)
 class OutboxEntry:
     """An announcement that was stored with the change it announces, until it is published."""
@@ -132,6 +136,7 @@ class Outbox(Protocol):
     ) -> Iterator[OutboxEntry]:
         """Yield what was announced before a moment, over all pages, the oldest of each part first.
 
+        What has a time more than FAR_AHEAD after it, or none, is yielded last: nobody would look at it else.
         An entry that cannot be read is logged, left where it is, and given to `unreadable`.
         """
 

@@ -4,6 +4,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import boto3
 import pytest
 
+from contactsync.aws.outbox_table import ASIDE
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import ACCOUNTS_AT_MOST, ConfigurationChanged, NoticeRequested, Severity
+from contactsync.bus.relay import TRIES_WHEN_ALL
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationConflictError, OvertakenError, PublishFailedError, ResourceMissingError
 from contactsync.services import Services
@@ -290,6 +293,29 @@ def test_unreadable(
         assert "Item" in table.get_item(Key=key)
     finally:
         table.delete_item(Key=key)
+
+
+@pytest.mark.parametrize("sk", ["2099-01-01T00:00:00.000000Z#x", "x", "~"])
+def test_wrong_time(services: Services, sk: str) -> None:
+    """An entry whose key is a time far ahead, or none, is found like any other that cannot be read, and set aside."""
+    table = boto3.resource("dynamodb").Table(services.settings.state.table)
+    table.put_item(Item={"pk": "outbox#1", "sk": sk, "announcement": "no JSON"})
+    try:
+        for _ in range(TRIES_WHEN_ALL):
+            with suppress(PublishFailedError):
+                services.relay.send_left()
+        assert "Item" not in table.get_item(Key={"pk": "outbox#1", "sk": sk})
+        assert "Item" in table.get_item(Key={"pk": ASIDE, "sk": sk})
+    finally:
+        table.delete_item(Key={"pk": "outbox#1", "sk": sk})
+        table.delete_item(Key={"pk": ASIDE, "sk": sk})
+
+
+def test_far_ahead(services: Services) -> None:
+    """An announcement that a wrong clock has dated far ahead is published, and does not wait for its time."""
+    ahead = replace(stored(services, "outbox-ahead"), planned=services.clock.now() + timedelta(days=3650))
+    services.outbox.add(started(ahead))
+    assert services.relay.send_left() == 1
 
 
 def test_published(services: Services) -> None:
