@@ -104,6 +104,8 @@ class DynamoDbAuditTrail:
     ) -> Iterator[AuditEntry]:
         begin = to_text(since) if since else BEFORE_ALL
         end = (to_text(until - RESOLUTION) if until else AFTER_ALL) + AFTER_ALL
+        if begin > end:  # DynamoDB refuses such bounds
+            return iter(())
         items = query(
             self._client,
             TableName=self._table,

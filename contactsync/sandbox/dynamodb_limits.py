@@ -13,6 +13,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
+from contactsync.sandbox.dynamodb_expressions import check_expressions
 from contactsync.sandbox.item_sizes import LARGEST_ITEM, item_size
 
 LARGEST_REQUEST: Final = 16 * 1024 * 1024
@@ -30,7 +31,8 @@ Check = Callable[[DynamoDBBackend, Body], None]
 
 
 def check_request(operation: str, backend: DynamoDBBackend, body: Body) -> None:
-    """Raise what AWS answers; operations that are not listed are moto's alone."""
+    """Raise what AWS answers; beside expressions, operations that are not listed are moto's alone."""
+    check_expressions(body)
     check = _CHECKS.get(operation)
     if check is not None:
         check(backend, body)

@@ -156,6 +156,15 @@ def test_during(trail: AuditTrail, key: str) -> None:
     assert len(list(trail.during(day, day + 2 * timedelta(days=1), limit=2))) == 2
 
 
+@pytest.mark.parametrize("hours", [0, 1, 30])
+def test_period_that_ends_before_it_begins(trail: AuditTrail, key: str, hours: int) -> None:
+    """No entry lies in such a period, such as one that begins tomorrow, and AWS is not asked for it."""
+    trail.add(change(key, 1))
+    until = START + timedelta(hours=2)
+    assert list(trail.during(until + timedelta(hours=hours), until)) == []
+    assert list(trail.about(f"configuration#{key}", since=until + timedelta(hours=hours), until=until)) == []
+
+
 def test_pages(trail: AuditTrail, key: str) -> None:
     """More than a page of entries is listed to its end."""
     for number in range(12):

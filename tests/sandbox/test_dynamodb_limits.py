@@ -379,3 +379,71 @@ def test_types_that_differ(dynamodb: Any, condition: str, value: dict[str, Any])
             ExpressionAttributeValues={":v": {"N": "7"}},
         )
     assert caught.value.response["Error"]["Code"] == "ConditionalCheckFailedException"
+
+
+K, X = {"k": {"S": "a"}}, {":x": {"S": "1"}}
+LATER: dict[str, Any] = {":x": {"S": "2"}, ":y": {"S": "1"}}
+
+
+def _in_transaction(**parts: Any) -> dict[str, Any]:
+    return {"TransactItems": [{"Put": {"TableName": "one", "Item": K, **parts}}]}
+
+
+@pytest.mark.parametrize(
+    ("method", "parts", "message"),
+    [
+        (
+            "put_item",
+            {"Item": K, "ConditionExpression": "attribute_not_exists(k)", "ExpressionAttributeValues": X},
+            "Value provided in ExpressionAttributeValues unused in expressions: keys: {:x}",
+        ),
+        (
+            "put_item",
+            {"Item": K, "ExpressionAttributeValues": X},
+            "ExpressionAttributeValues can only be specified when using expressions",
+        ),
+        (
+            "put_item",
+            {"Item": K, "ConditionExpression": "k = :x"},
+            (
+                "Invalid ConditionExpression: An expression attribute value used in expression is not defined; "
+                "attribute value: :x"
+            ),
+        ),
+        (
+            "update_item",
+            {"Key": K, "UpdateExpression": "SET #a = :x", "ExpressionAttributeValues": X},
+            (
+                "Invalid UpdateExpression: An expression attribute name used in the document path is not defined; "
+                "attribute name: #a"
+            ),
+        ),
+        (
+            "query",
+            {"KeyConditionExpression": "k = :x", "ExpressionAttributeValues": X, "Limit": 0},
+            (
+                "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: "
+                "Member must have value greater than or equal to 1"
+            ),
+        ),
+        (
+            "put_item",
+            {"Item": K, "ConditionExpression": "k BETWEEN :x AND :y", "ExpressionAttributeValues": LATER},
+            (
+                "Invalid ConditionExpression: The BETWEEN operator requires upper bound to be greater than or equal to "
+                "lower bound; lower bound operand: AttributeValue: {S:2}, upper bound operand: AttributeValue: {S:1}"
+            ),
+        ),
+        (
+            "transact_write_items",
+            _in_transaction(ConditionExpression="attribute_not_exists(k)", ExpressionAttributeValues=X),
+            "Value provided in ExpressionAttributeValues unused in expressions: keys: {:x}",
+        ),
+    ],
+)
+def test_expressions(dynamodb: Any, method: str, parts: dict[str, Any], message: str) -> None:
+    """Placeholders are defined and used, bounds are in order, and a limit is at least 1."""
+    about = {} if "TransactItems" in parts else {"TableName": "one"}
+    with pytest.raises(ClientError) as refused:
+        getattr(dynamodb, method)(**about, **parts)
+    assert refused.value.response["Error"] == {"Code": "ValidationException", "Message": message}
