@@ -18,6 +18,11 @@ MASK: Final = "***"
 
 _CALL_PARTS: Final = frozenset({"requestparameters", "responseelements"})
 _CONTACT_FIELDS: Final = frozenset(name.casefold() for kind in ContactType for name in field_names(kind))
+_MARKS: Final = re.compile(r"[\W_]+")
+"""What other notations have between the words of a name: `email_address`."""
+
+_BEFORE_JSON: Final = "\ufeff \t\r\n"
+
 _SAFE_FIELDS: Final = MappingProxyType(
     {
         "accountid": re.compile(r"[0-9]{12}", re.ASCII),
@@ -39,6 +44,15 @@ def masked_text(text: str) -> Any:  # noqa: ANN401 -- any JSON value
     return f"{MASK} ({len(text.encode(errors='replace'))} bytes that are no JSON object)"
 
 
+def _string_in(text: str) -> str | None:
+    """Return the text that JSON says once more; None for any other text."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, str) else None
+
+
 def _number(text: str) -> float | str:
     """Return a number; one that is beyond a double's range as its text, because no JSON could say it again."""
     value = float(text)
@@ -53,13 +67,18 @@ def masked(value: Any, *, inside_call: bool = False) -> Any:  # noqa: ANN401 -- 
         return [masked(part, inside_call=inside_call) for part in value]
     if inside_call and value is not None:
         return MASK
-    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
-        return masked_text(value)
+    if isinstance(value, str) and (inner := value.lstrip(_BEFORE_JSON)).startswith(("{", "[")):
+        return masked_text(inner)
+    if isinstance(value, str) and value.startswith('"') and (said := _string_in(value)) is not None:
+        return masked(said)
     return value
 
 
 def _masked_object(value: Mapping[str, Any], *, inside_call: bool) -> dict[str, Any]:
-    result = {name: _masked_member(name.casefold(), part, inside_call=inside_call) for name, part in value.items()}
+    result = {
+        name: _masked_member(_MARKS.sub("", name.casefold()), part, inside_call=inside_call)
+        for name, part in value.items()
+    }
     if "errorMessage" in value and value.get("errorType") not in errors.__all__:
         result["errorMessage"] = MASK  # of an error that is not ours: it may quote what it was given
     return result

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,8 +18,10 @@ from contactsync.errors import EventInvalidError
 MASK: Final = "***"
 MOST_DETAILS: Final = 20
 
-_EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
-_PHONE: Final = re.compile(r"(?<![\w.-])\+?\d[\d ()./-]{5,}\d(?![\w.-])")
+_EMAIL: Final = re.compile(r"[^\s@<>\"']+(?:@|%40)[^\s@<>\"']+")
+_PHONE: Final = re.compile(r"(?<![\w.-])\+?\d[\d ()./-]{5,}\d(?: ?(?:x|ext)\.? ?\d{1,6})?(?![\w.-])", re.IGNORECASE)
+_DOTS: Final = frozenset("\u00b7\u2022\u2024\u2027\u2219\u22c5")
+"""What stands between the figures of telephone numbers in place of a full stop."""
 _ADDRESSED: Final = re.compile(r"[^/:]*@[^/:]*")
 """A part of an ARN that is an e-mail address."""
 _NO_PHONE: Final = re.compile(r"\d{12}|\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -32,8 +35,22 @@ def cleaned(text: str) -> str:
 
     E-mail addresses and telephone numbers have no place on the bus; account ids and dates (2026-01-31) stay.
     """
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    line = " ".join("".join(map(_plain, text)).split())
     return _PHONE.sub(_masked, _EMAIL.sub(MASK, line))
+
+
+def _plain(letter: str) -> str:
+    """Return a letter as ASCII has it, so that no contact value passes in other letters; "" for an invisible one."""
+    category = unicodedata.category(letter)
+    if category == "Cf":
+        return ""
+    if category == "Pd":
+        return "-"
+    if letter in _DOTS:
+        return "."
+    same = unicodedata.normalize("NFKC", letter)
+    shown = same if len(same) == 1 and same.isascii() else letter
+    return shown if shown.isprintable() else " "
 
 
 def _masked(found: re.Match[str]) -> str:

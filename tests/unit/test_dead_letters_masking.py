@@ -50,6 +50,21 @@ def test_elsewhere() -> None:
     assert masked({"a": [{"emailAddress": "w@q.example", "id": 3}]}) == {"a": [{"emailAddress": MASK, "id": 3}]}
 
 
+@pytest.mark.parametrize("name", ["email_address", "Email-Address", "EMAIL ADDRESS", "phone_number"])
+def test_other_notation(name: str) -> None:
+    """A contact's field is masked in every notation of its name."""
+    assert masked({"detail": {name: "w@q.example"}}) == {"detail": {name: MASK}}
+
+
+@pytest.mark.parametrize("wrap", [lambda text: f"\ufeff{text}", lambda text: f"\r\n {text}", json.dumps])
+def test_kept_as_text(wrap: Any) -> None:
+    """JSON that is kept as text is masked, also behind a byte order mark, or as text within text."""
+    inner = json.dumps({"request_parameters": {"lines": ["x9"]}, "emailAddress": "w@q.example"})
+    text = json.dumps(masked({"body": wrap(inner)}))
+    assert "x9" not in text
+    assert "w@q.example" not in text
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_recorded(name: str) -> None:
     """Everything else of a recorded event stays as it is."""
