@@ -42,6 +42,9 @@ BATCH_BYTES: Final = 262_144
 ATTRIBUTE_OVERHEAD: Final = 6
 """Bytes of an attribute's type."""
 
+ATTRIBUTES_AT_MOST: Final = 10
+"""Attributes that SQS takes with a message."""
+
 PAGES_WITHOUT_NEW: Final = 100
 """After so many pages in a row with nothing new a queue is through.
 
@@ -274,9 +277,23 @@ class SqsQuarantine:
         self._url = url
 
     def send(self, body: str, attributes: Mapping[str, str]) -> None:
-        """Send the message; SQS takes ten attributes, and the topic's messages have five."""
+        """Send the message with as many of its attributes as SQS takes: a stranger's may have ten, ours have five."""
+        kept = _as_many(body, attributes)
         with translated("SendMessage"):
-            self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes=_typed(attributes))
+            self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes=_typed(kept))
+
+
+def _as_many(body: str, attributes: Mapping[str, str]) -> dict[str, str]:
+    """Return attributes that fit beside a body, those first that say why it is quarantined."""
+    said = {name: value for name, value in attributes.items() if name not in own_attributes(attributes)}
+    room = BATCH_BYTES - len(body.encode(errors="replace"))
+    kept: dict[str, str] = {}
+    for name, value in ((name, value) for name, value in {**said, **attributes}.items() if value):
+        room -= len(f"{name}{value}".encode(errors="replace")) + ATTRIBUTE_OVERHEAD
+        if room < 0 or len(kept) == ATTRIBUTES_AT_MOST:
+            break
+        kept[name] = value
+    return kept
 
 
 def _entry_error(failed: Mapping[str, Any]) -> AwsCallError:

@@ -31,6 +31,8 @@ _NOT_GSM: Final = str.maketrans("[]{}\\^`|~", "()()/''/-")
 
 _NO_EMPHASIS: Final = str.maketrans({"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}", "|": "\N{BROKEN BAR}"})
 _SEVERAL_TICKS: Final = re.compile("``+")
+_ESCAPED_TICK: Final = re.compile(r"\\+`")
+"""It would begin no code span in Markdown, and what stands behind it would be read."""
 _EDGE_UNDERSCORE: Final = re.compile(r"(?<!\w)_+|_+(?!\w)")
 
 
@@ -53,7 +55,8 @@ def chat_code(text: str) -> str:
 
 def chat_sentence(text: str, limit: int) -> str:
     """Return a sentence of ours that may quote data: its code spans stay, other Markdown and mentions do not."""
-    line = cut(_SEVERAL_TICKS.sub("'", one_line(text, len(text) + 1)).translate(NO_MENTION), limit)
+    quoted = _ESCAPED_TICK.sub("`", one_line(text, len(text) + 1))
+    line = cut(_SEVERAL_TICKS.sub("'", quoted).translate(NO_MENTION), limit)
     parts = line.split("`")
     if len(parts) % 2 == 0:  # a span is left open, by what is quoted or by the cut
         return _unmarked(line.replace("`", "'"))

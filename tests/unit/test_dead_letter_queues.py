@@ -5,12 +5,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
-from contactsync.aws.dead_letter_queues import HOLD, PAGE, PAGES_WITHOUT_NEW, SqsDeadLetterQueues
+from contactsync.aws.dead_letter_queues import HOLD, PAGE, PAGES_WITHOUT_NEW, SqsDeadLetterQueues, SqsQuarantine
+from contactsync.bus.consume import QUARANTINE_CODE, QUARANTINE_REASON
 from contactsync.bus.dead_letters import DeadLetterDesk, Order, Step
 from contactsync.bus.letters import DeadLetter
 from contactsync.errors import DeadLetterSourceError, ServiceUnavailableError
@@ -336,3 +337,28 @@ def test_no_source(aws: FakeAws, sources: list[str]) -> None:
         redriven(aws, "audit")
     aws.clock.sleep(HOLD)
     assert (aws.sent, len(aws.visible)) == ([], 2)
+
+
+@dataclass
+class FakeSender:
+    """SQS as a quarantined message is sent to it, with its limits."""
+
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def send_message(self, **asked: Any) -> None:
+        """Take a message of at most ten attributes and 262,144 bytes."""
+        self.attributes = asked["MessageAttributes"]
+        parts = [asked["MessageBody"], *(f"{name}String{a['StringValue']}" for name, a in self.attributes.items())]
+        assert len(self.attributes) <= 10
+        assert sum(len(part.encode()) for part in parts) <= 262_144
+
+
+@pytest.mark.parametrize(("strange", "size", "kept"), [(5, 100, 7), (8, 100, 10), (10, 100, 10), (10, 262_000, 6)])
+def test_quarantine_fits(strange: int, size: int, kept: int) -> None:
+    """Why a message is quarantined is kept, however many attributes a stranger gave it, and however large it is."""
+    sender = FakeSender()
+    why = {QUARANTINE_CODE: "EventForeign", QUARANTINE_REASON: "It is another's."}
+    attributes = {**{f"a{number}": "v" * 10 for number in range(strange)}, **why}
+    SqsQuarantine(cast("Any", sender), SOURCE).send("x" * size, attributes)
+    assert len(sender.attributes) == kept
+    assert why.keys() <= sender.attributes.keys()

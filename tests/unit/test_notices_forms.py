@@ -89,6 +89,12 @@ def test_chat_sentences(text: str) -> None:
     assert "\n" not in found
 
 
+@pytest.mark.parametrize("text", [r"\`[x](http://e)\`", r"\\\`*x*\\\`"])
+def test_chat_escaped_ticks(text: str) -> None:
+    """A tick behind a backslash would begin no code span, so that what follows it would be a link: none is left."""
+    assert not re.search(r"\\`", chat_sentence(f"Problem: {text} was found.", 400))
+
+
 def test_chat_sentence_keeps_names() -> None:
     """What operators copy stays as it is: keys with underscores, commands in code spans."""
     text = "Set core.max_map_length; run `contactsync config put <FILE>`."
