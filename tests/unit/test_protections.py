@@ -22,6 +22,11 @@ def scope(side: str, contact_type: str | None = None, **rule: Any) -> dict[str, 
     return {"scope": {"contact_types": {contact_type: section}} if contact_type else section}
 
 
+def channels(*names: str) -> dict[str, Any]:
+    """Return settings with the channels of notices."""
+    return {"notification_settings": {"user_notifications_config": {"delivery_channels": list(names)}}}
+
+
 PAIRS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"excluded_accounts": [A, B]}, {"excluded_accounts": [B]}),
     ({"contact_types": ["billing"]}, {"contact_types": ["billing", "security"]}),
@@ -44,6 +49,8 @@ PAIRS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"notification_settings": {"failure_threshold": 2}}),
     ({}, {"notification_settings": {"notify_on_partial_failure": False}}),
     ({}, {"breaker": {"enabled": False}}),
+    (channels("EMAIL", "SMS"), channels("EMAIL")),
+    ({"notification_settings": {"fallback_sns_topic": "arn:aws:sns:eu-west-1:111122223333:fallback"}}, {}),
 ]
 
 WIDER_INCLUDES = [8, 9, 10, 11, 12]
