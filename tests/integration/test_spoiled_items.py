@@ -92,7 +92,8 @@ def test_commands(
         put(stored, kind, whole)
 
 
-@pytest.mark.long
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", KINDS)
 @settings(max_examples=MANY)
 @given(data=st.data())
