@@ -24,6 +24,9 @@ NO_MENTION: Final = str.maketrans(
 
 _DIRECTION: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_.~:+=,@/%-]*")
+_EDGE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9_])_+|_+(?![A-Za-z0-9_])")
+
 _LOG_GROUP: Final = re.compile(r"::(?=(?:end)?group)", re.IGNORECASE)
 
 
@@ -72,6 +75,17 @@ def markdown_code(text: str) -> str:
     """Return text as a code span of Markdown, also in a table's cell, in which nothing has a meaning."""
     inner = cell_text(" ".join(text.split())).translate(NO_MENTION).replace("`", "'").replace("|", "\N{BROKEN BAR}")
     return f"`{inner or ' '}`"
+
+
+def markdown_name(text: str) -> str:
+    """Return an id or a principal as Markdown shows it, without emphasis, strike-through, links and mentions.
+
+    What has other letters than such names have becomes a code span.
+    """
+    if not _NAME.fullmatch(text):
+        return markdown_code(text)
+    plain = _EDGE_UNDERSCORE.sub(lambda found: "\N{FULLWIDTH LOW LINE}" * len(found[0]), text)
+    return plain.translate(NO_MENTION).replace("~", "\N{TILDE OPERATOR}").replace("://", ":").replace("www.", "www:")
 
 
 def _steers(letter: str) -> bool:

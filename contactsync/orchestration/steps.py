@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
-from contactsync.plain_text import log_text
+from contactsync.plain_text import log_text, markdown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -248,7 +248,7 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
         log.info("%s", part)
     if result.follow_up:
         types = ", ".join(result.follow_up.conf["contact_types"])
-        note = f"{types} again: follow-up of {run_id}"[:NOTE_LENGTH]
+        note = f"{types} again: follow-up of {markdown_name(run_id)}"[:NOTE_LENGTH]
         started = start_run(ti.dag_id, result.follow_up.run_id, result.follow_up.conf, note=note)
         log.info("Run %s %s", result.follow_up.run_id, "follows up" if started else "has followed up already")
     result.check()

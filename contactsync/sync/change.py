@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from contactsync.errors import ChangeRefusedError
+from contactsync.plain_text import markdown_name
 from contactsync.sync.call_parameters import is_redacted, values_named
 from contactsync.sync.principal import CALLERS_IN_THE_ACCOUNT, name_of, short_name
 
@@ -68,8 +69,8 @@ class ContactChange:
     @property
     def note(self) -> str:
         """What the run shows of it in Airflow's lists, in letters that Markdown gives no meaning."""
-        who = short_name(self.initiating_user).replace("@", "\N{FULLWIDTH COMMERCIAL AT}").replace("://", ":")
-        return f"{self.contact_type} {self.action} by {who.strip('_')}"[:_NOTE_LIMIT]
+        who = markdown_name(short_name(self.initiating_user).strip("_"))
+        return f"{self.contact_type} {self.action} by {who}"[:_NOTE_LIMIT]
 
 
 def changes_in(payload: object, management_account: str) -> Iterator[ContactChange | ChangeRefusedError]:

@@ -19,6 +19,7 @@ from contactsync.notices.render_text import render_text, subject_of
 from contactsync.notices.routing import Form, deliveries_of
 from contactsync.notices.samples import sample
 from contactsync.notices.scenarios import Scenario
+from contactsync.plain_text import markdown_name
 from contactsync.sync.config import DeliveryChannel
 from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
 from tests.builders import configuration, operation
@@ -224,3 +225,20 @@ def test_forms_of_channels() -> None:
     ).notification_settings
     forms = [delivery.form for delivery in deliveries_of(named("a"), settings)]
     assert forms == [Form.TEXT, Form.SMS, Form.CHAT]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("manual__2026-01-01T00:00:00+00:00", "manual__2026-01-01T00:00:00+00:00"),
+        ("assumed-role/__r__/s_t", "assumed-role/\uff3f\uff3fr\uff3f\uff3f/s_t"),
+        ("~~x~~", "\u223c\u223cx\u223c\u223c"),
+        ("www.quagga.example", "www:quagga.example"),
+        ("https://quagga.example", "https:quagga.example"),
+        ("user/w@quagga.example", "user/w\uff20quagga.example"),
+        ("[x](y)*z*", "`[x](y)*z*`"),
+    ],
+)
+def test_names_in_markdown(name: str, shown: str) -> None:
+    """An id or a principal in a run's note is shown as it is, and formats, links and mentions nothing."""
+    assert markdown_name(name) == shown
