@@ -42,7 +42,8 @@ _WORDS: Final = (
 _WELL_KNOWN: Final = re.compile("|".join((*_WORDS, r"\d{4}-\d\d-\d\d", r"\d\d:\d\d:\d\d")))
 
 _NO_KEY: Final = re.compile(
-    r"example|placeholder|changeme|\$\{\w{4,}\}|\{\{[ -z]{4,}\}\}|^<.*>$|arn:aws|https?://|@[a-z0-9-]+\.", re.IGNORECASE
+    r"example|placeholder|changeme|\$\{\w{4,}\}|\{\{[ -z]{4,}\}\}|\A<.*>\Z|arn:aws|https?://|@[a-z0-9-]+\.",
+    re.IGNORECASE,
 )
 """What stands in documentation, in a template that nobody filled in, or names something that others know."""
 
