@@ -17,7 +17,7 @@ HOW_TO_MAKE_A_KEY: Final = "make one with `openssl rand -base64 32`"
 _LEAST_CHARACTERS: Final = 8
 """Different characters of a key; 32 random hexadecimal digits have fewer once in 30 million times."""
 
-_LEAST_LEFT: Final = 20
+_LEAST_LEFT: Final = 16
 """Characters that are left of a key without well-known words, runs and repetitions."""
 
 _LONGEST_PLAIN_RUN: Final = 3
@@ -92,7 +92,11 @@ def key_problem(key: str) -> str | None:
 
 def _is_guessable(text: str, least: int, depth: int) -> bool:
     """Tell whether a text, read in any usual way, has fewer than `least` characters that cannot be guessed."""
-    if len(set(text)) < _LEAST_CHARACTERS or text.lower() in _PUBLISHED or _NO_KEY.search(text) or _is_written(text):
+    if len(set(text)) < _LEAST_CHARACTERS or text.lower() in _PUBLISHED or _is_written(text):
+        return True
+    # Of random bytes one key in some thousands has something that looks like an address; as text none has.
+    is_text = depth == _ENCODINGS_DEEP or text.isascii()
+    if is_text and _NO_KEY.search(text):
         return True
     if any(len(_unguessable(reading)) < least for reading in _readings(text)):
         return True
