@@ -33,7 +33,7 @@ _CLIENT_ERROR = 400
 _MARK = "X-Contactsync-Sandbox"
 """The header of every answer of a sandbox."""
 
-FACTS = Columns(("what", "value"))
+STATUS = Columns(("what", "value"))
 CALLS = Columns(
     ("sequence", "time", "service", "operation", "account", "caller_account", "status", "error_code"),
     drop=("caller_account", "service", "sequence", "time"),
@@ -103,7 +103,7 @@ def status(url: Url = _DEFAULT_URL, *, output: OutputOption = Output.TABLE) -> N
     if output is Output.TABLE:
         show_facts(rows.items())
     else:
-        _show(answer, FACTS, [{"what": what, "value": value} for what, value in rows.items()], output)
+        _show(answer, STATUS, [{"what": what, "value": value} for what, value in rows.items()], output)
 
 
 @app.command(
