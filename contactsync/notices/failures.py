@@ -10,7 +10,7 @@ from contactsync.contacts import ContactType
 from contactsync.notices.plain_text import one_line
 from contactsync.notices.remedies import OUTCOMES_MISSING, Step, remedy_of_outcome
 from contactsync.notices.scenarios import UNTOUCHED
-from contactsync.sync.counting import Comparison, counted_as, is_failure
+from contactsync.sync.counting import counted_as, is_failure
 from contactsync.sync.operation import AccountOutcome, OutcomeStatus, SyncOperation
 from contactsync.sync.rows import csv_lines
 from contactsync.sync.tally import Tally
@@ -67,12 +67,8 @@ class Cause:
 class Findings:
     """What one pass found: its size grows with the number of accounts by their ids only."""
 
-    counts: Counter[str] = field(default_factory=Counter)
-    """Outcomes by the words of contactsync.sync.counting."""
-    comparison: Comparison = field(default_factory=Comparison)
-    failures: int = 0
-    """Outcomes that failed, with those that are missing."""
     tally: Tally = field(default_factory=Tally)
+    """The numbers, as the report has them: outcomes that are missing have failed."""
     tried: int = 0
     """Outcomes that no rule or decision kept the operation from trying."""
     touched: set[str] = field(default_factory=set)
@@ -112,8 +108,6 @@ def findings_of(outcomes: Iterable[AccountOutcome], operation: SyncOperation | N
     found.listed = tuple(heapq.nsmallest(LISTED, _counted(outcomes, found)))
     if operation and operation.is_planned:
         found.tally.complete(operation)
-        found.counts.update({OutcomeStatus.FAILED: found.missing} if found.missing else {})
-        found.failures += found.missing
         found.tried += found.missing
     return found
 
@@ -141,16 +135,13 @@ def failures_csv(outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
 
 def _counted(outcomes: Iterable[AccountOutcome], found: Findings) -> Iterator[Failure]:
     for outcome in outcomes:
-        found.counts[counted_as(outcome)] += 1
         found.tally.add(outcome)
-        found.comparison.add(outcome)
         found.pending[outcome.contact_type] += outcome.status is OutcomeStatus.PENDING
         if is_failure(outcome) or outcome.detail not in UNTOUCHED:
             found.tried += 1
             found.touched.add(outcome.account_id)
         if is_failure(outcome):
             failure = _failure(outcome)
-            found.failures += 1
             found.failed[failure.detail, failure.error_code].add(outcome.account_id)
             yield failure
 

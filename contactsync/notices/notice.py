@@ -140,9 +140,9 @@ def notice_of(
         what_happened=tuple(one_line(text, SENTENCE_LENGTH) for text in what_happened(request, operation, found)),
         causes=tuple(_causes(scenario, request, operation, found)),
         afterwards=_afterwards(scenario, request, operation, found),
-        counts=dict(sorted(found.counts.items())),
+        counts=dict(sorted(found.tally.counts.items())),
         failures=found.listed,
-        failures_total=found.failures,
+        failures_total=found.tally.failures,
         missing=found.missing,
         links=_links(request, origin, operation),
         correlation_id=_id(origin.correlation_id) or "",
@@ -215,7 +215,7 @@ def _is_about_task(
     if request.of_task:
         return True
     is_well = operation is not None and operation.status is OperationStatus.COMPLETED
-    return request.code is not None or not (found.failures or is_well)
+    return request.code is not None or not (found.tally.failures or is_well)
 
 
 def _general(name: str, remedy: Remedy) -> Cause:
@@ -230,8 +230,8 @@ def _afterwards(
     if found.missing:
         return (CLEAR_PLAN,)
     if scenario is Scenario.SUCCESS_COMPLETION:
-        return (CLEAR_SOME,) if found.failures else ()
-    if found.failures or (operation and operation.halt):
+        return (CLEAR_SOME,) if found.tally.failures else ()
+    if found.tally.failures or (operation and operation.halt):
         return (CLEAR_FAILED,)
     return (CLEAR_TASK,) if _is_about_task(scenario, request, operation, found) else ()
 

@@ -84,7 +84,7 @@ def _with_numbers(scenario: Scenario, operation: SyncOperation, found: Findings)
     if scenario is Scenario.SUCCESS_COMPLETION:
         verdict = refusal_of(operation)
         refused = f", a deletion was not approved ({verdict})" if verdict else ""
-        compared = found.comparison.sentence if operation.dry_run and not failed else ""
+        compared = found.tally.comparison.sentence if operation.dry_run and not failed else ""
         return compared or f"Completed in {_share(touched - failed, touched)}{refused}"
     if scenario is Scenario.HALTED and operation.halt:
         return f"Halted ({operation.halt.code}), {_share(failed, touched)} failed"
@@ -92,8 +92,8 @@ def _with_numbers(scenario: Scenario, operation: SyncOperation, found: Findings)
         number = max((found.pending[name] for name in _asked(operation)), default=0)
         return f"A deletion in up to {_counted(number)} waits for approval" if number else None
     if scenario is Scenario.OVERDUE:
-        pending = found.counts[OutcomeStatus.PENDING]
-        return f"Not finished in time, {pending} of {found.counts.total()} account outcomes are pending"
+        pending = found.tally.counts[OutcomeStatus.PENDING]
+        return f"Not finished in time, {pending} of {found.tally.counts.total()} account outcomes are pending"
     if failed:
         return _of_failures(scenario, found, failed, touched)
     is_fixed = operation.status is OperationStatus.COMPLETED and scenario in _OF_OUTCOMES and not found.missing
@@ -107,7 +107,7 @@ def _of_failures(scenario: Scenario, found: Findings, failed: int, touched: int)
         return f"{words} {_share(hit, touched)}{others}"
     if scenario not in _OF_OUTCOMES:
         return None
-    if found.failures < found.tried:
+    if found.tally.failures < found.tried:
         return f"{failed} of {_counted(touched)} failed{' in part' if failed == touched else ''}"
     return f"{_share(failed, touched).capitalize()} failed"
 

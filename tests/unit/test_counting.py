@@ -78,7 +78,7 @@ def test_denied_everywhere() -> None:
     assert "2 of 3 account outcomes failed (1 denied)" in str(caught.value)
     assert all(account_id in str(caught.value) for account_id in (ONE, TWO))
     assert THREE not in str(caught.value)
-    assert findings_of(outcomes).counts == operation.counts
+    assert findings_of(outcomes).tally.counts == operation.counts
     (exported,) = json.loads("".join(operations_json([operation], lambda _: outcomes)))
     assert exported["counts"] == operation.counts
     lines = "".join(operations_csv([operation], lambda _: outcomes))
