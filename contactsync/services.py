@@ -51,6 +51,7 @@ from contactsync.sync.gate import Gatekeeper
 from contactsync.sync.housekeeping import Housekeeper
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
+from contactsync.sync.second_look import SecondLook
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -143,12 +144,22 @@ class Services:
     def reporter(self) -> Reporter:
         """The step `report`."""
         return Reporter(
-            contacts=self._contacts,
             configurations=self.configurations,
-            desired=self.desired_contacts,
             operations=self.operations,
             records=self.records,
             announcer=self.relay,
+            gatekeeper=self.gatekeeper,
+            clock=self.clock,
+            second_look=self.second_look,
+        )
+
+    @cached_property
+    def second_look(self) -> SecondLook:
+        """What the report sees of the source at its end."""
+        return SecondLook(
+            contacts=self._contacts,
+            desired=self.desired_contacts,
+            operations=self.operations,
             gatekeeper=self.gatekeeper,
             clock=self.clock,
             fingerprint_keys=self._fingerprint_keys,

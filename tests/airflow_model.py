@@ -258,7 +258,8 @@ class AirflowModel:
 
     def _report_of(self, run: Run) -> Callable[[Task], Any]:
         def report(task: Task) -> Report:
-            step: Reporter = self._stepped(replace(self.world.reporter, follow_ups=FOLLOW_UPS_LIMIT), task)
+            second_look = replace(self.world.second_look, follow_ups=FOLLOW_UPS_LIMIT)
+            step: Reporter = self._stepped(replace(self.world.reporter, second_look=second_look), task)
             requested = {"accounts": run.request.accounts}
             listed = list(run.states)
             return step.report(run.run_id, run.states, planned=True, listed=listed, requested=requested)

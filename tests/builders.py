@@ -17,6 +17,7 @@ from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOper
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
 from contactsync.sync.request import RunRequest
+from contactsync.sync.second_look import SecondLook
 from tests.fake_state import FakeAnnouncer, FakeDesiredContacts, FakeLookups, FakeOperations, FakeRecords, FakeState
 from tests.fakes import START, FakeAccountContacts, FakeClock, FakeConfigurations, FakeOrganization
 from tests.gate_fakes import FakeBreakers, FakeLimiters, FakePacer, gatekeeper
@@ -237,12 +238,22 @@ class World:
     def reporter(self) -> Reporter:
         """The step `report`."""
         return Reporter(
-            contacts=self.contacts,
             configurations=self.configurations,
-            desired=FakeDesiredContacts(self.state),
             operations=self.operations,
             records=self.records,
             announcer=self.announcer,
+            gatekeeper=self.gatekeeper,
+            clock=self.clock,
+            second_look=self.second_look,
+        )
+
+    @property
+    def second_look(self) -> SecondLook:
+        """What the report sees of the source at its end."""
+        return SecondLook(
+            contacts=self.contacts,
+            desired=FakeDesiredContacts(self.state),
+            operations=self.operations,
             gatekeeper=self.gatekeeper,
             clock=self.clock,
             fingerprint_keys=(KEY,),

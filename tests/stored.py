@@ -125,7 +125,8 @@ class Stored:
     @property
     def reporter(self) -> Reporter:
         """The deployment's, which tells nobody."""
-        return replace(self.services.reporter, source_reads=1, source_wait=0, announcer=_Silent())
+        second_look = replace(self.services.second_look, source_reads=1, source_wait=0)
+        return replace(self.services.reporter, second_look=second_look, announcer=_Silent())
 
     def report(self, run: str) -> Any:
         """Report a run whose tasks have all ended well."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from typing import Final
@@ -32,11 +32,9 @@ from contactsync.sync.operation import (
 )
 from contactsync.sync.outcome_announcements import announce_outcomes
 from contactsync.sync.ports import (
-    AccountContacts,
     Announcer,
     Clock,
     Configurations,
-    DesiredContacts,
     Operations,
     Records,
 )
@@ -90,19 +88,13 @@ class Report:
 class Reporter:
     """Builds and stores reports; holds the ports that this needs."""
 
-    contacts: AccountContacts
     configurations: Configurations
-    desired: DesiredContacts
     operations: Operations
     records: Records
     announcer: Announcer
     gatekeeper: Gatekeeper
     clock: Clock
-    fingerprint_keys: tuple[bytes, ...] = field(repr=False)
-    source_reads: int
-    source_wait: float
-    follow_ups: int
-    """How many follow-up runs may follow each other."""
+    second_look: SecondLook
 
     def report(
         self,
@@ -269,7 +261,7 @@ class Reporter:
         requested: Mapping[str, Sequence[str]],
     ) -> Report:
         threshold = settings.notification_settings.failure_threshold
-        follow_up, remark = self._second_look.look(operation, settings, requested)
+        follow_up, remark = self.second_look.look(operation, settings, requested)
         failed = operation.halt is not None or tally.failures >= threshold
         status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
         finished = replace(
@@ -278,20 +270,6 @@ class Reporter:
         )
         remarks = [*remarks_of(finished, tally), *filter(None, [remark]), *self._transitions(operation)]
         return Report(finished, tally, threshold, follow_up, tuple(remarks))
-
-    @property
-    def _second_look(self) -> SecondLook:
-        return SecondLook(
-            contacts=self.contacts,
-            desired=self.desired,
-            operations=self.operations,
-            gatekeeper=self.gatekeeper,
-            clock=self.clock,
-            fingerprint_keys=self.fingerprint_keys,
-            source_reads=self.source_reads,
-            source_wait=self.source_wait,
-            follow_ups=self.follow_ups,
-        )
 
     def _transitions(self, operation: SyncOperation) -> Iterator[str]:
         try:

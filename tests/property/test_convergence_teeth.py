@@ -125,7 +125,7 @@ SABOTAGES: dict[str, Tamper] = {
     "a read is believed that shows what was there before the last write": with_converger(TrustingConverger),
     "a mark is cleared without an answer": with_converger(HastyConverger),
     "the report does not look at the source": lambda step: (
-        replace(step, follow_ups=0) if isinstance(step, Reporter) else step
+        replace(step, second_look=replace(step.second_look, follow_ups=0)) if isinstance(step, Reporter) else step
     ),
 }
 

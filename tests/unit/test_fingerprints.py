@@ -143,7 +143,8 @@ def test_second_look_across_keys(former: tuple[bytes, ...], policy: str, follows
     world.contacts.stored[None, SECURITY] = None  # type: ignore[assignment] # as the fake answers it
     replace(world.planner, fingerprint_key=ANOTHER).plan(request(), map_limit=9)
     world.state.deletions.clear()
-    report = replace(world.reporter, fingerprint_keys=(KEY, *former)).report(RUN, {}, planned=True)
+    second_look = replace(world.second_look, fingerprint_keys=(KEY, *former))
+    report = replace(world.reporter, second_look=second_look).report(RUN, {}, planned=True)
     assert (report.follow_up is not None) is follows
 
 

@@ -245,7 +245,8 @@ def test_probe_is_given_back() -> None:
     before = world.clock.now() - timedelta(seconds=60)
     world.breakers.states[GET] = BreakerState(GET, 1, Phase.OPEN, since=before, tried=before, cause="Some")
     pacer = replace(world.gatekeeper.pacer, error=PausedError("Backlog", 90.0))  # type: ignore[type-var]
-    crowded = replace(world.reporter, gatekeeper=replace(world.gatekeeper, pacer=pacer))
+    second_look = replace(world.second_look, gatekeeper=replace(world.gatekeeper, pacer=pacer))
+    crowded = replace(world.reporter, second_look=second_look)
     crowded.report(RUN, {ONE: "success"}, planned=True)
     assert world.breakers.get(GET).probe is None
 
@@ -309,7 +310,7 @@ def test_unreadable_counter() -> None:
 
     world = ran()
     change(world, NEW)
-    reporter = replace(world.reporter, operations=Unreadable(world.state))
+    reporter = replace(world.reporter, second_look=replace(world.second_look, operations=Unreadable(world.state)))
     found = reporter.report(RUN, {}, planned=True, listed=[ONE])
     assert found.follow_up is None
     assert any("could not be read once more (ItemUnreadable)" in remark for remark in found.remarks)
