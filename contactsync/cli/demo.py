@@ -5,7 +5,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Final, Never
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Never
 import typer
 from rich.console import Console
 
+from contactsync.cli.end_signal import end_signal
 from contactsync.cli.env_file import env_file
 from contactsync.cli.listing import window
 from contactsync.cli.ports import free
@@ -134,7 +134,8 @@ def _run(
         if not once:
             console.print(f"\nAirflow stays at {system.airflow.base_url}. Press Ctrl-C to end everything.")
             console.print(f"In another terminal:  . {file} && contactsync report")
-            _wait_for_interrupt()
+            with end_signal() as wait_for_end:
+                wait_for_end()
     return fine
 
 
@@ -149,13 +150,6 @@ def _show_report(console: Console, system: "LocalSystem", run_id: str) -> None:
         lines = system.airflow.api.log(DAG_ID, run_id, "plan").splitlines()
         causes = [line for line in lines if "Error: " in line or " ERROR " in line] or lines
         console.print("\n".join(causes[-LOG_TAIL:]), soft_wrap=True)
-
-
-def _wait_for_interrupt() -> None:
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        return
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> Never:

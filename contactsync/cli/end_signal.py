@@ -1,22 +1,36 @@
 """Waiting for Ctrl-C or SIGTERM."""
 
 import contextlib
-import queue
 import signal
+import socket
 from collections.abc import Callable, Iterator
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
 def end_signal() -> Iterator[Callable[[], int]]:
     """Give what waits for Ctrl-C or SIGTERM and returns its number; a signal that comes before the wait counts too.
 
-    Only in the main thread. A handler runs between two steps of the main thread, also while that holds the lock of a
-    `threading.Event`, and would then wait for that lock for ever. A `SimpleQueue` may be filled in the middle of `get`.
+    Only in the main thread. The wait reads the bytes that Python itself writes when a signal arrives
+    (`signal.set_wakeup_fd`). A wait for a lock, a queue or an event can miss its signal for ever: one that arrives
+    after Python last looked for signals and before the system call begins wakes nobody, and neither does one that the
+    system hands to another thread.
     """
-    arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
-    before = {number: signal.signal(number, lambda n, _: arrived.put(n)) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield arrived.get
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        writer.setblocking(False)  # noqa: FBT003 - the function takes it by position only
+
+        def wait() -> int:
+            while (number := reader.recv(1)[0]) not in _ENDINGS:
+                pass
+            return number
+
+        before = {number: signal.signal(number, lambda *_: None) for number in _ENDINGS}
+        woken_before = signal.set_wakeup_fd(writer.fileno())
+        try:
+            yield wait
+        finally:
+            signal.set_wakeup_fd(woken_before)
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -41,3 +41,26 @@ def test_signal_in_the_middle_of_the_wait() -> None:
     """No moment is wrong, also not between two steps of the wait itself."""
     answer = subprocess.run([sys.executable, "-c", PROGRAM], check=False, capture_output=True, text=True, timeout=60)
     assert (answer.stdout, answer.returncode) == ("ended\n", 0), answer.stderr
+
+
+# The system may hand a signal to any thread, and that wakes no system call of the main thread.
+ELSEWHERE = """
+import os, signal, threading, time
+from contactsync.cli.end_signal import end_signal
+
+def interrupt():
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGINT)
+
+with end_signal() as wait:
+    threading.Thread(target=interrupt).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    assert wait() == signal.SIGINT
+print("ended")
+"""
+
+
+def test_signal_that_another_thread_receives() -> None:
+    """A signal that interrupts no system call of the main thread ends its wait all the same."""
+    answer = subprocess.run([sys.executable, "-c", ELSEWHERE], check=False, capture_output=True, text=True, timeout=60)
+    assert (answer.stdout, answer.returncode) == ("ended\n", 0), answer.stderr
