@@ -5,6 +5,8 @@ BIN := .venv/bin
 SETUP := .venv/.setup-done
 # A process per core; the tests of a file share what they start.
 PARALLEL := --numprocesses auto --dist loadfile
+# Without the theme's advertisement. Never with --quiet: it hides the warnings from --strict, too.
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir
 
 ACCOUNTS ?=
 CONTACT ?= security
@@ -45,7 +47,7 @@ test-all: $(if $(ONLY_LONG),,test) $(SETUP) ## Run the tests and those that take
 soak: $(SETUP) ## Search at random, for some minutes, for what the tests would miss
 	$(BIN)/python -m pytest --soak -m soak
 
-check: $(SETUP) ## Format, lint, types, layers, templates, fast tests (not with WITHOUT_TESTS=1), generated docs
+check: $(SETUP) ## Format, lint, types, layers, templates, fast tests (not with WITHOUT_TESTS=1), docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -55,14 +57,17 @@ check: $(SETUP) ## Format, lint, types, layers, templates, fast tests (not with 
 	@mkdir -p .run
 	@$(BIN)/python -m typer contactsync.cli.app utils docs --name contactsync --title "Command reference" --output .run/commands.md >/dev/null
 	diff docs/commands.md .run/commands.md  # run `make docs` when they differ
+	$(SITE) .run/site  # a broken link, or a page that mkdocs.yml does not list
 
 format: $(SETUP) ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-docs: $(SETUP) ## Write the generated pages under docs/
+docs: $(SETUP) ## Write the generated pages under docs/, and build all of them as a site into build/site
 	$(BIN)/python -m typer contactsync.cli.app utils docs --name contactsync --title "Command reference" --output docs/commands.md
 	$(BIN)/python -m contactsync.bus.schemas docs/schemas
+	$(SITE) build/site
+	@echo "Look at it: python3 -m http.server --directory build/site"
 
 lock: ## Resolve and pin all dependencies, with hashes
 	$(PYTHON) -m venv .venv/lock
