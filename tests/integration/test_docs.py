@@ -4,6 +4,7 @@ import io
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from rich.console import Console
 
@@ -45,6 +46,46 @@ def test_every_configuration_key_is_documented() -> None:
     """docs/settings.md has a row for every key of the configuration."""
     text = (DOCS / "settings.md").read_text()
     assert all(f"`{name}" in text for name in Configuration.model_fields)
+
+
+def facts() -> dict[str, str]:
+    """Return the facts of docs/facts.md by their headings."""
+    parts = re.split(r"^(?:##|###) (.+)\n", (DOCS / "facts.md").read_text(), flags=re.MULTILINE)
+    return {heading: text.strip() for heading, text in zip(parts[1::2], parts[2::2], strict=True) if "Used in" in text}
+
+
+def incomplete(text: str) -> list[str]:
+    """List what a fact lacks."""
+    found = re.search(r"^Source: (.*)\. Used in: (.*)\.$", text, re.MULTILINE)
+    if found is None:
+        return ["a last line with its source and its files"]
+    source, files = found.groups()
+    known = re.search(r"<https://[^>]+>", source) or re.search(r"seen with [A-Za-z0-9]+ \d", source)
+    lacks = [] if known else ["a page, or what it was seen with"]
+    missing = [name for name in files.split(", ") if not (DOCS.parent / name.strip("`")).is_file()]
+    return [*lacks, *missing, *([] if text.partition("Source:")[0].strip() else ["a sentence"])]
+
+
+def test_every_fact_has_its_source() -> None:
+    """Each fact of docs/facts.md says what is so, where that comes from, and which files lean on it."""
+    headings = re.findall(r"^### (.+)$", (DOCS / "facts.md").read_text(), re.MULTILINE)
+    assert len(headings) > 50
+    assert list(facts()) == headings
+    assert {heading: lacks for heading, text in facts().items() if (lacks := incomplete(text))} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is so.",
+        "It is so.\n\nSource: somebody said it. Used in: `dags/contact_sync.py`.",
+        "It is so.\n\nSource: <https://docs.example/page>. Used in: `gone.py`.",
+        "Source: <https://docs.example/page>. Used in: `dags/contact_sync.py`.",
+    ],
+)
+def test_incomplete_facts_are_found(text: str) -> None:
+    """The test above would find a fact without a sentence, a source or a file."""
+    assert incomplete(text) != []
 
 
 def test_sample_of_the_readme() -> None:
