@@ -21,8 +21,7 @@ SOURCES = [
     *(ROOT / "dags").glob("*.py"),
     *(ROOT / "infra").glob("*.yaml"),
     *(path for path in (ROOT / "docs").rglob("*.md") if path.name != "commands.md"),
-    ROOT / "README.md",
-    ROOT / "CHANGELOG.md",
+    *ROOT.glob("*.md"),
     *(ROOT / "tests" / "data" / "notices").glob("*.txt"),
     *(ROOT / "tests" / "data" / "notices").glob("*.chat.json"),
 ]
