@@ -33,8 +33,6 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
         "max_map_length": "10000",  # one mapped task per member account; Airflow's own limit is 1,024
         "max_active_tasks_per_dag": "1000",  # parallelism alone limits how many run
         "default_pool_task_slot_count": "1000",
-        # MWAA's image says True, which costs seconds per task; it should be overridden there too.
-        "execute_tasks_new_python_interpreter": "False",
         "min_serialized_dag_update_interval": "0",  # a changed DAG file counts at once
         "dagbag_import_error_traceback_depth": "10",
         "hostname_callable": "socket.gethostname",  # the default asks DNS, which a laptop without a network waits for
