@@ -25,7 +25,7 @@ _PRIMARY_PHONE = re.compile(r"[+][\s0-9()-]+", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 
 STATE_REQUIRED_COUNTRIES: Final = frozenset({"US", "CA", "GB", "DE", "JP", "IN", "BR"})
-"""Countries for which AWS requires StateOrRegion (Account Management API, ContactInformation)."""
+"""Countries for which AWS requires StateOrRegion (docs/facts.md#countries-with-states)."""
 
 
 def _matching(pattern: re.Pattern[str]) -> AfterValidator:
@@ -93,7 +93,7 @@ def _normalise(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class PrimaryContact(Contact):
-    """AWS's ContactInformation: the person and the address of an account (limits: AWS's API reference)."""
+    """AWS's ContactInformation: the person and address of an account (docs/facts.md#fields-of-a-primary-contact)."""
 
     full_name: Text50
     address_line1: Text60

@@ -22,7 +22,7 @@ from contactsync.errors import (
 log = logging.getLogger(__name__)
 
 SIZE_LIMIT: Final = 262_144
-"""Bytes that SNS takes in one message, and in one batch altogether (SNS quotas)."""
+"""Bytes that SNS takes in one message, and in one batch altogether (docs/facts.md#size-of-a-message)."""
 
 BATCH_LIMIT: Final = 10
 """Messages that PublishBatch takes."""

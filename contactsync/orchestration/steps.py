@@ -36,7 +36,7 @@ NOTE_LENGTH: Final = 200
 LABEL_LENGTH: Final = 100
 
 SHORTEST_PAUSE: Final = timedelta(seconds=5)
-"""Airflow takes a task for killed that is queued again before the scheduler has seen its process end."""
+"""Airflow takes a task for killed that is queued again too early (docs/facts.md#rescheduling-uses-no-retry)."""
 
 TOLD_KEY: Final = "contactsync_told"
 """Where the approval leaves, in its own context, what its notice tells of the question."""
