@@ -22,7 +22,7 @@ CODE = [
     ROOT / "Makefile",
     ROOT / "pyproject.toml",
 ]
-WITH_EXAMPLES: Final = frozenset({"test_advice.py", "test_doc_links.py", Path(__file__).name})
+WITH_EXAMPLES: Final = frozenset({"test_advice.py", "test_doc_links.py", "test_docs_site.py", Path(__file__).name})
 """Tests that hold names of pages and files that there are not, or the beginnings of such names."""
 
 TESTS = [path for path in (ROOT / "tests").rglob("*.py") if path.name not in WITH_EXAMPLES]
