@@ -26,11 +26,14 @@ def end_signal() -> Iterator[Callable[[], int]]:
                 pass
             return number
 
-        before = {number: signal.signal(number, lambda *_: None) for number in _ENDINGS}
+        # The descriptor comes first and goes last: a handler alone would swallow a signal.
         woken_before = signal.set_wakeup_fd(writer.fileno())
+        before = {number: signal.getsignal(number) for number in _ENDINGS}
         try:
+            for number in _ENDINGS:
+                signal.signal(number, lambda *_: None)
             yield wait
         finally:
-            signal.set_wakeup_fd(woken_before)
             for number, handler in before.items():
                 signal.signal(number, handler)
+            signal.set_wakeup_fd(woken_before)

@@ -64,3 +64,50 @@ def test_signal_that_another_thread_receives() -> None:
     """A signal that interrupts no system call of the main thread ends its wait all the same."""
     answer = subprocess.run([sys.executable, "-c", ELSEWHERE], check=False, capture_output=True, text=True, timeout=60)
     assert (answer.stdout, answer.returncode) == ("ended\n", 0), answer.stderr
+
+
+# A signal after the n-th line that is carried out on the way into the wait, for each n.
+ENTERED = """
+import itertools, signal, sys
+from contactsync.cli.end_signal import end_signal
+
+signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGTERM))
+sent = False
+
+def interrupted_after(wanted):
+    lines = 0
+    def trace(frame, event, arg):
+        global sent
+        nonlocal lines
+        if event == "line":
+            lines += 1
+            if lines == wanted:
+                sent = True
+                signal.raise_signal(signal.SIGINT)
+        return trace
+    return trace
+
+ways = set()
+for wanted in itertools.count(1):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sent = False
+    try:
+        sys.settrace(interrupted_after(wanted))
+        with end_signal() as wait:
+            sys.settrace(None)
+            if not sent:
+                break
+            signal.setitimer(signal.ITIMER_REAL, 0.5)
+            ways.add(signal.Signals(wait()).name)
+    except KeyboardInterrupt:
+        sys.settrace(None)
+        ways.add("raised")
+    signal.setitimer(signal.ITIMER_REAL, 0)
+print(*sorted(ways))
+"""
+
+
+def test_signal_on_the_way_into_the_wait() -> None:
+    """One that comes while the handlers are put in place is raised as before, or ends the wait; none is lost."""
+    answer = subprocess.run([sys.executable, "-c", ENTERED], check=False, capture_output=True, text=True, timeout=60)
+    assert (answer.stdout, answer.returncode) == ("SIGINT raised\n", 0), answer.stderr
