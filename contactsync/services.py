@@ -1,53 +1,52 @@
 """The composition root: settings become adapters, and adapters become the steps of contact synchronization."""
 
 import os
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from contactsync.aws.account_contacts import AccountManagementContacts
-from contactsync.aws.audit_table import DynamoDbAuditTrail
-from contactsync.aws.breaker_table import DynamoDbBreakers
-from contactsync.aws.caller import AwsCaller
 from contactsync.aws.claim_bucket import S3Claims
-from contactsync.aws.clients import Clients, region_problem
-from contactsync.aws.config_table import DynamoDbConfigurations, DynamoDbStoredConfigurations
 from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
-from contactsync.aws.desired_contacts_table import DynamoDbDesiredContacts
-from contactsync.aws.failures_table import DynamoDbFailures
-from contactsync.aws.limiter_table import DynamoDbPacer
-from contactsync.aws.lookups_table import DynamoDbLookups
 from contactsync.aws.metrics import BackgroundMetrics, CloudWatchMetrics
-from contactsync.aws.notice_requests import DynamoDbNoticeRequests
-from contactsync.aws.operation_queries import DynamoDbDesiredVersions, DynamoDbOperationQueries
+from contactsync.aws.operations.desired_contacts_table import DynamoDbDesiredContacts
+from contactsync.aws.operations.operation_queries import DynamoDbDesiredVersions, DynamoDbOperationQueries
+from contactsync.aws.operations.records_table import DynamoDbRecords
+from contactsync.aws.operations.state_table import DynamoDbOperations
+from contactsync.aws.operations.stored_operations import DynamoDbStoredOperations
 from contactsync.aws.organization import AwsOrganization
-from contactsync.aws.outbox_table import DynamoDbOutbox
-from contactsync.aws.records_table import DynamoDbRecords
+from contactsync.aws.sdk.caller import AwsCaller
+from contactsync.aws.sdk.clients import Clients, region_problem
 from contactsync.aws.secret import secret_string
-from contactsync.aws.set_aside_table import DynamoDbSetAside
-from contactsync.aws.state_table import DynamoDbOperations
-from contactsync.aws.stored_operations import DynamoDbStoredOperations
 from contactsync.aws.subscriber_queues import SqsSubscriberQueues
+from contactsync.aws.tables.audit_table import DynamoDbAuditTrail
+from contactsync.aws.tables.breaker_table import DynamoDbBreakers
+from contactsync.aws.tables.config_table import DynamoDbConfigurations, DynamoDbStoredConfigurations
+from contactsync.aws.tables.failures_table import DynamoDbFailures
+from contactsync.aws.tables.limiter_table import DynamoDbPacer
+from contactsync.aws.tables.lookups_table import DynamoDbLookups
+from contactsync.aws.tables.notice_requests import DynamoDbNoticeRequests
+from contactsync.aws.tables.outbox_table import DynamoDbOutbox
+from contactsync.aws.tables.set_aside_table import DynamoDbSetAside
 from contactsync.aws.topic import SnsTopic
-from contactsync.bus.dead_letters import LOOKERS, DeadLetterDesk
+from contactsync.bus.dead_letters.desk import LOOKERS, DeadLetterDesk
+from contactsync.bus.dead_letters.places import DeadLetterPlaces
 from contactsync.bus.envelope import source_of
-from contactsync.bus.places import DeadLetterPlaces
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
 from contactsync.bus.replay import Replayer
+from contactsync.clock import SystemClock
+from contactsync.configuration.changes import ConfigurationChanges
 from contactsync.errors import SettingsError
 from contactsync.notices.requests import NoticeDesk
+from contactsync.pacing.gate import Gatekeeper
 from contactsync.settings import RUN, Group, Settings, read_settings
 from contactsync.sync.access import AccessCheck
-from contactsync.sync.apply import AccountSync
+from contactsync.sync.account.apply import AccountSync
+from contactsync.sync.account.converge import Converger
+from contactsync.sync.account.exclusions import Exclusions
 from contactsync.sync.approval import Approvals
-from contactsync.sync.configuration_changes import ConfigurationChanges
-from contactsync.sync.converge import Converger
-from contactsync.sync.exclusions import Exclusions
-from contactsync.sync.gate import Gatekeeper
 from contactsync.sync.housekeeping import Housekeeper
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
@@ -55,22 +54,6 @@ from contactsync.sync.second_look import SecondLook
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """Return the current time, in UTC."""
-        return datetime.now(UTC)
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-    def monotonic(self) -> float:
-        """Return the seconds of a clock that nobody sets."""
-        return time.monotonic()
 
 
 @dataclass(frozen=True)

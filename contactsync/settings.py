@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from contactsync.errors import SettingsError
 from contactsync.fingerprint_keys import key_problem
-from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
+from contactsync.limits import FOLLOW_UPS_LIMIT
 
 _ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _QUEUE_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII)

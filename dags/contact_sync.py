@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from airflow.sdk import TriggerRule, dag, get_current_context, task
 
+from contactsync.limits import RETRIES_LIMIT
 from contactsync.orchestration import steps
 from contactsync.orchestration.approval import DeletionApproval
 from contactsync.orchestration.causes import log_cause
@@ -11,7 +12,6 @@ from contactsync.orchestration.dag_settings import OWNER, account_tasks, linked,
 from contactsync.orchestration.notices import About, NoticeNotifier
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import ContactSyncRetryPolicy
-from contactsync.sync.bounds import RETRIES_LIMIT
 
 # With delays of 2 s, doubled up to a minute, the ends of a run outlast two minutes of trouble.
 ENDS_RETRIES = 6

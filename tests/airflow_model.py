@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.contacts import ContactType
 from contactsync.errors import ContactSyncError, OvertakenError, PausedError
-from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
-from contactsync.sync.operation import AccountOutcome, Verdict
+from contactsync.intake.request import RunRequest
+from contactsync.limits import FOLLOW_UPS_LIMIT
+from contactsync.operations.operation import AccountOutcome, Verdict
 from contactsync.sync.report import Report, Reporter
-from contactsync.sync.request import RunRequest
 from tests.builders import World, request
 from tests.interleaving import Schedule, Task
 from tests.stepped_ports import stepped

@@ -4,19 +4,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from contactsync.accounts import Account, AccountState
+from contactsync.configuration.schema import Configuration, parse_configuration
 from contactsync.contacts import AlternateContact, Contact, ContactType, PrimaryContact
+from contactsync.intake.request import RunRequest
+from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation, TypePlan, sync_id_of
+from contactsync.pacing.gate import Gatekeeper
 from contactsync.sync.access import AccessCheck
-from contactsync.sync.apply import AccountSync
+from contactsync.sync.account.apply import AccountSync
+from contactsync.sync.account.converge import Converger
+from contactsync.sync.account.exclusions import Exclusions
 from contactsync.sync.approval import Approvals
-from contactsync.sync.config import Configuration, parse_configuration
-from contactsync.sync.converge import Converger
-from contactsync.sync.exclusions import Exclusions
-from contactsync.sync.gate import Gatekeeper
 from contactsync.sync.housekeeping import Housekeeper
-from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation, TypePlan, sync_id_of
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
-from contactsync.sync.request import RunRequest
 from contactsync.sync.second_look import SecondLook
 from tests.fake_state import FakeAnnouncer, FakeDesiredContacts, FakeLookups, FakeOperations, FakeRecords, FakeState
 from tests.fakes import START, FakeAccountContacts, FakeClock, FakeConfigurations, FakeOrganization

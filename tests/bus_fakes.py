@@ -9,18 +9,10 @@ from datetime import datetime, timedelta
 from contactsync.bus.audit import AuditEntry
 from contactsync.bus.claims import refused
 from contactsync.bus.consume import Failure, own_attributes
+from contactsync.bus.dead_letters.letters import RULE, TRIGGER, DeadLetter, original_event
+from contactsync.bus.dead_letters.ports import QueueCounts
 from contactsync.bus.envelope import Announcement, Event
-from contactsync.bus.letters import RULE, TRIGGER, DeadLetter, original_event
-from contactsync.bus.ports import (
-    FAR_AHEAD,
-    Claim,
-    Message,
-    OutboxEntry,
-    QueueCounts,
-    Refusal,
-    SetAside,
-    UnreadableEntry,
-)
+from contactsync.bus.ports import FAR_AHEAD, Claim, Message, OutboxEntry, Refusal, SetAside, UnreadableEntry
 from contactsync.bus.publish import BATCH_LIMIT, SIZE_LIMIT
 from contactsync.errors import (
     ContactSyncError,

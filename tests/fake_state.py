@@ -10,9 +10,9 @@ from contactsync.bus.envelope import Announcement
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.contacts import ContactType
 from contactsync.errors import ItemUnreadableError, OvertakenError, UnexpectedAwsError
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import AccountOutcome, Halt, OperationStatus, SyncOperation
-from contactsync.sync.record import AccountRecord
+from contactsync.operations.account_record import AccountRecord
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import AccountOutcome, Halt, OperationStatus, SyncOperation
 
 
 @dataclass
@@ -170,7 +170,7 @@ class FakeDesiredContacts:
 
 
 class FakeOperations:
-    """Operations, outcomes and generation counters, under the conditions of aws/state_table.py."""
+    """Operations, outcomes and generation counters, under the conditions of aws/operations/state_table.py."""
 
     def __init__(self, state: FakeState) -> None:
         """Share a state."""

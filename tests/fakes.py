@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from contactsync.accounts import Account, AccountState, OrganizationalUnit, UnitPath, path_of
+from contactsync.configuration.schema import Configuration, StoredConfiguration
 from contactsync.contacts import Contact, ContactType
 from contactsync.errors import (
     ConfigurationMissingError,
     NotInOrganizationError,
 )
-from contactsync.sync.config import Configuration, StoredConfiguration
 
 START = datetime(2026, 1, 14, 9, 0, tzinfo=UTC)
 

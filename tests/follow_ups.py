@@ -1,7 +1,7 @@
 """Runs whose source changes before they report, in the few words that their tests use."""
 
+from contactsync.account_management.api_operations import ApiOperation
 from contactsync.contacts import Contact, ContactType
-from contactsync.sync.calls import ApiOperation
 from contactsync.sync.report import Report
 from contactsync.sync.second_look import FollowUp
 from tests.builders import RUN, World, account, alternate, request

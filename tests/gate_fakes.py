@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from contactsync.clock import Clock
 from contactsync.errors import PausedError, StateConflictError
-from contactsync.sync.breaker import BUCKETS, BreakerState, Bucket, Tally, Transition
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.gate import Gatekeeper
-from contactsync.sync.ports import Clock
-from contactsync.sync.rates import RatesConfig
+from contactsync.pacing.breaker import BUCKETS, BreakerState, Bucket, Tally, Transition
+from contactsync.pacing.gate import Gatekeeper
+from contactsync.pacing.rates import Rates
 from tests.fakes import FakeClock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,7 +20,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class FakeLimiters:
     """What the limiter's items hold: a theoretical arrival time in microseconds for each API operation."""
 
-    arrivals: dict[ApiOperation, int] = field(default_factory=dict)
+    arrivals: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -32,9 +31,9 @@ class FakePacer:
     clock: Clock
     limiters: FakeLimiters = field(default_factory=FakeLimiters)
     error: Exception | None = None
-    reserved: list[ApiOperation] = field(default_factory=list)
+    reserved: list[str] = field(default_factory=list)
 
-    def reserve(self, api: ApiOperation, rates: RatesConfig) -> float:
+    def reserve(self, api: str, rates: Rates) -> float:
         """Reserve the next turn and return the seconds until then."""
         if self.error:
             raise self.error
@@ -56,8 +55,8 @@ class FakePacer:
 class FakeBreakers:
     """Breakers in memory; `error` meets every method while it is set."""
 
-    states: dict[ApiOperation, BreakerState] = field(default_factory=dict)
-    counters: defaultdict[tuple[ApiOperation, Bucket], Tally] = field(default_factory=lambda: defaultdict(Tally))
+    states: dict[str, BreakerState] = field(default_factory=dict)
+    counters: defaultdict[tuple[str, Bucket], Tally] = field(default_factory=lambda: defaultdict(Tally))
     checked: datetime | None = None
     error: Exception | None = None
     tries: int = 5
@@ -65,12 +64,12 @@ class FakeBreakers:
     writes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, api: ApiOperation) -> BreakerState:
+    def get(self, api: str) -> BreakerState:
         """Return a breaker."""
         self._called(reads=1)
         return self.states.get(api) or BreakerState(api)
 
-    def change(self, api: ApiOperation, step: Callable[[BreakerState], BreakerState]) -> BreakerState:
+    def change(self, api: str, step: Callable[[BreakerState], BreakerState]) -> BreakerState:
         """Store what `step` makes of the stored state; it may itself let somebody else be faster."""
         for _ in range(self.tries):
             stored = self.get(api)
@@ -87,13 +86,13 @@ class FakeBreakers:
             self.states[state.operation] = state
         return state
 
-    def count(self, api: ApiOperation, bucket: Bucket, tally: Tally) -> None:
+    def count(self, api: str, bucket: Bucket, tally: Tally) -> None:
         """Add to the calls of a bucket."""
         with self.lock:
             self._called(writes=1)
             self.counters[api, bucket] += tally
 
-    def tallies(self, api: ApiOperation, newest: Bucket) -> list[Tally]:
+    def tallies(self, api: str, newest: Bucket) -> list[Tally]:
         """Return the calls of a window's buckets, newest first."""
         with self.lock:
             self._called(reads=1)

@@ -6,16 +6,16 @@ from datetime import timedelta
 
 import pytest
 
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.configuration.schema import Configuration
 from contactsync.errors import (
     AccessDeniedError,
     PausedError,
     ServiceUnavailableError,
     ThrottledError,
 )
-from contactsync.sync.breaker import Phase, Tally
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.config import Configuration
-from contactsync.sync.gate import Gate
+from contactsync.pacing.breaker import Phase, Tally
+from contactsync.pacing.gate import Gate
 from tests.builders import configuration
 from tests.fakes import FakeClock
 from tests.gate_fakes import FakeBreakers, FakePacer, gatekeeper

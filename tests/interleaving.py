@@ -16,7 +16,7 @@ from greenlet import greenlet
 
 from contactsync.contacts import Contact, ContactType
 from contactsync.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError
-from contactsync.sync.operation import SyncOperation
+from contactsync.operations.operation import SyncOperation
 from tests.fakes import START, FakeAccountContacts
 
 TICK: Final = 0.001

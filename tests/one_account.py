@@ -22,8 +22,8 @@ from contactsync.errors import (
     UnexpectedAwsError,
 )
 from contactsync.fingerprints import fingerprint
-from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
-from contactsync.sync.record import AccountRecord
+from contactsync.operations.account_record import AccountRecord
+from contactsync.operations.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
 from tests.builders import KEY, World, account, request
 from tests.fakes import FakeAccountContacts, FakeClock, FakeOrganization, Fault
 

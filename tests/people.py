@@ -7,11 +7,11 @@ from typing import Any
 
 import requests
 
+from contactsync.configuration.schema import Configuration
 from contactsync.notices.scenarios import Scenario
+from contactsync.operations.operation import sync_id_of
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
-from contactsync.sync.config import Configuration
-from contactsync.sync.operation import sync_id_of
 
 
 @dataclass

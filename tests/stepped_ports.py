@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from contactsync.contacts import Contact, ContactType
-from contactsync.sync.desired import DesiredContact
+from contactsync.operations.desired import DesiredContact
 from tests.fake_state import FakeDesiredContacts, FakeLookups, FakeOperations, FakeRecords
 from tests.fakes import FakeAccountContacts, FakeClock, FakeConfigurations
 from tests.interleaving import Schedule, Task
@@ -115,6 +115,9 @@ class TaskClock:
         self.schedule.sleep(self.task, seconds)
 
 
+STEPS: Final = tuple(f"contactsync.{room}." for room in ("sync", "pacing", "scope", "configuration", "operations"))
+"""Where the steps are, and what they are made of."""
+
 _NAMES: Final = {
     FakeConfigurations: "configurations",
     FakeDesiredContacts: "desired",
@@ -137,7 +140,7 @@ def stepped(part: Any, task: Task, schedule: Schedule) -> Any:
     for kind, name in _NAMES.items():
         if isinstance(part, kind):
             return Port(part, name, task, schedule)
-    if not dataclasses.is_dataclass(part) or not type(part).__module__.startswith("contactsync.sync"):
+    if not dataclasses.is_dataclass(part) or not type(part).__module__.startswith(STEPS):
         return part
     result = copy.copy(part)
     for name, value in vars(part).items():

@@ -7,9 +7,7 @@ from typing import Any
 
 from contactsync.bus.envelope import Announcement
 from contactsync.contacts import ContactType
-from contactsync.services import Services
-from contactsync.sync.housekeeping import RunState
-from contactsync.sync.operation import (
+from contactsync.operations.operation import (
     AccountOutcome,
     Attempt,
     Decision,
@@ -20,6 +18,8 @@ from contactsync.sync.operation import (
     TypePlan,
     Verdict,
 )
+from contactsync.services import Services
+from contactsync.sync.housekeeping import RunState
 from contactsync.sync.report import Reporter
 from tests.builders import operation
 from tests.fakes import START

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from contactsync.aws.config_table import DynamoDbConfigurations
-from contactsync.aws.items import to_item
+from contactsync.aws.dynamodb.items import to_item
+from contactsync.aws.tables.config_table import DynamoDbConfigurations
+from contactsync.configuration.schema import Configuration
+from contactsync.configuration.versions import Missing, differences
 from contactsync.errors import ConfigurationError, ItemUnreadableError
-from contactsync.sync.config import Configuration
-from contactsync.sync.configuration_versions import Missing, differences
-from contactsync.sync.rows import json_text
+from contactsync.views.rows import json_text
 from tests.spoiling import Kind, Reader
 from tests.stored import Stored
 from tests.stored_bus_kinds import audit_kind, failure_kind, handled_kind, notice_kind, outbox_kind, set_aside_kind

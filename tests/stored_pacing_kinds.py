@@ -4,13 +4,13 @@ import uuid
 from datetime import timedelta
 from typing import Final
 
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.account_management.quotas import RatesConfig
 from contactsync.accounts import FoundPlaces
-from contactsync.aws.breaker_table import DynamoDbBreakers
-from contactsync.aws.items import to_item
-from contactsync.aws.limiter_table import DynamoDbPacer
-from contactsync.sync.breaker import BreakerConfig, Phase, Tally
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.rates import RatesConfig
+from contactsync.aws.dynamodb.items import to_item
+from contactsync.aws.tables.breaker_table import DynamoDbBreakers
+from contactsync.aws.tables.limiter_table import DynamoDbPacer
+from contactsync.pacing.breaker import BreakerConfig, Phase, Tally
 from tests.fakes import START, FakeClock
 from tests.spoiling import Kind, Reader
 from tests.stored import Stored

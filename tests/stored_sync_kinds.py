@@ -6,25 +6,20 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from contactsync.aws.desired_contacts_table import desired_item
-from contactsync.aws.items import to_item
-from contactsync.aws.operation_items import generation_key, operation_key, outcome_key
-from contactsync.aws.records_table import record_key
+from contactsync.aws.dynamodb.items import to_item
+from contactsync.aws.operations.desired_contacts_table import desired_item
+from contactsync.aws.operations.operation_items import generation_key, operation_key, outcome_key
+from contactsync.aws.operations.records_table import record_key
 from contactsync.cli.state import read_state
 from contactsync.contacts import ContactType
 from contactsync.errors import ItemUnreadableError
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.export import operations_csv, operations_json
+from contactsync.operations.account_record import AccountRecord, Mark
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeStatus, SyncOperation
 from contactsync.sync.housekeeping import RunState
-from contactsync.sync.operation import (
-    AccountOutcome,
-    OperationStatus,
-    OutcomeStatus,
-    SyncOperation,
-)
-from contactsync.sync.record import AccountRecord, Mark
-from contactsync.sync.rows import json_text
-from contactsync.sync.statement import Standing
+from contactsync.views.export import operations_csv, operations_json
+from contactsync.views.rows import json_text
+from contactsync.views.statement import Standing
 from tests.builders import contact_of
 from tests.fakes import START
 from tests.spoiling import Kind, Reader

@@ -16,7 +16,7 @@ from contactsync.contacts import (
     PrimaryContact,
     contact_class,
 )
-from contactsync.sync.operation import (
+from contactsync.operations.operation import (
     AccountOutcome,
     Attempt,
     Decision,

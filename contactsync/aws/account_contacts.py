@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contactsync.aws.error_codes import NOT_FOUND, code_of, translated
+from contactsync.aws.sdk.error_codes import NOT_FOUND, code_of, translated
 from contactsync.contacts import AlternateContact, Contact, ContactType, PrimaryContact
 from contactsync.errors import ServiceUnavailableError, UnexpectedAwsError
 

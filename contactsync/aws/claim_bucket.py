@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from contactsync.aws.error_codes import translated
+from contactsync.aws.sdk.error_codes import translated
 from contactsync.bus.claims import refused
 from contactsync.bus.ports import Claim
 

@@ -10,10 +10,10 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from contactsync.aws.error_codes import translated
+from contactsync.aws.sdk.error_codes import translated
 from contactsync.bus.consume import own_attributes
-from contactsync.bus.letters import RULE, TRIGGER, DeadLetter, original_event
-from contactsync.bus.ports import QueueCounts
+from contactsync.bus.dead_letters.letters import RULE, TRIGGER, DeadLetter, original_event
+from contactsync.bus.dead_letters.ports import QueueCounts
 from contactsync.errors import (
     AwsCallError,
     ContactSyncError,

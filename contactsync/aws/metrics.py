@@ -12,7 +12,7 @@ from contextlib import suppress
 from queue import Full, Queue
 from typing import TYPE_CHECKING, Any, Final
 
-from contactsync.aws.error_codes import translated
+from contactsync.aws.sdk.error_codes import translated
 from contactsync.bus.ports import Metrics
 from contactsync.errors import AwsCallError
 

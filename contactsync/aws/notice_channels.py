@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from contactsync.aws.error_codes import code_of, translated
+from contactsync.aws.sdk.error_codes import code_of, translated
 from contactsync.bus.events import Severity
 from contactsync.notices.delivery import Rendered
+from contactsync.notices.forms.render_text import render_digest, subject_of
 from contactsync.notices.notice import Notice
 from contactsync.notices.plain_text import cut
-from contactsync.notices.render_text import render_digest, subject_of
 from contactsync.notices.scenarios import NO_END
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.accounts import Account, AccountState, OrganizationalUnit, UnitPath
-from contactsync.aws.error_codes import translated
 from contactsync.aws.organization_calls import OrganizationCalls
+from contactsync.aws.sdk.error_codes import translated
+from contactsync.clock import Clock
 from contactsync.errors import NotInOrganizationError
-from contactsync.sync.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient

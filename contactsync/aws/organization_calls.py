@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from contactsync.aws.error_codes import translated
+from contactsync.aws.sdk.error_codes import translated
+from contactsync.clock import Clock
 from contactsync.errors import ThrottledError
-from contactsync.sync.ports import Clock
 
 Answer = TypeVar("Answer")
 

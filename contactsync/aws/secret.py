@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from contactsync.aws.error_codes import translated
+from contactsync.aws.sdk.error_codes import translated
 from contactsync.errors import SettingsError
 from contactsync.fingerprint_keys import key_problem
 

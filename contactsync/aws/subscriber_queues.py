@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
-from contactsync.aws.error_codes import translated
-from contactsync.bus.letters import RULE, TRIGGER
+from contactsync.aws.sdk.error_codes import translated
+from contactsync.bus.dead_letters.letters import RULE, TRIGGER
 from contactsync.bus.ports import ATTRIBUTE_TYPE, Message
 from contactsync.bus.publish import batches
 

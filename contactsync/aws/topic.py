@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from contactsync.aws.error_codes import ERRORS, translated
+from contactsync.aws.sdk.error_codes import ERRORS, translated
 from contactsync.bus.ports import ATTRIBUTE_TYPE, Message, Refusal
 
 if TYPE_CHECKING:

@@ -1,17 +1,14 @@
 """The audit trail: what is kept of every event, by what it is about, and of what people did with dead letters."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from contactsync.bus.envelope import Event
 from contactsync.bus.events import Severity
-
-if TYPE_CHECKING:
-    from contactsync.bus.ports import AuditTrail
 
 DATA_LIMIT: Final = 300_000
 """Bytes of an event's data that a row keeps; a DynamoDB item has at most 400 KB."""
@@ -86,3 +83,26 @@ def _data(event: Event) -> str:
     text = event.data.model_dump_json(exclude_none=True) if event.data else "{}"
     size = len(text.encode())
     return text if size <= DATA_LIMIT else json.dumps({"omitted_bytes": size})
+
+
+class AuditTrail(Protocol):
+    """Everything that happened, append-only."""
+
+    def add(self, entry: "AuditEntry") -> None:
+        """Add an entry; one that is there already is left as it is."""
+
+    def add_all(self, entries: Sequence["AuditEntry"]) -> None:
+        """Add entries in few calls; after an error some may be there."""
+
+    def about(
+        self, entity: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
+    ) -> Iterator["AuditEntry"]:
+        """Yield the entries about an entity from `since` on and before `until`, the newest first, over all pages."""
+
+    def correlated(self, correlation_id: str, *, limit: int | None = None) -> Iterator["AuditEntry"]:
+        """Yield the entries that one cause brought about, each once, the newest first."""
+
+    def during(
+        self, since: datetime, until: datetime, *, limit: int | None = None, oldest_first: bool = False
+    ) -> Iterator["AuditEntry"]:
+        """Yield the entries of a period, each once, the newest first; a period is read day by day."""

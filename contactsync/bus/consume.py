@@ -1,11 +1,11 @@
 """How subscribers take events off the bus: each is handled once, and set aside when no later try makes it fit."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from contactsync.bus.advice import Reader, sentence_for
 from contactsync.bus.claims import with_data
@@ -143,3 +143,16 @@ def name_in(found: Mapping[str, Any], key: str) -> str | None:
     """Return the text of a member, fit to be shown and stored; None for anything else."""
     value = found.get(key)
     return printable(value[:NAME_LIMIT]) if isinstance(value, str) and value else None
+
+
+class Failures(Protocol):
+    """Why messages failed, by subscriber and SQS message id; forgotten after some weeks."""
+
+    def remember(self, subscriber: str, message_id: str, failure: "Failure") -> None:
+        """Keep the latest failure of a message."""
+
+    def find(self, subscriber: str, message_id: str) -> "Failure | None":
+        """Return it; None also for one that cannot be read."""
+
+    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> Mapping[str, "Failure"]:
+        """Return those of many messages in few calls, by message id; what is not there is left out."""

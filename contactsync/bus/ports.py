@@ -1,30 +1,11 @@
 """What the bus needs from the outside, and nothing more."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from contactsync.bus.envelope import Announcement, Event
-from contactsync.errors import ContactSyncError
-
-if TYPE_CHECKING:
-    from contactsync.bus.audit import AuditEntry
-    from contactsync.bus.consume import Failure
-    from contactsync.bus.letters import DeadLetter
-
-
-class Clock(Protocol):
-    """Tells the time and passes it."""
-
-    def now(self) -> datetime:
-        """Return the current time, in UTC."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-    def monotonic(self) -> float:
-        """Return seconds that only ever grow."""
 
 
 @dataclass(frozen=True)
@@ -173,89 +154,3 @@ class Quarantine(Protocol):
 
     def send(self, body: str, attributes: Mapping[str, str]) -> None:
         """Keep a message; raise an AwsCallError when it was not taken."""
-
-
-class AuditTrail(Protocol):
-    """Everything that happened, append-only."""
-
-    def add(self, entry: "AuditEntry") -> None:
-        """Add an entry; one that is there already is left as it is."""
-
-    def add_all(self, entries: Sequence["AuditEntry"]) -> None:
-        """Add entries in few calls; after an error some may be there."""
-
-    def about(
-        self, entity: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
-    ) -> Iterator["AuditEntry"]:
-        """Yield the entries about an entity from `since` on and before `until`, the newest first, over all pages."""
-
-    def correlated(self, correlation_id: str, *, limit: int | None = None) -> Iterator["AuditEntry"]:
-        """Yield the entries that one cause brought about, each once, the newest first."""
-
-    def during(
-        self, since: datetime, until: datetime, *, limit: int | None = None, oldest_first: bool = False
-    ) -> Iterator["AuditEntry"]:
-        """Yield the entries of a period, each once, the newest first; a period is read day by day."""
-
-
-class Failures(Protocol):
-    """Why messages failed, by subscriber and SQS message id; forgotten after some weeks."""
-
-    def remember(self, subscriber: str, message_id: str, failure: "Failure") -> None:
-        """Keep the latest failure of a message."""
-
-    def find(self, subscriber: str, message_id: str) -> "Failure | None":
-        """Return it; None also for one that cannot be read."""
-
-    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> Mapping[str, "Failure"]:
-        """Return those of many messages in few calls, by message id; what is not there is left out."""
-
-
-@dataclass(frozen=True)
-class QueueCounts:
-    """How many messages a queue holds, approximately."""
-
-    waiting: int
-    in_flight: int
-    """Taken by somebody and neither deleted nor given back."""
-
-
-class DeadLetterQueues(Protocol):
-    """The queues of what could not be delivered or handled, by their names."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The names, in a fixed order."""
-
-    def counts(self, queue: str) -> QueueCounts:
-        """Count the messages of a queue."""
-
-    def take(self, queue: str, receivers: int = 1) -> Generator["DeadLetter", None, None]:
-        """Yield every message of a queue; nobody else gets it for some minutes, or until it is given back.
-
-        Up to so many pages are asked for at a time, ahead of what is yielded. Closed half-way it keeps nothing that it
-        has not yielded.
-        One that is still in the queue after these minutes may be yielded again: only its newest receipt is good then.
-        """
-
-    def give_back(self, letters: Iterable["DeadLetter"]) -> None:
-        """Let others take messages at once that were only looked at."""
-
-    def send_on(self, letter: "DeadLetter") -> None:
-        """Send a message where it was to be handled, and return when it was accepted there.
-
-        Raises DeadLetterUnreadableError for one that nobody could handle, DeadLetterSourceError when nobody can tell
-        where the messages of its queue were to be handled, and an AwsCallError.
-        """
-
-    def send_all(self, letters: Sequence["DeadLetter"]) -> Mapping[str, ContactSyncError]:
-        """Send messages of one queue on in few calls, and return why some were not accepted, by message id.
-
-        Raises as `send_on` does when that concerns all of them, and nothing was accepted.
-        """
-
-    def delete(self, letter: "DeadLetter") -> None:
-        """Delete a message; one that is gone already does not matter."""
-
-    def delete_all(self, letters: Sequence["DeadLetter"]) -> None:
-        """Delete messages of one queue in few calls; raise an AwsCallError when one of them could not be deleted."""

@@ -10,7 +10,8 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 
 from contactsync.bus.claims import CLAIM_LIMIT, claim_of
 from contactsync.bus.envelope import Announcement, Event, source_of
-from contactsync.bus.ports import Claims, Clock, Message, Metrics, Refusal, Topic
+from contactsync.bus.ports import Claims, Message, Metrics, Refusal, Topic
+from contactsync.clock import Clock
 from contactsync.errors import (
     AwsCallError,
     ContactSyncError,

@@ -10,8 +10,9 @@ from itertools import islice
 from typing import Final
 
 from contactsync.bus.envelope import Announcement
-from contactsync.bus.ports import Clock, Outbox, OutboxEntry, SetAside, UnreadableEntry
+from contactsync.bus.ports import Outbox, OutboxEntry, SetAside, UnreadableEntry
 from contactsync.bus.publish import Published, Publisher
+from contactsync.clock import Clock
 from contactsync.errors import ContactSyncError, PublishFailedError
 
 log = logging.getLogger(__name__)

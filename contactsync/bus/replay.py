@@ -15,13 +15,14 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from contactsync.bus.audit import AuditEntry, entity
+from contactsync.bus.audit import AuditEntry, AuditTrail, entity
 from contactsync.bus.consume import REMEMBERED, object_in
+from contactsync.bus.dead_letters.pace import Pace
 from contactsync.bus.envelope import EVENT_ID_NAMESPACE, Announcement, parse_announcement
 from contactsync.bus.events import EVENT_TYPES, Severity
-from contactsync.bus.pace import Pace
-from contactsync.bus.ports import AuditTrail, Clock, Message
+from contactsync.bus.ports import Message
 from contactsync.bus.publish import Publisher
+from contactsync.clock import Clock
 from contactsync.errors import (
     ContactSyncError,
     EventInvalidError,

@@ -10,24 +10,14 @@ from typing import Annotated, Final
 
 import typer
 
-from contactsync.cli import (
-    audit,
-    config,
-    dead_letters,
-    demo,
-    events,
-    export,
-    notices,
-    operations,
-    reports,
-    sandbox,
-    state,
-    terminal,
-)
-from contactsync.cli.commands import CUT_OFF, CommandGroup
-from contactsync.cli.completion import complete_at_first_tab
-from contactsync.cli.listing import folded, window
-from contactsync.cli.options import choose, log_calls
+from contactsync.cli import audit, dead_letters, events, export, notices, operations, reports, state
+from contactsync.cli.config import config
+from contactsync.cli.local import demo, sandbox
+from contactsync.cli.screen import terminal
+from contactsync.cli.screen.commands import CUT_OFF, CommandGroup
+from contactsync.cli.screen.completion import complete_at_first_tab
+from contactsync.cli.screen.listing import folded, window
+from contactsync.cli.screen.options import choose, log_calls
 from contactsync.doc_links import linked
 from contactsync.errors import ContactSyncError, Reader
 from contactsync.plain_text import printable

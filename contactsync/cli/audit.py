@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from contactsync.cli.listing import Output, OutputOption, Row, show_rows
-from contactsync.cli.periods import SinceOption, UntilOption
-from contactsync.cli.values import account_id, completed, one_of
+from contactsync.cli.screen.listing import Output, OutputOption, Row, show_rows
+from contactsync.cli.screen.periods import SinceOption, UntilOption
+from contactsync.cli.screen.values import account_id, completed, one_of
 from contactsync.settings import Group
-from contactsync.sync.tables import Columns
+from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
-    from contactsync.bus.audit import AuditEntry
-    from contactsync.bus.ports import AuditTrail
+    from contactsync.bus.audit import AuditEntry, AuditTrail
 
 COLUMNS: Final = Columns(
     ("time", "event_type", "severity", "source", "entities", "correlation_id", "data"),
@@ -115,7 +114,7 @@ def _first(listings: Iterable[Iterator["AuditEntry"]]) -> Iterator["AuditEntry"]
 def _names(entity: str | None, account: str | None, operation: str | None) -> list[str]:
     """Return the names that the one thing may have which the options name; wrong usage when they name several."""
     from contactsync.bus.audit import entity as named
-    from contactsync.sync.operation import sync_id_of
+    from contactsync.operations.operation import sync_id_of
 
     candidates = [
         [entity] if entity else [],

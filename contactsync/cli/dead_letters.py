@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from contactsync.cli.commands import CommandGroup
-from contactsync.cli.listing import (
+from contactsync.cli.screen.commands import CommandGroup
+from contactsync.cli.screen.listing import (
     Output,
     OutputOption,
     Row,
@@ -21,13 +21,13 @@ from contactsync.cli.listing import (
     show_rows,
     write_text,
 )
-from contactsync.cli.progress import counted
-from contactsync.cli.values import completed
+from contactsync.cli.screen.progress import counted
+from contactsync.cli.screen.values import completed
 from contactsync.settings import Group
-from contactsync.sync.tables import Columns
+from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
-    from contactsync.bus.dead_letters import Done, LetterFacts, Order
+    from contactsync.bus.dead_letters.desk import Done, LetterFacts, Order
     from contactsync.services import Services
 
 app = CommandGroup("List, show, redrive and discard dead letters.")
@@ -134,7 +134,7 @@ def redrive(
 
     Example: `contactsync dead-letters redrive audit --all --rate 2 --reason "the table is back"`
     """
-    from contactsync.bus.pace import Pace
+    from contactsync.bus.dead_letters.pace import Pace
     from contactsync.services import Services
 
     if not math.isfinite(rate):
@@ -196,8 +196,8 @@ def _order(
     reason: str | None,
     dry_run: bool,
 ) -> "Order":
-    from contactsync.bus.dead_letters import Order
-    from contactsync.cli.config_changes import author
+    from contactsync.bus.dead_letters.desk import Order
+    from contactsync.cli.config.config_changes import author
 
     ids = None if everything else message_ids
     return Order(queue, ids, by=author(services), reason=reason, dry_run=dry_run)
@@ -205,7 +205,7 @@ def _order(
 
 def _show_done(done: "Done", output: Output) -> None:
     """Show what became of each message; exit code 1 when one could not be sent on."""
-    from contactsync.bus.dead_letters import Step
+    from contactsync.bus.dead_letters.desk import Step
 
     steps = Counter[Step]()
 

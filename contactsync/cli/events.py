@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from contactsync.cli.commands import CommandGroup
-from contactsync.cli.listing import Output, OutputOption, Row, say, show_rows
-from contactsync.cli.periods import FORMS, UntilOption, start_of
-from contactsync.cli.progress import counted
+from contactsync.cli.screen.commands import CommandGroup
+from contactsync.cli.screen.listing import Output, OutputOption, Row, say, show_rows
+from contactsync.cli.screen.periods import FORMS, UntilOption, start_of
+from contactsync.cli.screen.progress import counted
 from contactsync.errors import ContactSyncError
 from contactsync.settings import Group
-from contactsync.sync.tables import Columns
+from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.bus.audit import AuditEntry
@@ -60,9 +60,9 @@ def replay(  # noqa: PLR0913 -- one option per part of the order
 
     Example: `contactsync events replay --since 2d --type contactsync.account. --reason "the topic is new" --dry-run`
     """
-    from contactsync.bus.pace import Pace
+    from contactsync.bus.dead_letters.pace import Pace
     from contactsync.bus.replay import Position, ReplayOrder
-    from contactsync.cli.config_changes import author
+    from contactsync.cli.config.config_changes import author
     from contactsync.services import Services
 
     if not math.isfinite(rate):

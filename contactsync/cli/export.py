@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from contactsync.cli.listing import write_text
 from contactsync.cli.operations import operation_named, period_of
-from contactsync.cli.periods import SinceOption, UntilOption
+from contactsync.cli.screen.listing import write_text
+from contactsync.cli.screen.periods import SinceOption, UntilOption
 from contactsync.errors import FileNotWrittenError
+from contactsync.operations.operation import AccountOutcome, SyncOperation
 from contactsync.settings import Group
-from contactsync.sync.operation import AccountOutcome, SyncOperation
 
 if TYPE_CHECKING:
     from contactsync.services import Services
@@ -50,7 +50,7 @@ def export(
     Example: `contactsync export --since 2026-01-01 --until 2026-03-31 -o csv --file quarter.csv`
     """
     from contactsync.services import Services
-    from contactsync.sync.export import operations_csv, operations_json
+    from contactsync.views.export import operations_csv, operations_json
 
     if name and (since or until):
         raise typer.BadParameter("Name an operation or a period, not both.")

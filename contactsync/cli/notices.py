@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from contactsync.cli.commands import CommandGroup
-from contactsync.cli.listing import Output, OutputOption, show_rows, write_text
 from contactsync.cli.operations import operation_named
-from contactsync.cli.values import NameArgument, completed, one_of
+from contactsync.cli.screen.commands import CommandGroup
+from contactsync.cli.screen.listing import Output, OutputOption, show_rows, write_text
+from contactsync.cli.screen.values import NameArgument, completed, one_of
 from contactsync.settings import Group
-from contactsync.sync.tables import Columns
+from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.notices.scenarios import Scenario
@@ -72,8 +72,8 @@ def deliveries(name: NameArgument, *, output: OutputOption = Output.TABLE) -> No
 
     Example: `contactsync notices deliveries manual__2026-11-21T10:00:00+00:00`
     """
+    from contactsync.operations.operation import sync_id_of
     from contactsync.services import Services
-    from contactsync.sync.operation import sync_id_of
 
     services = Services.from_environment(needs=[Group.STATE])
     requests = services.notice_requests

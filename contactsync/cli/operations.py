@@ -6,16 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from contactsync.bus.events import Severity
-from contactsync.cli.commands import CommandGroup
-from contactsync.cli.listing import LimitOption, Output, OutputOption, Row, flat, show_facts, show_rows, write_text
-from contactsync.cli.periods import SinceOption, UntilOption
-from contactsync.cli.values import AccountArgument, NameArgument
+from contactsync.cli.screen.commands import CommandGroup
+from contactsync.cli.screen.listing import (
+    LimitOption,
+    Output,
+    OutputOption,
+    Row,
+    flat,
+    show_facts,
+    show_rows,
+    write_text,
+)
+from contactsync.cli.screen.periods import SinceOption, UntilOption
+from contactsync.cli.screen.values import AccountArgument, NameArgument
+from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation
 from contactsync.settings import Group
-from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
-from contactsync.sync.tables import Columns
+from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
-    from contactsync.aws.operation_queries import Period
+    from contactsync.aws.operations.operation_queries import Period
     from contactsync.services import Services
 
 app = CommandGroup("List and show sync operations.")
@@ -92,7 +101,7 @@ def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
     Example: `contactsync operations show manual__2026-11-21T10:00:00+00:00`
     """
     from contactsync.services import Services
-    from contactsync.sync.export import operations_csv, operations_json
+    from contactsync.views.export import operations_csv, operations_json
 
     services = Services.from_environment(needs=[Group.STATE])
     operation = operation_named(services, name)
@@ -145,7 +154,7 @@ def history(
 def operation_named(services: "Services", name: str) -> SyncOperation:
     """Return the operation of a run id or a sync id; raise OperationUnknownError when there is none."""
     from contactsync.errors import OperationUnknownError
-    from contactsync.sync.operation import sync_id_of
+    from contactsync.operations.operation import sync_id_of
 
     operation = services.stored_operations.get(sync_id_of(name)) or services.stored_operations.get(name)
     if operation is None:
@@ -153,9 +162,9 @@ def operation_named(services: "Services", name: str) -> SyncOperation:
     return operation
 
 
-def period_of(since: Any, until: Any) -> "Period":  # noqa: ANN401 -- what the parsers of cli/periods.py return
+def period_of(since: Any, until: Any) -> "Period":  # noqa: ANN401 -- what the parsers of cli/screen/periods.py return
     """Return the period; wrong usage when its end does not come after its start."""
-    from contactsync.aws.operation_queries import Period
+    from contactsync.aws.operations.operation_queries import Period
 
     period = Period(since, until)
     if period.empty:
@@ -164,7 +173,7 @@ def period_of(since: Any, until: Any) -> "Period":  # noqa: ANN401 -- what the p
 
 
 def _operation_row(operation: SyncOperation) -> Row:
-    from contactsync.sync.export import operation_facts, plan_facts
+    from contactsync.views.export import operation_facts, plan_facts
 
     return {
         **operation_facts(operation),
@@ -182,13 +191,13 @@ def _short(row: Row) -> Row:
 
 def _failed(row: Row) -> bool:
     """Whether a row is about something that failed."""
-    from contactsync.sync.operation import OutcomeDetail
+    from contactsync.operations.operation import OutcomeDetail
 
     return row["status"] == OperationStatus.FAILED or row.get("detail") == OutcomeDetail.PERMISSION_DENIED
 
 
 def _failed_first(outcome: AccountOutcome) -> tuple[bool, str, str, str]:
-    from contactsync.sync.counting import is_failure
+    from contactsync.operations.counting import is_failure
 
     return not is_failure(outcome), outcome.account_name, outcome.account_id, outcome.contact_type
 
@@ -215,13 +224,13 @@ def _ends(deliveries: Iterable[Row]) -> dict[str, str]:
 
 def _shown_row(outcome: AccountOutcome) -> Row:
     """Return a row whose status is the word that people count it under."""
-    from contactsync.sync.counting import DENIED, counted_as
+    from contactsync.operations.counting import DENIED, counted_as
 
     word = counted_as(outcome)
     return {**_outcome_row(outcome), **({"status": word} if word == DENIED else {})}
 
 
 def _outcome_row(outcome: AccountOutcome) -> Row:
-    from contactsync.sync.export import result_of
+    from contactsync.views.export import result_of
 
     return {"account_id": outcome.account_id, "contact_type": outcome.contact_type, **result_of(outcome)}

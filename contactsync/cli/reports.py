@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contactsync.cli.listing import Output, OutputOption, show, window, write_text
+from contactsync.cli.screen.listing import Output, OutputOption, show, window, write_text
+from contactsync.operations.operation import SyncOperation
 from contactsync.settings import Group
-from contactsync.sync.operation import SyncOperation
 
 if TYPE_CHECKING:
     from contactsync.services import Services
@@ -30,9 +30,9 @@ def report(
     """
     from contactsync.cli.operations import operation_named
     from contactsync.services import Services
-    from contactsync.sync.export import operations_csv, operations_json
     from contactsync.sync.report import stored_report
-    from contactsync.sync.report_table import report_renderables, table_width
+    from contactsync.views.export import operations_csv, operations_json
+    from contactsync.views.report_table import report_renderables, table_width
 
     services = Services.from_environment(needs=[Group.STATE, Group.CONFIGURATION])
     operation = operation_named(services, run) if run else _newest(services)
@@ -51,7 +51,7 @@ def report(
 
 
 def _threshold(services: "Services", operation: SyncOperation) -> int:
-    from contactsync.sync.operation import UNPLANNED
+    from contactsync.operations.operation import UNPLANNED
 
     if operation.config_version == UNPLANNED:
         return 1

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from contactsync.cli.export import warn_of_expiry, write_file
-from contactsync.cli.listing import Output, OutputOption, json_array, show_rows, write_text
-from contactsync.cli.periods import FORMS, start_of
+from contactsync.cli.screen.listing import Output, OutputOption, json_array, show_rows, write_text
+from contactsync.cli.screen.periods import FORMS, start_of
 from contactsync.settings import Group
-from contactsync.sync.tables import Columns
+from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.contacts import ContactType
     from contactsync.services import Services
-    from contactsync.sync.statement import State, StatedContact
+    from contactsync.views.statement import State, StatedContact
 
 COLUMNS: Final = Columns(
     (
@@ -56,7 +56,7 @@ def state(
     Example: `contactsync accounts state -o csv --file state.csv`
     """
     from contactsync.services import Services
-    from contactsync.sync.rows import csv_lines
+    from contactsync.views.rows import csv_lines
 
     if file and output is Output.TABLE:
         raise typer.BadParameter("A file is JSON or CSV: name one with -o.")
@@ -81,9 +81,9 @@ def _present(services: "Services") -> tuple[int, Iterator["StatedContact"]]:
 
 
 def _past(services: "Services", moment: datetime) -> tuple[int, Iterator["StatedContact"]]:
-    from contactsync.aws.operation_queries import Period
+    from contactsync.aws.operations.operation_queries import Period
     from contactsync.errors import ConfigurationMissingError
-    from contactsync.sync.past_state import PastState, in_force
+    from contactsync.views.past_state import PastState, in_force
 
     configurations = services.stored_configurations
     version = in_force(configurations.history(), moment)
@@ -101,8 +101,8 @@ def _past(services: "Services", moment: datetime) -> tuple[int, Iterator["Stated
 
 def read_state(services: "Services") -> "State":
     """Read what the statement needs: the organization, the configuration in force, records and desired versions."""
-    from contactsync.sync.reach import Reach
-    from contactsync.sync.statement import State, settled_since
+    from contactsync.configuration.reach import Reach
+    from contactsync.views.statement import State, settled_since
 
     settings = services.configurations.latest().settings
     management_account = services.settings.management.account

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from contactsync.aws.audit_table import DynamoDbAuditTrail
+from contactsync.aws.tables.audit_table import DynamoDbAuditTrail
 from contactsync.bus.audit import recorder
 from contactsync.bus.envelope import Event
 from contactsync.lambdas.subscriber import clients, required, subscribed

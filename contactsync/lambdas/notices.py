@@ -6,17 +6,17 @@ from functools import cache
 from typing import Any
 
 from contactsync.aws.claim_bucket import S3Exports
-from contactsync.aws.config_table import DynamoDbConfigurations
 from contactsync.aws.metrics import EmbeddedMetrics
 from contactsync.aws.notice_channels import OpsItemMirror, SnsNoticeTopic
-from contactsync.aws.notice_requests import DynamoDbNoticeRequests
-from contactsync.aws.outbox_table import DynamoDbOutbox
-from contactsync.aws.stored_operations import DynamoDbStoredOperations
+from contactsync.aws.operations.stored_operations import DynamoDbStoredOperations
+from contactsync.aws.tables.config_table import DynamoDbConfigurations
+from contactsync.aws.tables.notice_requests import DynamoDbNoticeRequests
+from contactsync.aws.tables.outbox_table import DynamoDbOutbox
 from contactsync.bus.envelope import Event
+from contactsync.clock import SystemClock
 from contactsync.doc_links import known_address
 from contactsync.lambdas.subscriber import clients, required, subscribed
 from contactsync.notices.delivery import Deliverer
-from contactsync.services import SystemClock
 
 RETENTION_DAYS = 400
 CONFLICT_TRIES = 5

@@ -14,10 +14,9 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contactsync.aws.error_codes import translated
+from contactsync.aws.sdk.error_codes import translated
 from contactsync.bus.advice import Reader, sentence_for
-from contactsync.bus.consume import REMEMBERED, failure_of, names_in
-from contactsync.bus.ports import Failures
+from contactsync.bus.consume import REMEMBERED, Failures, failure_of, names_in
 from contactsync.errors import (
     AwsCallError,
     EventUnderWayError,

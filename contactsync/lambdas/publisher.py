@@ -11,9 +11,9 @@ from contactsync.aws.topic import SnsTopic
 from contactsync.bus.outside import announced_outside, answer_of
 from contactsync.bus.publish import Publisher
 from contactsync.bus.values import json_value
+from contactsync.clock import SystemClock
 from contactsync.errors import EventInvalidError
 from contactsync.lambdas.subscriber import clients, required
-from contactsync.services import SystemClock
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -13,17 +13,17 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import process_partial_response
 
 from contactsync.aws.claim_bucket import S3Claims
-from contactsync.aws.clients import Clients
 from contactsync.aws.dead_letter_queues import SqsQuarantine
-from contactsync.aws.failures_table import DynamoDbFailures
-from contactsync.aws.handled_events import HandledEvents
 from contactsync.aws.metrics import NAMESPACE
+from contactsync.aws.sdk.clients import Clients
+from contactsync.aws.tables.failures_table import DynamoDbFailures
+from contactsync.aws.tables.handled_events import HandledEvents
 from contactsync.bus.advice import Reader, sentence_for
 from contactsync.bus.consume import Consumed, Consumer, Subscriber, failure_of
+from contactsync.clock import SystemClock
 from contactsync.errors import AwsCallError, FunctionTimeoutError, OutOfTimeError, ProcessEndedError, SettingsError
 from contactsync.lambdas.apart import run_apart
 from contactsync.lambdas.once import OnceByPowertools, RememberingProcessor, ReportedError, function_name
-from contactsync.services import SystemClock
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse

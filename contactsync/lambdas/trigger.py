@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from contactsync.errors import ChangeRefusedError, ContactSyncError, SettingsError
+from contactsync.intake.change import NOT_UNDERSTOOD, ContactChange, changes_in
 from contactsync.lambdas.airflow_runs import AirflowRuns
-from contactsync.sync.change import NOT_UNDERSTOOD, ContactChange, changes_in
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

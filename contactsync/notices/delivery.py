@@ -11,15 +11,16 @@ from typing import Any, Final, Protocol
 
 from contactsync.bus.envelope import Announcement, Event, announcement
 from contactsync.bus.events import NoticeRequested
+from contactsync.clock import Clock
+from contactsync.configuration.ports import Configurations
+from contactsync.configuration.schema import DeliveryChannel, NotificationSettings, UserNotificationsConfig
 from contactsync.errors import AwsCallError, ConfigurationError, EventInvalidError, NoticeUndeliveredError
 from contactsync.notices.failures import failures_csv
+from contactsync.notices.forms.render_text import subject_of
+from contactsync.notices.forms.rendering import rendered
 from contactsync.notices.notice import Notice, Origin, notice_of
-from contactsync.notices.render_text import subject_of
-from contactsync.notices.rendering import rendered
 from contactsync.notices.routing import Delivery, Form, deliveries_of, fallback_of
-from contactsync.sync.config import DeliveryChannel, NotificationSettings, UserNotificationsConfig
-from contactsync.sync.operation import UNPLANNED, AccountOutcome, SyncOperation
-from contactsync.sync.ports import Clock, Configurations
+from contactsync.operations.operation import UNPLANNED, AccountOutcome, SyncOperation
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from contactsync.contacts import ContactType
 from contactsync.notices.plain_text import one_line
 from contactsync.notices.remedies import OUTCOMES_MISSING, Step, remedy_of_outcome
 from contactsync.notices.scenarios import UNTOUCHED
-from contactsync.sync.counting import counted_as, is_failure
-from contactsync.sync.operation import AccountOutcome, OutcomeStatus, SyncOperation
-from contactsync.sync.rows import csv_lines
-from contactsync.sync.tally import Tally
+from contactsync.operations.counting import counted_as, is_failure
+from contactsync.operations.operation import AccountOutcome, OutcomeStatus, SyncOperation
+from contactsync.operations.tally import Tally
+from contactsync.views.rows import csv_lines
 
 LISTED: Final = 50
 """How many failed outcomes a notice names; the export has all of them."""

@@ -24,7 +24,7 @@ from contactsync.notices.remedies import (
 )
 from contactsync.notices.scenarios import Scenario
 from contactsync.notices.wording import headline, what_happened
-from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeStatus, SyncOperation
+from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeStatus, SyncOperation
 
 RULES_UNMATCHED: Final = "RulesUnmatched"
 """The code of a notice about the configuration in force, and not about a task that failed."""
@@ -81,7 +81,7 @@ class Notice:
     afterwards: tuple[Step, ...]
     """What is to be done when all causes are fixed."""
     counts: Mapping[str, int]
-    """Outcomes, that is accounts times contact types, by the words of contactsync.sync.counting."""
+    """Outcomes, that is accounts times contact types, by the words of contactsync.operations.counting."""
     failures: tuple[Failure, ...]
     """The first ones by the account's name."""
     failures_total: int

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator
 
+from contactsync.notices.forms.render_chat import chat_message
+from contactsync.notices.forms.render_json import render_json
+from contactsync.notices.forms.render_sms import render_sms
+from contactsync.notices.forms.render_text import render_text, subject_of
 from contactsync.notices.notice import Notice
-from contactsync.notices.render_chat import chat_message
-from contactsync.notices.render_json import render_json
-from contactsync.notices.render_sms import render_sms
-from contactsync.notices.render_text import render_text, subject_of
 from contactsync.notices.routing import Form
 
 

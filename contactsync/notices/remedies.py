@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from contactsync.configuration.schema import NoticeScenario
 from contactsync.errors.aws_codes import MEANINGS, Meaning
 from contactsync.errors.clearing import DOWNSTREAM, clear_task
-from contactsync.sync.config import NoticeScenario
-from contactsync.sync.operation import OutcomeDetail
+from contactsync.operations.operation import OutcomeDetail
 
 
 @dataclass(frozen=True)

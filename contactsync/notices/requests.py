@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import NoticeRequested, Severity
+from contactsync.clock import Clock
+from contactsync.configuration.ports import Configurations
+from contactsync.configuration.schema import NotificationSettings
 from contactsync.errors import AwsCallError, ConfigurationError, ContactSyncError, OperationMissingError, bounded
 from contactsync.notices.notice import SYNC_DAG
 from contactsync.notices.scenarios import (
@@ -19,10 +22,9 @@ from contactsync.notices.scenarios import (
     scenarios_of,
     severity_of,
 )
-from contactsync.sync.config import NotificationSettings
-from contactsync.sync.operation import UNPLANNED, OperationStatus, SyncOperation, sync_id_of
-from contactsync.sync.ports import Announcer, Clock, Configurations, Operations
-from contactsync.sync.tally import Tally
+from contactsync.operations.operation import UNPLANNED, OperationStatus, SyncOperation, sync_id_of
+from contactsync.operations.ports import Announcer, Operations
+from contactsync.operations.tally import Tally
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Final
 
 from contactsync.bus.events import Severity
+from contactsync.configuration.schema import DeliveryChannel, NotificationSettings
 from contactsync.notices.notice import Notice
-from contactsync.sync.config import DeliveryChannel, NotificationSettings
 
 
 class Form(StrEnum):

@@ -14,7 +14,7 @@ from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError, PublishFailedError, TrustedAccessOffError
 from contactsync.notices.notice import Notice, Origin, notice_of
 from contactsync.notices.scenarios import DEFAULT_SEVERITIES, Scenario, notice_id_of
-from contactsync.sync.operation import (
+from contactsync.operations.operation import (
     AccountOutcome,
     Attempt,
     Halt,

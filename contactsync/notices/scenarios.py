@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from contactsync.bus.events import Severity
+from contactsync.configuration.schema import NoticeScenario, NotificationRules, NotificationSettings
 from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
@@ -25,9 +26,8 @@ from contactsync.errors import (
     SettingsError,
     TrustedAccessOffError,
 )
-from contactsync.sync.config import NoticeScenario, NotificationRules, NotificationSettings
-from contactsync.sync.operation import OperationStatus, OutcomeDetail, SyncOperation, Verdict
-from contactsync.sync.tally import Tally
+from contactsync.operations.operation import OperationStatus, OutcomeDetail, SyncOperation, Verdict
+from contactsync.operations.tally import Tally
 
 Scenario: TypeAlias = NoticeScenario
 """The configuration names them too, so they are defined beside it."""

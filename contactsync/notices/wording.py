@@ -7,8 +7,8 @@ from typing import Final
 from contactsync.bus.events import NoticeRequested
 from contactsync.notices.failures import Findings
 from contactsync.notices.scenarios import SYSTEM_DETAILS, Scenario, refusal_of
-from contactsync.sync.operation import OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
-from contactsync.sync.remarks import remarks_of
+from contactsync.operations.operation import OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
+from contactsync.operations.remarks import remarks_of
 
 _DETAILS: Final = {
     Scenario.PERMISSION_ERRORS: ({OutcomeDetail.PERMISSION_DENIED}, "AWS denies the permission for"),

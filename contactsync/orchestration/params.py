@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from contactsync.sync.bounds import FOLLOW_UPS_LIMIT, PRINCIPAL_LETTERS
+from contactsync.limits import FOLLOW_UPS_LIMIT, PRINCIPAL_LETTERS
 
 CONTACT_TYPES = ("primary", "billing", "operations", "security")
 ANY_ALTERNATE = "alternate"

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from contactsync.bus.ports import SetAside
     from contactsync.errors import EventsSetAsideError
     from contactsync.notices.scenarios import Scenario
+    from contactsync.operations.operation import AccountOutcome, SyncOperation
     from contactsync.services import Services
     from contactsync.sync.approval import ApprovalRequest
-    from contactsync.sync.operation import AccountOutcome, SyncOperation
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
 def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- as above
     from airflow.sdk.configuration import conf
 
-    from contactsync.sync.request import RunOrigin, check_origin, parse_request
+    from contactsync.intake.request import RunOrigin, check_origin, parse_request
 
     dag_run = context["dag_run"]
     made = services()
@@ -100,7 +100,7 @@ def _tell_of_plan(run_id: str) -> None:
     """Log what was planned, and request one notice a day of rules that name nobody; nothing of it stops the plan."""
     from contactsync.errors import ContactSyncError, RulesUnmatchedError
     from contactsync.notices.scenarios import Scenario
-    from contactsync.sync.operation import sync_id_of
+    from contactsync.operations.operation import sync_id_of
 
     made = services()
     try:
@@ -202,7 +202,7 @@ def record_kept_answer(context: Any) -> bool:  # noqa: ANN401 -- as above
 
 
 def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- as above
-    from contactsync.sync.operation import Verdict
+    from contactsync.operations.operation import Verdict
 
     with _rescheduled():
         operation = services().approvals.decide(
@@ -220,7 +220,7 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
     """Build, store and print the report; raise when as many outcomes failed as the configuration's threshold."""
     from contactsync.errors import OperationMissingError
     from contactsync.orchestration.runs import start_run
-    from contactsync.sync.report_table import report_parts
+    from contactsync.views.report_table import report_parts
 
     rows: list[AccountOutcome] = []
     ti, run_id = context["ti"], context["dag_run"].run_id
@@ -257,7 +257,7 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
 def _store_unplanned(dag_run: Any, cause: str) -> None:  # noqa: ANN401 -- Airflow's run, or a test's
     """Let listings know the run; that it cannot be stored hides neither the plan's error nor its notice."""
     from contactsync.errors import ContactSyncError
-    from contactsync.sync.request import RunOrigin
+    from contactsync.intake.request import RunOrigin
 
     made = services()
     try:
@@ -378,8 +378,8 @@ def _account_states(states: "Mapping[str, str]", account_ids: "Sequence[str]", s
 def account_label(account_id: str, run_id: str) -> str:
     """Return the name and id that label a mapped task in the grid; the id alone when the name cannot be read."""
     from contactsync.errors import ContactSyncError
+    from contactsync.operations.operation import sync_id_of
     from contactsync.plain_text import one_line
-    from contactsync.sync.operation import sync_id_of
 
     try:
         outcomes = services().operations.outcomes_of(sync_id_of(run_id), account_id)

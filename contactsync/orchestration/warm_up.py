@@ -22,8 +22,8 @@ MODULES: Final = (
     "botocore.endpoint",
     "botocore.httpsession",
     "contactsync.services",
-    "contactsync.sync.report_table",
-    "contactsync.sync.request",
+    "contactsync.views.report_table",
+    "contactsync.intake.request",
     "jinja2.ext",
     "packaging.requirements",
 )
@@ -40,7 +40,7 @@ def warm_up_scheduler() -> None:
 @cache
 def warm_up() -> None:
     """Import the modules and read the service models; no connection is made, and no credentials are read."""
-    from contactsync.aws.clients import read_models
+    from contactsync.aws.sdk.clients import read_models
 
     for module in MODULES:
         importlib.import_module(module)

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterable
 from typing import Final
 
-from contactsync.sandbox.isolation import isolated_session
+from contactsync.isolation import isolated_session
 from contactsync.sandbox.settings_model import nearest
 
 SIMULATED: Final = (

@@ -11,25 +11,26 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from pydantic import SecretStr
 
-from contactsync.sandbox import account_api, moto_dynamodb, organization
-from contactsync.sandbox.call_log import CallLog
-from contactsync.sandbox.callers import Callers
-from contactsync.sandbox.control import Control, offer_calls, offer_conditions
-from contactsync.sandbox.faults import Faults, FaultSettings
-from contactsync.sandbox.http_server import HOST, HttpServer, PortTakenError
-from contactsync.sandbox.inbox_control import offer_inbox
-from contactsync.sandbox.isolation import isolated_session, local_environment
-from contactsync.sandbox.latency import Latency, LatencySettings
-from contactsync.sandbox.loop import Loop, respond_as_mwaa
-from contactsync.sandbox.loop_control import LoopControl
-from contactsync.sandbox.middleware import Conditions, Middleware
-from contactsync.sandbox.mwaa import AirflowEnvironment
-from contactsync.sandbox.organization import OrganizationState
-from contactsync.sandbox.organization_control import offer_organization
-from contactsync.sandbox.quotas import Quotas, QuotaSettings
-from contactsync.sandbox.scenario import Scenario
-from contactsync.sandbox.templates import Stack, deploy
-from contactsync.sandbox.templates import outputs as merged_outputs
+from contactsync.isolation import isolated_session, local_environment
+from contactsync.sandbox.control.control import Control, offer_calls, offer_conditions
+from contactsync.sandbox.control.inbox_control import offer_inbox
+from contactsync.sandbox.control.loop_control import LoopControl
+from contactsync.sandbox.control.organization_control import offer_organization
+from contactsync.sandbox.dynamodb import moto_dynamodb
+from contactsync.sandbox.loop.loop import Loop, respond_as_mwaa
+from contactsync.sandbox.loop.mwaa import AirflowEnvironment
+from contactsync.sandbox.organization import account_api, organization
+from contactsync.sandbox.organization.organization import OrganizationState
+from contactsync.sandbox.requests.call_log import CallLog
+from contactsync.sandbox.requests.callers import Callers
+from contactsync.sandbox.requests.faults import Faults, FaultSettings
+from contactsync.sandbox.requests.http_server import HOST, HttpServer, PortTakenError
+from contactsync.sandbox.requests.latency import Latency, LatencySettings
+from contactsync.sandbox.requests.middleware import Conditions, Middleware
+from contactsync.sandbox.requests.quotas import Quotas, QuotaSettings
+from contactsync.sandbox.scenario.scenario import Scenario
+from contactsync.sandbox.stacks.templates import Stack, deploy
+from contactsync.sandbox.stacks.templates import outputs as merged_outputs
 
 __all__ = ["MWAA_ENVIRONMENT", "PortTakenError", "Sandbox", "SandboxRunningError"]
 

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from contactsync.clock import Clock
 from contactsync.errors import CallerMismatchError, TrustedAccessOffError
-from contactsync.sync.ports import Breakers, Clock, Organization
+from contactsync.pacing.ports import Breakers
+from contactsync.scope.ports import Organization
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from contactsync.account_management.api_operations import read_of
+from contactsync.clock import Clock
+from contactsync.configuration.ports import Configurations
 from contactsync.contacts import ContactType
 from contactsync.errors import AnswerOvertakenError, OperationMissingError
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import Decision, SyncOperation, TypePlan, Verdict, sync_id_of
+from contactsync.operations.ports import Operations
+from contactsync.pacing.gate import Gatekeeper
 from contactsync.plain_text import markdown_code, one_line
-from contactsync.sync.calls import read_of
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.gate import Gatekeeper
-from contactsync.sync.operation import (
-    Decision,
-    SyncOperation,
-    TypePlan,
-    Verdict,
-    sync_id_of,
-)
-from contactsync.sync.ports import AccountContacts, Clock, Configurations, Operations
+from contactsync.sync.ports import AccountContacts
 
 _NOTES: Final = {
     Verdict.APPROVED: "{by} approved the deletion of the {types} contact.",

@@ -8,12 +8,14 @@ from enum import StrEnum
 from typing import Final
 
 from contactsync.bus.envelope import Announcement
+from contactsync.clock import Clock
+from contactsync.configuration.ports import Configurations
 from contactsync.errors import ContactSyncError, HousekeepingError, ItemUnreadableError
-from contactsync.sync.announcements import ended
-from contactsync.sync.operation import OperationStatus, SyncOperation
-from contactsync.sync.ports import Announcer, Clock, Configurations, Operations
+from contactsync.operations.announcements import ended
+from contactsync.operations.operation import OperationStatus, SyncOperation
+from contactsync.operations.ports import Announcer, Operations
+from contactsync.operations.tally import Tally
 from contactsync.sync.report import Reporter
-from contactsync.sync.tally import Tally
 
 log = logging.getLogger(__name__)
 

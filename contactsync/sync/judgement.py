@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from contactsync.errors.clearing import CLEAR_RUN, clear_task
-from contactsync.sync.counting import is_failure
-from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, SyncOperation
-from contactsync.sync.rates import LARGEST_SKEW
+from contactsync.operations.counting import is_failure
+from contactsync.operations.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, SyncOperation
+from contactsync.pacing.rates import LARGEST_SKEW
 
 _OUT_OF_REACH: Final = frozenset({OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTIVE})
 """What no further try could settle, whatever mark was left behind."""

@@ -9,11 +9,11 @@ from typing import Final
 from contactsync.bus.envelope import Announcement
 from contactsync.bus.events import ACCOUNTS_AT_MOST
 from contactsync.contacts import ContactType
-from contactsync.sync.announcements import account_failed, accounts_written
-from contactsync.sync.counting import is_failure
-from contactsync.sync.operation import AccountOutcome, SyncOperation
-from contactsync.sync.ports import Announcer, Operations
-from contactsync.sync.writes import Write, unannounced
+from contactsync.operations.announcements import account_failed, accounts_written
+from contactsync.operations.counting import is_failure
+from contactsync.operations.operation import AccountOutcome, SyncOperation
+from contactsync.operations.ports import Announcer, Operations
+from contactsync.operations.writes import Write, unannounced
 
 Key = tuple[str, ContactType]
 

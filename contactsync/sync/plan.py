@@ -11,7 +11,11 @@ from datetime import datetime, timedelta
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
+from contactsync.account_management.api_operations import read_of
 from contactsync.accounts import Account, AccountState
+from contactsync.clock import Clock
+from contactsync.configuration.ports import Configurations
+from contactsync.configuration.schema import DeletionPolicy, StoredConfiguration
 from contactsync.contacts import Contact, ContactType, doubtful_fields
 from contactsync.errors import (
     MappingLimitError,
@@ -19,15 +23,11 @@ from contactsync.errors import (
     SourceContactMissingError,
 )
 from contactsync.fingerprints import field_fingerprints, fingerprint
-from contactsync.sync.access import AccessCheck
-from contactsync.sync.announcements import started
-from contactsync.sync.calls import read_of
-from contactsync.sync.config import DeletionPolicy, StoredConfiguration
-from contactsync.sync.counting import is_failure
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.gate import Gate, Gatekeeper
-from contactsync.sync.kept_tags import KeptTags
-from contactsync.sync.operation import (
+from contactsync.intake.request import RunRequest
+from contactsync.operations.announcements import started
+from contactsync.operations.counting import is_failure
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import (
     PLAN_ITSELF,
     AccountOutcome,
     Attempt,
@@ -38,19 +38,15 @@ from contactsync.sync.operation import (
     TypePlan,
     sync_id_of,
 )
-from contactsync.sync.ports import (
-    AccountContacts,
-    Announcer,
-    Clock,
-    Configurations,
-    Lookups,
-    Operations,
-    Organization,
-)
-from contactsync.sync.rates import LARGEST_SKEW
-from contactsync.sync.request import RunRequest
-from contactsync.sync.scope import Admission
-from contactsync.sync.selection import Scope, Selection
+from contactsync.operations.ports import Announcer, Operations
+from contactsync.pacing.gate import Gate, Gatekeeper
+from contactsync.pacing.rates import LARGEST_SKEW
+from contactsync.scope.kept_tags import KeptTags
+from contactsync.scope.ports import Lookups, Organization
+from contactsync.scope.rules import Admission
+from contactsync.scope.selection import Scope, Selection
+from contactsync.sync.access import AccessCheck
+from contactsync.sync.ports import AccountContacts
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,9 @@ from datetime import timedelta
 from itertools import islice
 from typing import Final
 
+from contactsync.clock import Clock
+from contactsync.configuration.ports import Configurations
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     ContactSyncError,
@@ -17,12 +20,9 @@ from contactsync.errors import (
     OperationMissingError,
     OvertakenError,
 )
-from contactsync.sync.announcements import ended
-from contactsync.sync.config import Configuration
-from contactsync.sync.counting import DENIED, is_failure
-from contactsync.sync.gate import Gatekeeper
-from contactsync.sync.judgement import FAILED_TASK_STATES, LOST, as_failed, is_of_earlier_plan, judge, what_to_clear
-from contactsync.sync.operation import (
+from contactsync.operations.announcements import ended
+from contactsync.operations.counting import DENIED, is_failure
+from contactsync.operations.operation import (
     UNPLANNED,
     AccountOutcome,
     OperationStatus,
@@ -30,17 +30,13 @@ from contactsync.sync.operation import (
     SyncOperation,
     sync_id_of,
 )
+from contactsync.operations.ports import Announcer, Operations, Records
+from contactsync.operations.remarks import remarks_of
+from contactsync.operations.tally import Tally
+from contactsync.pacing.gate import Gatekeeper
+from contactsync.sync.judgement import FAILED_TASK_STATES, LOST, as_failed, is_of_earlier_plan, judge, what_to_clear
 from contactsync.sync.outcome_announcements import announce_outcomes
-from contactsync.sync.ports import (
-    Announcer,
-    Clock,
-    Configurations,
-    Operations,
-    Records,
-)
-from contactsync.sync.remarks import remarks_of
 from contactsync.sync.second_look import FollowUp, SecondLook
-from contactsync.sync.tally import Tally
 
 BATCH: Final = 100
 """How many outcomes are judged at a time."""

@@ -7,14 +7,16 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
+from contactsync.account_management.api_operations import read_of
+from contactsync.clock import Clock
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import Contact, ContactType, changed_fields
 from contactsync.errors import ContactSyncError
 from contactsync.fingerprints import changed_fingerprints, is_fingerprint_of
-from contactsync.sync.calls import read_of
-from contactsync.sync.config import Configuration
-from contactsync.sync.gate import Gate, Gatekeeper
-from contactsync.sync.operation import SYNC_ID_NAMESPACE, SyncOperation, TypePlan
-from contactsync.sync.ports import AccountContacts, Clock, DesiredContacts, Operations
+from contactsync.operations.operation import SYNC_ID_NAMESPACE, SyncOperation, TypePlan
+from contactsync.operations.ports import DesiredContacts, Operations
+from contactsync.pacing.gate import Gate, Gatekeeper
+from contactsync.sync.ports import AccountContacts
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from contactsync.aws.desired_contacts_table import DynamoDbDesiredContacts
+from contactsync.aws.operations.desired_contacts_table import DynamoDbDesiredContacts
 from contactsync.aws.organization import AwsOrganization
-from contactsync.cli.local_system import product_environment
-from contactsync.sandbox.scenario import Scenario
+from contactsync.cli.local.local_system import product_environment
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
 from tests.contract.store import Store

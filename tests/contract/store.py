@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from contactsync.contacts import ContactType
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import SyncOperation, TypePlan
-from contactsync.sync.ports import DesiredContacts, Operations
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import SyncOperation, TypePlan
+from contactsync.operations.ports import DesiredContacts, Operations
 from tests import builders
 from tests.builders import contact_of
 

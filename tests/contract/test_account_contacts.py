@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from contactsync.aws.account_contacts import AccountManagementContacts
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import Contact, ContactType, changed_fields, doubtful_fields
 from contactsync.errors import (
     AccessDeniedError,
@@ -17,11 +18,10 @@ from contactsync.errors import (
     ThrottledError,
     UnexpectedAwsError,
 )
-from contactsync.sandbox.defaults import member_account_id
-from contactsync.sandbox.faults import FaultSettings
-from contactsync.sandbox.scenario import AccountManagementSettings
-from contactsync.sync.config import Configuration
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
+from contactsync.sandbox.contacts.defaults import member_account_id
+from contactsync.sandbox.requests.faults import FaultSettings
+from contactsync.sandbox.scenario.scenario import AccountManagementSettings
 from contactsync.sync.ports import AccountContacts
 from tests.builders import alternate, contact_of, primary, request
 from tests.contract.conftest import Adapters

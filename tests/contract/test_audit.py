@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contactsync.aws.audit_table import DynamoDbAuditTrail
-from contactsync.bus.audit import DATA_LIMIT, AuditEntry, entry_of
+from contactsync.aws.tables.audit_table import DynamoDbAuditTrail
+from contactsync.bus.audit import DATA_LIMIT, AuditEntry, AuditTrail, entry_of
 from contactsync.bus.events import ACCOUNTS_AT_MOST, AccountFailed, AccountsWritten, ConfigurationChanged
-from contactsync.bus.ports import AuditTrail
 from tests.bus_builders import event_of
 from tests.bus_fakes import FakeAudit
 from tests.contract.conftest import Adapters

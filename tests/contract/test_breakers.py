@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from contactsync.aws.breaker_table import DynamoDbBreakers
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.aws.tables.breaker_table import DynamoDbBreakers
 from contactsync.errors import StateConflictError
-from contactsync.sync.breaker import BUCKETS, BreakerConfig, BreakerState, Bucket, Phase, Tally
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.ports import Breakers
+from contactsync.pacing.breaker import BUCKETS, BreakerConfig, BreakerState, Bucket, Phase, Tally
+from contactsync.pacing.ports import Breakers
 from tests.contract.conftest import Adapters
 from tests.fakes import START, FakeClock
 from tests.gate_fakes import FakeBreakers

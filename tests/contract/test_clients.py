@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from contactsync.aws.clients import Clients
-from contactsync.aws.error_codes import translated
+from contactsync.aws.sdk.clients import Clients
+from contactsync.aws.sdk.error_codes import translated
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccessDeniedError,
@@ -19,12 +20,11 @@ from contactsync.errors import (
     ServiceUnavailableError,
     SettingsError,
 )
-from contactsync.sandbox.defaults import member_account_id
-from contactsync.sandbox.faults import FaultSettings
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus, TypePlan
+from contactsync.sandbox.contacts.defaults import member_account_id
+from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.services import Services
-from contactsync.sync.config import Configuration
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus, TypePlan
 from tests.builders import alternate, operation, primary, request
 from tests.contract.conftest import Adapters
 

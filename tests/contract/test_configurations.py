@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from contactsync.aws.config_table import NOT_SETTINGS, DynamoDbConfigurations
+from contactsync.aws.tables.config_table import NOT_SETTINGS, DynamoDbConfigurations
+from contactsync.configuration.schema import Configuration
 from contactsync.errors import (
     ConfigurationConflictError,
     ConfigurationInvalidError,
@@ -13,8 +14,7 @@ from contactsync.errors import (
     ResourceMissingError,
     ServiceUnavailableError,
 )
-from contactsync.sandbox.faults import FaultSettings
-from contactsync.sync.config import Configuration
+from contactsync.sandbox.requests.faults import FaultSettings
 from tests.builders import configuration
 from tests.contract.conftest import Adapters
 from tests.fakes import FakeConfigurations
@@ -125,7 +125,7 @@ def test_history(adapters: Adapters) -> None:
 def test_history_pages(adapters: Adapters, monkeypatch: pytest.MonkeyPatch) -> None:
     """The history goes on over pages, and reads no more of them than it needs."""
     port = stored(adapter(adapters), *[Configuration()] * 7)
-    monkeypatch.setattr("contactsync.aws.items.LARGEST_PAGE", 2)
+    monkeypatch.setattr("contactsync.aws.dynamodb.items.LARGEST_PAGE", 2)
     calls = len(adapters.sandbox.call_log.query(operation="Query"))
     assert [version.number for version in port.history(limit=5)] == [7, 6, 5, 4, 3]
     assert len(adapters.sandbox.call_log.query(operation="Query")) == calls + 3

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues, SqsQuarantine
-from contactsync.aws.failures_table import DynamoDbFailures
-from contactsync.bus.consume import Failure, quarantine_attributes
-from contactsync.bus.letters import DeadLetter
-from contactsync.bus.ports import DeadLetterQueues, Failures
-from contactsync.cli.local_system import product_environment
+from contactsync.aws.tables.failures_table import DynamoDbFailures
+from contactsync.bus.consume import Failure, Failures, quarantine_attributes
+from contactsync.bus.dead_letters.letters import DeadLetter
+from contactsync.bus.dead_letters.ports import DeadLetterQueues
+from contactsync.cli.local.local_system import product_environment
+from contactsync.clock import SystemClock
 from contactsync.errors import (
     DeadLetterQueueUnknownError,
     DeadLetterSourceError,
@@ -22,7 +23,6 @@ from contactsync.errors import (
     ResourceMissingError,
     SettingsError,
 )
-from contactsync.services import SystemClock
 from tests.bus_fakes import FakeDeadLetters, FakeFailures
 from tests.contract.conftest import Adapters
 from tests.fakes import FakeClock

@@ -7,8 +7,8 @@ import pytest
 
 from contactsync.contacts import ContactType
 from contactsync.errors import AwsCallError, OvertakenError
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import Decision, Halt, OperationStatus, SyncOperation, TypePlan, Verdict
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import Decision, Halt, OperationStatus, SyncOperation, TypePlan, Verdict
 from tests.builders import contact_of
 from tests.contract.store import Store
 from tests.contract.test_operations import values

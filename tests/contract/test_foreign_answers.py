@@ -7,8 +7,8 @@ from threading import Thread
 import pytest
 from typer.testing import CliRunner, Result
 
-from contactsync.aws.clients import Clients
-from contactsync.aws.error_codes import translated
+from contactsync.aws.sdk.clients import Clients
+from contactsync.aws.sdk.error_codes import translated
 from contactsync.cli.app import app
 from contactsync.errors import AwsCallError, ServiceUnavailableError
 

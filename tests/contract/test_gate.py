@@ -5,23 +5,25 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from contactsync.aws.breaker_table import DynamoDbBreakers
-from contactsync.aws.limiter_table import DynamoDbPacer
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.aws.tables.breaker_table import DynamoDbBreakers
+from contactsync.aws.tables.limiter_table import DynamoDbPacer
+from contactsync.clock import SystemClock
 from contactsync.contacts import ContactType
 from contactsync.errors import PausedError, ServiceUnavailableError
-from contactsync.sandbox.call_log import ApiCall
-from contactsync.sandbox.defaults import MANAGEMENT_ACCOUNT, member_account_id
-from contactsync.sandbox.faults import FaultSettings
-from contactsync.sandbox.quotas import QuotaSettings
-from contactsync.services import SystemClock
-from contactsync.sync.breaker import Phase
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.gate import Gatekeeper
+from contactsync.pacing.breaker import BreakerConfig, Phase
+from contactsync.pacing.gate import Gatekeeper
+from contactsync.pacing.rates import Pace, Rate
+from contactsync.sandbox.contacts.defaults import MANAGEMENT_ACCOUNT, member_account_id
+from contactsync.sandbox.requests.call_log import ApiCall
+from contactsync.sandbox.requests.faults import FaultSettings
+from contactsync.sandbox.requests.quotas import QuotaSettings
 from tests.builders import configuration
 from tests.contract.conftest import Adapters
 
@@ -110,6 +112,64 @@ def test_outage(world: Adapters) -> None:
     started = datetime.now(UTC) - timedelta(minutes=1)
     changes = [change.after for change in breakers.transitions(started)]
     assert (changes[0], changes[-2:]) == (Phase.OPEN, [Phase.HALF_OPEN, Phase.CLOSED])
+
+
+@dataclass
+class Mails:
+    """Another service's quota: one mail in ten seconds, two at once."""
+
+    enabled: bool = True
+    api_operations: tuple[str, ...] = ("SendEmail",)
+
+    def pace(self, api: str) -> Pace:
+        """Return the rate of any of its calls."""
+        assert api == "SendEmail"
+        return Pace.of(Rate(rate=0.1, burst=2), max_wait=5)
+
+
+@dataclass
+class MailPacing:
+    """What a capability beside contact synchronization says about its calls."""
+
+    rates: Mails = field(default_factory=Mails)
+    breaker: BreakerConfig = field(default_factory=lambda: BreakerConfig(threshold=2, open_for=600))
+
+
+def test_another_service(world: Adapters) -> None:
+    """Calls of any service are paced and guarded for each caller account; the gate knows no service by name."""
+    caller, other = str(uuid.uuid4()), str(uuid.uuid4())
+    sent: list[str] = []
+
+    def send(account: str) -> None:
+        gate = gatekeeper(world, ahead=0, caller=account).gate(MailPacing())
+        gate.call("SendEmail", lambda: sent.append(account))
+
+    send(caller)
+    send(caller)
+    with pytest.raises(PausedError):
+        send(caller)
+    send(other)
+    assert sent[-1] == other
+
+
+def test_another_service_fails(world: Adapters) -> None:
+    """An outage of another service opens the breaker of its operation, and a new operation lets one call through."""
+    caller = str(uuid.uuid4())
+    keeper = gatekeeper(world, ahead=0, caller=caller)
+
+    def fail() -> None:
+        raise ServiceUnavailableError("SendEmail", "InternalFailure")
+
+    for error in (ServiceUnavailableError, PausedError):
+        with pytest.raises(error):
+            keeper.gate(MailPacing()).call("SendEmail", fail)
+    breakers = keeper.breakers
+    assert breakers.get("SendEmail").phase is Phase.OPEN
+    assert [change.operation for change in breakers.transitions(datetime.now(UTC) - timedelta(minutes=1))] == [
+        "SendEmail"
+    ]
+    keeper.gate(MailPacing(breaker=BreakerConfig(max_pause=1e-9))).reset()
+    assert breakers.get("SendEmail").phase is Phase.HALF_OPEN
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:

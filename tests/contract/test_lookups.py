@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contactsync.accounts import FoundPlaces
-from contactsync.aws.items import from_item, to_item, to_text
-from contactsync.sync.ports import Lookups
+from contactsync.aws.dynamodb.items import from_item, to_item, to_text
+from contactsync.scope.ports import Lookups
 from tests.builders import account
 from tests.fake_state import FakeLookups
 from tests.fakes import START

@@ -8,11 +8,7 @@ import pytest
 
 from contactsync.contacts import ContactType
 from contactsync.errors import OvertakenError
-from contactsync.sync.operation import (
-    Halt,
-    OperationStatus,
-    SyncOperation,
-)
+from contactsync.operations.operation import Halt, OperationStatus, SyncOperation
 from tests import builders
 from tests.contract.store import Store
 from tests.fakes import START

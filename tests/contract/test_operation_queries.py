@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from contactsync.aws.operation_queries import DesiredVersion, DynamoDbOperationQueries, Period
+from contactsync.aws.operations.operation_queries import DesiredVersion, DynamoDbOperationQueries, Period
 from contactsync.contacts import ContactType
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import (
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import (
     AccountOutcome,
     Attempt,
     OperationStatus,
@@ -96,7 +96,7 @@ def test_pages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A listing goes on over pages, and reads no more of them than it needs."""
-    monkeypatch.setattr("contactsync.aws.items.LARGEST_PAGE", 2)
+    monkeypatch.setattr("contactsync.aws.dynamodb.items.LARGEST_PAGE", 2)
     before = len(adapters.sandbox.call_log.query(operation="Query"))
     assert list(queries.recent(limit=5)) == listed[:5]
     assert len(adapters.sandbox.call_log.query(operation="Query")) == before + 3

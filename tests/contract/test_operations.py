@@ -9,9 +9,8 @@ import pytest
 
 from contactsync.contacts import Contact, ContactType
 from contactsync.errors import OvertakenError
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.judgement import judge
-from contactsync.sync.operation import (
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import (
     AccountOutcome,
     Attempt,
     OutcomeDetail,
@@ -19,6 +18,7 @@ from contactsync.sync.operation import (
     SyncOperation,
     TypePlan,
 )
+from contactsync.sync.judgement import judge
 from tests import builders
 from tests.builders import account, contact_of
 from tests.contract.store import Store

@@ -8,12 +8,12 @@ import pytest
 
 from contactsync.accounts import Account, AccountState, path_of, unit_names
 from contactsync.aws.organization import AwsOrganization
+from contactsync.configuration.schema import StoredConfiguration, parse_configuration
 from contactsync.contacts import ContactType
 from contactsync.errors import AccessDeniedError, ContactSyncError, NotInOrganizationError, OrganizationMissingError
-from contactsync.sandbox.defaults import MANAGEMENT_ACCOUNT, member_account_id
-from contactsync.sync.config import StoredConfiguration, parse_configuration
-from contactsync.sync.scope import Admission, ScopeFilter
-from contactsync.sync.selection import Selection
+from contactsync.sandbox.contacts.defaults import MANAGEMENT_ACCOUNT, member_account_id
+from contactsync.scope.rules import Admission, ScopeFilter
+from contactsync.scope.selection import Selection
 from tests.contract.conftest import Adapters, adapters_on
 from tests.fakes import FakeClock, FakeOrganization
 

@@ -12,16 +12,15 @@ from typing import Any
 import boto3
 import pytest
 
-from contactsync.aws.outbox_table import ASIDE
+from contactsync.aws.tables.outbox_table import ASIDE
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import ACCOUNTS_AT_MOST, ConfigurationChanged, NoticeRequested, Severity
 from contactsync.bus.relay import TRIES_WHEN_ALL
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationConflictError, OvertakenError, PublishFailedError, ResourceMissingError
-from contactsync.services import Services
-from contactsync.sync.announcements import account_failed, accounts_written, ended, started
-from contactsync.sync.config import Configuration
-from contactsync.sync.operation import (
+from contactsync.operations.announcements import account_failed, accounts_written, ended, started
+from contactsync.operations.operation import (
     AccountOutcome,
     Attempt,
     OperationStatus,
@@ -29,7 +28,8 @@ from contactsync.sync.operation import (
     OutcomeStatus,
     SyncOperation,
 )
-from contactsync.sync.writes import Write, unannounced
+from contactsync.operations.writes import Write, unannounced
+from contactsync.services import Services
 from tests.builders import account, operation
 from tests.contract.conftest import Adapters
 from tests.fakes import START

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from contactsync.aws.items import to_item
-from contactsync.aws.limiter_table import DynamoDbPacer
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.account_management.quotas import RatesConfig
+from contactsync.aws.dynamodb.items import to_item
+from contactsync.aws.tables.limiter_table import DynamoDbPacer
+from contactsync.clock import Clock
 from contactsync.errors import PausedError
-from contactsync.sandbox.faults import FaultSettings
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.ports import Clock, Pacer
-from contactsync.sync.rates import Rate, RatesConfig
+from contactsync.pacing.ports import Pacer
+from contactsync.pacing.rates import Rate
+from contactsync.sandbox.requests.faults import FaultSettings
 from tests.contract.conftest import Adapters
 from tests.fakes import START, FakeClock
 from tests.gate_fakes import FakeLimiters, FakePacer

@@ -9,8 +9,8 @@ import pytest
 
 from contactsync.aws.organization import AwsOrganization
 from contactsync.contacts import ContactType
-from contactsync.sandbox.defaults import member_account_id
-from contactsync.sync.exclusions import Exclusions
+from contactsync.sandbox.contacts.defaults import member_account_id
+from contactsync.sync.account.exclusions import Exclusions
 from tests.builders import configuration, operation
 from tests.contract.conftest import Adapters, adapters_on
 from tests.fakes import FakeClock, FakeConfigurations

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from contactsync.aws.records_table import DynamoDbRecords
+from contactsync.aws.operations.records_table import DynamoDbRecords
 from contactsync.contacts import ContactType
 from contactsync.errors import ServiceUnavailableError, StateConflictError, ThrottledError
-from contactsync.sandbox.faults import CONNECTION_DROPPED, FaultSettings
-from contactsync.sync.ports import Records
-from contactsync.sync.record import AccountRecord, Mark
+from contactsync.operations.account_record import AccountRecord, Mark
+from contactsync.operations.ports import Records
+from contactsync.sandbox.requests.faults import CONNECTION_DROPPED, FaultSettings
 from tests.builders import account
 from tests.contract.conftest import Adapters
 from tests.fake_state import FakeRecords, FakeState

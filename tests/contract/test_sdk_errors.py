@@ -19,8 +19,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from contactsync.aws.clients import Clients
-from contactsync.aws.error_codes import translated
+from contactsync.aws.sdk.clients import Clients
+from contactsync.aws.sdk.error_codes import translated
 from contactsync.errors import (
     AwsCallError,
     AwsSetupError,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from contactsync.aws.clients import Clients
-from contactsync.aws.error_codes import translated
-from contactsync.aws.sdk_errors import making
+from contactsync.aws.sdk.clients import Clients
+from contactsync.aws.sdk.error_codes import translated
+from contactsync.aws.sdk.sdk_errors import making
 from contactsync.errors import AwsSetupError, ContactSyncError, CredentialsExpiredError
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
+from contactsync.account_management.api_operations import read_of
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType, changed_fields
 from contactsync.errors import AccountsFailedError, CallerMismatchError, SettingsError
-from contactsync.sandbox.defaults import member_account_id
-from contactsync.sandbox.faults import FaultSettings
+from contactsync.operations.operation import OutcomeDetail
+from contactsync.sandbox.contacts.defaults import member_account_id
+from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.services import Services
-from contactsync.sync.calls import read_of
-from contactsync.sync.config import Configuration
-from contactsync.sync.operation import OutcomeDetail
-from contactsync.sync.report_table import report_text
+from contactsync.views.report_table import report_text
 from tests.builders import KEY, request
 from tests.contract.conftest import Adapters
 from tests.fakes import FakeClock

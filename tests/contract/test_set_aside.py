@@ -9,13 +9,13 @@ from typing import Any
 import boto3
 import pytest
 
-from contactsync.bus.dead_letters import LetterFacts, Order, Step
+from contactsync.bus.dead_letters.desk import LetterFacts, Order, Step
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import ConfigurationChanged
 from contactsync.bus.ports import SetAside
-from contactsync.cli.local_system import product_environment
+from contactsync.cli.local.local_system import product_environment
 from contactsync.errors import PublishFailedError
-from contactsync.sandbox.faults import FaultSettings
+from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.services import Services
 from tests.contract.conftest import Adapters
 from tests.fakes import START

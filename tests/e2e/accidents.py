@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from contactsync.cli.local_system import DAG_ID
-from contactsync.sandbox.account_rules import ContactType
-from contactsync.sync.config import Configuration
-from contactsync.sync.operation import AccountOutcome, OutcomeDetail, SyncOperation, sync_id_of
+from contactsync.cli.local.local_system import DAG_ID
+from contactsync.configuration.schema import Configuration
+from contactsync.operations.operation import AccountOutcome, OutcomeDetail, SyncOperation, sync_id_of
+from contactsync.sandbox.contacts.account_rules import ContactType
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import World

@@ -7,9 +7,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from contactsync.cli.local_system import DAG_ID, local_system
-from contactsync.sandbox.airflow_api import FINISHED
-from contactsync.sandbox.scenario import Scenario
+from contactsync.cli.local.local_system import DAG_ID, local_system
+from contactsync.local_airflow.airflow_api import FINISHED
+from contactsync.sandbox.scenario.scenario import Scenario
 
 ACCOUNTS = 60
 

@@ -8,10 +8,10 @@ import boto3
 import pytest
 import requests
 
-from contactsync.cli.local_system import DAG_ID, LocalSystem, local_system
-from contactsync.sandbox.defaults import member_account_id
-from contactsync.sandbox.scenario import Scenario
-from contactsync.sync.config import Configuration
+from contactsync.cli.local.local_system import DAG_ID, LocalSystem, local_system
+from contactsync.configuration.schema import Configuration
+from contactsync.sandbox.contacts.defaults import member_account_id
+from contactsync.sandbox.scenario.scenario import Scenario
 
 ACCOUNTS = 15
 SUSPENDED, EXCLUDED, EQUAL = 5, 11, (8, 12, 14)
@@ -100,7 +100,7 @@ class World:
 
     def outcomes(self, run_id: str) -> dict[str, Any]:
         """Return the stored outcomes of a run with one contact type, by account."""
-        from contactsync.sync.operation import sync_id_of
+        from contactsync.operations.operation import sync_id_of
 
         found = list(self.system.services.operations.outcomes(sync_id_of(run_id)))
         by_account = {outcome.account_id: outcome for outcome in found}

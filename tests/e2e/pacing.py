@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from contactsync.cli.local_system import DAG_ID, LocalSystem, local_system
-from contactsync.sandbox.scenario import Scenario
-from contactsync.sync.config import Configuration
-from contactsync.sync.operation import sync_id_of
+from contactsync.cli.local.local_system import DAG_ID, LocalSystem, local_system
+from contactsync.configuration.schema import Configuration
+from contactsync.operations.operation import sync_id_of
+from contactsync.sandbox.scenario.scenario import Scenario
 
 TYPES = ("billing", "operations", "security")
 

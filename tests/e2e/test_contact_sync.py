@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from contactsync.cli.local_system import DAG_ID
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.cli.local.local_system import DAG_ID
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import World

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from contactsync.cli.local_system import DAG_ID
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.operation import OperationStatus, OutcomeDetail, Verdict
-from contactsync.sync.rates import Rate, RatesConfig
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.account_management.quotas import RatesConfig
+from contactsync.cli.local.local_system import DAG_ID
+from contactsync.operations.operation import OperationStatus, OutcomeDetail, Verdict
+from contactsync.pacing.rates import Rate
 from tests.e2e import accidents
 from tests.e2e.accidents import operation, wait_for
 

@@ -19,7 +19,7 @@ import pytest
 import typer.main
 
 from contactsync.cli.app import app
-from contactsync.sandbox.defaults import member_account_id
+from contactsync.sandbox.contacts.defaults import member_account_id
 
 COLUMNS = 80
 COMMAND = str(Path(sys.executable).parent / "contactsync")

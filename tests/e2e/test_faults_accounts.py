@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contactsync.cli.local_system import DAG_ID
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.cli.local.local_system import DAG_ID
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from tests.e2e.accidents import (
     begin,
     check_pauses,

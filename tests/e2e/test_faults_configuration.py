@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from contactsync.cli.local_system import DAG_ID
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.cli.local.local_system import DAG_ID
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from tests.e2e.accidents import (
     begin,
     broken_configuration,

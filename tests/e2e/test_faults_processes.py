@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contactsync.cli.local_system import DAG_ID
-from contactsync.sync.breaker import Phase
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.operation import OperationStatus, OutcomeDetail
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.cli.local.local_system import DAG_ID
+from contactsync.operations.operation import OperationStatus, OutcomeDetail
+from contactsync.pacing.breaker import Phase
 from tests.e2e.accidents import (
     LATENCY,
     begin,
@@ -33,8 +33,8 @@ from tests.e2e.accidents import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from contactsync.sync.breaker import Transition
-    from contactsync.sync.ports import Breakers
+    from contactsync.pacing.breaker import Transition
+    from contactsync.pacing.ports import Breakers
     from tests.e2e.conftest import World
 
 LONG_ENOUGH = 5.0

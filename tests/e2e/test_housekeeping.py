@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from contactsync.cli.local_system import DAG_ID
-from contactsync.sync.operation import OperationStatus, OutcomeDetail
+from contactsync.cli.local.local_system import DAG_ID
+from contactsync.operations.operation import OperationStatus, OutcomeDetail
 from tests.e2e.accidents import operation, wait_for
 from tests.e2e.test_deletion import TYPE, configured, delete, wait_for_question
 from tests.e2e.test_notices import MAIL, told

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from contactsync.cli.app import app
-from contactsync.cli.local_system import DAG_ID
-from contactsync.sync.operation import OutcomeDetail
+from contactsync.cli.local.local_system import DAG_ID
+from contactsync.operations.operation import OutcomeDetail
 from tests.e2e.accidents import begin
 from tests.leak_search import LeakSearch
 

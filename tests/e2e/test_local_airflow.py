@@ -11,8 +11,8 @@ from threading import Barrier
 
 import pytest
 
-from contactsync.sandbox.airflow import LocalAirflow, LocalAirflowError
-from contactsync.sandbox.airflow_api import AirflowApi, AirflowApiError, Json
+from contactsync.local_airflow.airflow import LocalAirflow, LocalAirflowError
+from contactsync.local_airflow.airflow_api import AirflowApi, AirflowApiError, Json
 
 pytestmark = pytest.mark.long  # has an Airflow of its own; every other end-to-end test starts one as well
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contactsync.bus.events import AccountsWritten
-from contactsync.cli.local_system import DAG_ID
-from contactsync.sync.operation import sync_id_of
+from contactsync.cli.local.local_system import DAG_ID
+from contactsync.operations.operation import sync_id_of
 from tests.e2e.accidents import begin, broken_configuration, configured, fault, kill, wait_for, wait_for_strike
 
 if TYPE_CHECKING:

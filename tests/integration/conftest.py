@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from contactsync.cli.app import main
-from contactsync.cli.local_system import product_environment
-from contactsync.sandbox.scenario import Scenario
+from contactsync.cli.local.local_system import product_environment
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contactsync.sandbox.templates import load
+from contactsync.sandbox.stacks.templates import load
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES: dict[str, dict[str, Any]] = {path.stem: load(path) for path in sorted((ROOT / "infra").glob("*.yaml"))}

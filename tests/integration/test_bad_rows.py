@@ -12,13 +12,13 @@ import pytest
 
 from contactsync.bus.audit import AuditEntry, entry_of
 from contactsync.bus.events import AccountFailed
-from contactsync.cli.local_system import product_environment
+from contactsync.cli.local.local_system import product_environment
 from contactsync.contacts import ContactType
-from contactsync.sandbox.scenario import Scenario
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import AccountOutcome, sync_id_of
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import AccountOutcome, sync_id_of
 from tests.builders import account, contact_of, operation
 from tests.bus_builders import event_of
 from tests.integration.conftest import Command, refused

@@ -12,8 +12,8 @@ import pytest
 
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import ConfigurationChanged
-from contactsync.cli.local_system import product_environment
-from contactsync.sandbox.scenario import Scenario
+from contactsync.cli.local.local_system import product_environment
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
 from tests.fakes import START

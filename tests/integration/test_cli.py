@@ -12,11 +12,7 @@ import typer
 
 from contactsync.cli.app import app
 from contactsync.contacts import ContactType
-from contactsync.sandbox.defaults import member_account_id
-from contactsync.sandbox.faults import FaultSettings
-from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
-from contactsync.sync.operation import (
+from contactsync.operations.operation import (
     AccountOutcome,
     Attempt,
     OperationStatus,
@@ -24,6 +20,10 @@ from contactsync.sync.operation import (
     OutcomeStatus,
     sync_id_of,
 )
+from contactsync.sandbox.contacts.defaults import member_account_id
+from contactsync.sandbox.requests.faults import FaultSettings
+from contactsync.sandbox.server import Sandbox
+from contactsync.services import Services
 from tests.builders import operation
 from tests.fakes import START
 from tests.integration.conftest import Command, misused, refused

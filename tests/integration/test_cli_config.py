@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from contactsync.aws.config_table import DynamoDbConfigurations
+from contactsync.aws.tables.config_table import DynamoDbConfigurations
+from contactsync.configuration.schema import Configuration
+from contactsync.configuration.versions import StoredVersion
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
-from contactsync.sync.config import Configuration
-from contactsync.sync.configuration_versions import StoredVersion
 from tests.integration.conftest import Answer, Command, misused, refused
 
 SETTINGS: dict[str, Any] = {"contact_types": ["security"], "notification_settings": {"failure_threshold": 2}}

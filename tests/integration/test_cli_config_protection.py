@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from contactsync.sandbox.defaults import member_account_id
+from contactsync.sandbox.contacts.defaults import member_account_id
 from tests.integration.conftest import Answer, Command, misused, refused
 
 ONE, TWO = member_account_id(1), member_account_id(2)

@@ -13,17 +13,15 @@ from typing import Any
 import pytest
 import typer
 
-from contactsync.aws.operation_queries import DynamoDbOperationQueries
+from contactsync.aws.operations.operation_queries import DynamoDbOperationQueries
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.cli.export import write_file
-from contactsync.cli.local_system import product_environment
-from contactsync.cli.periods import end_of, start_of
+from contactsync.cli.local.local_system import product_environment
+from contactsync.cli.screen.periods import end_of, start_of
 from contactsync.contacts import ContactType
 from contactsync.errors import FileNotWrittenError, ServiceUnavailableError
-from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import (
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import (
     AccountOutcome,
     Attempt,
     OperationStatus,
@@ -31,6 +29,8 @@ from contactsync.sync.operation import (
     OutcomeStatus,
     sync_id_of,
 )
+from contactsync.sandbox.server import Sandbox
+from contactsync.services import Services
 from tests.builders import account, alternate_values, contact_of, operation
 from tests.fakes import START
 from tests.integration.conftest import Answer, Command, misused, refused

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contactsync.cli.local_system import product_environment
+from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.server import Sandbox
 from tests.integration.conftest import Command, refused
 

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import pytest
 
-from contactsync.cli.local_system import product_environment
+from contactsync.cli.local.local_system import product_environment
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType
-from contactsync.sandbox.defaults import member_account_id
-from contactsync.sandbox.faults import FaultSettings
+from contactsync.operations.operation import AccountOutcome, Attempt, OperationStatus, OutcomeDetail, OutcomeStatus
+from contactsync.sandbox.contacts.defaults import member_account_id
+from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
-from contactsync.sync.config import Configuration
-from contactsync.sync.operation import AccountOutcome, Attempt, OperationStatus, OutcomeDetail, OutcomeStatus
 from tests.builders import operation
 from tests.fakes import START
 

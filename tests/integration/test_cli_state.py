@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from contactsync.configuration.schema import Configuration
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
-from contactsync.sync.config import Configuration
 from tests.builders import request
 from tests.integration.conftest import Command, misused, refused
 

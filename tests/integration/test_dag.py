@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from contactsync.sync.bounds import RETRIES_LIMIT
+from contactsync.limits import RETRIES_LIMIT
 
 LONGEST_MARK_WAIT_HOURS = 1
 """CONTACTSYNC_MARK_WAIT is at most 3600 s, once for each of four contact types."""
@@ -212,6 +212,5 @@ def test_parsing_is_light(path: Path) -> None:
         "contactsync.orchestration.params",
         "contactsync.orchestration.retry",
         "contactsync.orchestration.steps",
-        "contactsync.sync",
-        "contactsync.sync.bounds",
+        "contactsync.limits",
     }

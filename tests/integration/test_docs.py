@@ -8,13 +8,13 @@ import pytest
 import yaml
 from rich.console import Console
 
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType
-from contactsync.sandbox.scenario import parse_scenario
+from contactsync.operations.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
+from contactsync.sandbox.scenario.scenario import parse_scenario
 from contactsync.settings import Group, variables_of
-from contactsync.sync.config import Configuration
-from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
 from contactsync.sync.report import stored_report
-from contactsync.sync.report_table import report_renderables
+from contactsync.views.report_table import report_renderables
 from tests.builders import operation
 
 DOCS = Path(__file__).parents[2] / "docs"

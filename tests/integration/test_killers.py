@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from contactsync.bus.dead_letters import LetterFacts
+from contactsync.bus.dead_letters.desk import LetterFacts
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import ConfigurationChanged
-from contactsync.cli.local_system import product_environment
-from contactsync.sandbox.scenario import Scenario
+from contactsync.cli.local.local_system import product_environment
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
 from tests.bus_builders import data_of

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from contactsync.bus.relay import Relay
-from contactsync.cli.local_system import product_environment
+from contactsync.cli.local.local_system import product_environment
+from contactsync.configuration.schema import Configuration
 from contactsync.notices.scenarios import Scenario
-from contactsync.sandbox.scenario import Scenario as SandboxScenario
+from contactsync.sandbox.scenario.scenario import Scenario as SandboxScenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
-from contactsync.sync.config import Configuration
 from tests.people import People, recorded, wait_for
 
 ROOT = Path(__file__).parents[2]

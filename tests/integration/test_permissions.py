@@ -40,7 +40,8 @@ def needed(*names: str) -> set[str]:
     """Return the actions of what these adapters call."""
     found: set[str] = set()
     for name in names:
-        for node in ast.walk(ast.parse((ROOT / "contactsync" / "aws" / name).read_text(encoding="utf-8"))):
+        (path,) = (ROOT / "contactsync" / "aws").rglob(name)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
                 found.add(METHODS[node.func.attr])
             if isinstance(node, ast.Dict):
@@ -78,7 +79,7 @@ def test_every_adapter_is_known() -> None:
     apart = {"audit_table.py", "desired_contacts_table.py", "failures_table.py", OF_CONFIGURATIONS}
     found = {
         path.name
-        for path in (ROOT / "contactsync" / "aws").glob("*.py")
+        for path in (ROOT / "contactsync" / "aws").rglob("*.py")
         if "DynamoDBClient" in path.read_text(encoding="utf-8")
     }
     assert found == {*OF_STATE, *apart}

@@ -9,9 +9,9 @@ from typing import Any
 import boto3
 import pytest
 
-from contactsync.cli.local_system import product_environment
-from contactsync.sandbox.faults import FaultSettings
-from contactsync.sandbox.scenario import Scenario
+from contactsync.cli.local.local_system import product_environment
+from contactsync.sandbox.requests.faults import FaultSettings
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
 

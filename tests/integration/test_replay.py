@@ -14,9 +14,9 @@ import pytest
 from contactsync.bus.audit import entry_of
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import ConfigurationChanged
-from contactsync.cli.local_system import product_environment
-from contactsync.sandbox.faults import FaultSettings
-from contactsync.sandbox.scenario import Scenario
+from contactsync.cli.local.local_system import product_environment
+from contactsync.sandbox.requests.faults import FaultSettings
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
 from tests.bus_builders import data_of, event_of

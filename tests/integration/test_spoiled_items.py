@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationConflictError, ContactSyncError
-from contactsync.sync.config import Configuration
 from tests.contract.conftest import adapters_on
 from tests.integration.conftest import Command
 from tests.spoiling import Kind, Raw, Reader, Typed, logged, spoiled, times_named

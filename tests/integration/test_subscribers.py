@@ -16,15 +16,15 @@ import pytest
 from contactsync.aws.metrics import BackgroundMetrics
 from contactsync.bus.audit import AuditEntry, entry_of
 from contactsync.bus.consume import QUARANTINE_CODE
-from contactsync.bus.dead_letters import LetterFacts, Order, Step
+from contactsync.bus.dead_letters.desk import LetterFacts, Order, Step
 from contactsync.bus.envelope import Announcement, announcement, parse_event
 from contactsync.bus.events import AccountFailed, ConfigurationChanged
-from contactsync.cli.local_system import product_environment
-from contactsync.sandbox.faults import FaultSettings
-from contactsync.sandbox.scenario import Scenario
+from contactsync.cli.local.local_system import product_environment
+from contactsync.operations.operation import sync_id_of
+from contactsync.sandbox.requests.faults import FaultSettings
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
-from contactsync.sync.operation import sync_id_of
 from tests.bus_builders import data_of, event_of
 from tests.fakes import START
 from tests.integration.conftest import Command, misused, refused

@@ -61,11 +61,11 @@ def test_packages() -> None:
         "contactsync.lambdas.airflow_runs",
         "contactsync.lambdas.trigger",
         "contactsync.plain_text",
-        "contactsync.sync",
-        "contactsync.sync.bounds",
-        "contactsync.sync.call_parameters",
-        "contactsync.sync.change",
-        "contactsync.sync.principal",
+        "contactsync.intake",
+        "contactsync.limits",
+        "contactsync.intake.call_parameters",
+        "contactsync.intake.change",
+        "contactsync.intake.principal",
     }
 
 

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
+from contactsync.account_management.api_operations import ApiOperation
 from contactsync.bus.events import NoticeRequested, Severity
-from contactsync.cli.local_system import product_environment
+from contactsync.cli.local.local_system import product_environment
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationConflictError, HousekeepingError, ItemUnreadableError
-from contactsync.sandbox.scenario import Scenario
+from contactsync.operations.account_record import AccountRecord
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import AccountOutcome, OperationStatus
+from contactsync.pacing.breaker import BreakerConfig, BreakerState, Phase, Tally
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services import Services
-from contactsync.sync.breaker import BreakerConfig, BreakerState, Phase, Tally
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.config import Configuration
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import AccountOutcome, OperationStatus
-from contactsync.sync.record import AccountRecord
 from tests.builders import account, contact_of, operation
 from tests.fakes import START
 

@@ -59,7 +59,7 @@ def test_models_are_shared() -> None:
     body = f"""{CALL}
 import os
 from botocore.loaders import JSONFileLoader
-from contactsync.aws.clients import Clients
+from contactsync.aws.sdk.clients import Clients
 """
     body += """
 read = []

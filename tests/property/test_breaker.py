@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from contactsync.sync.breaker import KEPT_TRANSITIONS, BreakerConfig, BreakerState, Phase
-from contactsync.sync.calls import ApiOperation
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.pacing.breaker import KEPT_TRANSITIONS, BreakerConfig, BreakerState, Phase
 from tests.fakes import START
 
 WORKERS = 3

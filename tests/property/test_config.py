@@ -7,12 +7,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from contactsync.aws.items import from_item, to_item
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.aws.dynamodb.items import from_item, to_item
+from contactsync.configuration.schema import Configuration, DeletionPolicy, RetryConfig, parse_configuration
+from contactsync.configuration.versions import changed, differences
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.config import Configuration, DeletionPolicy, RetryConfig, parse_configuration
-from contactsync.sync.configuration_versions import changed, differences
 from tests.strategies import account_ids, json_values
 
 

@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 )
 
 from contactsync.contacts import Contact, ContactType
-from contactsync.sync.counting import is_failure
-from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
-from contactsync.sync.request import RunRequest
+from contactsync.intake.request import RunRequest
+from contactsync.operations.counting import is_failure
+from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
 from tests.airflow_model import AirflowModel, Run, Tamper
 from tests.builders import World, account, alternate, change_of, configuration, primary, request
 from tests.interleaving import CALL_TIMEOUT, Fate, Flight, Schedule, Task

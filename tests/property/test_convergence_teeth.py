@@ -10,12 +10,12 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from contactsync.contacts import ContactType
 from contactsync.errors import ServiceUnavailableError
-from contactsync.sync import converge
-from contactsync.sync.apply import AccountSync
-from contactsync.sync.converge import Converger
-from contactsync.sync.desired import DesiredContact
+from contactsync.operations.account_record import AccountRecord
+from contactsync.operations.desired import DesiredContact
+from contactsync.sync.account import converge
+from contactsync.sync.account.apply import AccountSync
+from contactsync.sync.account.converge import Converger
 from contactsync.sync.plan import Planner
-from contactsync.sync.record import AccountRecord
 from contactsync.sync.report import Reporter
 from tests.airflow_model import Tamper
 from tests.fake_state import FakeOperations, FakeRecords

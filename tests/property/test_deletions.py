@@ -13,9 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
+from contactsync.configuration.schema import DeletionPolicy
 from contactsync.contacts import ContactType
-from contactsync.sync.config import DeletionPolicy
-from contactsync.sync.operation import OutcomeDetail, Verdict
+from contactsync.operations.operation import OutcomeDetail, Verdict
 from tests.airflow_model import APPROVE, Run
 from tests.builders import configuration, request
 from tests.interleaving import Fate, Flight

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from contactsync.sync.apply import AccountSync
+from contactsync.configuration.schema import DeletionPolicy
+from contactsync.operations.operation import SyncOperation, Verdict, sync_id_of
+from contactsync.sync.account.apply import AccountSync
+from contactsync.sync.account.converge import Converger, Finding, Target
+from contactsync.sync.account.exclusions import Exclusions
 from contactsync.sync.approval import ApprovalRequest, Approvals
-from contactsync.sync.config import DeletionPolicy
-from contactsync.sync.converge import Converger, Finding, Target
-from contactsync.sync.exclusions import Exclusions
-from contactsync.sync.operation import SyncOperation, Verdict, sync_id_of
 from tests.airflow_model import Tamper
 from tests.property.test_convergence import FAST
 from tests.property.test_deletions import Deletions

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from contactsync.contacts import ContactType
 from contactsync.errors import ContactSyncError
 from contactsync.lambdas import trigger
-from contactsync.sandbox.invocations import RETRY_DELAYS
-from contactsync.sandbox.rules import EventPattern
-from contactsync.sandbox.templates import load
+from contactsync.sandbox.events.rules import EventPattern
+from contactsync.sandbox.functions.invocations import RETRY_DELAYS
+from contactsync.sandbox.stacks.templates import load
 from tests.mwaa_endpoint import STARTED, MwaaEndpoint, aws_error, broken, refused, trigger_surroundings
 from tests.recorded import ABSENT, MANAGEMENT_ACCOUNT, changed, recorded, user_identities
 from tests.strategies import contact_types, contacts

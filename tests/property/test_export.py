@@ -7,10 +7,10 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contactsync.operations.operation import AccountOutcome, SyncOperation
 from contactsync.plain_text import file_text
-from contactsync.sync.export import CSV_COLUMNS, operations_csv, operations_json
-from contactsync.sync.operation import AccountOutcome, SyncOperation
-from contactsync.sync.rows import FORMULA_STARTS, csv_lines
+from contactsync.views.export import CSV_COLUMNS, operations_csv, operations_json
+from contactsync.views.rows import FORMULA_STARTS, csv_lines
 from tests.strategies import operations, outcomes
 
 histories = st.lists(

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactsync.aws.desired_contacts_table import desired_item
-from contactsync.aws.items import from_item, to_item, to_moment, to_text
-from contactsync.aws.operation_items import operation_from, operation_item, outcome_from, outcome_item
+from contactsync.aws.dynamodb.items import from_item, to_item, to_moment, to_text
+from contactsync.aws.operations.desired_contacts_table import desired_item
+from contactsync.aws.operations.operation_items import operation_from, operation_item, outcome_from, outcome_item
 from contactsync.contacts import ContactType, contact_class
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import AccountOutcome, SyncOperation
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import AccountOutcome, SyncOperation
 from tests.strategies import contact_types, contacts, moments, operations, outcomes
 
 

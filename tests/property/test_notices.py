@@ -20,16 +20,16 @@ from contactsync.errors import (
     ServiceUnavailableError,
 )
 from contactsync.notices.failures import LISTED, failures_csv
+from contactsync.notices.forms.render_chat import chat_message, render_chat
+from contactsync.notices.forms.render_json import render_json
+from contactsync.notices.forms.render_sms import render_sms
+from contactsync.notices.forms.render_text import render_text, subject_of
 from contactsync.notices.notice import Notice, Origin, notice_of
-from contactsync.notices.render_chat import chat_message, render_chat
-from contactsync.notices.render_json import render_json
-from contactsync.notices.render_sms import render_sms
-from contactsync.notices.render_text import render_text, subject_of
 from contactsync.notices.scenarios import SWITCHES, Scenario, is_told, scenarios_of
-from contactsync.sync.counting import is_failure
-from contactsync.sync.operation import AccountOutcome, OperationStatus, SyncOperation
+from contactsync.operations.counting import is_failure
+from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation
+from contactsync.operations.tally import Tally
 from contactsync.sync.report import stored_report
-from contactsync.sync.tally import Tally
 from tests.builders import RUN, World, alternate_values, configuration, primary_values
 from tests.fakes import START, Fault
 from tests.leak_search import LeakSearch

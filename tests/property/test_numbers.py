@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from contactsync.accounts import AccountState
 from contactsync.bus.events import NoticeRequested, SyncOperationEnded
+from contactsync.configuration.schema import NoticeScenario
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccessDeniedError,
@@ -23,16 +24,15 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
+from contactsync.notices.forms.render_json import render_json
+from contactsync.notices.forms.render_text import render_text
 from contactsync.notices.notice import Notice, Origin, notice_of
-from contactsync.notices.render_json import render_json
-from contactsync.notices.render_text import render_text
 from contactsync.notices.scenarios import scenarios_of
-from contactsync.sync.config import NoticeScenario
-from contactsync.sync.counting import DENIED
-from contactsync.sync.export import operations_json
-from contactsync.sync.operation import OperationStatus
+from contactsync.operations.counting import DENIED
+from contactsync.operations.operation import OperationStatus
 from contactsync.sync.report import Report, stored_report
-from contactsync.sync.report_table import headline
+from contactsync.views.export import operations_json
+from contactsync.views.report_table import headline
 from tests.builders import RUN, World, account, configuration, request
 from tests.fakes import START, Fault
 

@@ -22,8 +22,8 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from contactsync.sync.counting import is_failure
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.operations.counting import is_failure
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from contactsync.sync.report import Report
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, change_of, configuration, request
 from tests.fakes import FakeAccountContacts, FakeConfigurations, FakeOrganization, Fault

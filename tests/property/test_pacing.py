@@ -7,8 +7,9 @@ from fractions import Fraction
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.rates import QUOTAS, Rate, RatePreset, RatesConfig
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.account_management.quotas import QUOTAS, RatePreset, RatesConfig
+from contactsync.pacing.rates import Rate
 from tests.fakes import START, FakeClock
 from tests.gate_fakes import FakeLimiters, FakePacer
 

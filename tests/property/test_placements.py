@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from contactsync.contacts import ContactType
 from contactsync.errors import ThrottledError
-from contactsync.sync.exclusions import LATELY, Exclusions
-from contactsync.sync.operation import SyncOperation
-from contactsync.sync.placements import PLACES_LAST
+from contactsync.operations.operation import SyncOperation
+from contactsync.scope.placements import PLACES_LAST
+from contactsync.sync.account.exclusions import LATELY, Exclusions
 from tests.builders import World, account, configuration, operation
 from tests.fakes import FakeOrganization
 

@@ -11,19 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contactsync.bus.events import NoticeRequested, Severity
-from contactsync.cli.listing import Output, show_rows
+from contactsync.cli.screen.listing import Output, show_rows
 from contactsync.contacts import ContactType
 from contactsync.errors import RunRequestError
+from contactsync.intake.change import ContactChange
+from contactsync.intake.principal import principal_text
+from contactsync.notices.forms.render_chat import chat_message
+from contactsync.notices.forms.render_json import render_json
+from contactsync.notices.forms.render_sms import render_sms
+from contactsync.notices.forms.render_text import render_digest, render_text, subject_of
 from contactsync.notices.notice import Origin, notice_of
-from contactsync.notices.render_chat import chat_message
-from contactsync.notices.render_json import render_json
-from contactsync.notices.render_sms import render_sms
-from contactsync.notices.render_text import render_digest, render_text, subject_of
 from contactsync.notices.scenarios import Scenario
-from contactsync.plain_text import cell_text, json_shown, log_text, markdown_code, printable
-from contactsync.sync.change import ContactChange
-from contactsync.sync.export import operations_csv, operations_json
-from contactsync.sync.operation import (
+from contactsync.operations.operation import (
     AccountOutcome,
     Attempt,
     OperationStatus,
@@ -31,10 +30,11 @@ from contactsync.sync.operation import (
     OutcomeStatus,
     SyncOperation,
 )
-from contactsync.sync.principal import principal_text
+from contactsync.plain_text import cell_text, json_shown, log_text, markdown_code, printable
 from contactsync.sync.report import stored_report
-from contactsync.sync.report_table import report_text
-from contactsync.sync.rows import csv_lines
+from contactsync.views.export import operations_csv, operations_json
+from contactsync.views.report_table import report_text
+from contactsync.views.rows import csv_lines
 from tests.builders import RUN, operation
 from tests.fakes import START
 

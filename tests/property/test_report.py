@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactsync.sync.counting import is_failure
-from contactsync.sync.operation import AccountOutcome
+from contactsync.operations.counting import is_failure
+from contactsync.operations.operation import AccountOutcome
+from contactsync.operations.tally import Tally
 from contactsync.sync.report import stored_report
-from contactsync.sync.report_table import report_text
-from contactsync.sync.tally import Tally
+from contactsync.views.report_table import report_text
 from tests.builders import operation
 from tests.strategies import outcomes
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from contactsync.contacts import ContactType
 from contactsync.errors import AccountsFailedError, AwsCallError, PausedError, ServiceUnavailableError, ThrottledError
+from contactsync.limits import RETRIES_LIMIT
+from contactsync.operations.operation import OutcomeStatus
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY, ContactSyncRetryPolicy
-from contactsync.sync.bounds import RETRIES_LIMIT
-from contactsync.sync.operation import OutcomeStatus
 from tests.builders import RUN, World, account
 from tests.fakes import Fault
 

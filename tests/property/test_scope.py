@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from contactsync.accounts import Placement
 from contactsync.contacts import ContactType
 from contactsync.errors import ScopeEmptyError
-from contactsync.sync.exclusions import rules_of
-from contactsync.sync.operation import OutcomeDetail
-from contactsync.sync.scope import Admission, Rules, ScopeFilter
+from contactsync.operations.operation import OutcomeDetail
+from contactsync.scope.rules import Admission, Rules, ScopeFilter, rules_of
 from tests.builders import World, account, configuration, operation
 from tests.fakes import unit_path
 from tests.strategies import contact_types

@@ -11,9 +11,9 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from contactsync.sandbox.account_rules import ContactType
-from contactsync.sandbox.defaults import member_account_id
-from contactsync.sandbox.scenario import parse_scenario
+from contactsync.sandbox.contacts.account_rules import ContactType
+from contactsync.sandbox.contacts.defaults import member_account_id
+from contactsync.sandbox.scenario.scenario import parse_scenario
 from contactsync.sandbox.server import Sandbox
 
 MEMBERS = 120

@@ -14,10 +14,10 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from contactsync.sandbox.event_settings import EventSettings
-from contactsync.sandbox.loop import Loop, respond_as_mwaa
-from contactsync.sandbox.loop_control import LoopControl
-from contactsync.sandbox.templates import Stack, deploy
+from contactsync.sandbox.control.loop_control import LoopControl
+from contactsync.sandbox.events.event_settings import EventSettings
+from contactsync.sandbox.loop.loop import Loop, respond_as_mwaa
+from contactsync.sandbox.stacks.templates import Stack, deploy
 
 ACCOUNT = "123456789012"
 HANDLERS = Path(__file__).parent

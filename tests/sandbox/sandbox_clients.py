@@ -9,7 +9,7 @@ import boto3
 import requests
 from botocore.config import Config
 
-from contactsync.sandbox.scenario import Scenario
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, read_timeout=60)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from contactsync.sandbox.account_access import AccessDeniedError, account_to_act_on
+from contactsync.sandbox.organization.account_access import AccessDeniedError, account_to_act_on
 from tests.sandbox.account_clients import (
     ADMINISTRATOR,
     CONTACT,

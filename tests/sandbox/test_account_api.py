@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from contactsync.sandbox.account_rules import ContactType
-from contactsync.sandbox.defaults import MANAGEMENT_CONTACTS, member_account_id, member_contact
+from contactsync.sandbox.contacts.account_rules import ContactType
+from contactsync.sandbox.contacts.defaults import MANAGEMENT_CONTACTS, member_account_id, member_contact
 from tests.sandbox.account_clients import (
     ABSENT,
     CONTACT,

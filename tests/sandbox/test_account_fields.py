@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from contactsync.sandbox.account_rules import ContactType, contact_errors
-from contactsync.sandbox.scenario import AccountManagementSettings
+from contactsync.sandbox.contacts.account_rules import ContactType, contact_errors
+from contactsync.sandbox.scenario.scenario import AccountManagementSettings
 from tests.sandbox.account_clients import (
     CONTACT,
     DENIED,

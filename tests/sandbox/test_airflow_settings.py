@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contactsync.sandbox.airflow_settings import AirflowPlace, airflow_environment, sqlite_options
+from contactsync.local_airflow.airflow_settings import AirflowPlace, airflow_environment, sqlite_options
 
 
 @pytest.mark.parametrize(

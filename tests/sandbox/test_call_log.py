@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contactsync.sandbox.call_log import ApiCall, CallLog
+from contactsync.sandbox.requests.call_log import ApiCall, CallLog
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactsync.sandbox.chat import custom_notification
+from contactsync.sandbox.messages.chat import custom_notification
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["1.0", "custom"]),

@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.dynamodb.models.dynamo_type import DynamoType
 
-from contactsync.sandbox.item_sizes import LARGEST_ITEM, value_size
+from contactsync.sandbox.dynamodb.item_sizes import LARGEST_ITEM, value_size
 from tests.sandbox.sandbox_clients import client, running
 
 PUT_TOO_LARGE = "Item size has exceeded the maximum allowed size"

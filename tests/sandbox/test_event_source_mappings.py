@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactsync.sandbox.event_source_mappings import MappingRefusedError, check
-from contactsync.sandbox.functions import Invocation
-from contactsync.sandbox.queue_polling import failed_messages
+from contactsync.sandbox.functions.event_source_mappings import MappingRefusedError, check
+from contactsync.sandbox.functions.functions import Invocation
+from contactsync.sandbox.functions.queue_polling import failed_messages
 
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:no-such-queue"
 SENT = frozenset({"m-1", "m-2"})

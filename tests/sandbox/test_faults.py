@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from pydantic import ValidationError
 
-from contactsync.sandbox.faults import Faults, FaultSettings
-from contactsync.sandbox.latency import Latency, LatencySettings
+from contactsync.sandbox.requests.faults import Faults, FaultSettings
+from contactsync.sandbox.requests.latency import Latency, LatencySettings
 from contactsync.sandbox.server import Sandbox
 from tests.sandbox.sandbox_clients import CONTACT, client, control, running
 

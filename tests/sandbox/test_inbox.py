@@ -11,10 +11,10 @@ import yaml
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from contactsync.cli.sandbox import app
-from contactsync.sandbox.inbox import Channel, Inbox
+from contactsync.cli.local.sandbox import app
+from contactsync.sandbox.messages.inbox import Channel, Inbox
 from contactsync.sandbox.server import Sandbox
-from contactsync.sandbox.templates import deploy
+from contactsync.sandbox.stacks.templates import deploy
 from tests.sandbox.sandbox_clients import client, control, running
 
 CHAT = {"version": "1.0", "source": "custom", "content": {"title": "Failed", "description": "d", "nextSteps": ["look"]}}
@@ -227,7 +227,7 @@ def followed(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, form: str) -> li
         if text:
             publish(sandbox, text)
 
-    monkeypatch.setattr("contactsync.cli.sandbox.time.sleep", wait)
+    monkeypatch.setattr("contactsync.cli.local.sandbox.time.sleep", wait)
     shown = CliRunner().invoke(app, ["inbox", "--follow", "-o", form, "--url", sandbox.endpoint_url])
     assert shown.exit_code == 0
     return shown.stdout.splitlines()

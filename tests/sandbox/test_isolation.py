@@ -13,9 +13,9 @@ from typing import Any, Final
 import boto3
 import pytest
 
-from contactsync.sandbox.airflow_settings import AirflowPlace, airflow_environment
-from contactsync.sandbox.isolation import environment_of, is_foreign, without_foreign
-from contactsync.sandbox.scenario import Scenario
+from contactsync.isolation import environment_of, is_foreign, without_foreign
+from contactsync.local_airflow.airflow_settings import AirflowPlace, airflow_environment
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 
 NOWHERE: Final = "http://127.0.0.1:9"

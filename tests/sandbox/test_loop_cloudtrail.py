@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from contactsync.sandbox.cloudtrail import event_of, is_recorded
-from contactsync.sandbox.event_settings import EventSettings
+from contactsync.sandbox.events.cloudtrail import event_of, is_recorded
+from contactsync.sandbox.events.event_settings import EventSettings
 from tests.sandbox import loop_template
 from tests.sandbox.loop_sandbox import small_sandbox
 

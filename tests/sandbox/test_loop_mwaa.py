@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from contactsync.sandbox import mwaa
+from contactsync.sandbox.loop import mwaa
 from tests.sandbox import loop_template
 from tests.sandbox.loop_sandbox import SmallSandbox, small_sandbox
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contactsync.sandbox.rules import EventPattern, InvalidPatternError
+from contactsync.sandbox.events.rules import EventPattern, InvalidPatternError
 
 OR = {"$or": [{"a": ["x"]}, {"b": [{"numeric": [">", 5]}], "c": ["y"]}]}
 MATCHES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [

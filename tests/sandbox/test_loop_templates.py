@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from contactsync.sandbox.templates import TemplateError, local_parameters
+from contactsync.sandbox.stacks.templates import TemplateError, local_parameters
 from tests.sandbox import loop_template
 from tests.sandbox.loop_sandbox import ACCOUNT, SmallSandbox, small_sandbox
 from tests.sandbox.queue_template import queue_policy

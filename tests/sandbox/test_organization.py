@@ -9,10 +9,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from contactsync.sandbox.account_rules import ContactType
-from contactsync.sandbox.defaults import member_account_id
-from contactsync.sandbox.organization import UnknownAccountError
-from contactsync.sandbox.scenario import parse_scenario
+from contactsync.sandbox.contacts.account_rules import ContactType
+from contactsync.sandbox.contacts.defaults import member_account_id
+from contactsync.sandbox.organization.organization import UnknownAccountError
+from contactsync.sandbox.scenario.scenario import parse_scenario
 from contactsync.sandbox.server import Sandbox
 
 MANAGEMENT, LAB = "222233334444", "999988887777"

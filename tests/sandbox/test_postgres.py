@@ -17,10 +17,10 @@ from typing import Any
 import psycopg2
 import pytest
 
-from contactsync.sandbox import postgres
-from contactsync.sandbox.postgres import PostgresServer
-from contactsync.sandbox.postgres_program import PostgresError, ServerUser, installed_program
-from contactsync.sandbox.sessions import SessionWatcher, process_start
+from contactsync.local_airflow import postgres
+from contactsync.local_airflow.postgres import PostgresServer
+from contactsync.local_airflow.postgres_program import PostgresError, ServerUser, installed_program
+from contactsync.local_airflow.sessions import SessionWatcher, process_start
 from tests.leak_search import LeakSearch
 
 SECONDS = 120
@@ -31,8 +31,8 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from contactsync.sandbox import postgres
-from contactsync.sandbox.postgres import PostgresServer
-from contactsync.sandbox.sessions import SessionWatcher
+from contactsync.local_airflow.postgres import PostgresServer
+from contactsync.local_airflow.sessions import SessionWatcher
 home = Path(sys.argv[1])
 server = PostgresServer(home, home / "log")
 server.start(SessionWatcher(), seconds=120)

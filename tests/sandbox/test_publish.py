@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactsync.sandbox.faults import FaultSettings
-from contactsync.sandbox.publish_limits import SIZE_LIMIT, size_of
+from contactsync.sandbox.messages.publish_limits import SIZE_LIMIT, size_of
+from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.server import Sandbox
 from tests.sandbox.sandbox_clients import client, control, running
 

@@ -6,8 +6,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from contactsync.sandbox.quotas import Quota, Quotas, QuotaSettings
-from contactsync.sandbox.scenario import Scenario
+from contactsync.sandbox.requests.quotas import Quota, Quotas, QuotaSettings
+from contactsync.sandbox.scenario.scenario import Scenario
 from tests.sandbox.sandbox_clients import client, control, running
 
 MANAGEMENT, MEMBER = "111122223333", "444455556666"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contactsync.sandbox.resource_policy import allows
+from contactsync.sandbox.queues.resource_policy import allows
 
 TOPIC, QUEUE = "arn:aws:sns:us-east-1:123456789012:events", "arn:aws:sqs:us-east-1:123456789012:queue"
 STATEMENT = {

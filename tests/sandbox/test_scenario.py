@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from contactsync.sandbox.account_rules import ContactType, contact_errors
-from contactsync.sandbox.defaults import MANAGEMENT_CONTACTS, member_account_id, member_contact, member_name
-from contactsync.sandbox.organization import build
-from contactsync.sandbox.scenario import Scenario, ScenarioError, load_scenario, parse_scenario
+from contactsync.sandbox.contacts.account_rules import ContactType, contact_errors
+from contactsync.sandbox.contacts.defaults import MANAGEMENT_CONTACTS, member_account_id, member_contact, member_name
+from contactsync.sandbox.organization.organization import build
+from contactsync.sandbox.scenario.scenario import Scenario, ScenarioError, load_scenario, parse_scenario
 
 ALTERNATE = MANAGEMENT_CONTACTS[ContactType.SECURITY]
 EVERY_SECTION = """

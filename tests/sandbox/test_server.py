@@ -19,8 +19,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from contactsync.cli.sandbox import app
-from contactsync.sandbox.scenario import Scenario
+from contactsync.cli.local.sandbox import app
+from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import PortTakenError, Sandbox, SandboxRunningError
 from tests.sandbox.sandbox_clients import CONTACT, ONE_ATTEMPT, UNLIMITED, client, control, member_session, running
 
@@ -406,7 +406,7 @@ def check_start_command(process: subprocess.Popen[str], ready: Path, number: sig
 
 def started(*arguments: str) -> subprocess.Popen[str]:
     """Start the command in a process of its own."""
-    program = "from contactsync.cli.sandbox import app; app()"
+    program = "from contactsync.cli.local.sandbox import app; app()"
     return subprocess.Popen(
         [sys.executable, "-c", program, "start", *arguments],
         cwd=ROOT,

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from contactsync.sandbox import sessions
+from contactsync.local_airflow import sessions
 
 # A leader with a child in a process group of its own, as Airflow's tasks are; both ignore SIGTERM.
 _LEADER = """
@@ -21,7 +21,7 @@ time.sleep(300)
 
 _PARENT = f"""
 import subprocess, sys, time
-from contactsync.sandbox.sessions import SessionWatcher
+from contactsync.local_airflow.sessions import SessionWatcher
 watcher = SessionWatcher()
 leader = subprocess.Popen([sys.executable, "-c", {_LEADER!r}], start_new_session=True, stdout=subprocess.PIPE)
 watcher.watch(leader.pid)
@@ -99,7 +99,7 @@ while True:
 
 _PARENT_OF_ASKED = f"""
 import pathlib, signal, subprocess, sys, time
-from contactsync.sandbox.sessions import SessionWatcher
+from contactsync.local_airflow.sessions import SessionWatcher
 watcher = SessionWatcher()
 command = [sys.executable, "-c", {_ASKED!r}, sys.argv[1]]
 leader = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)

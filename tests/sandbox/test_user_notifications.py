@@ -8,13 +8,13 @@ import pytest
 import yaml
 from moto.cloudformation.exceptions import ValidationError
 
-from contactsync.sandbox import notification_types
-from contactsync.sandbox.chat import ChatChannels
-from contactsync.sandbox.inbox import Inbox
-from contactsync.sandbox.rules import EventPattern
+from contactsync.sandbox.events.rules import EventPattern
+from contactsync.sandbox.messages.chat import ChatChannels
+from contactsync.sandbox.messages.inbox import Inbox
+from contactsync.sandbox.messages.user_notifications import CENTER, AccountResources, EventRule, UserNotifications
 from contactsync.sandbox.server import Sandbox
-from contactsync.sandbox.templates import TemplateError, deploy
-from contactsync.sandbox.user_notifications import CENTER, AccountResources, EventRule, UserNotifications
+from contactsync.sandbox.stacks import notification_types
+from contactsync.sandbox.stacks.templates import TemplateError, deploy
 from tests.sandbox.sandbox_clients import client, control, running
 
 ACCOUNT, CONFIGURATION, CONTACT = "111122223333", "arn:configuration/high", "arn:emailcontact/one"

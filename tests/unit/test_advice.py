@@ -2,7 +2,7 @@
 
 import pytest
 
-from contactsync.aws.error_codes import ERRORS
+from contactsync.aws.sdk.error_codes import ERRORS
 from contactsync.bus.advice import GONE, SERVICES, Reader, delivery_advice, invocation_advice, sentence_for
 from contactsync.errors import (
     AccessDeniedError,

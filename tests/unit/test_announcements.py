@@ -21,8 +21,8 @@ from contactsync.errors import (
     OperationMissingError,
     ServiceUnavailableError,
 )
-from contactsync.sync.announcements import account_failed
-from contactsync.sync.operation import Halt, sync_id_of
+from contactsync.operations.announcements import account_failed
+from contactsync.operations.operation import Halt, sync_id_of
 from tests.builders import RUN, World, account, change_of, request
 from tests.fakes import START, Fault
 

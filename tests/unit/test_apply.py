@@ -22,8 +22,8 @@ from contactsync.errors import (
     ThrottledError,
     UnexpectedAwsError,
 )
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from tests.builders import RUN, World, alternate, configuration, contact_of, primary, request
 from tests.fake_state import FakeDesiredContacts
 from tests.fakes import ContactCall, FakeAccountContacts, Fault

@@ -11,7 +11,7 @@ from contactsync.errors import (
     ContactSyncError,
     ServiceUnavailableError,
 )
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from tests.builders import World, account
 from tests.fakes import FakeOrganization, Fault
 from tests.one_account import (

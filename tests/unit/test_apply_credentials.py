@@ -11,7 +11,7 @@ from contactsync.errors import (
     CredentialsRefusedError,
     CredentialsUnreachableError,
 )
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from tests.builders import World
 from tests.fakes import Fault
 from tests.one_account import ONE, SECURITY, TWO, ending, failed, fix, halted, planned, stored, wait

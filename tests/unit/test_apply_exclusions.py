@@ -16,7 +16,7 @@ from contactsync.errors import (
     NotInOrganizationError,
     ThrottledError,
 )
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from tests.builders import World, account, configuration
 from tests.fakes import FakeAccountContacts, FakeOrganization, Fault
 from tests.one_account import ONE, SECURITY, THROTTLED, ending, failed, methods, planned, record, stored, writes

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from contactsync.account_management.api_operations import ApiOperation
 from contactsync.errors import (
     AccessDeniedError,
     ContactSyncError,
 )
-from contactsync.sync.breaker import BreakerState, Phase
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.operation import Halt, OutcomeDetail, OutcomeStatus
+from contactsync.operations.operation import Halt, OutcomeDetail, OutcomeStatus
+from contactsync.pacing.breaker import BreakerState, Phase
 from tests.builders import World, request
 from tests.fakes import START, Fault
 from tests.one_account import (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from contactsync.account_management.api_operations import ApiOperation
 from contactsync.errors import (
     AccountsFailedError,
     ContactSyncError,
@@ -14,9 +15,8 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from contactsync.sync.breaker import Phase
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
+from contactsync.pacing.breaker import Phase
 from tests.builders import World, account, alternate, configuration
 from tests.fakes import ContactCall, Fault
 from tests.gate_fakes import FakePacer

@@ -11,7 +11,7 @@ from contactsync.errors import (
     ServiceUnavailableError,
     WriteNotSeenError,
 )
-from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, SyncOperation
+from contactsync.operations.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, SyncOperation
 from tests.builders import RUN, World, alternate, primary
 from tests.fake_state import FakeOperations
 from tests.fakes import FakeAccountContacts, Fault

@@ -7,9 +7,9 @@ import pytest
 
 from contactsync.contacts import ContactType
 from contactsync.errors import AccessDeniedError, OperationMissingError, OvertakenError
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import Decision, OutcomeDetail, OutcomeStatus, SyncOperation, Verdict
 from contactsync.sync.approval import ApprovalRequest
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import Decision, OutcomeDetail, OutcomeStatus, SyncOperation, Verdict
 from tests.approvals import AT, BILLING, BY, ONE, PRIMARY, SECURITY, THREE, TWO, planned, world_without
 from tests.builders import RUN, World, account, change_of, contact_of, operation, request
 from tests.fakes import Fault

@@ -10,9 +10,9 @@ from airflow.sdk import NEVER_EXPIRE
 from airflow.sdk.exceptions import TaskAwaitingInput
 
 from contactsync.errors import AccessDeniedError, OvertakenError
+from contactsync.operations.operation import Verdict
 from contactsync.orchestration import steps
 from contactsync.orchestration.approval import DeletionApproval
-from contactsync.sync.operation import Verdict
 from tests.approvals import AT, ONE, SECURITY, TWO, planned
 from tests.builders import RUN, World, configuration, contact_of
 from tests.fakes import Fault

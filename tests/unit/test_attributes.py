@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contactsync.aws.attributes import (
+from contactsync.aws.dynamodb.attributes import (
     Attributes,
     Reads,
     count,
@@ -24,7 +24,7 @@ from contactsync.aws.attributes import (
     text,
     texts,
 )
-from contactsync.aws.items import WrongAttributeError, from_item, read_one, readable
+from contactsync.aws.dynamodb.items import WrongAttributeError, from_item, read_one, readable
 from contactsync.errors import ItemUnreadableError
 from tests.fakes import START
 

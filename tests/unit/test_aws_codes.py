@@ -8,7 +8,7 @@ from botocore.loaders import create_loader
 from botocore.model import ServiceModel
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
-from contactsync.aws.error_codes import ERRORS, KINDS, translate
+from contactsync.aws.sdk.error_codes import ERRORS, KINDS, translate
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from contactsync.account_management.api_operations import ApiOperation
 from contactsync.errors import ConfigurationInvalidError
-from contactsync.sync.breaker import KEPT_TRANSITIONS, BreakerConfig, BreakerState, Phase, Tally
-from contactsync.sync.calls import ApiOperation
+from contactsync.pacing.breaker import KEPT_TRANSITIONS, BreakerConfig, BreakerState, Phase, Tally
 from tests.builders import configuration
 from tests.fakes import START
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from contactsync.errors import ChangeRefusedError
-from contactsync.sync.change import ContactChange, RefusalReason, changes_in, parse_change
+from contactsync.intake.change import ContactChange, RefusalReason, changes_in, parse_change
 from tests.recorded import (
     ABSENT,
     MANAGEMENT_ACCOUNT,

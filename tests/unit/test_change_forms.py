@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from contactsync.errors import ChangeRefusedError
-from contactsync.sync.change import NOT_UNDERSTOOD, RefusalReason, parse_change
-from contactsync.sync.principal import is_principal, principal_text, short_name
+from contactsync.intake.change import NOT_UNDERSTOOD, RefusalReason, parse_change
+from contactsync.intake.principal import is_principal, principal_text, short_name
 from tests.recorded import ABSENT, MANAGEMENT_ACCOUNT, MEMBER_ACCOUNT, NAMES, changed, recorded, user_identities
 
 ELSEWHERE = "777788889999"

@@ -14,8 +14,8 @@ import typer.main
 from typer.testing import CliRunner
 
 from contactsync.cli.app import app
-from contactsync.cli.options import choose, log_calls
-from contactsync.cli.values import completed, one_of
+from contactsync.cli.screen.options import choose, log_calls
+from contactsync.cli.screen.values import completed, one_of
 
 ROOT = Path(__file__).parents[2]
 METAVAR = re.compile(r"\[?(?:[A-Z][A-Z_#=]*|<[A-Za-z_-]+(\|[A-Za-z_-]+)+>)\]?(\.\.\.)?")
@@ -181,7 +181,7 @@ def test_completion_in_zsh() -> None:
 
 ZSH = """
 from typer._completion_shared import get_completion_script
-from contactsync.cli.completion import complete_at_first_tab
+from contactsync.cli.screen.completion import complete_at_first_tab
 complete_at_first_tab()
 complete_at_first_tab()
 print(get_completion_script(prog_name="contactsync", complete_var="_CONTACTSYNC_COMPLETE", shell="zsh"))

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from contactsync.configuration.schema import Configuration, DeletionPolicy, RetryConfig, parse_configuration
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
-from contactsync.sync.bounds import RETRIES_LIMIT
-from contactsync.sync.config import Configuration, DeletionPolicy, RetryConfig, parse_configuration
+from contactsync.limits import RETRIES_LIMIT
 from tests.builders import configuration
 
 DOCUMENT_000 = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from contactsync.contacts import Contact, ContactType
-from contactsync.sync.operation import OutcomeDetail
+from contactsync.operations.operation import OutcomeDetail
 from tests.builders import RUN, World, account, alternate, configuration, request
 from tests.fakes import FakeAccountContacts
 

@@ -11,10 +11,10 @@ from contactsync.errors import AccessDeniedError, AccountsFailedError, Operation
 from contactsync.notices.failures import findings_of
 from contactsync.notices.scenarios import Scenario
 from contactsync.notices.wording import headline
-from contactsync.sync.counting import DENIED, Comparison, counted_as, ordered
-from contactsync.sync.export import operations_csv, operations_json
-from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
-from contactsync.sync.report_table import report_text
+from contactsync.operations.counting import DENIED, Comparison, counted_as, ordered
+from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
+from contactsync.views.export import operations_csv, operations_json
+from contactsync.views.report_table import report_text
 from tests.builders import RUN, World, account, alternate, request
 from tests.fakes import Fault
 from tests.unit.test_notices_notice import request as notice_request

@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 
 from contactsync.errors import ContactSyncError, PausedError
-from contactsync.sync.operation import OperationStatus, OutcomeDetail, OutcomeStatus
-from contactsync.sync.record import Mark
+from contactsync.operations.account_record import Mark
+from contactsync.operations.operation import OperationStatus, OutcomeDetail, OutcomeStatus
 from contactsync.sync.report import Report
 from tests.builders import RUN, World, account, alternate, request
 from tests.fakes import START, Fault
@@ -31,6 +31,7 @@ from tests.one_account import (
     wait,
     writes,
 )
+from tests.stepped_ports import STEPS
 
 MOST_CALLS: Final = 400
 
@@ -81,7 +82,7 @@ def mortal(part: Any, countdown: Countdown) -> Any:
     """Return a copy of a step whose ports, however deep inside, count down."""
     if type(part).__module__.startswith("tests."):
         return MortalPort(part, countdown)
-    if not dataclasses.is_dataclass(part) or not type(part).__module__.startswith("contactsync.sync"):
+    if not dataclasses.is_dataclass(part) or not type(part).__module__.startswith(STEPS):
         return part
     result = copy(part)
     for name, value in vars(part).items():

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from contactsync.aws.dead_letter_queues import HOLD, PAGE, PAGES_WITHOUT_NEW, SqsDeadLetterQueues, SqsQuarantine
 from contactsync.bus.consume import QUARANTINE_CODE, QUARANTINE_REASON
-from contactsync.bus.dead_letters import DeadLetterDesk, Order, Step
-from contactsync.bus.letters import DeadLetter
+from contactsync.bus.dead_letters.desk import DeadLetterDesk, Order, Step
+from contactsync.bus.dead_letters.letters import DeadLetter
 from contactsync.errors import DeadLetterSourceError, ServiceUnavailableError
 from tests.bus_fakes import FakeAudit, FakeFailures
 from tests.fakes import START, FakeClock

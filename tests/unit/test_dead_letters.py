@@ -6,13 +6,8 @@ from typing import Any
 import pytest
 
 from contactsync.bus.consume import Failure, quarantine_attributes
-from contactsync.bus.dead_letters import (
-    DeadLetterDesk,
-    LetterFacts,
-    Order,
-    Step,
-)
-from contactsync.bus.letters import DeadLetter, content_of
+from contactsync.bus.dead_letters.desk import DeadLetterDesk, LetterFacts, Order, Step
+from contactsync.bus.dead_letters.letters import DeadLetter, content_of
 from contactsync.errors import (
     DeadLetterMissingError,
     DeadLetterQueueUnknownError,

@@ -3,7 +3,7 @@
 import pytest
 
 from contactsync.contacts import Contact, ContactType
-from contactsync.sync.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, Verdict
+from contactsync.operations.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, Verdict
 from tests.approvals import AT, BILLING, BY, ONE, SECURITY, THREE, TWO, world_without
 from tests.builders import RUN, World, configuration, contact_of, request
 

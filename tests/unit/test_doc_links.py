@@ -8,8 +8,8 @@ import pytest
 from contactsync.cli.app import main
 from contactsync.doc_links import known_address, linked, with_links
 from contactsync.errors import ScopeEmptyError
+from contactsync.notices.forms.rendering import rendered
 from contactsync.notices.notice import with_doc_links
-from contactsync.notices.rendering import rendered
 from contactsync.notices.routing import Form
 from contactsync.notices.samples import sample
 from contactsync.notices.scenarios import Scenario

@@ -6,7 +6,7 @@ import sys
 # A signal after the n-th line of Python that the wait carries out, for each n, and one before it.
 PROGRAM = """
 import signal, sys
-from contactsync.cli.end_signal import end_signal
+from contactsync.cli.local.end_signal import end_signal
 
 def interrupted_after(wanted):
     lines = 0
@@ -46,7 +46,7 @@ def test_signal_in_the_middle_of_the_wait() -> None:
 # The system may hand a signal to any thread, and that wakes no system call of the main thread.
 ELSEWHERE = """
 import os, signal, threading, time
-from contactsync.cli.end_signal import end_signal
+from contactsync.cli.local.end_signal import end_signal
 
 def interrupt():
     time.sleep(0.3)
@@ -69,7 +69,7 @@ def test_signal_that_another_thread_receives() -> None:
 # A signal after the n-th line that is carried out on the way into the wait, for each n.
 ENTERED = """
 import itertools, signal, sys
-from contactsync.cli.end_signal import end_signal
+from contactsync.cli.local.end_signal import end_signal
 
 signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGTERM))
 sent = False

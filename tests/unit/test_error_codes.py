@@ -11,7 +11,7 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from contactsync.aws.error_codes import translate, translated
+from contactsync.aws.sdk.error_codes import translate, translated
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from contactsync.contacts import ContactType
-from contactsync.sync.export import operations_csv, operations_json
-from contactsync.sync.operation import (
+from contactsync.operations.operation import (
     AccountOutcome,
     Attempt,
     Decision,
@@ -23,7 +22,8 @@ from contactsync.sync.operation import (
     TypePlan,
     Verdict,
 )
-from contactsync.sync.rows import defused
+from contactsync.views.export import operations_csv, operations_json
+from contactsync.views.rows import defused
 from tests.builders import MANAGEMENT_ACCOUNT, account, operation
 from tests.fakes import START
 

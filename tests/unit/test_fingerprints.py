@@ -20,8 +20,8 @@ from contactsync.fingerprints import (
     fingerprint,
     is_fingerprint_of,
 )
-from contactsync.sync.operation import OutcomeDetail
-from contactsync.sync.operation import OutcomeStatus as Status
+from contactsync.operations.operation import OutcomeDetail
+from contactsync.operations.operation import OutcomeStatus as Status
 from tests.builders import KEY, RUN, World, alternate, alternate_values, request
 from tests.one_account import ONE, record, writes
 

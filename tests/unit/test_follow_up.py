@@ -16,10 +16,10 @@ from contactsync.errors import (
     ThrottledError,
     UnexpectedAwsError,
 )
-from contactsync.sync.breaker import BreakerState, Phase, Transition
-from contactsync.sync.operation import Halt, OperationStatus
+from contactsync.intake.request import PARAMETERS, parse_request
+from contactsync.operations.operation import Halt, OperationStatus
+from contactsync.pacing.breaker import BreakerState, Phase, Transition
 from contactsync.sync.report import stored_report
-from contactsync.sync.request import PARAMETERS, parse_request
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, alternate, request
 from tests.fake_state import FakeOperations
 from tests.fakes import Fault

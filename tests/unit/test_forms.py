@@ -8,7 +8,7 @@ import pytest
 
 from contactsync.contacts import AlternateContact, Contact, ContactType, PhoneComparison, changed_fields, other_forms
 from contactsync.errors import AccountsFailedError
-from contactsync.sync.operation import OutcomeDetail
+from contactsync.operations.operation import OutcomeDetail
 from contactsync.sync.report import stored_report
 from tests.builders import KEY, RUN, World, account, alternate, alternate_values, request
 from tests.fakes import FakeAccountContacts

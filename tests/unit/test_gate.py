@@ -10,7 +10,7 @@ from contactsync.errors import (
     PausedError,
     ThrottledError,
 )
-from contactsync.sync.breaker import Tally
+from contactsync.pacing.breaker import Tally
 from tests.builders import configuration
 from tests.gate_workers import (
     DENIED,

@@ -11,7 +11,7 @@ from contactsync.errors import (
     PausedError,
     ServiceUnavailableError,
 )
-from contactsync.sync.breaker import Phase, Tally
+from contactsync.pacing.breaker import Phase, Tally
 from tests.builders import configuration
 from tests.gate_workers import (
     DENIED,

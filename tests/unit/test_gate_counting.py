@@ -13,7 +13,7 @@ from contactsync.errors import (
     ServiceUnavailableError,
     UnexpectedAwsError,
 )
-from contactsync.sync.breaker import Phase, Tally
+from contactsync.pacing.breaker import Phase, Tally
 from tests.builders import configuration
 from tests.gate_fakes import gatekeeper
 from tests.gate_workers import (

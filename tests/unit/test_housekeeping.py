@@ -14,10 +14,9 @@ from contactsync.bus.envelope import Announcement
 from contactsync.bus.events import AccountFailed
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationMissingError, HousekeepingError, ServiceUnavailableError
-from contactsync.orchestration.runs import start_run, state_of_run
-from contactsync.sync.announcements import ended
-from contactsync.sync.housekeeping import RunState, Unplanned
-from contactsync.sync.operation import (
+from contactsync.operations.account_record import Mark
+from contactsync.operations.announcements import ended
+from contactsync.operations.operation import (
     Decision,
     Halt,
     OperationStatus,
@@ -26,7 +25,8 @@ from contactsync.sync.operation import (
     SyncOperation,
     Verdict,
 )
-from contactsync.sync.record import Mark
+from contactsync.orchestration.runs import start_run, state_of_run
+from contactsync.sync.housekeeping import RunState, Unplanned
 from tests.builders import RUN, World, account, operation, request
 from tests.fake_state import FakeOperations
 from tests.fakes import START

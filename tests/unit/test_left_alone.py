@@ -9,7 +9,7 @@ import pytest
 from contactsync.accounts import Account, AccountState
 from contactsync.contacts import ContactType
 from contactsync.errors import ContactSyncError, OutcomesMissingError
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus, Verdict
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus, Verdict
 from tests.builders import RUN, World, account, alternate
 
 SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from contactsync.cli.app import app
-from contactsync.cli.listing import Output, Row, show_rows
+from contactsync.cli.screen.listing import Output, Row, show_rows
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, LookupError])

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from contactsync.cli.listing import cell, folded
+from contactsync.cli.screen.listing import cell, folded
 
 ROOT = Path(__file__).parents[2]
 RUN_ID = "manual__2026-11-21T10:00:00.123456+00:00"
 PROGRAM = textwrap.dedent(f"""
     from datetime import UTC, datetime
-    from contactsync.cli.listing import Output, show_facts, show_rows
+    from contactsync.cli.screen.listing import Output, show_facts, show_rows
     from contactsync.cli.operations import OPERATION_COLUMNS, _failed
     row = {{
         "timestamp": datetime(2026, 11, 28, 18, 4, 5, 678901, UTC), "status": "failed", "contact_types": ["security"],
@@ -149,7 +149,7 @@ LONG = "There is no account 123456789012 in it, " * 3 + "so look at `contactsync
 @pytest.mark.parametrize("columns", [40, 80])
 def test_sentences_on_a_terminal(columns: int) -> None:
     """An error's lines end between words, and a command in it can be copied whole."""
-    program = f"from contactsync.cli.listing import say; say({LONG!r}); say({LONG!r}, err=True)"
+    program = f"from contactsync.cli.screen.listing import say; say({LONG!r}); say({LONG!r}, err=True)"
     text = on_a_terminal(columns, program=program)
     lines = text.splitlines()
     assert " ".join(text.split()) == f"{LONG} {LONG}"

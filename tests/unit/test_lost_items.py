@@ -8,8 +8,8 @@ from contactsync.bus.events import NoticeRequested
 from contactsync.contacts import ContactType
 from contactsync.errors import AccountsFailedError, OperationFailedError, OperationMissingError, OutcomesMissingError
 from contactsync.notices.notice import Origin, notice_of
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import OperationStatus, OutcomeDetail, OutcomeStatus, sync_id_of
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import OperationStatus, OutcomeDetail, OutcomeStatus, sync_id_of
 from contactsync.sync.report import stored_report
 from tests.builders import RUN, World, account, alternate, configuration, request
 from tests.fakes import START

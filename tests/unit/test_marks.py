@@ -11,8 +11,8 @@ from contactsync.errors import (
     StateConflictError,
 )
 from contactsync.fingerprints import fingerprint
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
-from contactsync.sync.record import AccountRecord, Mark
+from contactsync.operations.account_record import AccountRecord, Mark
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from tests.builders import KEY, RUN, World, alternate, request
 from tests.fake_state import FakeRecords
 from tests.fakes import START, Fault

@@ -175,7 +175,7 @@ def test_headings_are_unique(page: Path) -> None:
         (page_problems, "[a page](nowhere.md)"),
         (page_problems, "[a heading](scope.md#nowhere)"),
         (page_problems, "[a heading of this page](#nowhere)"),
-        (page_problems, "`nowhere.yaml` and `sandbox/quotas.py`"),
+        (page_problems, "`nowhere.yaml` and `sandbox/requests/quotas.py`"),
         (page_problems, "    make nowhere"),
         (page_problems, "`make nowhere`"),
     ],

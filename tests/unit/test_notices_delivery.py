@@ -19,7 +19,7 @@ from contactsync.errors import (
 from contactsync.notices.delivery import Deliverer, Rendered
 from contactsync.notices.notice import Notice
 from contactsync.notices.scenarios import Scenario, notice_id_of
-from contactsync.sync.operation import sync_id_of
+from contactsync.operations.operation import sync_id_of
 from tests.builders import RUN, World, account
 from tests.bus_fakes import FakeMetrics
 from tests.fakes import START, Fault

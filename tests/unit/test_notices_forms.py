@@ -8,20 +8,26 @@ from typing import Any
 import pytest
 
 from contactsync.bus.events import NoticeRequested, Severity
+from contactsync.configuration.schema import DeliveryChannel
 from contactsync.contacts import ContactType
+from contactsync.notices.forms.render_chat import (
+    DESCRIPTION_LENGTH,
+    STEP_LENGTH,
+    TITLE_LENGTH,
+    chat_message,
+    render_chat,
+)
+from contactsync.notices.forms.render_json import render_json
+from contactsync.notices.forms.render_sms import render_sms
+from contactsync.notices.forms.render_text import render_text, subject_of
 from contactsync.notices.notice import Notice, Origin, notice_of
 from contactsync.notices.plain_text import ascii_text, chat_code, chat_sentence, gsm_text, one_line
 from contactsync.notices.remedies import Step
-from contactsync.notices.render_chat import DESCRIPTION_LENGTH, STEP_LENGTH, TITLE_LENGTH, chat_message, render_chat
-from contactsync.notices.render_json import render_json
-from contactsync.notices.render_sms import render_sms
-from contactsync.notices.render_text import render_text, subject_of
 from contactsync.notices.routing import Form, deliveries_of
 from contactsync.notices.samples import sample
 from contactsync.notices.scenarios import Scenario
+from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
 from contactsync.plain_text import markdown_name
-from contactsync.sync.config import DeliveryChannel
-from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
 from tests.builders import configuration, operation
 from tests.fakes import START
 

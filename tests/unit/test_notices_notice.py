@@ -24,7 +24,7 @@ from contactsync.notices.failures import LISTED, failure_rows, failures_csv, fin
 from contactsync.notices.notice import Notice, Origin, notice_of
 from contactsync.notices.remedies import BY_CODE, BY_DETAIL, UNKNOWN, remedy_of_error, remedy_of_outcome
 from contactsync.notices.scenarios import Scenario
-from contactsync.sync.operation import (
+from contactsync.operations.operation import (
     AccountOutcome,
     Decision,
     Halt,

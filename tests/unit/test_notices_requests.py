@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contactsync.bus.events import NoticeRequested, Severity
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccessDeniedError,
@@ -20,8 +21,7 @@ from contactsync.errors import (
 )
 from contactsync.notices.requests import NoticeDesk
 from contactsync.notices.scenarios import DEFAULT_SEVERITIES, Scenario, notice_id_of
-from contactsync.sync.config import Configuration
-from contactsync.sync.operation import sync_id_of
+from contactsync.operations.operation import sync_id_of
 from tests.builders import RUN, World, account, change_of, request
 from tests.fake_state import FakeNoticeRequests
 from tests.fakes import Fault

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contactsync.bus.events import Severity
+from contactsync.configuration.schema import NotificationRules, NotificationSettings
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccessDeniedError,
@@ -37,8 +38,7 @@ from contactsync.notices.scenarios import (
     scenarios_of,
     severity_of,
 )
-from contactsync.sync.config import NotificationRules, NotificationSettings
-from contactsync.sync.operation import (
+from contactsync.operations.operation import (
     AccountOutcome,
     Decision,
     Halt,
@@ -48,7 +48,7 @@ from contactsync.sync.operation import (
     TypePlan,
     Verdict,
 )
-from contactsync.sync.tally import Tally
+from contactsync.operations.tally import Tally
 from tests.builders import configuration, operation
 from tests.fakes import START
 from tests.unit.test_config import problems

@@ -4,7 +4,7 @@ import uuid
 from datetime import timedelta
 
 from contactsync.contacts import ContactType
-from contactsync.sync.operation import AccountOutcome, Attempt, OutcomeDetail, OutcomeStatus, sync_id_of
+from contactsync.operations.operation import AccountOutcome, Attempt, OutcomeDetail, OutcomeStatus, sync_id_of
 from tests.fakes import START
 
 

@@ -8,6 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contactsync.contacts import ContactType
+from contactsync.intake import change as recorded_changes
+from contactsync.intake.change import ContactChange, parse_change
+from contactsync.intake.request import PARAMETERS, RequestedChange, RunRequest, parse_request
+from contactsync.limits import FOLLOW_UPS_LIMIT
 from contactsync.orchestration.params import (
     ANY_ALTERNATE,
     CHANGE_SCHEMA,
@@ -15,10 +19,6 @@ from contactsync.orchestration.params import (
     EVENT_NAMES,
     contact_sync_params,
 )
-from contactsync.sync import change as recorded_changes
-from contactsync.sync.bounds import FOLLOW_UPS_LIMIT
-from contactsync.sync.change import ContactChange, parse_change
-from contactsync.sync.request import PARAMETERS, RequestedChange, RunRequest, parse_request
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, change_of
 from tests.recorded import NAMES, changed, recorded, user_identities
 from tests.strategies import account_ids, contact_types

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contactsync.configuration.versions import StoredVersion
 from contactsync.contacts import ContactType
 from contactsync.errors import AccountsFailedError, RequestInvalidError, ServiceUnavailableError
-from contactsync.sync.configuration_versions import StoredVersion
-from contactsync.sync.operation import Decision, OutcomeDetail, OutcomeStatus, SyncOperation, Verdict, sync_id_of
-from contactsync.sync.past_state import PastState, in_force
-from contactsync.sync.statement import Standing, StatedContact
+from contactsync.operations.operation import Decision, OutcomeDetail, OutcomeStatus, SyncOperation, Verdict, sync_id_of
+from contactsync.views.past_state import PastState, in_force
+from contactsync.views.statement import Standing, StatedContact
 from tests.builders import World, account, alternate, configuration, request
 from tests.fakes import START, Fault
 from tests.unit.test_statement import stated

@@ -18,8 +18,9 @@ from contactsync.errors import (
     RequestInvalidError,
     ThrottledError,
 )
-from contactsync.sync.operation import OutcomeDetail, SyncOperation
-from contactsync.sync.placements import MISSING_LASTS, PLACES_LAST, RENEWED_AFTER, WALK_HELD, WORTH_A_WALK
+from contactsync.operations.operation import OutcomeDetail, SyncOperation
+from contactsync.scope.placements import MISSING_LASTS, PLACES_LAST, RENEWED_AFTER, WALK_HELD
+from contactsync.sync.account.exclusions import WORTH_A_WALK
 from tests.builders import World, account, configuration, operation, request
 from tests.fake_state import FakeLookups
 from tests.fakes import START, FakeOrganization, unit_path

@@ -18,13 +18,8 @@ from contactsync.errors import (
     SourceContactMissingError,
     TrustedAccessOffError,
 )
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import (
-    OperationStatus,
-    OutcomeDetail,
-    OutcomeStatus,
-    sync_id_of,
-)
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import OperationStatus, OutcomeDetail, OutcomeStatus, sync_id_of
 from contactsync.sync.report import stored_report
 from tests.builders import (
     MANAGEMENT_ACCOUNT,

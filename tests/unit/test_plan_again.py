@@ -15,13 +15,8 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from contactsync.sync.desired import DesiredContact
-from contactsync.sync.operation import (
-    AccountOutcome,
-    OperationStatus,
-    OutcomeStatus,
-    SyncOperation,
-)
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeStatus, SyncOperation
 from tests.builders import (
     MANAGEMENT_ACCOUNT,
     RUN,

@@ -14,7 +14,7 @@ from contactsync.errors import (
     RunRequestError,
     ScopeEmptyError,
 )
-from contactsync.sync.operation import OperationStatus, OutcomeDetail, OutcomeStatus
+from contactsync.operations.operation import OperationStatus, OutcomeDetail, OutcomeStatus
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of, configuration, request
 from tests.fakes import FakeOrganization, unit_path
 from tests.recorded import MEMBER_ACCOUNT

@@ -6,8 +6,8 @@ import pytest
 
 from contactsync.contacts import ContactType
 from contactsync.errors import OperationFailedError
+from contactsync.operations.operation import OutcomeDetail, SyncOperation
 from contactsync.sync.housekeeping import RunState
-from contactsync.sync.operation import OutcomeDetail, SyncOperation
 from tests.builders import RUN, World, account, alternate, configuration, members, request
 
 SECURITY = ContactType.SECURITY

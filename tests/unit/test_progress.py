@@ -2,7 +2,7 @@
 
 import io
 
-from contactsync.cli.progress import CLEAR, counted
+from contactsync.cli.screen.progress import CLEAR, counted
 
 
 class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contactsync.sync.protections import losses
+from contactsync.configuration.protections import losses
 from tests.builders import configuration
 
 A, B = "200000000001", "200000000002"

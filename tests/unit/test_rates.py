@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from contactsync.account_management.api_operations import ApiOperation
+from contactsync.account_management.quotas import QUOTAS, RatePreset, RatesConfig
 from contactsync.errors import ConfigurationInvalidError
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.rates import QUOTAS, Pace, Rate, RatePreset, RatesConfig, jitter
+from contactsync.pacing.rates import Pace, Rate, jitter
 from tests.builders import configuration
 
 GET, PUT, DELETE = (

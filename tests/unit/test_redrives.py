@@ -8,9 +8,9 @@ import pytest
 
 from contactsync.bus.audit import AuditEntry
 from contactsync.bus.consume import Failure
-from contactsync.bus.dead_letters import LetterFacts, Step
+from contactsync.bus.dead_letters.desk import LetterFacts, Step
+from contactsync.bus.dead_letters.pace import Pace
 from contactsync.bus.events import Severity
-from contactsync.bus.pace import Pace
 from contactsync.errors import RequestInvalidError, ServiceUnavailableError
 from tests.bus_builders import event_of
 from tests.fakes import START, FakeClock

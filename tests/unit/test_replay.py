@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from contactsync.bus.audit import AuditEntry, entry_of
+from contactsync.bus.dead_letters.pace import Pace
 from contactsync.bus.envelope import Event, parse_event
 from contactsync.bus.events import EVENT_TYPES, AccountFailed, ConfigurationChanged, NoticeRequested
-from contactsync.bus.pace import Pace
 from contactsync.bus.ports import Message, Refusal
 from contactsync.bus.replay import SAFE_AGE, Fate, Position, Replayer, ReplayOrder, announcement_of
 from contactsync.errors import (

@@ -15,9 +15,15 @@ from contactsync.errors import (
     OperationMissingError,
     ServiceUnavailableError,
 )
-from contactsync.sync.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
+from contactsync.operations.operation import (
+    AccountOutcome,
+    OperationStatus,
+    OutcomeDetail,
+    OutcomeStatus,
+    SyncOperation,
+)
 from contactsync.sync.report import stored_report
-from contactsync.sync.report_table import report_text
+from contactsync.views.report_table import report_text
 from tests.builders import RUN, World, account, change_of, configuration, request
 from tests.fake_state import FakeOperations
 from tests.fakes import START, Fault

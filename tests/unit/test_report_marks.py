@@ -6,8 +6,8 @@ import pytest
 
 from contactsync.contacts import ContactType
 from contactsync.errors import AccountsFailedError, ContactSyncError, OperationFailedError, ServiceUnavailableError
-from contactsync.sync.operation import Halt, OperationStatus, OutcomeDetail, OutcomeStatus
-from contactsync.sync.record import Mark
+from contactsync.operations.account_record import Mark
+from contactsync.operations.operation import Halt, OperationStatus, OutcomeDetail, OutcomeStatus
 from contactsync.sync.report import Report
 from tests.builders import RUN, World, account, alternate, request
 from tests.fake_state import FakeRecords

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from contactsync.contacts import ContactType, PrimaryContact
-from contactsync.sync.operation import AccountOutcome, Attempt, OperationStatus, OutcomeDetail, OutcomeStatus
+from contactsync.operations.operation import AccountOutcome, Attempt, OperationStatus, OutcomeDetail, OutcomeStatus
 from contactsync.sync.report import Report, stored_report
-from contactsync.sync.report_table import ROWS_PER_PART, report_parts, report_text
+from contactsync.views.report_table import ROWS_PER_PART, report_parts, report_text
 from tests.builders import account, operation
 from tests.fakes import START
 

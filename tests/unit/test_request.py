@@ -6,8 +6,8 @@ import pytest
 
 from contactsync.contacts import ContactType
 from contactsync.errors import RunRequestError
-from contactsync.sync.request import RunOrigin, RunRequest, check_origin, parse_request
-from contactsync.sync.scope import ScopeFilter
+from contactsync.intake.request import RunOrigin, RunRequest, check_origin, parse_request
+from contactsync.scope.rules import ScopeFilter
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, change_of, request
 from tests.recorded import MEMBER_ACCOUNT
 

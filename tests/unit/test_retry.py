@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from airflow.sdk import RetryAction
 
+from contactsync.configuration.schema import RetryConfig
 from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
@@ -14,9 +15,8 @@ from contactsync.errors import (
     RunRequestError,
     ThrottledError,
 )
+from contactsync.limits import RETRIES_LIMIT
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY, ContactSyncRetryPolicy
-from contactsync.sync.bounds import RETRIES_LIMIT
-from contactsync.sync.config import RetryConfig
 from tests.recorded import MEMBER_ACCOUNT
 
 THROTTLED = AccountsFailedError(MEMBER_ACCOUNT, [ThrottledError("PutAlternateContact", "TooManyRequestsException")])

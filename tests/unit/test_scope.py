@@ -7,8 +7,7 @@ import pytest
 from contactsync.accounts import Placement
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
-from contactsync.sync.exclusions import rules_of
-from contactsync.sync.scope import Admission, Rules, ScopeConfig, ScopeFilter
+from contactsync.scope.rules import Admission, Rules, ScopeConfig, ScopeFilter, rules_of
 from tests.builders import account, configuration
 from tests.fakes import unit_path
 

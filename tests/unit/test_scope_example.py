@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contactsync.accounts import Account, AccountState
 from contactsync.contacts import ContactType
-from contactsync.sync.operation import OutcomeDetail
+from contactsync.operations.operation import OutcomeDetail
 from tests.builders import MANAGEMENT_ACCOUNT, World, configuration
 from tests.fakes import FakeConfigurations, FakeOrganization
 

@@ -7,7 +7,7 @@ import pytest
 from contactsync.accounts import Account, AccountState
 from contactsync.contacts import ContactType
 from contactsync.errors import ListingIncompleteError, ThrottledError
-from contactsync.sync.exclusions import UNITS_LAST
+from contactsync.sync.account.exclusions import UNITS_LAST
 from tests.builders import RUN, World, account, configuration, members, operation, request
 
 SECURITY = ContactType.SECURITY

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from contactsync.bus.dead_letters.letters import OUTBOX
+from contactsync.bus.dead_letters.places import DeadLetterPlaces
 from contactsync.bus.envelope import announcement
 from contactsync.bus.events import NoticeRequested, Severity
-from contactsync.bus.letters import OUTBOX
-from contactsync.bus.places import DeadLetterPlaces
 from contactsync.bus.ports import Refusal, SetAside
 from contactsync.bus.relay import TRIES, TRIES_WHEN_ALL, Relay
 from contactsync.errors import (

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from contactsync.accounts import AccountState
+from contactsync.configuration.reach import Reach
+from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType
-from contactsync.sync.config import Configuration
-from contactsync.sync.reach import Reach
-from contactsync.sync.record import UNKNOWN, AccountRecord, Mark
-from contactsync.sync.statement import Standing, State, StatedContact, settled_since
+from contactsync.operations.account_record import UNKNOWN, AccountRecord, Mark
+from contactsync.views.statement import Standing, State, StatedContact, settled_since
 from tests.builders import MANAGEMENT_ACCOUNT, World, account, alternate, configuration, members, request
 from tests.fakes import START
 

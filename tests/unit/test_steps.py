@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
+from contactsync.account_management.api_operations import ApiOperation
 from contactsync.bus.events import NoticeRequested
 from contactsync.bus.ports import SetAside
+from contactsync.configuration.schema import RetryConfig
 from contactsync.contacts import ContactType
 from contactsync.errors import (
     AccountsFailedError,
@@ -25,18 +27,16 @@ from contactsync.errors import (
     ThrottledError,
 )
 from contactsync.errors.clearing import CLEAR_RUN
+from contactsync.intake.request import parse_request
+from contactsync.limits import RETRIES_LIMIT
 from contactsync.notices.notice import Origin, notice_of
 from contactsync.notices.requests import NoticeDesk
+from contactsync.operations.operation import OutcomeStatus
 from contactsync.orchestration import runs, steps
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
 from contactsync.settings import DeploymentSettings, ManagementSettings
-from contactsync.sync.apply import AccountSync
-from contactsync.sync.bounds import RETRIES_LIMIT
-from contactsync.sync.calls import ApiOperation
-from contactsync.sync.config import RetryConfig
-from contactsync.sync.operation import OutcomeStatus
-from contactsync.sync.request import parse_request
+from contactsync.sync.account.apply import AccountSync
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of, configuration, contact_of
 from tests.fake_state import FakeNoticeRequests
 from tests.fakes import Fault

@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from contactsync.sync.tables import Columns, card, fit, listing
+from contactsync.views.tables import Columns, card, fit, listing
 
 ID = "5620d62a-42bb-52db-93da-fb056c3723f8"
 COLUMNS = Columns(("id", "state", "counts", "note"), drop=("counts", "state"), prose=("note",))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from contactsync.errors import ChangeRefusedError, SettingsError, TriggerError
+from contactsync.intake.change import parse_change
 from contactsync.lambdas import airflow_runs, trigger
-from contactsync.sync.change import parse_change
 from tests.mwaa_endpoint import STARTED, MwaaEndpoint, aws_error, broken, refused, trigger_surroundings
 from tests.recorded import MANAGEMENT_ACCOUNT, NAMES, changed, in_sns, in_sqs, recorded
 

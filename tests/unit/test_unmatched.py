@@ -7,7 +7,7 @@ import pytest
 from contactsync.accounts import Account, AccountState
 from contactsync.contacts import ContactType
 from contactsync.errors import ScopeEmptyError
-from contactsync.sync.unmatched import MOST_NAMED, unmatched_accounts, unmatched_tags
+from contactsync.scope.unmatched import MOST_NAMED, unmatched_accounts, unmatched_tags
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of, configuration, members, request
 
 ONE, TWO, THREE = (account(number).account_id for number in (1, 2, 3))

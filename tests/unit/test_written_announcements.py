@@ -8,9 +8,9 @@ import pytest
 from contactsync.bus.events import ACCOUNTS_AT_MOST, AccountFailed, AccountsWritten
 from contactsync.contacts import ContactType
 from contactsync.errors import AccountsFailedError, ServiceUnavailableError
-from contactsync.sync.announcements import accounts_written
-from contactsync.sync.operation import OutcomeDetail, OutcomeStatus
-from contactsync.sync.writes import unannounced
+from contactsync.operations.announcements import accounts_written
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
+from contactsync.operations.writes import unannounced
 from tests.builders import RUN, World, account, configuration, request
 from tests.fakes import Fault
 

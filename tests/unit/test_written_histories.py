@@ -8,7 +8,7 @@ import pytest
 from contactsync.bus.events import AccountFailed, AccountsWritten
 from contactsync.contacts import ContactType
 from contactsync.errors import ContactSyncError, CredentialsError, RequestInvalidError, ServiceUnavailableError
-from contactsync.sync.operation import OutcomeDetail
+from contactsync.operations.operation import OutcomeDetail
 from tests.builders import RUN, World, account, alternate, configuration, request
 from tests.fake_state import FakeAnnouncer
 from tests.fakes import Fault

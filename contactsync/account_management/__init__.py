@@ -1,0 +1,1 @@
+"""The calls of Account Management: their names, and how many of them AWS takes."""

@@ -1,0 +1,1 @@
+"""Items of DynamoDB: values, attributes and batches."""

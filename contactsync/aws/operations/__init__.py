@@ -1,0 +1,1 @@
+"""Sync operations, outcomes, account records and desired contacts in DynamoDB."""

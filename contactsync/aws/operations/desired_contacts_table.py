@@ -1,0 +1,71 @@
+"""The desired contacts' table: the only place where contact values are kept."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from contactsync.aws.dynamodb.attributes import Attributes, count, flag, mapped, one_of, text
+from contactsync.aws.dynamodb.items import WrongAttributeError, from_item, read_one, to_item
+from contactsync.aws.sdk.error_codes import translated
+from contactsync.contacts import Contact, ContactType, contact_class, field_names
+from contactsync.operations.desired import DesiredContact
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def desired_item(desired: DesiredContact) -> dict[str, Any]:
+    """Return a desired contact's item; one without `contact` is a deletion, and says so."""
+    return {
+        "contact_type": desired.contact_type,
+        "generation": desired.generation,
+        "sync_id": desired.sync_id,
+        "contact": desired.contact.verbatim() if desired.contact else None,
+        "deletion": desired.contact is None,
+    }
+
+
+class DynamoDbDesiredContacts:
+    """Reads desired contacts; they are written in the plan's transaction (aws/operations/state_table.py)."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        """Take the table's name."""
+        self._client = client
+        self._table = table
+
+    def latest(self, contact_type: ContactType) -> DesiredContact | None:
+        """Return the desired contact of the greatest generation, read consistently."""
+        with translated("GetItem"):
+            answer = self._client.get_item(
+                TableName=self._table, Key=to_item({"contact_type": contact_type}), ConsistentRead=True
+            )
+        if "Item" not in answer:
+            return None
+        return read_one(from_item(answer["Item"]), desired_from, self._table)
+
+
+def desired_from(item: Mapping[str, Any]) -> DesiredContact:
+    """Read what `desired_item` wrote.
+
+    An item that lost its contact is no deletion, except one that was stored before items said whether they are.
+    """
+    stored = Attributes(item)
+    contact_type = stored.required("contact_type", one_of(ContactType))
+    contact = stored.optional("contact", lambda value: _contact(contact_type, value))
+    if stored.optional("deletion", flag, default=contact is None) is not (contact is None):
+        problem = "says something else than whether there is a contact"
+        raise WrongAttributeError(problem, place="deletion")
+    generation, sync_id = stored.required("generation", count), stored.required("sync_id", text)
+    return DesiredContact(contact_type, generation, sync_id, contact)
+
+
+def _contact(contact_type: ContactType, value: object) -> Contact:
+    """Take texts under AWS's names only; which of them belong together is AWS's to say, as its limits change."""
+    try:
+        values = mapped(text)(value)
+    except WrongAttributeError:
+        values = {}
+    # In words of its own: a name in the path could be a contact value.
+    if not values or not values.keys() <= set(field_names(contact_type)):
+        problem = "has another form"
+        raise WrongAttributeError(problem)
+    return contact_class(contact_type).observed(values)

@@ -1,0 +1,233 @@
+"""What the AWS SDK itself raises, before or instead of an answer of AWS, as contactsync's errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from botocore.exceptions import (
+    BaseEndpointResolverError,
+    BotoCoreError,
+    ConfigNotFound,
+    ConfigParseError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    DataNotFoundError,
+    EndpointConnectionError,
+    EndpointProviderError,
+    HTTPClientError,
+    InvalidChecksumConfigError,
+    InvalidConfigError,
+    InvalidDefaultsMode,
+    InvalidEndpointConfigurationError,
+    InvalidEndpointDiscoveryConfigurationError,
+    InvalidIMDSEndpointError,
+    InvalidIMDSEndpointModeError,
+    InvalidProxiesConfigError,
+    InvalidRegionError,
+    InvalidRetryConfigurationError,
+    InvalidS3AddressingStyleError,
+    InvalidS3UsEast1RegionalEndpointConfigError,
+    InvalidSTSRegionalEndpointsConfigError,
+    LoginError,
+    MetadataRetrievalError,
+    MissingDependencyException,
+    NoAuthTokenError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    ProxyConnectionError,
+    RefreshWithMFAUnsupportedError,
+    SSLError,
+    SSOError,
+    TokenRetrievalError,
+    UnknownCredentialError,
+    UnknownEndpointError,
+    UnknownRegionError,
+    UnknownSignatureVersionError,
+    UnknownTokenProviderError,
+    UnsupportedServiceProtocolsError,
+    UnsupportedSignatureVersionError,
+    ValidationError,
+)
+from botocore.parsers import ResponseParserError
+
+from contactsync.aws.sdk.call_places import UnforeseenSdkError, call_of, place_of
+from contactsync.aws.sdk.sdk_settings import places_of, region_places, role_places
+from contactsync.errors import (
+    AwsCallError,
+    AwsSetupError,
+    ContactSyncError,
+    CredentialsExpiredError,
+    CredentialsMissingError,
+    CredentialsUnreachableError,
+    RequestInvalidError,
+    ServiceUnavailableError,
+)
+from contactsync.errors.permissions import NAMES
+
+NO_CREDENTIALS: Final = (
+    CredentialRetrievalError,
+    LoginError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    RefreshWithMFAUnsupportedError,
+    SSOError,
+    TokenRetrievalError,
+    UnknownCredentialError,
+    UnknownTokenProviderError,
+)
+WRONG_SETUP: Final = (
+    BaseEndpointResolverError,
+    ConfigNotFound,
+    ConfigParseError,
+    DataNotFoundError,
+    EndpointProviderError,
+    InvalidChecksumConfigError,
+    InvalidConfigError,
+    InvalidDefaultsMode,
+    InvalidEndpointConfigurationError,
+    InvalidEndpointDiscoveryConfigurationError,
+    InvalidIMDSEndpointError,
+    InvalidIMDSEndpointModeError,
+    InvalidProxiesConfigError,
+    InvalidRegionError,
+    InvalidRetryConfigurationError,
+    InvalidS3AddressingStyleError,
+    InvalidS3UsEast1RegionalEndpointConfigError,
+    InvalidSTSRegionalEndpointsConfigError,
+    MissingDependencyException,
+    ProfileNotFound,
+    UnknownEndpointError,
+    UnknownRegionError,
+    UnknownSignatureVersionError,
+    UnsupportedServiceProtocolsError,
+    UnsupportedSignatureVersionError,
+)
+WRONG_REQUEST: Final = (ParamValidationError, ValidationError)
+NEVER_SENT: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+"""Failures of the connection itself: no call is on its way after them."""
+PROCESS: Final = "custom-process"
+LIVE_PROVIDERS: Final = frozenset({"container-role", "iam-role"})
+"""Sources of credentials that are asked over a network, and may answer the next time."""
+STILL_EXPIRED: Final = "refreshed credentials are still expired"
+SIGNING_CALLS: Final = frozenset(
+    {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"}
+)
+"""Calls that botocore makes by itself, inside of another one, to get the credentials that sign it."""
+UNTRUSTED: Final = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "No such file", "NO_CERTIFICATE", "PEM lib")
+"""What an SSL library says when settings are wrong, rather than the network."""
+
+
+@contextmanager
+def making(service: str) -> Iterator[None]:
+    """Raise contactsync's error for whatever is raised while a session or a service's client is made.
+
+    Botocore reads variables, files and a credential process then, and lets pass what their parsers raise.
+    """
+    name = NAMES.get(service, service)
+    try:
+        yield
+    except ContactSyncError:
+        raise
+    except BotoCoreError as error:
+        raise translate_sdk(error, name, service=service) from None
+    except Exception as error:  # noqa: BLE001 -- a boundary: see the docstring
+        raise _wrong_setup(error, name, None, service) from None
+
+
+def translate_sdk(
+    error: BotoCoreError, operation: str, account_id: str | None = None, service: str | None = None
+) -> AwsCallError:
+    """Return contactsync's error for one of the SDK's own; what is not known may pass."""
+    place, inner = place_of(error), call_of(error)
+    if inner in SIGNING_CALLS - {operation}:
+        operation, account_id = inner, None
+    if cause := _cause_in_setup(error):
+        return _wrong_setup(cause, operation, account_id, service or place.service)
+    facts: dict[str, Any] = {"operation": operation, "account_id": account_id, "aws_code": _name_of(error)}
+    facts |= vars(place)
+    if _is_expired(error):
+        return CredentialsExpiredError(**{**facts, "aws_code": "ExpiredToken"})
+    if isinstance(error, MetadataRetrievalError) or _provider_of(error) in LIVE_PROVIDERS:
+        return CredentialsUnreachableError(**facts)
+    if isinstance(error, NO_CREDENTIALS):
+        return CredentialsMissingError(**{**facts, "aws_code": "NoCredentials"})
+    if isinstance(error, WRONG_REQUEST):
+        return RequestInvalidError(**facts)
+    return ServiceUnavailableError(**facts, answered=isinstance(error, NEVER_SENT))
+
+
+def _cause_in_setup(error: BotoCoreError) -> BaseException | None:
+    """Return what is wrong with this machine, when that is why the call failed."""
+    if isinstance(error, WRONG_SETUP) or _provider_of(error) == PROCESS:
+        return error
+    if isinstance(error, WRONG_REQUEST) and call_of(error) in SIGNING_CALLS:
+        return error
+    if isinstance(error, UnforeseenSdkError):
+        passing = isinstance(error.__cause__, ResponseParserError) or _is_expired(error)
+        return None if passing else error.__cause__
+    if isinstance(error, SSLError):
+        return error if any(words in str(error) for words in UNTRUSTED) else None
+    inner = _keywords(error).get("error") if isinstance(error, HTTPClientError) else None
+    # A URL or a header that cannot be written, or a file of certificates that cannot be read.
+    return inner if isinstance(inner, (ValueError, FileNotFoundError, IsADirectoryError, PermissionError)) else None
+
+
+def _is_expired(error: BotoCoreError) -> bool:
+    """Tell whether a source of credentials, such as a process, gave some that have expired."""
+    return isinstance(error.__cause__, RuntimeError) and STILL_EXPIRED in str(error.__cause__)
+
+
+def _name_of(error: BotoCoreError) -> str:
+    cause = error.__cause__ if isinstance(error, UnforeseenSdkError) else None
+    return "ParamValidation" if isinstance(error, ParamValidationError) else type(cause or error).__name__
+
+
+def _provider_of(error: BaseException) -> str | None:
+    found = _keywords(error).get("provider") if isinstance(error, CredentialRetrievalError) else None
+    return str(found) if found is not None else None
+
+
+def _keywords(error: BaseException) -> dict[str, Any]:
+    found: dict[str, Any] = getattr(error, "kwargs", {})
+    return found
+
+
+def _wrong_setup(error: BaseException, operation: str, account_id: str | None, service: str | None) -> AwsSetupError:
+    places = _places(error, service)
+    about_urls = all("URL" in place or "proxy" in place.lower() for place in places)
+    is_url = isinstance(error, ValueError) and not isinstance(error, UnicodeDecodeError) and about_urls
+    return AwsSetupError(
+        operation=operation,
+        account_id=account_id,
+        aws_code=type(error).__name__,
+        service=service,
+        problem="the address is not a URL such as https://host:443" if is_url else _problem(error),
+        places=places,
+    )
+
+
+def _places(error: BaseException, service: str | None) -> tuple[str, ...]:
+    if isinstance(error, InvalidRegionError):
+        return region_places()
+    return role_places() if isinstance(error, WRONG_REQUEST) else places_of(error, service)
+
+
+def _problem(error: BaseException) -> str:
+    """Return what is wrong, in one line, without what may hold a secret: a URL, or a process's output."""
+    found = _keywords(error)
+    known: dict[type[BaseException], str] = {
+        ProfileNotFound: f"there is no AWS profile {found.get('profile')!r}",
+        ConfigParseError: f"{found.get('path')} is not a configuration file of the AWS SDK",
+        InvalidRegionError: f"{found.get('region_name')!r} is not the name of a region",
+        SSLError: "the TLS certificate of the endpoint is not trusted, or it does not speak TLS",
+        CredentialRetrievalError: "the credential process failed; run it by hand",
+        ParamValidationError: "the role or its web identity token has not the form that AWS STS takes",
+        EOFError: "the AWS profile asks for an MFA code, and there is no terminal to ask at; sign in before",
+        BotoCoreError: " ".join(str(error).split()).rstrip("."),
+        OSError: f"{getattr(error, 'filename', None) or 'a file'}: {getattr(error, 'strerror', None)}",
+        Exception: f"the AWS SDK cannot read its settings or credentials ({type(error).__name__})",
+    }
+    return next(text for kind, text in known.items() if isinstance(error, kind))

@@ -1,0 +1,1 @@
+"""The stored things that have no room of their own, one module each."""

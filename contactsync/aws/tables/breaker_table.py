@@ -1,0 +1,251 @@
+"""The breakers in the state table: one item for each caller account and API operation, and counters beside them."""
+
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from contactsync.aws.dynamodb.attributes import Attributes, count, filled, listed, moment, one_of, ordinal, part, text
+from contactsync.aws.dynamodb.items import from_item, query, read_one, readable, to_item
+from contactsync.aws.sdk.error_codes import translated
+from contactsync.clock import Clock
+from contactsync.errors import AwsCallError, ItemUnreadableError, StateConflictError
+from contactsync.pacing.breaker import BUCKETS, BreakerState, Bucket, Phase, Tally, Transition
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+log = logging.getLogger(__name__)
+
+ACCESS: Final = "ACCESS"
+SAME_VERSION: Final = "version = :version"
+NOT_STORED: Final = "attribute_not_exists(pk)"
+NO_COUNTERS: Final = (
+    "attribute_exists(pk) AND NOT (attribute_type(failures, :number) AND attribute_type(answers, :number))"
+)
+
+KEPT_BUCKETS: Final = 10 * BUCKETS
+"""So many buckets, ten windows, after its end a counter expires."""
+
+
+class DynamoDbBreakers:
+    """States under optimistic locking, and counters that are raised atomically."""
+
+    def __init__(
+        self, client: "DynamoDBClient", table: str, *, caller_account: str, conflict_tries: int, clock: Clock
+    ) -> None:
+        """Take the account whose calls these are."""
+        self._client = client
+        self._table = table
+        self._partition = f"BREAKER#{caller_account}"
+        self._tries = conflict_tries
+        self._clock = clock
+
+    def get(self, api: str) -> BreakerState:
+        """Return a breaker, read consistently; one that cannot be read counts as closed, and is replaced."""
+        item = self._read(self._key(api))
+        if not item:
+            return BreakerState(api)
+        try:
+            return read_one(from_item(item), state_from, self._table)
+        except ItemUnreadableError as error:
+            log.warning("%s The breaker counts as closed, and is stored again.", error)
+        return self._replaced(api, item)
+
+    def _replaced(self, api: str, unreadable: dict[str, Any]) -> BreakerState:
+        """Store a closed breaker in place of an item of the same version; whoever is faster is right."""
+        state = BreakerState(api, version=1)
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(version)"}
+        if "version" in unreadable:  # as it is stored: not every number there is one of Python's
+            values = {":version": unreadable["version"]}
+            condition = {"ConditionExpression": SAME_VERSION, "ExpressionAttributeValues": values}
+        item = to_item({**self._key(api), **state_item(state)})
+        with translated("PutItem"), suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.put_item(TableName=self._table, Item=item, **condition)
+        return state
+
+    def change(self, api: str, step: Callable[[BreakerState], BreakerState]) -> BreakerState:
+        """Store what `step` makes of the stored state; many workers that want the same write it once."""
+        tries = Retrying(
+            retry=retry_if_result(lambda state: state is None),
+            stop=stop_after_attempt(self._tries),
+            wait=wait_random_exponential(multiplier=0.05, max=2),
+            sleep=self._clock.sleep,
+        )
+        try:
+            state = tries(self._try, api, step)
+        except RetryError:
+            raise StateConflictError(item=f"The breaker of {api}", tries=self._tries) from None
+        return state or BreakerState(api)
+
+    def _try(self, api: str, step: Callable[[BreakerState], BreakerState]) -> BreakerState | None:
+        stored = self.get(api)
+        state = step(stored)
+        return state if state == stored or self._store(state, stored.version) else None
+
+    def _store(self, state: BreakerState, after_version: int) -> bool:
+        """Store a state, and tell whether it is there: the SDK may have repeated a write that had arrived."""
+        token = secrets.token_hex(16)
+        condition: dict[str, Any] = {"ConditionExpression": NOT_STORED}
+        if after_version:
+            values = to_item({":version": after_version})
+            condition = {"ConditionExpression": SAME_VERSION, "ExpressionAttributeValues": values}
+        with translated("PutItem"):
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=to_item({**self._key(state.operation), **state_item(state), "token": token}),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **condition,
+                )
+            except self._client.exceptions.ConditionalCheckFailedException as error:
+                found: Any = error.response
+                return bool(from_item(found.get("Item", {})).get("token") == token)
+        return True
+
+    def count(self, api: str, bucket: Bucket, tally: Tally) -> None:
+        """Add to a bucket's counters; a repeated write counts twice, which does no harm.
+
+        Counters that are no numbers begin again: they would keep the breaker closed until the bucket ends.
+        """
+        values = {
+            ":failures": tally.failures,
+            ":answers": tally.answers,
+            ":expiry": int(bucket.end + KEPT_BUCKETS * bucket.seconds),
+        }
+        update: Any = {"TableName": self._table, "Key": to_item(self._bucket_key(api, bucket))}
+        try:
+            with translated("UpdateItem"):
+                self._client.update_item(
+                    **update,
+                    UpdateExpression="ADD failures :failures, answers :answers SET expires_at = :expiry",
+                    ExpressionAttributeValues=to_item(values),
+                )
+        except AwsCallError:
+            if not self._begun_again(update, values):
+                raise
+
+    def _begun_again(self, update: Any, values: dict[str, Any]) -> bool:  # noqa: ANN401 -- boto3's own keywords
+        with translated("UpdateItem"):
+            try:
+                self._client.update_item(
+                    **update,
+                    UpdateExpression="SET failures = :failures, answers = :answers, expires_at = :expiry",
+                    ConditionExpression=NO_COUNTERS,
+                    ExpressionAttributeValues=to_item({**values, ":number": "N"}),
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+        log.warning("The counters %s of table %s were no numbers, and begin again.", update["Key"], self._table)
+        return True
+
+    def tallies(self, api: str, newest: Bucket) -> list[Tally]:
+        """Return the calls of a window's buckets, newest first."""
+        first, last = self._bucket_key(api, newest.earlier(BUCKETS)), self._bucket_key(api, newest)
+        items = query(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=to_item({":pk": last["pk"], ":first": first["sk"], ":last": last["sk"]}),
+            ScanIndexForward=False,
+            ConsistentRead=True,
+        )
+        return list(readable(items, _tally_from, self._table))
+
+    def transitions(self, since: datetime) -> list[Transition]:
+        """Return what the items keep, oldest first."""
+        items = query(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=to_item({":pk": self._partition}),
+            ConsistentRead=True,
+        )
+        states = readable((item for item in items if item["sk"] != ACCESS), state_from, self._table)
+        found = (change for state in states for change in state.transitions if change.time >= since)
+        return sorted(found, key=lambda change: change.time)
+
+    def access_checked(self) -> datetime | None:
+        """Return when any worker has last found that it may call."""
+        item = self._read(self._key(ACCESS))
+        # One that cannot be read is no check, and the next one replaces it.
+        items = [from_item(item)] if item else []
+        return next(readable(items, lambda found: Attributes(found).required("checked", moment), self._table), None)
+
+    def store_access_check(self, moment: datetime) -> None:
+        """Store that a worker found so; the last one to say it is recent enough."""
+        with translated("PutItem"):
+            self._client.put_item(TableName=self._table, Item=to_item({**self._key(ACCESS), "checked": moment}))
+
+    def _read(self, key: dict[str, str]) -> dict[str, Any]:
+        with translated("GetItem"):
+            answer = self._client.get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
+        return dict(answer.get("Item", {}))
+
+    def _key(self, name: str) -> dict[str, str]:
+        return {"pk": self._partition, "sk": name}
+
+    def _bucket_key(self, api: str, bucket: Bucket) -> dict[str, str]:
+        """Keep a breaker's counters together, their numbers of one width, so that text order is time order."""
+        return {"pk": f"{self._partition}#{api}", "sk": f"{bucket.episode}#{bucket.number:015}"}
+
+
+def state_item(state: BreakerState) -> dict[str, Any]:
+    """Return what a breaker's item holds beside its key."""
+    return {
+        "version": state.version,
+        "phase": state.phase,
+        "episode": state.episode,
+        "since": state.since,
+        "tried": state.tried,
+        "cause": state.cause,
+        "probe": state.probe,
+        "transitions": [_transition_map(transition) for transition in state.transitions],
+    }
+
+
+def _transition_map(transition: Transition) -> dict[str, Any]:
+    return {
+        "time": transition.time,
+        "before": transition.before,
+        "after": transition.after,
+        "cause": transition.cause,
+    }
+
+
+def state_from(item: dict[str, Any]) -> BreakerState:
+    """Read what `state_item` wrote, with the item's key."""
+    stored = Attributes(item)
+    operation = stored.required("sk", filled)
+    return BreakerState(
+        operation=operation,
+        version=stored.required("version", ordinal),
+        phase=stored.required("phase", one_of(Phase)),
+        episode=stored.required("episode", count),
+        since=stored.optional("since", moment),
+        tried=stored.optional("tried", moment),
+        cause=stored.optional("cause", text),
+        probe=stored.optional("probe", text),
+        transitions=stored.required(
+            "transitions", listed(part(lambda transition: _transition_from(operation, transition)))
+        ),
+    )
+
+
+def _transition_from(operation: str, stored: Attributes) -> Transition:
+    return Transition(
+        operation=operation,
+        time=stored.required("time", moment),
+        before=stored.required("before", one_of(Phase)),
+        after=stored.required("after", one_of(Phase)),
+        cause=stored.required("cause", text),
+    )
+
+
+def _tally_from(item: dict[str, Any]) -> Tally:
+    stored = Attributes(item)
+    return Tally(stored.required("failures", count), stored.required("answers", count))

@@ -1,0 +1,85 @@
+"""Why messages failed, in items of the idempotency table, beside those of aws-lambda-powertools."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from contactsync.aws.dynamodb.attributes import Attributes, count, text
+from contactsync.aws.dynamodb.items import from_item, readable, to_item
+from contactsync.aws.sdk.error_codes import translated
+from contactsync.bus.consume import Failure
+from contactsync.clock import Clock
+from contactsync.errors import ThrottledError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEYS: Final = 100
+"""Items that BatchGetItem takes."""
+
+LEFT_OVER_WAITS: Final = (0.1, 0.4, 1.6, 3.0)
+"""Seconds before what BatchGetItem left over is asked for again."""
+
+FAILURE_LIFE: Final = timedelta(days=20)
+"""How long it is remembered why a message failed: longer than dead letters are kept."""
+
+
+class DynamoDbFailures:
+    """Items of the idempotency table, beside those of aws-lambda-powertools."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, clock: Clock) -> None:
+        """Take the idempotency table's name."""
+        self._client = client
+        self._table = table
+        self._clock = clock
+
+    def remember(self, subscriber: str, message_id: str, failure: Failure) -> None:
+        """Put the item; the latest failure replaces the one before."""
+        expiration = int((self._clock.now() + FAILURE_LIFE).timestamp())
+        item = {**_failure_key(subscriber, message_id), **vars(failure), "expiration": expiration}
+        with translated("PutItem"):
+            self._client.put_item(TableName=self._table, Item=to_item(item))
+
+    def find(self, subscriber: str, message_id: str) -> Failure | None:
+        """Get the item."""
+        key = to_item(_failure_key(subscriber, message_id))
+        with translated("GetItem"):
+            answer = self._client.get_item(TableName=self._table, Key=key)
+        items = [from_item(answer["Item"])] if "Item" in answer else []
+        return next(readable(items, _failure, self._table), None)
+
+    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> dict[str, Failure]:
+        """Get the items in batches."""
+        found: dict[str, Failure] = {}
+        remaining = iter(message_ids)
+        while batch := list(islice(remaining, KEYS)):
+            keys = {_failure_key(subscriber, message_id)["id"]: message_id for message_id in batch}
+            for item in self._items(keys):
+                for failure in readable([item], _failure, self._table):
+                    found[keys[item["id"]]] = failure
+        return found
+
+    def _items(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Yield the items of keys; what DynamoDB leaves over is asked for again."""
+        left: Any = {self._table: {"Keys": [to_item({"id": key}) for key in keys]}}
+        for wait in (0.0, *LEFT_OVER_WAITS):
+            self._clock.sleep(wait)
+            with translated("BatchGetItem"):
+                answer = self._client.batch_get_item(RequestItems=left)
+            yield from map(from_item, answer["Responses"].get(self._table, []))
+            left = answer["UnprocessedKeys"]
+            if not left:
+                return
+        raise ThrottledError("BatchGetItem", "UnprocessedKeys")
+
+
+def _failure(item: Mapping[str, Any]) -> Failure:
+    stored = Attributes(item)
+    return Failure(
+        stored.required("code", text), stored.required("sentence", text), stored.required("receive_count", count)
+    )
+
+
+def _failure_key(subscriber: str, message_id: str) -> dict[str, str]:
+    return {"id": f"failure#{subscriber}#{message_id}"}

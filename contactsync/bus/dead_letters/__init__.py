@@ -1,0 +1,1 @@
+"""Dead letters: what is in them, and how they are sent again."""

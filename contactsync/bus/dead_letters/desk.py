@@ -1,0 +1,346 @@
+"""Dead letters: what they are about, why they failed, and the two ways to be done with them."""
+
+import json
+import logging
+import uuid
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Any, Final
+
+from contactsync.bus.advice import UNRECORDED
+from contactsync.bus.audit import AuditEntry, AuditTrail, entity
+from contactsync.bus.consume import QUARANTINE_CODE, QUARANTINE_REASON, Failure, Failures
+from contactsync.bus.dead_letters.letters import (
+    RULE,
+    TRIGGER,
+    DeadLetter,
+    content_of,
+    invocation_failure,
+    names_of,
+    undelivered,
+)
+from contactsync.bus.dead_letters.pace import LARGEST_BATCH, Pace
+from contactsync.bus.dead_letters.ports import DeadLetterQueues
+from contactsync.bus.dead_letters.redrives import History, history_of
+from contactsync.bus.envelope import EVENT_ID_NAMESPACE
+from contactsync.bus.events import Severity
+from contactsync.bus.masking import masked_text
+from contactsync.clock import Clock
+from contactsync.errors import (
+    AwsCallError,
+    ContactSyncError,
+    DeadLetterMissingError,
+    DeadLetterQueueUnknownError,
+    DeadLetterUnreadableError,
+)
+
+log = logging.getLogger(__name__)
+
+PORTION: Final = 100
+"""Letters whose reasons are read together."""
+
+LOOKERS: Final = 4
+"""How many pages a listing asks for at a time."""
+
+FAST: Final = 100
+"""Messages per second from which on a redrive asks for several pages at a time."""
+
+
+@dataclass(frozen=True)
+class LetterFacts:
+    """What is known of a dead letter; no value of its body but names and ids."""
+
+    queue: str
+    message_id: str
+    sent: datetime
+    event_id: str | None
+    event_type: str | None
+    correlation_id: str | None
+    code: str | None
+    """Why it failed, in one word; None when nobody remembered."""
+    reason: str | None
+    redriven: int | None = 0
+    """How often it was sent on before, and has come back; None when that cannot be read."""
+    last_redriven: datetime | None = None
+    last_redriven_by: str | None = None
+
+
+class Step(StrEnum):
+    """What became of a letter."""
+
+    REDRIVEN = "redriven"
+    DISCARDED = "discarded"
+    PLANNED = "planned"
+    """Nothing: it was a dry run."""
+    LEFT = "left"
+    """Nothing: the same content was sent a moment ago by this command. It came back, or it is another copy."""
+    UNREADABLE = "unreadable"
+    """Nothing: nobody could be called with it."""
+    REFUSED = "refused"
+    """Nothing: it was not taken where it was to be handled, and others were."""
+
+
+Done = Generator[tuple[Step, LetterFacts], None, None]
+"""What became of one letter after the other; closing it gives back what was taken."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody wants done with letters of one queue."""
+
+    queue: str
+    message_ids: Collection[str] | None
+    """None: all of them."""
+    by: str
+    reason: str | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class DeadLetterDesk:
+    """Looks at dead letters, sends them where they were to be handled, or throws them away.
+
+    A letter leaves its queue only after it was accepted elsewhere, or after the audit trail says who discarded it. One
+    that was only looked at is given back, and comes back by itself when this process dies.
+    """
+
+    queues: DeadLetterQueues
+    failures: Failures
+    trail: AuditTrail
+    clock: Clock
+    source: str
+    """Of the audit trail's entries."""
+
+    def look(self, queue: str) -> Generator[LetterFacts, None, None]:
+        """Yield the facts of every letter."""
+        history: History | None = None
+        with self._taken() as taken:
+            letters = self._take(queue, None, taken, LOOKERS)
+            for portion in _portions(letters, PORTION):
+                history = history or self._history(queue)
+                yield from self._all_facts(queue, portion, history)
+
+    def show(self, queue: str, message_id: str) -> dict[str, Any]:
+        """Return one letter whole, with what could be a contact value masked; DeadLetterMissingError without it."""
+        with self._taken() as taken:
+            letter = next(self._take(queue, {message_id}, taken, LOOKERS))
+            (facts,) = self._all_facts(queue, [letter], self._history(queue))
+            return {**asdict(facts), "attributes": dict(letter.attributes), "body": masked_text(letter.body)}
+
+    def redrive(self, order: Order, *, rate: float, pace: Pace | None = None) -> Done:
+        """Send letters on, so many a second at most, and yield what became of each; `pace` knows the rate reached."""
+        pace = pace or Pace(self.clock, rate)
+        sent: set[str] = set()
+        if order.queue not in self.queues.names:
+            raise DeadLetterQueueUnknownError(queue=order.queue, known=self.queues.names)
+        if not order.dry_run:
+            # Before anything is sent: without an audit trail nothing is.
+            self.trail.add(self._ordered(order))
+        history = self._history(order.queue)
+        with self._taken() as taken:
+            letters = self._take(order.queue, order.message_ids, taken, LOOKERS // 2 if rate >= FAST else 1)
+            for portion in _portions(letters, pace.batch):
+                facts = self._all_facts(order.queue, portion, history)
+                steps = self._redriven(portion, facts, order, sent, pace)
+                yield from self._told(portion, facts, steps, taken)
+
+    def discard(self, order: Order) -> Done:
+        """Delete letters, and yield what became of each."""
+        history = self._history(order.queue)
+        with self._taken() as taken:
+            letters = self._take(order.queue, order.message_ids, taken, 1)
+            for portion in _portions(letters, LARGEST_BATCH):
+                facts = self._all_facts(order.queue, portion, history)
+                step = Step.PLANNED if order.dry_run else Step.DISCARDED
+                if not order.dry_run:
+                    self._finish(portion, facts, order, step)
+                yield from self._told(portion, facts, [step] * len(portion), taken)
+
+    def _told(
+        self,
+        portion: Sequence[DeadLetter],
+        facts: Sequence[LetterFacts],
+        steps: Sequence[Step],
+        taken: dict[str, DeadLetter],
+    ) -> Iterator[tuple[Step, LetterFacts]]:
+        """Yield what became of each letter; those that are gone from their queue are not given back."""
+        for letter, step in zip(portion, steps, strict=True):
+            if step in {Step.REDRIVEN, Step.DISCARDED}:
+                taken.pop(letter.message_id, None)
+        yield from zip(steps, facts, strict=True)
+
+    def _all_facts(self, queue: str, letters: Sequence[DeadLetter], history: History | None) -> list[LetterFacts]:
+        """Return what is known of letters, and why they failed."""
+        reasons = self._reasons(queue, letters)
+        return [_facts(letter, *reasons[letter.message_id], history) for letter in letters]
+
+    def _reasons(self, queue: str, letters: Sequence[DeadLetter]) -> dict[str, tuple[str | None, str | None]]:
+        if queue == RULE:
+            return {letter.message_id: undelivered(letter) for letter in letters}
+        if queue == TRIGGER:
+            return {letter.message_id: invocation_failure(letter) for letter in letters}
+        stated = {
+            letter.message_id: (letter.attributes[QUARANTINE_CODE], letter.attributes.get(QUARANTINE_REASON))
+            for letter in letters
+            if QUARANTINE_CODE in letter.attributes
+        }
+        wanted = [letter.message_id for letter in letters if letter.message_id not in stated]
+        kept, missing = self._failures(queue, wanted)
+        told = {message_id: (one.code, one.sentence) for message_id, one in kept.items()}
+        return {**dict.fromkeys(wanted, (None, missing)), **told, **stated}
+
+    def _failures(self, queue: str, message_ids: Sequence[str]) -> tuple[Mapping[str, Failure], str]:
+        """Return the failures that were kept, and what is to be said of a message without one."""
+        try:
+            return (self.failures.find_all(queue, message_ids) if message_ids else {}), UNRECORDED
+        except AwsCallError as error:  # the letters are there to be seen all the same
+            log.warning("Why messages failed cannot be read: %s", error)
+            return {}, f"The reason cannot be read: {error}"
+
+    def _history(self, queue: str) -> History | None:
+        try:
+            return history_of(self.trail, queue, self.clock.now())
+        except AwsCallError as error:
+            log.warning("Whether messages were redriven before cannot be read: %s", error)
+            return None
+
+    def _redriven(
+        self,
+        portion: Sequence[DeadLetter],
+        facts: Sequence[LetterFacts],
+        order: Order,
+        sent: set[str],
+        pace: Pace,
+    ) -> list[Step]:
+        """Send a portion on, and return what became of each of its letters."""
+        steps: dict[str, Step] = {}
+        chosen: dict[str, DeadLetter] = {}
+        for letter in portion:
+            # What comes back at once, as a type that is still unknown does, would else be sent round and round.
+            content = content_of(letter)
+            if content in sent or content in chosen:
+                steps[letter.message_id] = Step.LEFT
+            elif order.dry_run:
+                steps[letter.message_id] = Step.PLANNED
+            else:
+                chosen[content] = letter
+        if chosen:
+            pace.wait(len(chosen))
+            refused = self.queues.send_all(list(chosen.values()))
+            steps |= {message_id: _refused(message_id, error) for message_id, error in refused.items()}
+            accepted = {one.message_id for one in chosen.values()} - refused.keys()
+            sent |= {content for content, letter in chosen.items() if letter.message_id in accepted}
+            done = [pair for pair in zip(portion, facts, strict=True) if pair[0].message_id in accepted]
+            self._finish([letter for letter, _ in done], [known for _, known in done], order, Step.REDRIVEN)
+            steps |= dict.fromkeys(accepted, Step.REDRIVEN)
+        return [steps[letter.message_id] for letter in portion]
+
+    def _finish(self, letters: Sequence[DeadLetter], facts: Iterable[LetterFacts], order: Order, step: Step) -> None:
+        rows = [self._entry(letter, known, order, step) for letter, known in zip(letters, facts, strict=True)]
+        self.trail.add_all(rows)
+        self.queues.delete_all(letters)
+
+    def _ordered(self, order: Order) -> AuditEntry:
+        """Return the row that says who ordered what; each letter that is sent on has a row of its own after it."""
+        now = self.clock.now()
+        event_id = str(uuid.uuid5(EVENT_ID_NAMESPACE, f"redrive#{order.queue}#{order.by}#{now.isoformat()}"))
+        wanted = sorted(order.message_ids) if order.message_ids is not None else "all"
+        return AuditEntry(
+            event_id=event_id,
+            event_type="contactsync.dead_letter.redrive_ordered",
+            time=now,
+            severity=Severity.INFO,
+            source=self.source,
+            correlation_id=event_id,
+            entities=(entity("dead-letter", order.queue),),
+            data=json.dumps({"queue": order.queue, "messages": wanted, "by": order.by, "reason": order.reason}),
+        )
+
+    def _entry(self, letter: DeadLetter, facts: LetterFacts, order: Order, step: Step) -> AuditEntry:
+        now = self.clock.now()
+        unique = f"{step}#{facts.queue}#{facts.message_id}#{now.isoformat()}"
+        said = {"by": order.by, "reason": order.reason, "failure": facts.code}
+        about = {"queue": facts.queue, "message_id": facts.message_id, "event_id": facts.event_id}
+        # By which the message is known when it comes back under another id.
+        content = {"content": content_of(letter)}
+        return AuditEntry(
+            event_id=str(uuid.uuid5(EVENT_ID_NAMESPACE, unique)),
+            event_type=f"contactsync.dead_letter.{step}",
+            time=now,
+            severity=Severity.INFO,
+            source=self.source,
+            correlation_id=facts.correlation_id or facts.event_id or facts.message_id,
+            entities=(entity("dead-letter", facts.queue),),
+            data=json.dumps({**about, "event_type": facts.event_type, **said, **content}),
+        )
+
+    @contextmanager
+    def _taken(self) -> Iterator[dict[str, DeadLetter]]:
+        """Hold the letters that are taken, by message id, and give back those that are still there at the end."""
+        taken: dict[str, DeadLetter] = {}
+        try:
+            yield taken
+        finally:
+            self.queues.give_back(taken.values())
+
+    def _take(
+        self, queue: str, wanted: Collection[str] | None, taken: dict[str, DeadLetter], receivers: int
+    ) -> Iterator[DeadLetter]:
+        missing = set(wanted or ())
+        seen: set[str] = set()
+        with closing(self.queues.take(queue, receivers)) as letters:
+            for letter in letters:
+                taken[letter.message_id] = letter
+                if letter.message_id in seen:
+                    continue
+                seen.add(letter.message_id)
+                if wanted is None or letter.message_id in missing:
+                    missing.discard(letter.message_id)
+                    yield letter
+                if wanted is not None and not missing:
+                    return
+        if missing:
+            raise DeadLetterMissingError(queue=queue, message_ids=sorted(missing))
+
+
+def _portions(letters: Iterator[DeadLetter], size: int) -> Iterator[list[DeadLetter]]:
+    """Yield so many letters at a time, and those that came before an error ahead of it."""
+    while True:
+        portion: list[DeadLetter] = []
+        try:
+            for letter in islice(letters, size):
+                portion.append(letter)  # noqa: PERF402 -- an error must not take them along
+        except ContactSyncError:
+            if portion:
+                yield portion
+            raise
+        if not portion:
+            return
+        yield portion
+
+
+def _facts(letter: DeadLetter, code: str | None, reason: str | None, history: History | None) -> LetterFacts:
+    names = names_of(letter)
+    before = history.of(content_of(letter), names.event_id) if history else None
+    return LetterFacts(
+        letter.queue,
+        letter.message_id,
+        letter.sent,
+        **vars(names),
+        code=code,
+        reason=reason,
+        redriven=before.count if before else None,
+        last_redriven=before.last if before else None,
+        last_redriven_by=before.by if before else None,
+    )
+
+
+def _refused(message_id: str, error: ContactSyncError) -> Step:
+    if isinstance(error, DeadLetterUnreadableError):
+        return Step.UNREADABLE
+    log.warning("Message %s was not taken: %s", message_id, error)
+    return Step.REFUSED

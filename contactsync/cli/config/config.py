@@ -1,0 +1,362 @@
+"""`contactsync config`: the configuration that operators change while the product runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from contactsync.cli.config.config_changes import check_with_organization, full, problem_per_line, short, store_changed
+from contactsync.cli.config.config_files import assignments as read_assignments
+from contactsync.cli.config.config_files import read_configuration
+from contactsync.cli.screen.commands import CommandGroup
+from contactsync.cli.screen.listing import LimitOption, Output, OutputOption, Row, flat, say, show_rows
+from contactsync.errors import ConfigurationMissingError
+from contactsync.plain_text import cell_text, json_shown
+from contactsync.settings import Group
+from contactsync.views.tables import Columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from contactsync.aws.tables.config_table import DynamoDbStoredConfigurations
+    from contactsync.configuration.versions import Difference, StoredVersion
+    from contactsync.services import Services
+
+DIFFERENT: Final = 3
+"""The exit code when two versions differ."""
+
+FULL: Final = ("field", "before", "after")
+
+HISTORY: Final = Columns(
+    ("version", "changed_at", "changed_by", "reason", "changed_fields"),
+    drop=("changed_fields", "changed_by"),
+    prose=("reason", "changed_fields"),
+)
+
+REASON_LENGTH: Final = 1000
+
+READING: Final = (Group.CONFIGURATION,)
+STORING: Final = (Group.CONFIGURATION, Group.STATE, Group.DEPLOYMENT, Group.BUS)
+
+NOTHING_STORED: Final = "Nothing was stored."
+
+app = CommandGroup("Show, check, change and compare versions of the configuration.")
+
+ConfigurationFile = Annotated[
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        allow_dash=True,
+        help="A JSON file with the whole configuration; - is the standard input.",
+    ),
+]
+
+
+def _reason(text: str | None) -> str | None:
+    if text and (len(text) > REASON_LENGTH or not text.isprintable()):
+        raise typer.BadParameter(f"one line of at most {REASON_LENGTH} characters.")
+    return text or None
+
+
+ReasonOption = Annotated[str | None, typer.Option(help="Why, for the history.", show_default=False, callback=_reason)]
+VersionArgument = Annotated[int, typer.Argument(min=1, metavar="VERSION")]
+FieldArgument = Annotated[
+    str, typer.Argument(metavar="FIELD", help="A list, by its dotted key: excluded_accounts, scope.exclude.tags.team.")
+]
+ValuesArgument = Annotated[list[str], typer.Argument(metavar="VALUE...", help="Account ids, units, values of a tag.")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Store it without asking, also when it takes protection away.")
+]
+
+
+@app.command("show")
+def show(
+    *,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="An earlier version instead of the one in force.", show_default=False)
+    ] = None,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="What holds where nothing else is stored, without asking AWS.")
+    ] = False,
+    output: OutputOption = Output.JSON,
+) -> None:
+    """Print a configuration as JSON, defaults included, and on stderr its version, when it was stored, by whom and why.
+
+    Example: `contactsync config show > configuration.json`
+    """
+    from contactsync.configuration.schema import Configuration
+    from contactsync.services import Services
+
+    if defaults and version is not None:
+        raise typer.BadParameter("Name a version or --defaults, not both.")
+    if defaults:
+        settings = Configuration()
+    else:
+        configurations = Services.from_environment(needs=READING).stored_configurations
+        stored = configurations.newest() if version is None else configurations.stored(version)
+        settings = stored.settings
+        say(_described(stored), err=True)
+    if output is Output.JSON:
+        typer.echo(json_shown(settings.model_dump_json(indent=2)))
+    else:
+        rows = ({"field": path, "value": value} for path, value in flat(settings.model_dump(mode="json")))
+        show_rows(Columns(("field", "value"), prose=("value",)), rows, output)
+
+
+@app.command("init")
+def init(*, reason: ReasonOption = "the first version: the defaults") -> None:
+    """Store the defaults as the first version; refused when a configuration is stored already.
+
+    Example: `contactsync config init --reason "ticket 1"`
+    """
+    from contactsync.configuration.schema import Configuration
+    from contactsync.errors import ConfigurationPresentError
+    from contactsync.services import Services
+
+    services = Services.from_environment(needs=STORING)
+    before = _in_force(services)
+    if before:
+        raise ConfigurationPresentError(config_key=services.configurations.config_key, version=before.number)
+    store_changed(services, None, Configuration(), reason, yes=True)
+    say("See it with `contactsync config show`, change it with `contactsync config set`.", err=True)
+
+
+@app.command("validate")
+def validate(file: ConfigurationFile) -> None:
+    """Check a configuration without storing it; every problem is named.
+
+    Account ids, units and tags that the organization does not have are named as warnings, where it can be asked.
+
+    Example: `contactsync config validate configuration.json`
+    """
+    from contactsync.configuration.schema import parse_configuration
+    from contactsync.configuration.size import check_size
+
+    with problem_per_line(""):
+        settings = parse_configuration(read_configuration(file))
+        check_size(settings)
+    check_with_organization(settings)
+    say("The configuration is valid.")
+
+
+@app.command("put")
+def put(
+    file: ConfigurationFile,
+    after_version: Annotated[
+        int | None, typer.Option(help="Refuse when the version in force is another one (0: none is stored yet).")
+    ] = None,
+    *,
+    reason: ReasonOption = None,
+    yes: YesOption = False,
+) -> None:
+    """Check a configuration and store it as the next version; runs that have begun keep theirs.
+
+    Every field that changes is printed. What takes protection away (fewer excluded accounts, a wider scope, deletions
+    without approval) is asked about on a terminal, and needs `--yes` without one.
+
+    Example: `contactsync config put configuration.json --after-version 3 --reason "exclude the payment accounts"`
+    """
+    from contactsync.configuration.schema import parse_configuration
+    from contactsync.services import Services
+
+    with problem_per_line(NOTHING_STORED):
+        settings = parse_configuration(read_configuration(file))
+    services = Services.from_environment(needs=STORING)
+    before = _in_force(services)
+    store_changed(services, before, settings, reason, yes=yes, after_version=after_version, even_equal=True)
+
+
+@app.command("set")
+def set_fields(
+    assignments: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE...", help="Dotted keys; values are JSON, or plain words.")
+    ],
+    *,
+    reason: ReasonOption = None,
+    yes: YesOption = False,
+) -> None:
+    """Change single fields of the configuration in force and store that as the next version.
+
+    A value replaces the whole field, so a list is given complete; `config add` and `config remove` change its entries.
+    Nothing is stored when somebody else has changed the configuration meanwhile. What takes protection away is asked
+    about as by `config put`.
+
+    Example: `contactsync config set deletion.policy=ignore retry_config.max_attempts=5 --reason "ticket 7"`
+    """
+    from contactsync.configuration.versions import changed
+
+    values = read_assignments(assignments)
+    _change(lambda data: changed(data, values), reason, yes=yes)
+
+
+@app.command("add")
+def add(field: FieldArgument, values: ValuesArgument, *, reason: ReasonOption = None, yes: YesOption = False) -> None:
+    """Add entries to a list of the configuration in force, and store that as the next version.
+
+    Example: `contactsync config add excluded_accounts 123456789012 --reason "ticket 7"`
+    """
+    from contactsync.configuration.versions import with_added
+
+    _change(lambda data: with_added(data, field, values), reason, yes=yes)
+
+
+@app.command("remove")
+def remove(
+    field: FieldArgument, values: ValuesArgument, *, reason: ReasonOption = None, yes: YesOption = False
+) -> None:
+    """Remove entries from a list of the configuration in force, and store that as the next version.
+
+    Example: `contactsync config remove excluded_accounts 123456789012 --reason "the account was closed"`
+    """
+    from contactsync.configuration.versions import with_removed
+
+    _change(lambda data: with_removed(data, field, values), reason, yes=yes)
+
+
+@app.command("history")
+def history(*, limit: LimitOption = 20, output: OutputOption = Output.TABLE) -> None:
+    """List the versions, newest first: when each was stored, by whom, why, and which fields it changed.
+
+    Example: `contactsync config history --limit 5`
+    """
+    from contactsync.services import Services
+
+    versions = list(Services.from_environment(needs=READING).stored_configurations.history(limit=limit + 1))
+    rows = map(_history_row, versions[:limit], [*versions[1:], None])
+    show_rows(HISTORY, rows, output)
+
+
+@app.command("diff")
+def diff(
+    version: Annotated[str, typer.Argument(metavar="VERSION_OR_FILE")],
+    other: Annotated[
+        str | None, typer.Argument(metavar="[VERSION_OR_FILE]", help="Else the version in force.", show_default=False)
+    ] = None,
+    *,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Compare two versions, or a file, field by field; exit code 3 when they differ, 0 when they do not.
+
+    A single file is compared with the version in force: what `config put` would change. Of a list of
+    more than ten entries, the table and CSV show those that only one of the two has.
+
+    Example: `contactsync config diff 3 4`, `contactsync config diff configuration.json`
+    """
+    from contactsync.configuration.versions import differences
+    from contactsync.services import Services
+
+    sides: list[int | Path | None] = [_side(text) for text in (version, other) if text is not None]
+    configurations = Services.from_environment(needs=READING).stored_configurations
+    if len(sides) == 1:  # a file is what comes after, a version what was before
+        sides.insert(0 if isinstance(sides[0], Path) else 1, None)
+    before, after = (_settings_of(configurations, side) for side in sides)
+    found = list(differences(before.data, after.data))
+    columns = Columns(("field", before.name, after.name), prose=(before.name, after.name))
+    if output is Output.JSON:
+        show_rows(FULL, (dict(zip(FULL, full(one), strict=True)) for one in found), output)
+    elif found or output is Output.CSV:
+        show_rows(columns, (dict(zip(columns.names, short(one), strict=True)) for one in found), output)
+    if found:
+        raise typer.Exit(DIFFERENT)
+    equal = f"Versions {before.number} and {after.number}" if before.number and after.number else "They"
+    say(f"{equal} are equal.", err=True)
+
+
+@app.command("rollback")
+def rollback(version: VersionArgument, *, reason: ReasonOption = None, yes: YesOption = False) -> None:
+    """Store the settings of an earlier version as the next version.
+
+    A version that is not valid any more is refused with its problems. What takes protection away is asked about as by
+    `config put`.
+
+    Example: `contactsync config rollback 3 --reason "version 4 excluded too much"`
+    """
+    from contactsync.services import Services
+
+    services = Services.from_environment(needs=STORING)
+    stored = services.configurations.newest()
+    with problem_per_line(NOTHING_STORED):
+        settings = services.configurations.version(version).settings
+    why = f"rollback to version {version}{f': {reason}' if reason else ''}"
+    store_changed(services, stored, settings, why, yes=yes)
+
+
+def _change(change: "Callable[[Mapping[str, Any]], dict[str, Any]]", reason: str | None, *, yes: bool) -> None:
+    """Store the settings in force, changed."""
+    from contactsync.configuration.schema import parse_configuration
+    from contactsync.services import Services
+
+    services = Services.from_environment(needs=STORING)
+    stored = services.configurations.newest()
+    with problem_per_line(NOTHING_STORED):
+        settings = parse_configuration(change(stored.effective))
+    store_changed(services, stored, settings, reason, yes=yes)
+
+
+def _in_force(services: "Services") -> "StoredVersion | None":
+    try:
+        return services.configurations.newest()
+    except ConfigurationMissingError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What is compared: settings as plain data, and what the column is called."""
+
+    name: str
+    data: "Mapping[str, Any]"
+    number: int | None = None
+
+
+def _side(text: str) -> int | Path:
+    if text.isascii() and text.isdigit():
+        if int(text) < 1:
+            raise typer.BadParameter("versions count from 1.")
+        return int(text)
+    file = Path(text)
+    if not file.is_file():
+        raise typer.BadParameter(f"{text!r} is neither the number of a version nor a file.")
+    return file
+
+
+def _settings_of(configurations: "DynamoDbStoredConfigurations", side: int | Path | None) -> _Side:
+    from contactsync.configuration.schema import parse_configuration
+
+    if isinstance(side, Path):
+        with problem_per_line(""):
+            settings = parse_configuration(read_configuration(side))
+        return _Side(str(side), settings.model_dump(mode="json"))
+    stored = configurations.newest() if side is None else configurations.stored(side)
+    return _Side(f"version {stored.number}", stored.effective, stored.number)
+
+
+def _described(version: "StoredVersion") -> str:
+    from contactsync.views.rows import as_text
+
+    parts = [
+        f"version {version.number}",
+        f"stored {as_text(version.changed_at)}" if version.changed_at else None,
+        f"by {version.changed_by}" if version.changed_by else None,
+        f"({version.reason})" if version.reason else None,
+    ]
+    return cell_text(" ".join(filter(None, parts)))
+
+
+def _history_row(version: "StoredVersion", earlier: "StoredVersion | None") -> Row:
+    return {
+        "version": version.number,
+        "changed_at": version.changed_at,
+        "changed_by": version.changed_by,
+        "reason": version.reason,
+        "changed_fields": [found.path for found in _differences(earlier, version)] if earlier else [],
+    }
+
+
+def _differences(before: "StoredVersion", after: "StoredVersion") -> list["Difference"]:
+    from contactsync.configuration.versions import differences
+
+    return list(differences(before.effective, after.effective))

@@ -1,0 +1,225 @@
+"""How a version of the configuration is stored: changes are shown, and what takes protection away is asked about."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from contactsync.cli.screen.listing import say
+from contactsync.errors import ConfigurationInvalidError, ContactSyncError, ProtectionLostError
+from contactsync.settings import Group
+
+if TYPE_CHECKING:
+    from contactsync.configuration.protections import Loss
+    from contactsync.configuration.reach import Reach
+    from contactsync.configuration.schema import Configuration
+    from contactsync.configuration.versions import Difference, StoredVersion
+    from contactsync.services import Services
+
+MOST_NAMED: Final = 5
+"""How many accounts that come into reach are named."""
+
+WHOLE_LIST: Final = 10
+"""Up to how many entries a list is shown whole; of a longer one the entries that come and go."""
+
+
+def store_changed(
+    services: "Services",
+    before: "StoredVersion | None",
+    settings: "Configuration",
+    reason: str | None,
+    *,
+    yes: bool,
+    after_version: int | None = None,
+    even_equal: bool = False,
+) -> None:
+    """Store settings after the version that they were made from, and print what changed.
+
+    Equal settings are stored only with `even_equal`. Raises ProtectionLostError when protection would go and nobody has
+    confirmed it: without a terminal `yes` is needed.
+    """
+    from contactsync.configuration.size import check_size
+    from contactsync.configuration.versions import MISSING, differences
+
+    check_size(settings)
+    data = settings.model_dump(mode="json")
+    found = list(differences(before.effective, data)) if before else []
+    number = before.number if before else 0
+    if before and not found and not even_equal:
+        say(f"Nothing changes: version {number} stays in force.")
+        return
+    reach = _reach() if names_accounts(settings) or found else None
+    if before and found:
+        _confirm(before, settings, found, reach, yes=yes)
+    warn_of_unmatched(settings, reach)
+    stored = services.configuration_changes.store(
+        settings,
+        after_version=number if after_version is None else after_version,
+        changed_by=author(services),
+        reason=reason,
+    )
+    shown = [one for one in found if one.before is not MISSING]  # an invalid version may lack keys that have defaults
+    fields = f": {', '.join(one.path for one in shown)}" if shown else ""
+    say("\n".join([f"Stored as version {stored.version}{fields}.", *changed_lines(shown)]))
+
+
+def changed_lines(found: Sequence["Difference"]) -> Iterator[str]:
+    """Yield a line per field: what was there, and what is there now."""
+    for one in found:
+        path, before, after = full(one)
+        only = _only(before, after)
+        was, is_now = map(json.dumps, only or (before, after))
+        yield f"  {path}: {was} -> {is_now}" + (f" ({len(before)} -> {len(after)} entries)" if only else "")
+
+
+def short(found: "Difference") -> tuple[str, ...]:
+    """Return a difference's cells: JSON; of a long list how long it is, and the entries that the other one lacks."""
+    path, before, after = full(found)
+    if only := _only(before, after):
+        return path, _of_many(before, only[0]), _of_many(after, only[1])
+    return path, json.dumps(before), json.dumps(after)
+
+
+def _only(before: Any, after: Any) -> tuple[list[Any], list[Any]] | None:  # noqa: ANN401 -- values of any field
+    """Return what only one of two lists has, when one of them is long and more than their order differs."""
+    if not (isinstance(before, list) and isinstance(after, list)) or max(len(before), len(after)) <= WHOLE_LIST:
+        return None
+    only = _without(before, after), _without(after, before)
+    return only if any(only) else None
+
+
+def _of_many(entries: list[Any], only: list[Any]) -> str:
+    return f"{len(entries)} entries, among them {json.dumps(only)}" if only else f"{len(entries)} entries"
+
+
+def full(found: "Difference") -> tuple[Any, ...]:
+    """Return a difference's cells as they are; a missing field is None."""
+    from contactsync.configuration.versions import MISSING
+
+    return (found.path, *(None if value is MISSING else value for value in (found.before, found.after)))
+
+
+def names_accounts(settings: "Configuration") -> bool:
+    """Tell whether a configuration has rules that the organization can be asked about."""
+    scopes = (settings.scope, *settings.scope.contact_types.values())
+    rules = (rule for scope in scopes for rule in (scope.include, scope.exclude))
+    return bool(settings.excluded_accounts) or any(not rule.empty for rule in rules)
+
+
+def check_with_organization(settings: "Configuration") -> None:
+    """Say on stderr which rules name nobody, or in one line that this was not checked."""
+    if names_accounts(settings):
+        warn_of_unmatched(settings, _reach())
+
+
+def warn_of_unmatched(settings: "Configuration", reach: "Reach | ContactSyncError | None") -> None:
+    """Say on stderr which rules name nobody, or in one line that this was not checked."""
+    if not names_accounts(settings):
+        return
+    try:
+        for sentence in _asked(reach).unmatched(settings):
+            say(f"Warning: {sentence}", err=True)
+    except ContactSyncError as error:
+        say(f"Not checked whether the organization has these accounts: {error}", err=True)
+
+
+@contextmanager
+def problem_per_line(consequence: str) -> Iterator[None]:
+    """Show several problems of a configuration under each other; one is left to the command's end."""
+    try:
+        yield
+    except ConfigurationInvalidError as error:
+        if len(error.problems) == 1 and consequence:
+            raise
+        version = "" if error.version is None else f" (version {error.version})"
+        lines = [f"contactsync: The configuration{version} is invalid:", *(f"  {one}" for one in error.problems)]
+        if len(error.problems) == 1:
+            lines = [f"{lines[0]} {error.problems[0]}"]
+        say("\n".join([*lines, *filter(None, [consequence])]), err=True)
+        raise typer.Exit(1) from None
+
+
+def author(services: "Services") -> str:
+    """Return the AWS caller's ARN, with the user of this machine where the ARN does not name them."""
+    arn, user = services.caller.arn(), _user()
+    return arn if user in {None, arn.rpartition("/")[2]} else f"{arn} ({user})"
+
+
+def _user() -> str | None:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # containers may run as a user without a name
+        return None
+
+
+def _confirm(
+    before: "StoredVersion",
+    settings: "Configuration",
+    found: Sequence["Difference"],
+    reach: "Reach | ContactSyncError | None",
+    *,
+    yes: bool,
+) -> None:
+    from contactsync.configuration.protections import losses
+
+    lost = list(losses(before.effective, settings.model_dump(mode="json")))
+    sentences = [loss.sentence for loss in lost if not loss.of_scope]
+    if any(loss.of_scope for loss in lost):
+        sentences += _scope_sentences(before, settings, lost, reach)
+    if not sentences or yes:
+        for sentence in sentences:
+            say(f"Takes protection away: {sentence}", err=True)
+        return
+    if not sys.stdin.isatty():
+        raise ProtectionLostError(losses=sentences)
+    shown = ["This takes protection away:", *(f"  {sentence}" for sentence in sentences), "All that changes:"]
+    say("\n".join([*shown, *changed_lines(found)]), err=True)
+    if not typer.confirm("Store it?", err=True):
+        say("Nothing was stored.", err=True)
+        raise typer.Exit(1)
+
+
+def _scope_sentences(
+    before: "StoredVersion", settings: "Configuration", lost: Sequence["Loss"], reach: "Reach | ContactSyncError | None"
+) -> list[str]:
+    """Return what the scope loses, with how many accounts come into reach; nothing when none does."""
+    named = [loss.sentence for loss in lost if loss.of_scope]
+    try:
+        asked = _asked(reach)
+        gained = asked.reached(settings) - asked.reached(before.settings)
+    except ContactSyncError as error:
+        return [*named, f"how many accounts come into reach is not known ({str(error).rstrip('.')})"]
+    accounts = sorted({account_id for account_id, _ in gained})
+    if not accounts:
+        return []
+    more = f" and {len(accounts) - MOST_NAMED} more" if len(accounts) > MOST_NAMED else ""
+    number = "1 account comes" if len(accounts) == 1 else f"{len(accounts)} accounts come"
+    return [*named, f"{number} into reach: {', '.join(accounts[:MOST_NAMED])}{more}"]
+
+
+def _asked(reach: "Reach | ContactSyncError | None") -> "Reach":
+    if reach is None or isinstance(reach, ContactSyncError):
+        raise reach or AssertionError
+    return reach
+
+
+def _reach() -> "Reach | ContactSyncError":
+    """Return what asks the organization, or why it cannot be asked from here."""
+    from contactsync.configuration.reach import Reach
+    from contactsync.services import Services
+
+    try:
+        services = Services.from_environment(needs=(Group.MANAGEMENT,))
+        return Reach(services.organization, services.settings.management.account)
+    except ContactSyncError as error:
+        return error
+
+
+def _without(parts: list[Any], others: list[Any]) -> list[Any]:
+    known = set(map(json.dumps, others))
+    return [part for part in parts if json.dumps(part) not in known]

@@ -1,0 +1,1 @@
+"""The commands that run a simulated organization on this machine."""

@@ -1,0 +1,165 @@
+"""The whole product on one machine: the sandbox with the project's templates, and a local Airflow in MWAA's place."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from contactsync.cli.local.ports import SANDBOX_PORT, free
+from contactsync.configuration.schema import Configuration
+from contactsync.doc_links import VARIABLE, known_address
+from contactsync.errors import ContactSyncError
+from contactsync.isolation import environment_of
+from contactsync.local_airflow.airflow import LocalAirflow, LocalAirflowError, free_port
+from contactsync.local_airflow.airflow_api import AirflowApiError
+from contactsync.local_airflow.airflow_settings import Database
+from contactsync.sandbox.scenario.scenario import Scenario, ScenarioError
+from contactsync.sandbox.server import PortTakenError, Sandbox
+from contactsync.sandbox.stacks.templates import TemplateError
+from contactsync.services import Services
+
+DAG_ID: Final = "contact_sync"
+
+LOCAL_ENVIRONMENT: Final = "local"
+"""The environment that the sandbox deploys the templates for."""
+
+_DEAD_LETTER_QUEUES: Final = ("audit", "notices", "rule", "trigger")
+
+# The sandbox's data is made up, so this public key protects nothing; a deployment has its own.
+_FINGERPRINT_KEY: Final = "nnZ3QtgEbHfl/UXgIU6S9iXvLnQichhOHdgUEZT17wQ="
+
+
+@dataclass(eq=False)
+class ProjectMissingError(ContactSyncError):
+    """Say that the clone's folders are not there, as in an installed wheel."""
+
+    folder: Path
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"{self.folder} is missing: run this in a clone of contactsync, after `make setup`."
+
+
+@dataclass(eq=False)
+class LocalSystemError(ContactSyncError):
+    """Say why the sandbox or Airflow could not do its part."""
+
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return self.reason
+
+
+@contextmanager
+def sandbox_errors() -> Iterator[None]:
+    """Turn the sandbox's errors, which know nothing of ours, into one of ours."""
+    try:
+        yield
+    except (AirflowApiError, LocalAirflowError, PortTakenError, ScenarioError, TemplateError) as error:
+        raise LocalSystemError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class LocalSystem:
+    """A running sandbox and Airflow, and the environment that makes the product use them."""
+
+    sandbox: Sandbox
+    airflow: LocalAirflow
+    environment: Mapping[str, str]
+
+    @property
+    def services(self) -> Services:
+        """Return the product's services; the process needs `environment` in its own."""
+        return Services.from_environment(self.environment)
+
+
+def project_root() -> Path:
+    """Return the clone that this package is installed from; raise ProjectMissingError outside of one."""
+    root = Path(__file__).resolve().parents[3]
+    for folder in (root / "dags", root / "infra"):
+        if not folder.is_dir():
+            raise ProjectMissingError(folder)
+    return root
+
+
+@contextmanager
+def local_system(
+    home: Path,
+    scenario: Scenario,
+    *,
+    configuration: Configuration | None = None,
+    airflow_port: int = 0,
+    database: Database = Database.POSTGRESQL,
+    tell: Callable[[str], None] = typer.echo,
+) -> Iterator[LocalSystem]:
+    """Start everything, store a configuration, and stop everything on the way out, also when starting fails.
+
+    While it runs, the environment of this process points boto3 at the sandbox.
+    """
+    root = project_root()
+    with ExitStack() as stack:
+        tell("Starting the sandbox: a simulated AWS organization")
+        # Chosen first: notices link to Airflow's pages.
+        port = free_port(airflow_port)
+        links = {"AirflowUrl": f"http://127.0.0.1:{port}", "DocsUrl": known_address() or ""}
+        sandbox = stack.enter_context(
+            Sandbox(scenario, port=free(SANDBOX_PORT), templates=root / "infra", parameters=links)
+        )
+        environment = product_environment(sandbox)
+        stack.enter_context(environment_of(environment))
+        services = Services.from_environment(environment)
+        services.configurations.store(configuration or Configuration(), after_version=0, changed_by="local system")
+        tell("Starting Airflow: database, scheduler, DAG processor, triggerer and web server")
+        airflow = LocalAirflow(
+            home,
+            root / "dags",
+            root / "plugins",
+            environment=environment,
+            database=database,
+            port=port,
+            triggerer=True,  # no task of ours waits in it, but without one Airflow's home page shows a red cross
+        )
+        stack.enter_context(airflow)
+        sandbox.register_airflow(airflow.base_url, *airflow.trigger_credentials)
+        airflow.wait_for_dag(DAG_ID)
+        yield LocalSystem(sandbox, airflow, environment)
+        tell("Stopping")
+
+
+def product_environment(sandbox: Sandbox) -> dict[str, str]:
+    """Return the variables that a deployment has: from the stacks' outputs, as on MWAA, and the sandbox's endpoint."""
+    outputs = {name: value for stack in sandbox.stacks for name, value in stack.outputs.items()}
+    return {
+        **sandbox.environment(),
+        "CONTACTSYNC_MANAGEMENT_ACCOUNT_ID": sandbox.management_account,
+        "CONTACTSYNC_CONFIG_TABLE": outputs["ConfigTableName"],
+        "CONTACTSYNC_STATE_TABLE": outputs["StateTableName"],
+        "CONTACTSYNC_DESIRED_CONTACTS_TABLE": outputs["DesiredContactsTableName"],
+        "CONTACTSYNC_ENVIRONMENT": LOCAL_ENVIRONMENT,
+        "CONTACTSYNC_EVENTS_TOPIC_ARN": outputs["EventsTopicArn"],
+        "CONTACTSYNC_CLAIM_BUCKET": outputs["ClaimBucketName"],
+        "CONTACTSYNC_AUDIT_TABLE": outputs["AuditTableName"],
+        "CONTACTSYNC_IDEMPOTENCY_TABLE": outputs["IdempotencyTableName"],
+        "CONTACTSYNC_DEAD_LETTER_QUEUES": ",".join(
+            f"{name}={outputs[f'{name.capitalize()}DeadLettersUrl']}" for name in _DEAD_LETTER_QUEUES
+        ),
+        "CONTACTSYNC_TRIGGER_FUNCTION": outputs["FunctionName"],
+        "CONTACTSYNC_FINGERPRINT_KEY": _FINGERPRINT_KEY,
+        # A lost answer is noticed, and a killed task's call waited out, sooner than across a network.
+        "CONTACTSYNC_CONNECT_TIMEOUT": "2",
+        "CONTACTSYNC_READ_TIMEOUT": "8",
+        "CONTACTSYNC_MARK_WAIT": "12",
+        **_docs(),
+    }
+
+
+def _docs() -> dict[str, str]:
+    """Return the address of the documentation, when the shell has one: its links can be looked at here, too."""
+    address = known_address()
+    return {VARIABLE: address} if address else {}

@@ -1,0 +1,408 @@
+"""The commands `contactsync sandbox ...`: run a simulated AWS organization, and ask it and change it while it runs."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, get_args
+from urllib.parse import quote
+
+import requests
+import typer
+from urllib3.exceptions import LocationValueError
+
+from contactsync.cli.env_file import env_file
+from contactsync.cli.local.end_signal import end_signal
+from contactsync.cli.local.ports import SANDBOX_PORT, free
+from contactsync.cli.local.sandbox_inbox import show_inbox
+from contactsync.cli.screen.commands import CommandGroup
+from contactsync.cli.screen.listing import Output, OutputOption, say, show_facts, show_rows
+from contactsync.errors import FileNotWrittenError
+from contactsync.views.tables import Columns
+
+if TYPE_CHECKING:
+    from contactsync.sandbox.scenario.scenario import Scenario
+    from contactsync.sandbox.server import Sandbox
+
+_TIMEOUT = 30
+_FOLLOW_SECONDS = 1.0
+_TEMPLATES = (Path("infra"), Path(__file__).resolve().parents[3] / "infra")
+_CLIENT_ERROR = 400
+_MARK = "X-Contactsync-Sandbox"
+"""The header of every answer of a sandbox."""
+
+STATUS = Columns(("what", "value"))
+CALLS = Columns(
+    ("sequence", "time", "service", "operation", "account", "caller_account", "status", "error_code"),
+    drop=("caller_account", "service", "sequence", "time"),
+)
+FAULTS = Columns(
+    ("id", "service", "operation", "account", "error", "stage", "probability", "delay", "count", "struck"),
+    drop=("delay", "probability", "stage", "count", "service", "struck"),
+)
+EVENTS = Columns(("id", "time", "event_name", "rules", "deliveries"), drop=("rules", "time"))
+
+app = CommandGroup("Run and steer a simulated AWS organization.")
+faults_app = CommandGroup("Script errors, lost connections and slow answers.")
+app.add_typer(faults_app, name="faults")
+
+Url = Annotated[str, typer.Option("--url", envvar="AWS_ENDPOINT_URL", help="Where the sandbox listens.", metavar="URL")]
+_DEFAULT_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
+
+AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
+
+
+@app.command("start", epilog="Example: contactsync sandbox start --accounts 200 --ready-file sandbox.json")
+def start(
+    *,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="The port; 0 takes a free one. [default: 4599, or a free one when it is taken]"
+        ),
+    ] = None,
+    scenario: Annotated[Path | None, typer.Option(help="A scenario file (YAML).", metavar="FILE")] = None,
+    accounts: Annotated[int | None, typer.Option(min=0, max=10_000, help="Number of generated members.")] = None,
+    templates: Annotated[
+        Path | None,
+        typer.Option(
+            help="CloudFormation templates to deploy. [default: infra of the clone]", file_okay=False, exists=True
+        ),
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write the endpoint here when all is ready; removed at the end.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Run the sandbox until Ctrl-C or SIGTERM."""
+    chosen = free(SANDBOX_PORT) if port is None else port
+    with (
+        end_signal() as wait_for_end,
+        _started(scenario, accounts, chosen, templates or _own_templates()) as sandbox,
+        _ready(ready_file, sandbox),
+        _sourced(sandbox) as file,
+    ):
+        typer.echo(_usage(sandbox, file))
+        wait_for_end()
+
+
+@app.command("status", epilog="Example: contactsync sandbox status --url http://127.0.0.1:4599")
+def status(url: Url = _DEFAULT_URL, *, output: OutputOption = Output.TABLE) -> None:
+    """Show what the sandbox is: organization, scenario, stacks, Airflow."""
+    answer = _call(url, "GET", "/status")
+    rows = {
+        "endpoint": answer["endpoint_url"],
+        "management account": answer["management_account"],
+        "accounts": ", ".join(f"{count} {state}" for state, count in answer["states"].items()),
+        "trusted access": "on" if answer["trusted_access"] else "off",
+        "quotas": answer["scenario"]["quotas"],
+        "stacks": ", ".join(stack["name"] for stack in answer["stacks"]) or "none",
+        "Airflow": ", ".join(answer["airflow"]) or "not registered",
+    }
+    if output is Output.TABLE:
+        show_facts(rows.items())
+    else:
+        _show(answer, STATUS, [{"what": what, "value": value} for what, value in rows.items()], output)
+
+
+@app.command(
+    "calls", epilog="Example: contactsync sandbox calls --operation PutAlternateContact --error '*' --limit 20"
+)
+def calls(  # noqa: PLR0913 - each is an independent filter
+    url: Url = _DEFAULT_URL,
+    *,
+    service: Annotated[str | None, typer.Option(help="Such as account.")] = None,
+    operation: Annotated[str | None, typer.Option(help="Such as PutAlternateContact.")] = None,
+    account: Annotated[str | None, typer.Option(help="The account acted on.")] = None,
+    caller: Annotated[str | None, typer.Option(help="The calling account, or a part of the caller's ARN.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only after this sequence number or time.")] = None,
+    error: Annotated[str | None, typer.Option(help="An error code, or * for every failed call.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget all calls instead.")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List the AWS calls that reached the sandbox, without contact values."""
+    if clear:
+        _call(url, "DELETE", "/calls")
+        return
+    filters = {"service": service, "operation": operation, "account": account, "caller": caller, "since": since}
+    wanted = {
+        name: value for name, value in {**filters, "error": error, "limit": str(limit)}.items() if value is not None
+    }
+    found = _call(url, "GET", "/calls", query=wanted)["calls"]
+    _show(found, CALLS, found, output)
+
+
+@faults_app.command("list", epilog="Example: contactsync sandbox faults list")
+def list_faults(url: Url = _DEFAULT_URL, *, output: OutputOption = Output.TABLE) -> None:
+    """List the scripted faults and how often each has struck."""
+    found = _call(url, "GET", "/faults")["faults"]
+    _show(found, FAULTS, found, output)
+
+
+@faults_app.command(
+    "add",
+    epilog="Example: contactsync sandbox faults add --operation PutAlternateContact "
+    "--error TooManyRequestsException --count 3",
+)
+def add_fault(  # noqa: PLR0913 - each is a property of a fault
+    url: Url = _DEFAULT_URL,
+    *,
+    service: Annotated[str, typer.Option(help="Such as account; * for all.")] = "account",
+    operation: Annotated[str | None, typer.Option(help="Such as PutAlternateContact; all by default.")] = None,
+    account: Annotated[str | None, typer.Option(help="The account acted on; all by default.")] = None,
+    error: Annotated[
+        str | None, typer.Option(help="An error code, or ConnectionDropped; none for a delay only.")
+    ] = None,
+    status_code: Annotated[int | None, typer.Option("--status", min=400, max=599, help="The HTTP status.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="How many calls it strikes; no end by default.")] = None,
+    probability: Annotated[float, typer.Option(min=0, max=1, help="The share of the calls it strikes.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Makes the choice of the calls repeatable.")] = 1,
+    delay: Annotated[float, typer.Option(min=0, help="Seconds before the answer.")] = 0.0,
+    stage: Annotated[
+        Literal["before", "after", "entry"],
+        typer.Option(help="after: the call is carried out, then its answer replaced; entry: entries of a batch fail."),
+    ] = "before",
+    containing: Annotated[
+        str | None, typer.Option(help="Text in the call's parameters, or in an entry of a batch.")
+    ] = None,
+) -> None:
+    """Let calls fail from now on."""
+    fault = {
+        "service": service,
+        "operation": operation,
+        "account": account,
+        "error": error,
+        "status": status_code,
+        "count": count,
+        "probability": probability,
+        "seed": seed,
+        "delay": delay,
+        "stage": stage,
+        "containing": containing,
+    }
+    typer.echo(_call(url, "POST", "/faults", body=fault)["faults"][0]["id"])
+
+
+@faults_app.command("clear", epilog="Example: contactsync sandbox faults clear fault-1")
+def clear_faults(
+    fault: Annotated[str | None, typer.Argument(help="The fault's id; all by default.", show_default=False)] = None,
+    url: Url = _DEFAULT_URL,
+) -> None:
+    """Take one fault or all faults away."""
+    _call(url, "DELETE", f"/faults/{quote(fault, safe='')}" if fault else "/faults")
+
+
+@app.command("events", epilog="Example: contactsync sandbox events --matched true")
+def events(
+    url: Url = _DEFAULT_URL,
+    *,
+    account: Annotated[str | None, typer.Option(help="The account of the event.")] = None,
+    matched: Annotated[Literal["true", "false"] | None, typer.Option(help="Whether a rule selected it.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List the CloudTrail events, the rules that selected them and what became of each delivery."""
+    query = {name: value for name, value in {"account": account, "matched": matched}.items() if value is not None}
+    found = _call(url, "GET", "/events", query=query)["events"][-limit:]
+    _show(found, EVENTS, [_event_row(item) for item in found], output)
+
+
+@app.command("inbox", epilog="Example: contactsync sandbox inbox --channel email --full")
+def inbox(
+    url: Url = _DEFAULT_URL,
+    *,
+    channel: Annotated[
+        Literal["email", "sms", "chat", "user-notifications"] | None, typer.Option(help="Only this channel.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Show the texts, and what AWS would have dropped.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what arrives, until Ctrl-C.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget all messages instead.")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show what people would have received: mails, text and chat messages, User Notifications."""
+    if clear:
+        _call(url, "DELETE", "/inbox")
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        for number, answer in enumerate(_inbox_answers(url, channel, follow=follow)):
+            show_inbox(answer, output, full=full, in_lines=follow, goes_on=number > 0)
+
+
+@app.command("trusted-access", epilog="Example: contactsync sandbox trusted-access off")
+def trusted_access(
+    switch: Annotated[Literal["on", "off"], typer.Argument(help="on or off")], url: Url = _DEFAULT_URL
+) -> None:
+    """Switch trusted access for Account Management on or off."""
+    _call(url, "PUT", "/trusted-access", body={"enabled": switch == "on"})
+
+
+@app.command("account-state", epilog="Example: contactsync sandbox account-state 444455556666 SUSPENDED")
+def account_state(
+    account: Annotated[str, typer.Argument(help="The account's id.")],
+    state: Annotated[
+        AccountState,
+        typer.Argument(metavar="STATE", help=f"Its state from now on: {', '.join(get_args(AccountState))}."),
+    ],
+    url: Url = _DEFAULT_URL,
+) -> None:
+    """Suspend, close or reactivate an account."""
+    _call(url, "PUT", f"/accounts/{quote(account, safe='')}/state", body={"state": state})
+
+
+@contextlib.contextmanager
+def _started(scenario: Path | None, accounts: int | None, port: int, templates: Path | None) -> "Iterator[Sandbox]":
+    """Start a sandbox, or end the command with a sentence; stop it at the end."""
+    from contactsync.isolation import isolate
+
+    isolate()
+    # moto takes more than a second to import, which the other commands need not wait for
+    from contactsync.sandbox.requests.http_server import PortTakenError
+    from contactsync.sandbox.scenario.scenario import ScenarioError
+    from contactsync.sandbox.server import Sandbox
+    from contactsync.sandbox.stacks.templates import TemplateError
+
+    try:
+        sandbox = Sandbox(_scenario(scenario, accounts), port=port, templates=templates)
+        sandbox.start()
+    except (PortTakenError, ScenarioError, TemplateError) as error:
+        _fail(f"The sandbox did not start: {error}")
+    try:
+        yield sandbox
+    finally:
+        sandbox.stop()
+
+
+@contextlib.contextmanager
+def _ready(path: Path | None, sandbox: "Sandbox") -> Iterator[None]:
+    """Tell in a file that the sandbox is ready, for as long as it is."""
+    if path is None:
+        yield
+        return
+    try:
+        _write_ready_file(path, sandbox)
+    except OSError as error:
+        _fail(f"{path} cannot be written: {error.strerror}.")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _sourced(sandbox: "Sandbox") -> Iterator[Path]:
+    """Keep a file to source, or end the command with a sentence."""
+    from contactsync.cli.local.local_system import product_environment
+
+    try:
+        variables = product_environment(sandbox)
+    except KeyError:  # other templates, of which nobody knows what they deploy
+        variables = sandbox.environment()
+    try:
+        with env_file(variables, sandbox.endpoint_url) as file:
+            yield file
+    except FileNotWrittenError as error:
+        _fail(str(error))
+
+
+def _own_templates() -> Path | None:
+    return next((place for place in _TEMPLATES if place.is_dir()), None)
+
+
+def _scenario(path: Path | None, accounts: int | None) -> "Scenario":
+    from contactsync.sandbox.scenario.scenario import Scenario, load_scenario, parse_scenario
+
+    scenario = load_scenario(path) if path else Scenario()
+    if accounts is None:
+        return scenario
+    content = scenario.model_dump(exclude_unset=True)
+    content["organization"] = {**content.get("organization", {}), "accounts": accounts}
+    return parse_scenario(content)
+
+
+def _usage(sandbox: "Sandbox", file: Path) -> str:
+    members = sandbox.scenario.organization.accounts
+    return (
+        f"The sandbox runs at {sandbox.endpoint_url}:\n"
+        f"management account {sandbox.management_account}, "
+        f"{members} generated member{'' if members == 1 else 's'}, {len(sandbox.stacks)} stacks.\n\n"
+        f"In another terminal:  . {file} && contactsync sandbox status\n\n"
+        "There, change a contact of the management account, with any AWS client:\n"
+        '  python -c \'import boto3; boto3.client("account").put_alternate_contact(\n'
+        '    AlternateContactType="SECURITY", Name="Sam Example", Title="Security",\n'
+        '    EmailAddress="security@example.com", PhoneNumber="+1 555 0100")\'\n\n'
+        "See the calls, the event that it made, and what became of that:\n"
+        "  contactsync sandbox calls\n"
+        "  contactsync sandbox events\n\n"
+        "Store a first configuration, as a deployment has one:\n"
+        "  contactsync config init\n\n"
+        "No Airflow belongs to this sandbox, so no run starts; `make run` has one.\n"
+        "Ctrl-C ends the sandbox."
+    )
+
+
+def _write_ready_file(path: Path, sandbox: "Sandbox") -> None:
+    content = {"endpoint_url": sandbox.endpoint_url, "process_id": os.getpid(), "environment": sandbox.environment()}
+    partial = path.with_name(f"{path.name}.partial")  # renamed, so that nobody reads half of it
+    partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    partial.replace(path)
+
+
+def _call(url: str, method: str, path: str, *, query: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401 -- the control API's JSON
+    """Ask the control API, or end the command with its sentence."""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy leads to an address of this machine
+            answer = session.request(
+                method, f"{url.rstrip('/')}/_sandbox{path}", params=query, json=body, timeout=_TIMEOUT
+            )
+    except (requests.RequestException, LocationValueError):  # of which the second is about a host's name
+        _fail(
+            f"No sandbox answers at {url}; start one with `contactsync sandbox start`, or give its address with --url."
+        )
+    if _MARK not in answer.headers:
+        _fail(f"What listens at {url} is no sandbox; give its address with --url.")
+    document = answer.json()
+    if answer.status_code >= _CLIENT_ERROR:
+        _fail(document.get("error", f"The sandbox answered {answer.status_code}."))
+    return document
+
+
+def _fail(message: str) -> NoReturn:
+    say(f"contactsync: {message}", err=True)
+    raise typer.Exit(1)
+
+
+def _show(content: object, columns: Columns, rows: list[dict[str, Any]], output: Output) -> None:
+    """Write rows; JSON has all of what the sandbox answered."""
+    if output is Output.JSON:
+        typer.echo(json.dumps(content, indent=2))
+    else:
+        show_rows(columns, rows, output, alarming=lambda row: bool(row.get("error_code")))
+
+
+def _inbox_answers(url: str, channel: str | None, *, follow: bool) -> Iterator[dict[str, Any]]:
+    """Ask for the messages, and with `follow` for those that have come since, once a second, without an end."""
+    query = {} if channel is None else {"channel": channel}
+    answer = _call(url, "GET", "/inbox", query=query)
+    yield answer
+    last = 0
+    while follow:
+        last = max([last, *(message["sequence"] for message in answer["messages"])])
+        time.sleep(_FOLLOW_SECONDS)
+        answer = _call(url, "GET", "/inbox", query={**query, "since": str(last)})
+        if answer["messages"]:
+            yield answer
+
+
+def _event_row(event: dict[str, Any]) -> dict[str, Any]:
+    rules = [str(rule).rpartition("/")[2] for rule in event["rules"]]
+    deliveries = [f"{note.get('step')} {note.get('result')}" for note in event["deliveries"]]
+    return {
+        "id": event["id"],
+        "time": event["event"].get("time"),
+        "event_name": event["event_name"],
+        "rules": "dropped" if event["dropped"] else ", ".join(rules),
+        "deliveries": "\n".join(deliveries),
+    }

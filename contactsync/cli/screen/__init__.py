@@ -1,0 +1,1 @@
+"""What commands have in common: options, listings, and the terminal."""

@@ -1,0 +1,15 @@
+"""What is read of the stored configuration."""
+
+from typing import Protocol
+
+from contactsync.configuration.schema import StoredConfiguration
+
+
+class Configurations(Protocol):
+    """The stored versions of the configuration."""
+
+    def latest(self) -> StoredConfiguration:
+        """Return the version in force; raise ConfigurationError when there is none or it is invalid."""
+
+    def version(self, number: int) -> StoredConfiguration:
+        """Return one version; raise ConfigurationError when it is missing or invalid."""

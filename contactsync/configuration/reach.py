@@ -1,0 +1,121 @@
+"""Reach: which accounts a configuration lets be written, asked of the organization before it is stored."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from contactsync.accounts import Account, AccountState, UnitPath
+from contactsync.configuration.schema import Configuration, StoredConfiguration
+from contactsync.contacts import ContactType
+from contactsync.errors import ConfigurationInvalidError, OrganizationUnreadError
+from contactsync.scope.ports import Organization
+from contactsync.scope.rules import Admission, ScopeFilter
+from contactsync.scope.selection import Scope, Selection
+from contactsync.scope.unmatched import unmatched_accounts
+
+MOST_TAGGED: Final = 1000
+"""Tags cost a call for each account: in a larger organization a run asks, and not a person who waits."""
+
+Reached = frozenset[tuple[str, ContactType]]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Asks the organization what configurations mean; each question once."""
+
+    organization: Organization
+    management_account: str
+
+    def unmatched(self, settings: Configuration) -> list[str]:
+        """Return a sentence for each rule that names nobody, or a unit that stops the plan.
+
+        Raises OrganizationUnreadError where the organization is too large to ask, and what the calls raise.
+        """
+        try:
+            return list(self._scope(settings).unmatched)
+        except ConfigurationInvalidError as error:
+            stops = [f"{problem} (this stops the plan)" for problem in error.problems]
+            return [*unmatched_accounts(settings, self._remembered.listed, self.management_account), *stops]
+
+    def reached(self, settings: Configuration) -> Reached:
+        """Return the active accounts that may be written, with the contact types; raise as `unmatched` does."""
+        scope = self._scope(settings)
+        return frozenset(
+            (account.account_id, contact_type)
+            for contact_type in settings.contact_types
+            for account, admission in scope.concerned(contact_type)
+            if admission is Admission.ADMITTED and account.state is AccountState.ACTIVE
+        )
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """All accounts of the organization, the management account included."""
+        return tuple(self._remembered.listed)
+
+    def scope(self, settings: Configuration) -> Scope:
+        """Return what a configuration says of all accounts, however many tags that takes to read."""
+        stored = StoredConfiguration(version=0, settings=settings)
+        return Selection(self._remembered, self.management_account).select(
+            stored, settings.contact_types, ScopeFilter()
+        )
+
+    def _scope(self, settings: Configuration) -> Scope:
+        remembered = self._remembered
+        if all(account.account_id != self.management_account for account in remembered.listed):
+            raise OrganizationUnreadError(reason="its listing lacks the management account")
+        if _names_tags(settings) and len(remembered.listed) > MOST_TAGGED:
+            raise OrganizationUnreadError(reason=f"rules name tags, and it has {len(remembered.listed)} accounts")
+        return self.scope(settings)
+
+    @cached_property
+    def _remembered(self) -> "_Remembered":
+        return _Remembered(self.organization)
+
+
+def _names_tags(settings: Configuration) -> bool:
+    scopes = (settings.scope, *settings.scope.contact_types.values())
+    return any(rule.tags for scope in scopes for rule in (scope.include, scope.exclude))
+
+
+class _Remembered:
+    """An organization that is asked each question once."""
+
+    def __init__(self, organization: Organization) -> None:
+        self._organization = organization
+        self._accounts_in: dict[str, list[str]] = {}
+        self._tags: dict[str, Mapping[str, str]] = {}
+        self.caller_account = organization.caller_account
+        self.trusted_access = organization.trusted_access
+        self.state = organization.state
+        self.units_of = organization.units_of
+        self.has_unit = organization.has_unit
+
+    @cached_property
+    def listed(self) -> list[Account]:
+        """All accounts, the management account included."""
+        return list(self._organization.accounts())
+
+    @cached_property
+    def _all_units(self) -> list[UnitPath]:
+        return list(self._organization.units())
+
+    def accounts(self) -> Iterator[Account]:
+        """List the accounts."""
+        return iter(self.listed)
+
+    def units(self) -> Iterator[UnitPath]:
+        """List the units."""
+        return iter(self._all_units)
+
+    def accounts_in(self, unit_id: str) -> Iterator[str]:
+        """List the accounts right under a unit."""
+        if unit_id not in self._accounts_in:
+            self._accounts_in[unit_id] = list(self._organization.accounts_in(unit_id))
+        return iter(self._accounts_in[unit_id])
+
+    def tags_of(self, account_id: str) -> Mapping[str, str]:
+        """Return the tags of an account."""
+        if account_id not in self._tags:
+            self._tags[account_id] = self._organization.tags_of(account_id)
+        return self._tags[account_id]

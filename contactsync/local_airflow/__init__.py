@@ -1,0 +1,1 @@
+"""An Airflow on this machine, in MWAA's place."""

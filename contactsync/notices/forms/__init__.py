@@ -1,0 +1,1 @@
+"""A notice as text, JSON, chat message and SMS."""

@@ -1,0 +1,293 @@
+"""Sync operations and account outcomes: one attempt to bring the targets to the desired contacts, and what it did."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from contactsync.contacts import ContactType
+
+SYNC_ID_NAMESPACE: Final = uuid.UUID("0f5a1f0e-6a2c-5a0b-9f43-6f0f6f0c7a11")
+
+_NOTHING: Final[Mapping[str, int]] = {}
+
+UNPLANNED: Final = 0
+"""The version of the configuration of a run that failed before it was planned; versions count from 1."""
+
+PLAN_ITSELF: Final = 0
+"""The try number of outcomes that the plan settles; tasks count from 1."""
+
+
+def sync_id_of(dag_run_id: str) -> str:
+    """Return the operation's id (UUIDv5 of the DAG run id), so that a repeated step works on the same operation."""
+    return str(uuid.uuid5(SYNC_ID_NAMESPACE, dag_run_id))
+
+
+class OperationStatus(StrEnum):
+    """How far a sync operation has come."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class OutcomeStatus(StrEnum):
+    """What an operation did to one account, in one word; PENDING until a task has settled it."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class OutcomeDetail(StrEnum):
+    """Why an outcome has its status."""
+
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+    EXCLUDED = "excluded"
+    NOT_ACTIVE = "not_active"
+    NOT_APPROVED = "not_approved"
+    SUPERSEDED = "superseded"
+    DRY_RUN = "dry_run"
+    """Of a dry run of an earlier version, which did not tell what would change."""
+    WOULD_UPDATE = "would_update"
+    WOULD_DELETE = "would_delete"
+    WOULD_NOT_CHANGE = "would_not_change"
+    PERMISSION_DENIED = "permission_denied"
+    THROTTLED = "throttled"
+    UNAVAILABLE = "unavailable"
+    INVALID = "invalid"
+    ERROR = "error"
+    NO_OUTCOME = "no_outcome"
+    PAUSED = "paused"
+    HALTED = "halted"
+    UNSETTLED = "unsettled"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of the task that settles an account; times are UTC."""
+
+    try_number: int
+    started: datetime
+    ended: datetime
+    status: OutcomeStatus
+    detail: OutcomeDetail
+    error_code: str | None = None
+    written_fields: tuple[str, ...] = ()
+    """The fields that this try wrote, also when it failed afterwards."""
+    first_try: int = 1
+    """The number of the first try since the task was cleared last: Airflow goes on counting."""
+    generation: int | None = None
+    """The generation of the desired contact that this try found the account to carry, or brought it to.
+
+    Of a try that may have written and failed, what it was planned to bring.
+    """
+    deleted: bool = False
+    """Whether that one is a deletion; in older items only the detail says so."""
+
+
+@dataclass(frozen=True)
+class AccountOutcome:
+    """What one operation did to one contact type of one account; holds no contact value."""
+
+    account_id: str
+    account_name: str
+    contact_type: ContactType
+    status: OutcomeStatus = OutcomeStatus.PENDING
+    detail: OutcomeDetail | None = None
+    changed_fields: tuple[str, ...] = ()
+    generation: int | None = None
+    """The generation of the desired contact that the account was brought to."""
+    error_code: str | None = None
+    error_message: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    timestamp: datetime | None = None
+    paused_since: datetime | None = None
+    """Since when its task has been waiting without a try being used up; None when it is not."""
+    announced: str | None = None
+    """The id of the event that announced this failure on the bus."""
+    written_announced: datetime | None = None
+    """The start of the latest try whose writes were announced on the bus."""
+    other_form: tuple[str, ...] = ()
+    """The fields that the account has in another form of the desired value, which counts as the same."""
+    outside: bool = False
+    """Whether it only tells what an earlier plan of the run did: the latest one leaves the account alone."""
+
+    @property
+    def key(self) -> tuple[str, ContactType]:
+        """What identifies an outcome within its operation."""
+        return self.account_id, self.contact_type
+
+    @property
+    def is_substitute(self) -> bool:
+        """Whether the report put it where one was lost, so that nobody knows what the plan had found of the account."""
+        return self.detail is OutcomeDetail.NO_OUTCOME and not (self.attempts or self.account_name)
+
+    def is_ruled_out(self, planned: datetime) -> bool:
+        """Whether the plan made at that time leaves the account alone, whatever was stored of it afterwards."""
+        last = self.attempts[-1] if self.attempts else None
+        return self.outside or (last is not None and last.try_number == PLAN_ITSELF and last.started >= planned)
+
+    @property
+    def retry_count(self) -> int:
+        """How many tries came after the first since the task was last cleared; one that was killed counts too."""
+        return max(self.attempts[-1].try_number - self.attempts[-1].first_try, 0) if self.attempts else 0
+
+    @property
+    def written_fields(self) -> tuple[str, ...]:
+        """The fields that all tries wrote, also when they failed afterwards."""
+        return tuple(sorted({name for attempt in self.attempts for name in attempt.written_fields}))
+
+    def settled(self, attempt: Attempt, **changes: Any) -> "AccountOutcome":  # noqa: ANN401 -- fields of this class
+        """Return this outcome after one more attempt, which replaces an earlier record of the same try."""
+        earlier = tuple(a for a in self.attempts if a.try_number not in {PLAN_ITSELF, attempt.try_number})
+        outcome = AccountOutcome(self.account_id, self.account_name, self.contact_type)
+        return replace(
+            outcome,
+            status=attempt.status,
+            detail=attempt.detail,
+            error_code=attempt.error_code,
+            attempts=(*earlier, attempt),
+            timestamp=attempt.ended,
+            written_announced=self.written_announced,
+            **changes,
+        )
+
+
+class Verdict(StrEnum):
+    """What became of a deletion that needed approval."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed_out"
+    WITHDRAWN = "withdrawn"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decided about a deletion, and when; `by` is empty when nobody answered in time."""
+
+    verdict: Verdict
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Why an operation stopped for all accounts: one cause, and the sentence that says how to fix it."""
+
+    code: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class TypePlan:
+    """What an operation intends for one contact type."""
+
+    generation: int | None
+    """The generation raised for it; None in a dry run."""
+    absent: bool
+    """Whether the management account has no such contact, so that bringing it over means deleting."""
+    approved: bool
+    """Whether that deletion may be carried out; True for everything that is not a deletion."""
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """Of a dry run: what the desired fields are compared by; its tasks have nothing else to compare with (ADR 3)."""
+    needs_approval: bool = False
+    """Whether a person has to approve this deletion first."""
+    decision: Decision | None = None
+    """What was decided, once it was."""
+    fingerprint: str | None = None
+    """Of any other run: by what the report sees whether the source is still the contact that was planned."""
+    expected: int | None = None
+    """How many outcomes the plan stored for it; None when an earlier version planned it."""
+
+
+@dataclass(frozen=True)
+class SyncOperation:
+    """One attempt to bring the targets to the desired contacts; its targets are its outcomes, stored beside it."""
+
+    sync_id: str
+    dag_run_id: str
+    timestamp: datetime
+    initiating_user: str
+    source_account: str
+    plans: dict[ContactType, TypePlan]
+    config_version: int
+    status: OperationStatus
+    planned: datetime
+    """When it was planned last; `timestamp` is when it was planned first."""
+    dry_run: bool = False
+    reason: str | None = None
+    event_id: str | None = None
+    note: str | None = None
+    """A sentence for the report when there is nothing to do."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Its outcomes by the words of contactsync.operations.counting."""
+    would_change: dict[str, int] = field(default_factory=dict)
+    """Of a dry run: by contact type, in how many accounts it would change."""
+    finished: datetime | None = None
+    halt: Halt | None = None
+    follow_up: int = 0
+    """Which follow-up in a row this operation is; 0 for those that a change or a person started."""
+    followed_by: str | None = None
+    """The run id of the follow-up that the report started, because the source was another one by then."""
+    correlation_id: str | None = None
+    """What a follow-up shares with the operation that it follows."""
+    triggered_by: str | None = None
+    """Airflow's user that started the run, beside the principal that changed the contact; None in older items."""
+    rules_digest: str | None = None
+    """`Configuration.rules_digest` of that version; None when an earlier version of the software planned it."""
+    ends: int = 0
+    """Counts the different ends that were stored, one after the other: what is cleared ends again."""
+    warnings: tuple[str, ...] = ()
+    """Sentences about what the plan found odd and went on with."""
+    unmatched: tuple[str, ...] = ()
+    """A sentence for each rule of the configuration that names accounts or tags which nobody has."""
+
+    def ended_as(
+        self,
+        status: OperationStatus,
+        counts: Mapping[str, int],
+        would_change: Mapping[str, int] = _NOTHING,
+        *,
+        at: datetime,
+    ) -> "SyncOperation":
+        """Return the operation with an end; the same end that is stored again is no other one."""
+        another = self.finished is None or (self.status, self.counts) != (status, counts)
+        return replace(
+            self,
+            status=status,
+            counts=dict(counts),
+            would_change=dict(would_change),
+            finished=at,
+            ends=self.ends + another,
+        )
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether its plan has stored every outcome; a run whose plan failed on the way ends without any number."""
+        return self.status is not OperationStatus.PENDING and not (self.finished and not self.counts)
+
+    @property
+    def correlation(self) -> str:
+        """What ties together everything that one contact change, or one person's run, led to."""
+        return self.correlation_id or self.event_id or self.dag_run_id
+
+    @property
+    def started_by(self) -> str:
+        """Who started it, for people: the principal, and Airflow's user where that is another one."""
+        by_airflow = self.triggered_by if self.triggered_by != self.initiating_user else None
+        return f"{self.initiating_user} ({by_airflow})" if by_airflow else self.initiating_user
+
+    @property
+    def contact_types(self) -> tuple[ContactType, ...]:
+        """The contact types that the operation is about."""
+        return tuple(self.plans)

@@ -1,0 +1,50 @@
+"""Remarks: what a reader of a report or a notice should know of an operation beside its numbers."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from contactsync.errors.clearing import clear_task
+from contactsync.operations.operation import OutcomeDetail, SyncOperation
+from contactsync.operations.tally import Tally
+
+_UNDECIDED: Final = (OutcomeDetail.NOT_APPROVED, OutcomeDetail.NO_OUTCOME)
+
+
+def remarks_of(operation: SyncOperation, tally: Tally | None = None) -> Iterator[str]:
+    """Yield what a reader of the report should know of the operation beside its numbers, as sentences."""
+    tally = tally or Tally()
+    if operation.note:
+        yield operation.note
+    yield from operation.warnings
+    yield from operation.unmatched
+    undecided = [t for t, plan in operation.plans.items() if plan.needs_approval and plan.decision is None]
+    if names := ", ".join(t for t in undecided if any(tally.of_plan[t, detail] for detail in _UNDECIDED)):
+        yield (
+            f"Nobody decided about the deletion of the {names} contact, so it was deleted nowhere: the task "
+            f"approve_deletions failed or was marked by hand. To be asked, {clear_task('approve_deletions')}."
+        )
+    allowed = [t for t, plan in operation.plans.items() if plan.absent and plan.approved]
+    if names := ", ".join(t for t in allowed if tally.of_plan[t, OutcomeDetail.NOT_APPROVED]):
+        yield (
+            f"The deletion of the {names} contact was allowed and then was not any more, because deletion.policy was "
+            "changed or the approval asked for again: some accounts keep the contact (not_approved). Start a run by "
+            "hand to decide again."
+        )
+    if tally.missing:
+        numbers = ", ".join(f"{contact_type} {number}" for contact_type, number in tally.missing.items())
+        yield (
+            f"Outcomes that the plan stored are missing ({numbers}) and count as failed: they expired or were removed. "
+            f"To plan them again, {clear_task('plan', 'of this run')}."
+        )
+    if tally.other_forms:
+        numbers = ", ".join(f"{name} in {number}" for name, number in sorted(tally.other_forms.items()))
+        yield (
+            f"Accounts keep a value in another form than the management account, which counts as the same: {numbers}. "
+            "Only capitals, blanks or a number's punctuation differ."
+        )
+    if operation.halt:
+        yield f"HALTED at {operation.halt.at:%Y-%m-%d %H:%M:%S} UTC: {operation.halt.message}"
+    if operation.follow_up:
+        yield f"This is follow-up number {operation.follow_up}: the source changed while an earlier operation ran."
+    if operation.followed_by:
+        yield f"The source is not what it was when this run began; run {operation.followed_by} follows up."

@@ -1,0 +1,265 @@
+"""The gate that every paced call passes: breaker, limiter, and patience with throttling."""
+
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from contactsync.clock import Clock
+from contactsync.errors import (
+    AwsCallError,
+    AwsSetupError,
+    ContactSyncError,
+    CredentialsError,
+    CredentialsUnreachableError,
+    OutageError,
+    PausedError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
+from contactsync.pacing.breaker import BreakerConfig, BreakerState, Bucket, Phase, Tally
+from contactsync.pacing.ports import Breakers, Pacer
+from contactsync.pacing.rates import Rates, jitter
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class PacingSettings(Protocol):
+    """What a configuration says about calls."""
+
+    @property
+    def rates(self) -> Rates:
+        """How many calls there may be."""
+
+    @property
+    def breaker(self) -> BreakerConfig:
+        """When calls stop because the service fails."""
+
+
+@dataclass(frozen=True)
+class Gatekeeper:
+    """Makes gates; holds the ports that they share. Times are in seconds."""
+
+    pacer: Pacer
+    breakers: Breakers
+    clock: Clock
+    throttle_tries: int
+    """How often a call that AWS throttles all the same is made before its task pauses."""
+    throttle_wait: float
+    """The longest wait between these."""
+    glance: float = 1.0
+    """For how long a gate trusts what it has read of a breaker."""
+    long_wait: float = 5.0
+    """A wait of at least this long stands in the task's log."""
+
+    def gate(self, settings: PacingSettings) -> "Gate":
+        """Return the gate of one task, under its operation's pinned configuration."""
+        return Gate(self, settings)
+
+
+class Gate:
+    """Lets the calls of one task through; one thread uses it, and ends it with `finish`.
+
+    What is written about a call *after* AWS has answered is bookkeeping: when that fails it is logged, and AWS's answer
+    goes out as it is. What is read *before* a call is not: without it there is no call.
+    """
+
+    def __init__(self, keeper: Gatekeeper, settings: PacingSettings) -> None:
+        """Begin with nothing known."""
+        self._keeper = keeper
+        self._clock = keeper.clock
+        self._rates, self._breaker = settings.rates, settings.breaker
+        self._token = secrets.token_hex(16)
+        self._seen: dict[str, tuple[float, BreakerState]] = {}
+        self._answers: Counter[tuple[str, Bucket]] = Counter()
+
+    def __enter__(self) -> Self:
+        """Return the gate."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Finish, whatever happened."""
+        self.finish()
+
+    def call(self, api: str, call: Callable[[], T], *, before: Callable[[], object] = lambda: None) -> T:
+        """Make one call when it is its turn, and again while AWS throttles it, which means it was not carried out.
+
+        `before` runs immediately before each try; what it raises goes out unchanged. Raises PausedError when the turn
+        is too far away or the service fails for everyone, and OutageError when it has done so for too long. An error
+        of the call that opened the breaker is the cause (`__cause__`) of the one that goes out.
+        """
+        tries = Retrying(
+            retry=retry_if_result(lambda answer: isinstance(answer, ThrottledError)),
+            stop=stop_after_attempt(self._keeper.throttle_tries),
+            wait=wait_random_exponential(multiplier=1, max=self._keeper.throttle_wait),
+            sleep=self._clock.sleep,
+            retry_error_callback=_last_answer,
+        )
+        answer: T | ThrottledError = tries(self._try, api, call, before)
+        if isinstance(answer, ThrottledError):
+            wait = self._keeper.throttle_wait
+            raise PausedError(cause=answer.code, resume_in=wait + jitter(wait)) from answer
+        return answer
+
+    def finish(self) -> None:
+        """Report what was counted, and let others probe what this task did not; never raises."""
+        for api, (_, state) in self._seen.items():
+            with self._bookkeeping(api):
+                if state.is_probed_by(self._token):
+                    self._change(api, lambda found: found.released(self._token))
+                self._report_answers(api)
+
+    def reset(self) -> None:
+        """Count the time of outages that have lasted too long again, so that calls may pause and probe again.
+
+        For an operation that begins, or that an operator has cleared; younger outages are left alone.
+        """
+        now = self._clock.now()
+        for api in self._rates.api_operations if self._breaker.enabled else ():
+            self._change(api, lambda found: found.restarted(now, self._breaker))
+
+    def _try(self, api: str, call: Callable[[], T], before: Callable[[], object]) -> T | ThrottledError:
+        self._admit(api)
+        if self._take_turn(api):
+            self._admit(api)
+        before()
+        try:
+            answer: T | ThrottledError = call()
+        except ThrottledError as error:
+            answer = error
+        except ServiceUnavailableError as error:
+            if pause := self._count_failure(api, error):
+                raise pause from error
+            raise
+        except AwsCallError as error:
+            if _is_answer(api, error):
+                self._count_answer(api)
+            raise
+        self._count_answer(api)
+        return answer
+
+    def _take_turn(self, api: str) -> bool:
+        """Wait for a slot, and tell whether that took any time."""
+        if not self._rates.enabled:
+            return False
+        wait = self._keeper.pacer.reserve(api, self._rates)
+        if wait <= 0:
+            return False
+        if wait >= self._keeper.long_wait:
+            log.info("%s waits %.1f s for its turn (AWS's quota).", api, wait)
+        self._report_before(wait)
+        self._clock.sleep(wait)
+        return True
+
+    def _admit(self, api: str) -> None:
+        if not self._breaker.enabled:
+            return
+        state, now = self._look(api), self._clock.now()
+        if state.pause(now, self._breaker) == 0 and not self._may_call(state):
+            state = self._change(api, lambda found: found.claimed(self._token, now, self._breaker))
+        if not self._may_call(state):
+            raise self._pause(api, state)
+
+    def _may_call(self, state: BreakerState) -> bool:
+        if state.phase is Phase.CLOSED:
+            return True
+        return state.is_probed_by(self._token) and state.pause(self._clock.now(), self._breaker) > 0
+
+    def _pause(self, api: str, state: BreakerState) -> ContactSyncError:
+        """Return why there is no call now, and for how long."""
+        now, cause = self._clock.now(), state.cause or "Unknown"
+        if state.is_overdue(now, self._breaker):
+            return OutageError(operation=api, cause=cause, seconds=self._breaker.max_pause)
+        wait = min(state.pause(now, self._breaker), self._breaker.open_for)
+        return PausedError(cause=cause, resume_in=wait + jitter(self._breaker.open_for))
+
+    def _look(self, api: str) -> BreakerState:
+        """Return the breaker as it was a moment ago at most."""
+        now = self._clock.monotonic()
+        read, state = self._seen.get(api, (None, None))
+        if read is None or state is None or now - read >= self._keeper.glance:
+            state = self._keeper.breakers.get(api)
+            self._seen[api] = (now, state)
+        return state
+
+    def _change(self, api: str, step: Callable[[BreakerState], BreakerState]) -> BreakerState:
+        state = self._keeper.breakers.change(api, step)
+        self._seen[api] = (self._clock.monotonic(), state)
+        return state
+
+    def _count_answer(self, api: str) -> None:
+        """Close the breaker when this was the probe; else count in this process, for as long as a bucket lasts."""
+        if not self._breaker.enabled:
+            return
+        now, (_, state) = self._clock.now(), self._seen[api]
+        if state.is_probed_by(self._token):
+            with self._bookkeeping(api):
+                self._change(api, lambda found: found.succeeded(self._token, now))
+            return
+        bucket = self._breaker.bucket_at(now, state.episode)
+        if any(counted[0] == api and counted[1] != bucket for counted in self._answers):
+            with self._bookkeeping(api):
+                self._report_answers(api)
+        self._answers[api, bucket] += 1
+
+    def _count_failure(self, api: str, error: AwsCallError) -> ContactSyncError | None:
+        """Return why the task has to pause, when this failure or an earlier one has opened the breaker."""
+        if not self._breaker.enabled:
+            return None
+        with self._bookkeeping(api):
+            self._report_answers(api)
+            state = self._change(api, self._after_failure(api, error))
+            if state.phase is not Phase.CLOSED:
+                return self._pause(api, state)
+        return None
+
+    def _after_failure(self, api: str, error: AwsCallError) -> Callable[[BreakerState], BreakerState]:
+        now, (_, seen) = self._clock.now(), self._seen[api]
+        if seen.is_probed_by(self._token):
+            return lambda found: found.failed(self._token, now, error.code)
+        bucket = self._breaker.bucket_at(now, seen.episode)
+        self._keeper.breakers.count(api, bucket, Tally(failures=1))
+        if self._breaker.trips(self._keeper.breakers.tallies(api, bucket)):
+            return lambda found: found.tripped(now, error.code, seen.episode)
+        return lambda found: found
+
+    def _report_before(self, wait: float) -> None:
+        """Report what is counted before a wait of a bucket or more: others judge the newest buckets meanwhile."""
+        if self._breaker.enabled and wait >= self._breaker.bucket_seconds:
+            for api in {counted[0] for counted in self._answers}:
+                with self._bookkeeping(api):
+                    self._report_answers(api)
+
+    def _report_answers(self, api: str) -> None:
+        for key in [key for key in self._answers if key[0] == api]:
+            self._keeper.breakers.count(*key, Tally(answers=self._answers[key]))
+            del self._answers[key]
+
+    @contextmanager
+    def _bookkeeping(self, api: str) -> Iterator[None]:
+        try:
+            yield
+        except ContactSyncError as error:
+            log.warning("The breaker of %s was not told what happened: %s", api, error)
+
+
+_UNASKED = (AwsSetupError, CredentialsError, CredentialsUnreachableError)
+
+
+def _is_answer(api: str, error: AwsCallError) -> bool:
+    """Tell whether the service itself has spoken: denied, invalid, a code that nobody knows; a speaking one lives.
+
+    Without credentials that it takes nobody was asked, and STS answers for itself when the role is assumed.
+    """
+    return error.operation == api and not isinstance(error, _UNASKED)
+
+
+def _last_answer(tries: RetryCallState) -> ThrottledError | None:
+    return tries.outcome.result() if tries.outcome else None

@@ -1,0 +1,1 @@
+"""Contacts as Account Management checks and keeps them."""

@@ -1,0 +1,1 @@
+"""The sandbox's own API, with which it is asked and changed."""

@@ -1,0 +1,34 @@
+"""The control API's routes for the inbox."""
+
+from collections.abc import Mapping
+
+from contactsync.sandbox.control.control import Control, ControlError, Query, Reply, since_of
+from contactsync.sandbox.messages.inbox import Channel, Inbox
+
+_FILTERS = ("channel", "since")
+
+
+def offer_inbox(control: Control, inbox: Inbox) -> None:
+    """Offer what people would have received, and what AWS would have dropped."""
+
+    def messages(_: Mapping[str, str], query: Query, __: object) -> Reply:
+        channel, since = _filters(query)
+        found = inbox.messages(channel=channel, since=None if since is None else since_of(since))
+        return 200, {"messages": [message.as_json() for message in found], "dropped": inbox.dropped()}
+
+    def clear(_: Mapping[str, str], __: Query, ___: object) -> Reply:
+        inbox.clear()
+        return 200, {}
+
+    control.route("GET", "/inbox", messages)
+    control.route("DELETE", "/inbox", clear)
+
+
+def _filters(query: Query) -> tuple[str | None, str | None]:
+    unknown = sorted(set(query) - set(_FILTERS))
+    if unknown:
+        raise ControlError(400, f"{', '.join(unknown)}: no such filter; there are {', '.join(_FILTERS)}.")
+    channel = query.get("channel")
+    if channel is not None and channel not in set(Channel):
+        raise ControlError(400, f"channel is one of {', '.join(Channel)}.")
+    return channel, query.get("since")

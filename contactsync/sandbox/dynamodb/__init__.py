@@ -1,0 +1,1 @@
+"""DynamoDB's limits and transactions, which moto lacks."""

@@ -1,0 +1,108 @@
+"""DynamoDB with AWS's limits: moto counts sizes roughly, and lets much pass that AWS refuses."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import moto.dynamodb.models.table
+import moto.dynamodb.responses
+from moto.dynamodb.comparisons import (
+    FuncBetween,
+    OpGreaterThan,
+    OpGreaterThanOrEqual,
+    OpLessThan,
+    OpLessThanOrEqual,
+)
+from moto.dynamodb.exceptions import ItemSizeToUpdateTooLarge, MockValidationException
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.responses import DynamoHandler
+
+from contactsync.sandbox.dynamodb import moto_transactions
+from contactsync.sandbox.dynamodb.dynamodb_limits import LARGEST_REQUEST, MOST_IN_TRANSACTION, check_request
+from contactsync.sandbox.dynamodb.item_sizes import LARGEST_ITEM, value_size
+
+_PAGE = 1024 * 1024
+_REQUEST_TOO_LARGE = 413
+
+_original_call_action: Callable[[DynamoHandler], Any] = DynamoHandler.call_action
+_original_batch_get: Callable[[DynamoHandler], Any] = DynamoHandler.batch_get_item
+_original_update: Callable[..., Item] = DynamoDBBackend.update_item
+
+
+_COMPARISONS: dict[type[Any], Callable[[Any, Item | None], bool]] = {
+    kind: kind.expr for kind in (OpLessThan, OpLessThanOrEqual, OpGreaterThan, OpGreaterThanOrEqual, FuncBetween)
+}
+"""What orders two values, as moto has it: values of different types, such as a text and a number, make it fail."""
+
+
+class ValidationError(Exception):
+    """Why an update cancels its transaction; moto takes the reason's code from the name of the class."""
+
+
+def install() -> None:
+    """Put the limits in force; a second call changes nothing."""
+    DynamoType.size = value_size
+    LimitedSizeDict.__setitem__ = dict.__setitem__  # the whole item is checked instead of every attribute of it
+    DynamoHandler.call_action = _call_action
+    DynamoHandler.batch_get_item = _batch_get_item
+    DynamoHandler._contains_duplicates = lambda *_: False  # noqa: SLF001 - checked before, for each table by itself
+    DynamoDBBackend.update_item = _update_item
+    for kind, plain in _COMPARISONS.items():
+        kind.expr = _false_between_types(plain)
+    moto.dynamodb.models.table.RESULT_SIZE_LIMIT = _PAGE
+    moto.dynamodb.responses.TRANSACTION_MAX_ITEMS = MOST_IN_TRANSACTION
+    moto_transactions.install()
+
+
+def _false_between_types(plain: Callable[[Any, Item | None], bool]) -> Callable[[Any, Item | None], bool]:
+    def compared(self: Any, item: Item | None) -> bool:  # noqa: ANN401 -- moto's own classes
+        parts = (self.start, self.attr, self.end) if isinstance(self, FuncBetween) else (self.lhs, self.rhs)
+        try:
+            # Python orders True and a number.
+            return not any(isinstance(part.expr(item), bool) for part in parts) and plain(self, item)
+        except TypeError:
+            return False
+
+    return compared
+
+
+def _call_action(handler: DynamoHandler) -> Any:  # noqa: ANN401 - moto's triple
+    if len(handler.raw_body) > LARGEST_REQUEST:
+        return _REQUEST_TOO_LARGE, {}, ""  # as recorded: without a body
+    try:
+        check_request(handler._get_action(), handler.dynamodb_backend, getattr(handler, "params", {}))  # noqa: SLF001 - moto has no other way
+    except MockValidationException as error:
+        return error.code, dict(error.get_headers() or []), error.description
+    return _original_call_action(handler)
+
+
+def _batch_get_item(handler: DynamoHandler) -> Any:  # noqa: ANN401 - moto's result
+    """Give back what was not read as AWS does: with all that was asked of the table, to be sent again as it is."""
+    answer = _original_batch_get(handler)
+    for name, rest in answer.result["UnprocessedKeys"].items():
+        asked = handler.body["RequestItems"][name]
+        rest.update({member: value for member, value in asked.items() if member != "Keys"})
+    return answer
+
+
+def _update_item(backend: DynamoDBBackend, table_name: str, key: dict[str, Any], *args: Any, **kwargs: Any) -> Item:  # noqa: ANN401 - moto's signature
+    """Update an item whole or not at all, and only to a size that DynamoDB stores."""
+    touched = [
+        (table, place, copy.deepcopy(moto_transactions.item_at(table, place)))
+        for table, place in moto_transactions.touched(backend, [{"Update": {"TableName": table_name, "Key": key}}])
+    ]
+    try:
+        item = _original_update(backend, table_name, key, *args, **kwargs)
+        _check_size(item)
+    except BaseException:
+        for table, place, before in touched:
+            moto_transactions.restore(table, place, before)
+        raise
+    return item
+
+
+def _check_size(item: Item) -> None:
+    if item.size() > LARGEST_ITEM:
+        refused = ItemSizeToUpdateTooLarge()
+        raise ValidationError(refused.exception_msg) if moto_transactions.is_running() else refused

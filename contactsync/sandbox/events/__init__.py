@@ -1,0 +1,1 @@
+"""CloudTrail and EventBridge: events, rules, buses and delivery."""

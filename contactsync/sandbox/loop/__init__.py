@@ -1,0 +1,1 @@
+"""The way of a change from CloudTrail to a DAG run, joined."""

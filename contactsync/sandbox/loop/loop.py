@@ -1,0 +1,172 @@
+"""The way of a contact change in the sandbox: account call, CloudTrail event, rule, function, MWAA, local Airflow."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from moto.awslambda.models import LambdaFunction
+from moto.core.exceptions import JsonRESTError
+from moto.events.models import Rule
+from moto.sts.models import sts_backends
+from werkzeug.wrappers import Request, Response
+
+from contactsync.sandbox.events import moto_events
+from contactsync.sandbox.events.cloudtrail import RecordedCall, event_of, is_recorded
+from contactsync.sandbox.events.delivery import Delivery
+from contactsync.sandbox.events.event_settings import EventSettings
+from contactsync.sandbox.functions.functions import Functions, answer_headers
+from contactsync.sandbox.functions.invocations import PAYLOAD_LIMIT, AsyncInvocations
+from contactsync.sandbox.functions.queue_polling import QueuePolling
+from contactsync.sandbox.loop.mwaa import Mwaa
+from contactsync.sandbox.messages import moto_messages
+from contactsync.sandbox.messages.chat import ChatChannels
+from contactsync.sandbox.messages.inbox import Inbox
+from contactsync.sandbox.messages.topic_delivery import TopicDelivery
+from contactsync.sandbox.messages.user_notifications import UserNotifications
+from contactsync.sandbox.ops_items import ops_items_api
+from contactsync.sandbox.ops_items.ops_items import OpsItems
+from contactsync.sandbox.queues.delayed_calls import DelayedCalls
+from contactsync.sandbox.requests.callers import Callers
+from contactsync.sandbox.requests.faults import Faults
+from contactsync.sandbox.stacks import notification_types
+
+logger = logging.getLogger(__name__)
+_CREDENTIAL_SECONDS = 43_200
+_STS_PARTITION = "aws"
+
+
+class InvalidContentError(JsonRESTError):  # type: ignore[misc] # moto has no types for us
+    """Invoke was given something that is not JSON."""
+
+    code = 400
+
+    def __init__(self) -> None:
+        """Say it in Lambda's words."""
+        super().__init__("InvalidRequestContentException", "Could not parse request body into json")
+
+
+class PayloadTooLargeError(JsonRESTError):  # type: ignore[misc] # moto has no types for us
+    """An asynchronous Invoke with more than Lambda queues."""
+
+    code = 413
+
+    def __init__(self) -> None:
+        """Say it in Lambda's words."""
+        message = f"Request must be smaller than {PAYLOAD_LIMIT} bytes for the InvokeFunction operation"
+        super().__init__("RequestTooLargeException", message)
+
+
+class Loop:
+    """The event side of one sandbox: owns its threads and the processes of its functions between `start` and `stop`."""
+
+    def __init__(
+        self, settings: EventSettings, *, code_root: Path, management_account: str, faults: Faults | None = None
+    ) -> None:
+        """Put the parts together; nothing runs yet. `faults` are those that strike entries of batches."""
+        self.management_account = management_account
+        self.mwaa = Mwaa()
+        self.calls = DelayedCalls()
+        self.functions = Functions(code_root, self._client_environment)
+        self._settings_at_start = settings
+        invocations = AsyncInvocations(self.functions, self.calls, lambda: self.delivery.settings.time_scale)
+        self._invocations = invocations
+        self.inbox = Inbox()
+        self.chat_channels = ChatChannels(self.inbox)
+        notifications = UserNotifications(self.inbox)
+        self.delivery = Delivery(self.functions, invocations, self.calls, settings, on_event=notifications.on_event)
+        self._notifications = notification_types.Notifications(notifications, self.chat_channels)
+        self._messages = moto_messages.Messages(TopicDelivery(self.inbox, self.chat_channels), faults or Faults())
+        self._ops_items = ops_items_api.OpsItemsApi(OpsItems(self._put_aws_event), Callers(management_account))
+        self.queue_polling = QueuePolling(self.functions, lambda: self.delivery.settings.time_scale)
+        self._endpoint_url = ""
+
+    def start(self, endpoint_url: str) -> None:
+        """Start delivering; functions reach AWS at this endpoint."""
+        self._endpoint_url = endpoint_url
+        self.calls.start()
+        moto_events.connect(self)
+        moto_messages.connect(self._messages)
+        notification_types.connection.open(self._notifications)
+        ops_items_api.connect(self._ops_items)
+        self.queue_polling.start()
+
+    def stop(self) -> None:
+        """End deliveries and functions' processes; no thread and no process is left."""
+        moto_events.disconnect(self)
+        moto_messages.disconnect(self._messages)
+        notification_types.connection.close(self._notifications)
+        ops_items_api.disconnect(self._ops_items)
+        self.calls.close()
+        self.queue_polling.close()
+        self.functions.stop()
+        self.queue_polling.join()
+        self.calls.join()
+
+    def on_call(self, call: RecordedCall) -> None:
+        """Make the event of a call that the call log has recorded; returns at once and never raises."""
+        if not is_recorded(call):
+            return
+        try:
+            self.delivery.put(event_of(call, self.delivery.settings), origin="CloudTrail")
+        except (RecursionError, ValueError, TypeError):
+            logger.exception("No event could be made of a call of %s", call.operation)
+
+    def _put_aws_event(self, event: Mapping[str, Any]) -> None:
+        self.delivery.put(event, origin="Systems Manager")
+
+    def deliver(self, event: Mapping[str, Any], rule: Rule) -> None:
+        """Bring an event of PutEvents to a rule's targets (called by moto)."""
+        self.delivery.deliver(event, rule)
+
+    def invoke(self, function: LambdaFunction, body: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        """Run a function for Invoke (called by moto): now for RequestResponse, queued for Event."""
+        try:
+            event = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise InvalidContentError from error
+        kind = headers.get("X-Amz-Invocation-Type") or "RequestResponse"
+        if kind == "DryRun":
+            return "", {}
+        if kind == "Event":
+            if len(body.encode()) > PAYLOAD_LIMIT:
+                raise PayloadTooLargeError
+            self._invocations.accept(function, event, lambda _: None)
+            return "", {}
+        invocation = self.functions.invoke(function, event)
+        return invocation.payload, answer_headers(invocation)
+
+    def _client_environment(self, function: LambdaFunction) -> dict[str, str]:
+        """Give a function the sandbox's endpoint and the credentials of its role's session."""
+        role = sts_backends[function.account_id][_STS_PARTITION].assume_role(
+            region_name=function.region,
+            role_session_name=function.function_name,
+            role_arn=function.role,
+            policy="",
+            duration=_CREDENTIAL_SECONDS,
+            external_id="",
+        )
+        return {
+            "AWS_ENDPOINT_URL": self._endpoint_url,
+            "AWS_ACCESS_KEY_ID": role.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": role.secret_access_key,
+            "AWS_SESSION_TOKEN": role.session_token,
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+def mwaa_request(request: Request) -> str | None:
+    """Return the region when the request is signed for the service `airflow`, else nothing."""
+    scope = request.headers.get("Authorization", "").partition("Credential=")[2].partition(",")[0].split("/")
+    expected = 5
+    if len(scope) == expected and scope[3] == "airflow":
+        return scope[2]
+    return None
+
+
+def respond_as_mwaa(loop: Loop, request: Request, account: str) -> Response | None:
+    """Answer a request for MWAA, and leave every other one alone."""
+    region = mwaa_request(request)
+    return None if region is None else loop.mwaa.respond(request, account=account, region=region)

@@ -1,0 +1,1 @@
+"""SNS, chat and User Notifications: what is delivered to whom."""

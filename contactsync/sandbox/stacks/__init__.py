@@ -1,0 +1,1 @@
+"""CloudFormation: templates, and the resource types that moto lacks."""

@@ -1,0 +1,187 @@
+"""CloudFormation types that moto lacks and our templates use, and those that are accepted without effect."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from moto.awslambda.models import EventInvokeConfig
+from moto.awslambda.utils import get_backend
+from moto.cloudformation import parsing
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+
+from contactsync.sandbox.stacks import notification_types
+from contactsync.sandbox.stacks.added_resource import AddedResource
+
+# type -> why nothing need happen in the sandbox
+WITHOUT_EFFECT: Mapping[str, str] = {
+    "AWS::ApiGateway::Stage": "the sandbox has no HTTP endpoint for an API; its function is invoked directly",
+    "AWS::CloudWatch::Dashboard": "draws metrics; the sandbox has no console",
+    "AWS::S3::BucketPolicy": "restricts by TLS and by caller; the sandbox speaks HTTP, and lets every caller in",
+    "AWS::Logs::MetricFilter": "makes metrics of log lines; nothing reads them in the sandbox",
+}
+
+
+class QueuePolicy(AddedResource):
+    """AWS::SQS::QueuePolicy: replaces the policy of each queue it names."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::SQS::QueuePolicy"
+
+    @classmethod
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:
+        """Set the policy; the queues are given by URL, as Ref of a queue gives them."""
+        for url in properties["Queues"]:
+            queue = sqs_backends[account][region].get_queue(url.rpartition("/")[2])
+            queue.policy = _document(properties["PolicyDocument"])
+        return name
+
+
+class FunctionEventInvokeConfig(AddedResource):
+    """AWS::Lambda::EventInvokeConfig: retries, greatest age and destinations of asynchronous invocations."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::Lambda::EventInvokeConfig"
+
+    @classmethod
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:
+        """Replace the function's configuration (moto's own call would keep the first one in force)."""
+        function = get_backend(account, region).get_function(properties["FunctionName"])
+        known = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
+        config = {key: properties[key] for key in known if key in properties}
+        for key in known[:2]:
+            if key in config:
+                config[key] = int(config[key])
+        function.event_invoke_config = [EventInvokeConfig(function.function_arn, function.last_modified, config)]
+        return name
+
+
+class MetricAlarm(AddedResource):
+    """AWS::CloudWatch::Alarm: an alarm on one metric, whose state moto keeps and never computes."""
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        """Name the property that names the alarm."""
+        return "AlarmName"
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::CloudWatch::Alarm"
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        """Allow the ARN."""
+        return attr == "Arn"
+
+    def get_cfn_attribute(self, attribute_name: str) -> str:  # noqa: ARG002 - has_cfn_attr lets only Arn pass
+        """Return the ARN."""
+        return f"arn:aws:cloudwatch:{self.region}:{self.account}:alarm:{self.physical_resource_id}"
+
+    @classmethod
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:
+        """Put the alarm with the properties that describe one metric."""
+        cloudwatch_backends[account][region].put_metric_alarm(
+            name=name,
+            namespace=properties.get("Namespace", ""),
+            metric_name=properties.get("MetricName", ""),
+            comparison_operator=properties["ComparisonOperator"],
+            evaluation_periods=int(properties["EvaluationPeriods"]),
+            period=int(properties.get("Period", 60)),
+            threshold=float(properties.get("Threshold", 0)),
+            statistic=properties.get("Statistic", ""),
+            description=properties.get("AlarmDescription", ""),
+            dimensions=properties.get("Dimensions", []),
+            alarm_actions=properties.get("AlarmActions", []),
+            ok_actions=properties.get("OKActions", []),
+            treat_missing_data=properties.get("TreatMissingData"),
+        )
+        return name
+
+
+class TopicSubscription(AddedResource):
+    """AWS::SNS::Subscription, with its filter policy, raw delivery and dead-letter queue."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::SNS::Subscription"
+
+    @classmethod
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003 - the interface of all types
+        """Subscribe the endpoint and set the attributes."""
+        backend = sns_backends[account][region]
+        subscription = backend.subscribe(properties["TopicArn"], properties["Endpoint"], properties["Protocol"])
+        # moto reads the filter policy by the scope, which must be there before
+        for attribute in ("FilterPolicyScope", "FilterPolicy", "RedrivePolicy"):
+            if attribute in properties:
+                backend.set_subscription_attributes(subscription.arn, attribute, _document(properties[attribute]))
+        subscription.attributes["RawMessageDelivery"] = str(properties.get("RawMessageDelivery")).lower() == "true"
+        return str(subscription.arn)
+
+    @classmethod
+    def delete_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
+    ) -> None:
+        """Unsubscribe: the topic can belong to another stack, and stays."""
+        del cloudformation_json
+        sns_backends[account_id][region_name].unsubscribe(resource_name)
+
+
+class TopicPolicy(AddedResource):
+    """AWS::SNS::TopicPolicy: replaces the policy of each topic it names."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::SNS::TopicPolicy"
+
+    @classmethod
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:
+        """Set the policy."""
+        for arn in properties["Topics"]:
+            backend = sns_backends[account][region]
+            backend.set_topic_attribute(arn, "Policy", _document(properties["PolicyDocument"]))
+        return name
+
+
+def _inert(type_name: str) -> type[AddedResource]:
+    def cloudformation_type() -> str:
+        return type_name
+
+    members = {"cloudformation_type": staticmethod(cloudformation_type), "__module__": __name__}
+    return type(type_name.replace("::", ""), (AddedResource,), members)
+
+
+ADDED: list[type[AddedResource]] = [
+    QueuePolicy,
+    FunctionEventInvokeConfig,
+    MetricAlarm,
+    TopicSubscription,
+    TopicPolicy,
+]
+_INERT = [_inert(type_name) for type_name in WITHOUT_EFFECT]
+
+
+def register() -> None:
+    """Make the types known to moto's CloudFormation; moto looks only at direct subclasses of its model."""
+    models = parsing.get_model_map()
+    for model in [*ADDED, *notification_types.ADDED, *_INERT]:
+        models.setdefault(model.cloudformation_type(), model)
+    names = parsing.get_name_type_map()
+    names.setdefault("AWS::CloudWatch::Alarm", "AlarmName")
+
+
+def is_known(type_name: str) -> bool:
+    """Tell whether a resource of this type can be created, or at least accepted."""
+    known = type_name in parsing.get_model_map() or type_name in parsing.NULL_MODELS
+    return known or type_name.startswith("Custom::")
+
+
+def _document(policy: object) -> str:
+    return policy if isinstance(policy, str) else json.dumps(policy)

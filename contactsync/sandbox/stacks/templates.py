@@ -1,0 +1,201 @@
+"""Stacks of the project's own templates, created in the sandbox through CloudFormation."""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import yaml
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+from contactsync.sandbox.stacks import template_types
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+ORDER = ("tables", "bus", "trigger")  # templates that others need come first; those not named here follow
+REGION = "us-east-1"
+_CODE_BUCKET, _CODE_KEY = "CodeBucket", "CodeKey"
+
+
+class TemplateError(Exception):
+    """A template that the sandbox cannot deploy faithfully, with the file and what to do."""
+
+    def __init__(self, template: str, reason: str) -> None:
+        """Keep the template's name and the reason."""
+        self.template = template
+        self.reason = reason
+        super().__init__(f"{template}: {reason}")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stack and its outputs."""
+
+    name: str
+    template: str
+    outputs: Mapping[str, str]
+
+
+def deploy(
+    directory: Path,
+    *,
+    session: boto3.Session,
+    endpoint_url: str,
+    parameters: Mapping[str, str],
+    order: Sequence[str] = ORDER,
+) -> list[Stack]:
+    """Create a stack contactsync-<file name> of every template in the directory; TemplateError when one cannot be.
+
+    `parameters` is shared: each template gets those it declares. Outputs that a later template declares as parameters
+    of the same name are passed on to it.
+    """
+    template_types.register()
+    known = dict(parameters)
+    stacks = []
+    for path in _ordered(directory, order):
+        template = _checked(path)
+        given = _given(path.name, template, known)
+        _put_code(session, endpoint_url, given)
+        client: CloudFormationClient = session.client("cloudformation", region_name=REGION, endpoint_url=endpoint_url)
+        stack = Stack(f"contactsync-{path.stem}", path.name, _create(client, path, given))
+        known = dict(stack.outputs) | known
+        stacks.append(stack)
+    return stacks
+
+
+def local_parameters(management_account: str, **changes: str) -> dict[str, str]:
+    """Give the values of our templates' parameters in the local system; `changes` replace or add some."""
+    values = {
+        "Environment": "local",
+        "ManagementAccountId": management_account,
+        "MwaaEnvironmentName": "contactsync-local",
+        "CodeBucket": "contactsync-local-code",
+        "CodeKey": "trigger.zip",
+        "SubscriberCodeKey": "subscribers.zip",
+    }
+    return values | changes
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a template; short function forms such as !Ref become their long forms."""
+    try:
+        template = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise TemplateError(path.name, f"not YAML: {error}") from error
+    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
+        raise TemplateError(path.name, "a template needs Resources")
+    return template
+
+
+def _ordered(directory: Path, order: Sequence[str]) -> list[Path]:
+    found = {path.stem: path for path in sorted(directory.glob("*.yaml"))}
+    names = [name for name in order if name in found]
+    return [found[name] for name in [*names, *(name for name in found if name not in names)]]
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    template = load(path)
+    if "!Condition" in path.read_text(encoding="utf-8"):
+        raise TemplateError(path.name, "moto takes !Condition for false: write {Condition: NAME}, which is the same")
+    unknown = {
+        name: resource.get("Type")
+        for name, resource in template["Resources"].items()
+        if not template_types.is_known(str(resource.get("Type")))
+    }
+    if unknown:
+        listed = ", ".join(f"{name} ({type_name})" for name, type_name in unknown.items())
+        raise TemplateError(
+            path.name,
+            f"the sandbox has no support for {listed}; add the type to contactsync/sandbox/stacks/template_types.py, "
+            "or to WITHOUT_EFFECT there when nothing can depend on it",
+        )
+    return template
+
+
+def _given(name: str, template: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
+    declared: Mapping[str, Mapping[str, Any]] = template.get("Parameters") or {}
+    given = {parameter: known[parameter] for parameter in declared if parameter in known}
+    missing = [parameter for parameter in declared if parameter not in given and "Default" not in declared[parameter]]
+    if missing:
+        raise TemplateError(name, f"no value for the parameters {', '.join(missing)}")
+    for parameter, value in given.items():
+        _check_value(name, parameter, value, declared[parameter])
+    return given
+
+
+def _check_value(name: str, parameter: str, value: str, declaration: Mapping[str, Any]) -> None:
+    allowed = [str(item) for item in declaration.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        raise TemplateError(name, f"parameter {parameter}: {value!r} is not one of {', '.join(allowed)}")
+    pattern = declaration.get("AllowedPattern")
+    if pattern and not re.fullmatch(pattern, value):
+        raise TemplateError(name, f"parameter {parameter}: {value!r} does not match {pattern}")
+
+
+def _put_code(session: boto3.Session, endpoint_url: str, given: Mapping[str, str]) -> None:
+    """Put an empty zip where the template expects the function's: the sandbox runs the checkout instead."""
+    keys = [value for name, value in given.items() if name.endswith(_CODE_KEY)]
+    if _CODE_BUCKET not in given or not keys:
+        return
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr("README", "The sandbox runs the functions from the checkout.\n")
+    s3 = session.client("s3", region_name=REGION, endpoint_url=endpoint_url)
+    s3.create_bucket(Bucket=given[_CODE_BUCKET])
+    for key in keys:
+        s3.put_object(Bucket=given[_CODE_BUCKET], Key=key, Body=archive.getvalue())
+
+
+def _create(client: "CloudFormationClient", path: Path, given: Mapping[str, str]) -> dict[str, str]:
+    name = f"contactsync-{path.stem}"
+    try:
+        client.create_stack(
+            StackName=name,
+            TemplateBody=path.read_text(encoding="utf-8"),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+    except ClientError as error:
+        raise TemplateError(path.name, error.response["Error"].get("Message", str(error))) from error
+    except ResponseParserError as error:  # moto answers errors of other services inside a stack in those services' form
+        raise TemplateError(path.name, _message_in(str(error))) from error
+    stack = client.describe_stacks(StackName=name)["Stacks"][0]
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        raise TemplateError(path.name, f"the stack ended as {stack['StackStatus']}")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _message_in(answer: str) -> str:
+    found = re.search(r'"message": "(.*?)"[,}]', answer)
+    return (found[1] if found else answer).replace("\\'", "'")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short function forms."""
+
+
+def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = str(value).split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type] # the third kind of node
+    return {name: value}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+def outputs(stacks: Iterable[Stack]) -> dict[str, str]:
+    """Merge the outputs of all stacks."""
+    return {key: value for stack in stacks for key, value in stack.outputs.items()}

@@ -1,0 +1,1 @@
+"""Which accounts are concerned: rules, and what has to be asked of the organization to apply them."""

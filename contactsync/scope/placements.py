@@ -1,0 +1,127 @@
+"""Where accounts are and how they are tagged, for a configuration version that the plan did not know.
+
+A walk over the whole organization costs two listings for each unit; each of its accounts, asked by itself, costs more.
+"""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from contactsync.accounts import FoundPlaces, unit_names
+from contactsync.clock import Clock
+from contactsync.contacts import ContactType
+from contactsync.errors import ContactSyncError
+from contactsync.scope.kept_tags import KeptTags
+from contactsync.scope.ports import Lookups, Organization
+from contactsync.scope.rules import StoredRules
+
+log = logging.getLogger(__name__)
+
+PLACES_LAST: Final = timedelta(minutes=5)
+"""For so long all processes believe what was looked up for a configuration version."""
+
+MISSING_LASTS: Final = timedelta(minutes=1)
+"""For so long only, when a unit that the version names was not there: somebody will put that right soon."""
+
+RENEWED_AFTER: Final = 0.6
+"""After this part of that time one process walks again, while the others still believe what was found."""
+
+WALK_HELD: Final = timedelta(minutes=1)
+"""For so long nobody else walks when the process that does shows no sign of life."""
+
+
+@dataclass(frozen=True)
+class Placements:
+    """Look-ups for versions that are newer than a plan's; each is made after its version was seen to be in force."""
+
+    organization: Organization
+    lookups: Lookups
+    clock: Clock
+
+    def places(self, account_id: str, stored: StoredRules, *, walks: bool) -> FoundPlaces | None:
+        """Return what a walk for the version has found; None when each account has to be asked for.
+
+        That is so while the first walk is under way in another process: nobody waits for it. Where it `walks`, this
+        process may be the one.
+        """
+        named = frozenset(name for _, name in stored.settings.scope.named_units(ContactType))
+        found = self.lookups.places(stored.version, account_id)
+        # After a restore of its table another version may have had this number.
+        if found and found.units | found.missing != named:
+            found = None
+        if walks and not self._is_recent(found, RENEWED_AFTER):
+            found = self._walked(stored.version, named) or found
+        return found if self._is_recent(found) else None
+
+    def tags_of(self, account_id: str, stored: StoredRules) -> Mapping[str, str]:
+        """Return which of the tags that the version names the account has; raise what asking for them raises."""
+        keys = frozenset(key for rule in stored.settings.scope.filters for key in rule.tags)
+        owner = f"VERSION#{stored.version:012}#{account_id}"
+        kept = KeptTags(self.organization, self.lookups, self.clock, owner, PLACES_LAST.total_seconds())
+        tags = kept.of(account_id, keys)
+        try:
+            kept.keep()
+        except ContactSyncError as error:
+            log.warning("The tags of account %s are asked for again when they are needed: %s", account_id, error)
+        return tags
+
+    def _is_recent(self, found: FoundPlaces | None, part: float = 1.0) -> bool:
+        if found is None:
+            return False
+        # Workers' clocks differ, so the other's time may lie ahead.
+        age = abs(self.clock.now() - found.found_at)
+        return age < part * (MISSING_LASTS if found.missing else PLACES_LAST)
+
+    def _walked(self, version: int, named: frozenset[str]) -> FoundPlaces | None:
+        """Walk and store what was found, unless somebody else is at it; what stops a walk stops no account."""
+        lease = _Lease(self.lookups, self.clock, version, secrets.token_hex(8))
+        if not lease.hold():
+            return None
+        log.info("Looking up where all accounts are, for version %s of the configuration.", version)
+        try:
+            found = self._walk(named, lease)
+            self.lookups.store_places(version, found)
+        except ContactSyncError as error:
+            log.warning("Each account is asked for by itself, because the walk over the organization failed: %s", error)
+            return None
+        return found
+
+    def _walk(self, named: frozenset[str], lease: "_Lease") -> FoundPlaces:
+        """List the accounts of every unit, so that one which is moved meanwhile, and in no listing, is known to be so.
+
+        Of one that is in two of them, the later listing is right.
+        """
+        there: set[str] = set()
+        places: dict[str, frozenset[str]] = {}
+        for path in self.organization.units():
+            names = unit_names(path) & named
+            there |= names
+            for account_id in self.organization.accounts_in(path[-1].unit_id):
+                places[account_id] = names
+                lease.keep()
+            lease.keep()
+        return FoundPlaces(self.clock.now(), frozenset(there), named - there, places)
+
+
+@dataclass
+class _Lease:
+    """The right to walk for a version, which whoever holds it has to renew."""
+
+    lookups: Lookups
+    clock: Clock
+    version: int
+    token: str
+    _taken: float = 0.0
+
+    def hold(self) -> bool:
+        """Take or renew it; tell whether it is this process's."""
+        now, self._taken = self.clock.now(), self.clock.monotonic()
+        return self.lookups.hold_walk(self.version, self.token, now, now + WALK_HELD)
+
+    def keep(self) -> None:
+        """Renew it in good time; whoever has lost it goes on, because two walks do no harm."""
+        if self.clock.monotonic() - self._taken > WALK_HELD.total_seconds() / 3:
+            self.hold()

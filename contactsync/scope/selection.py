@@ -1,0 +1,146 @@
+"""The selection of a plan: which accounts of the organization a run concerns, for which contact types, and why not."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from contactsync.accounts import Account, AccountState, Placement, UnitPath, path_of
+from contactsync.contacts import ContactType
+from contactsync.errors import ConfigurationInvalidError, ListingIncompleteError, RunRequestError
+from contactsync.scope.kept_tags import KeptTags
+from contactsync.scope.ports import Organization
+from contactsync.scope.rules import Admission, Rules, ScopeFilter, StoredRules, rules_of
+from contactsync.scope.unmatched import unmatched_accounts, unmatched_tags
+
+
+@dataclass(frozen=True)
+class ScopedAccount:
+    """An account with the contact types that concern it: those it is admitted or excluded for."""
+
+    account: Account
+    admissions: Mapping[ContactType, Admission]
+
+    @property
+    def is_target(self) -> bool:
+        """Whether it may be touched for at least one contact type."""
+        return self.account.state is AccountState.ACTIVE and Admission.ADMITTED in self.admissions.values()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The accounts that a run concerns, in the order of the organization's listing; never the management account."""
+
+    members: tuple[ScopedAccount, ...] = field(default=())
+    unmatched: tuple[str, ...] = ()
+    """A sentence for each rule that names accounts or tags which nobody has."""
+
+    @property
+    def targets(self) -> tuple[Account, ...]:
+        """The accounts that may be touched."""
+        return tuple(member.account for member in self.members if member.is_target)
+
+    def concerned(self, contact_type: ContactType) -> Iterator[tuple[Account, Admission]]:
+        """Yield the accounts that one contact type concerns."""
+        for member in self.members:
+            if contact_type in member.admissions:
+                yield member.account, member.admissions[contact_type]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Selects accounts, and asks the organization no more than the rules need."""
+
+    organization: Organization
+    management_account: str
+    kept: KeptTags | None = None
+    """What earlier tries of the same plan were told."""
+
+    def select(self, configuration: StoredRules, contact_types: Sequence[ContactType], requested: ScopeFilter) -> Scope:
+        """Apply the configuration's rules, and what the run was asked for, to every account.
+
+        Raises RunRequestError or ConfigurationInvalidError when an account or organizational unit that is named does
+        not exist: a rule that silently matches nothing would leave accounts unprotected; and ListingIncompleteError
+        for a listing that cannot be all.
+        """
+        listed = {account.account_id: account for account in self.organization.accounts()}
+        management = listed.pop(self.management_account, None)
+        if management is None:
+            raise ListingIncompleteError(listed=len(listed), management_account=self.management_account)
+        accounts = list(listed.values())
+        _check_accounts(requested, accounts)
+        rules = {kind: rules_of(configuration.settings, kind, requested) for kind in contact_types}
+        units = self._units(configuration, requested, rules)
+        places = {account_id: path for path in units for account_id in self.organization.accounts_in(path[-1].unit_id)}
+        tags: dict[str, Mapping[str, str]] = {}
+        selected = [
+            ScopedAccount(account, self._admissions(account.account_id, rules, places if units else None, tags))
+            for account in accounts
+        ]
+        if self.kept:
+            self.kept.keep()
+        unmatched = [
+            *unmatched_accounts(configuration.settings, [*listed.values(), management], self.management_account),
+            # A run for some accounts reads the tags of these alone.
+            *(unmatched_tags(configuration.settings, rules, tags.values()) if requested.empty else ()),
+        ]
+        return Scope(tuple(member for member in selected if member.admissions), tuple(unmatched))
+
+    def _units(
+        self, configuration: StoredRules, requested: ScopeFilter, rules: Mapping[ContactType, Rules]
+    ) -> tuple[UnitPath, ...]:
+        """Return all organizational units, or none when no rule names any."""
+        if not any(rule.units for rule in rules.values()):
+            return ()
+        units = tuple(self.organization.units())
+        named = (("organizational_units", name) for name in requested.organizational_units)
+        if problems := list(_unit_problems(named, units)):
+            raise RunRequestError(problems=problems)
+        if problems := list(_unit_problems(configuration.settings.scope.named_units(rules), units)):
+            raise ConfigurationInvalidError(problems=problems, version=configuration.version)
+        return units
+
+    def _admissions(
+        self,
+        account_id: str,
+        rules: Mapping[ContactType, Rules],
+        places: Mapping[str, UnitPath] | None,
+        tags: dict[str, Mapping[str, str]],
+    ) -> dict[ContactType, Admission]:
+        """Decide for every contact type, by the account's tags only where nothing else decides; keep these."""
+        placement = Placement(units=None if places is None else self._place(account_id, places))
+        admissions = {kind: rule.admission(account_id, placement) for kind, rule in rules.items()}
+        if None in admissions.values():
+            tags[account_id] = self._tags_of(account_id, rules.values())
+            tagged = replace(placement, tags=tags[account_id])
+            admissions = {kind: rule.admission(account_id, tagged) for kind, rule in rules.items()}
+        return {kind: found for kind, found in admissions.items() if found and found is not Admission.OUTSIDE}
+
+    def _tags_of(self, account_id: str, rules: Iterable[Rules]) -> Mapping[str, str]:
+        if self.kept is None:
+            return self.organization.tags_of(account_id)
+        return self.kept.of(account_id, frozenset(key for rule in rules for key in rule.tag_keys))
+
+    def _place(self, account_id: str, places: Mapping[str, UnitPath]) -> UnitPath:
+        """Return an account's place; one that moved while the tree was walked may have been in no unit's listing."""
+        return places.get(account_id) or self.organization.units_of(account_id)
+
+
+def _check_accounts(requested: ScopeFilter, accounts: Iterable[Account]) -> None:
+    members = {account.account_id for account in accounts}
+    unknown = [account_id for account_id in requested.accounts if account_id not in members]
+    if unknown:
+        raise RunRequestError(problems=[f"accounts: not member accounts of the organization: {', '.join(unknown)}"])
+
+
+def _unit_problems(named: Iterable[tuple[str, str]], units: Sequence[UnitPath]) -> Iterator[str]:
+    """Yield a sentence for each (field, name) that does not mean exactly one unit."""
+    paths = [path_of(path) for path in units]
+    for where, name in named:
+        meant = [path for path in units if name in {path[-1].unit_id, path_of(path)}]
+        if not meant:
+            nearest = difflib.get_close_matches(name, [path for path in paths if path], n=1, cutoff=0.4)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            yield f"{where}: the organization has no organizational unit {name!r}{hint}"
+        elif len(meant) > 1:
+            ids = ", ".join(path[-1].unit_id for path in meant)
+            yield f"{where}: {name!r} means more than one organizational unit; name one by its id: {ids}"

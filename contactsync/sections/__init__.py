@@ -1,0 +1,1 @@
+"""What every section of a configuration has in common."""

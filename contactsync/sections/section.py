@@ -1,0 +1,28 @@
+"""What all sections of the configuration have in common."""
+
+from typing import Annotated, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from contactsync.sections.problems import ACCOUNT_ID_PATTERN
+
+AccountId = Annotated[str, Field(pattern=ACCOUNT_ID_PATTERN)]
+
+LEAST: Final = 1e-9
+"""Smaller numbers mean nothing here, and DynamoDB cannot store all of them."""
+
+Value = TypeVar("Value")
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, without unknown keys, and silent about values in its errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: Value) -> Value:
+        if isinstance(value, float) and 0 < abs(value) < LEAST:
+            message = f"is too small a number; the least is {LEAST:g}"
+            raise ValueError(message)
+        return value

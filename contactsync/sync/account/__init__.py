@@ -1,0 +1,1 @@
+"""What the task of one account does."""

@@ -1,0 +1,377 @@
+"""One account's part of a sync operation: compare, write only a difference, verify, record."""
+
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from contactsync.account_management.api_operations import read_of
+from contactsync.accounts import AccountState
+from contactsync.clock import Clock
+from contactsync.configuration.ports import Configurations
+from contactsync.configuration.schema import Configuration, DeletionPolicy
+from contactsync.contacts import ContactType
+from contactsync.errors import (
+    AccessDeniedError,
+    AccountsFailedError,
+    AwsCallError,
+    AwsSetupError,
+    CallerMismatchError,
+    ContactSyncError,
+    CredentialsError,
+    HaltedError,
+    NotInOrganizationError,
+    OperationMissingError,
+    OutageError,
+    OutcomesMissingError,
+    PausedError,
+    RequestInvalidError,
+    ServiceUnavailableError,
+    ThrottledError,
+    TrustedAccessOffError,
+    bounded,
+)
+from contactsync.fingerprints import changed_fingerprints
+from contactsync.operations.operation import (
+    AccountOutcome,
+    Halt,
+    OutcomeDetail,
+    OutcomeStatus,
+    SyncOperation,
+    TypePlan,
+    sync_id_of,
+)
+from contactsync.operations.ports import Announcer, Operations
+from contactsync.pacing.gate import Gatekeeper
+from contactsync.scope.ports import Organization
+from contactsync.sync.access import AccessCheck
+from contactsync.sync.account.account_task import (
+    AccountTask,
+    attempt_of,
+    attempts_before,
+    begun,
+    brought,
+    final_error,
+    is_cleared,
+    is_settled,
+    meant,
+    written_before,
+)
+from contactsync.sync.account.converge import Converger, Finding, ForbiddenMeanwhileError, Target
+from contactsync.sync.account.exclusions import Exclusions
+from contactsync.sync.outcome_announcements import announce_late
+from contactsync.sync.ports import AccountContacts
+
+log = logging.getLogger(__name__)
+
+_FAILURES: dict[type[ContactSyncError], OutcomeDetail] = {
+    AccessDeniedError: OutcomeDetail.PERMISSION_DENIED,
+    ThrottledError: OutcomeDetail.THROTTLED,
+    ServiceUnavailableError: OutcomeDetail.UNAVAILABLE,
+    RequestInvalidError: OutcomeDetail.INVALID,
+}
+
+_NOT_ACTIVE = Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
+
+
+@dataclass(frozen=True)
+class AccountSync:
+    """Brings accounts to the desired contacts; holds the ports that this needs."""
+
+    contacts: AccountContacts
+    converger: Converger
+    configurations: Configurations
+    operations: Operations
+    organization: Organization
+    exclusions: Exclusions
+    access: AccessCheck
+    gatekeeper: Gatekeeper
+    announcer: Announcer
+    clock: Clock
+    fingerprint_keys: tuple[bytes, ...] = field(repr=False)
+    """The present key, then earlier ones: the plan of a dry run may have been made with one."""
+    plan_lasts: float = 3600.0
+    """For so long after the plan, in seconds, an account counts as being where it was, and tagged as it was.
+
+    Before a deletion that is always asked again.
+    """
+
+    def open(self, dag_run_id: str) -> tuple[SyncOperation, Configuration]:
+        """Return the run's operation and the configuration that it was planned with."""
+        operation = self.operations.get(sync_id_of(dag_run_id))
+        if operation is None:
+            raise OperationMissingError(dag_run_id=dag_run_id)
+        return operation, self.configurations.version(operation.config_version).settings
+
+    def sync(
+        self,
+        operation: SyncOperation,
+        settings: Configuration,
+        account_id: str,
+        try_number: int,
+        *,
+        first_try: int = 1,
+    ) -> list[AccountOutcome]:
+        """Settle every contact type of one account and return the outcomes, which hold no contact value.
+
+        One type's failure does not keep the others from being settled. Raises PausedError when calls pause: the same
+        try goes on later. Raises AccountsFailedError after recording when any failed; the outcome of a type that AWS
+        forbids is skipped, and raises too, so that it can be cleared. What a try since `first_try`, the first one since
+        the task was cleared, found to be final is not tried again.
+        """
+        gate = self.gatekeeper.gate(settings)
+        expected = self._expected(operation, account_id)
+        started = begun(self.clock.now(), try_number, expected.values())
+        task = AccountTask(operation, settings, account_id, try_number, first_try, started, gate)
+        halted = self._heed_halt(task, list(expected.values()))
+        outcomes, errors = [], []
+        try:
+            for contact_type, plan in operation.plans.items():
+                if contact_type not in expected:  # out of this type's scope
+                    continue
+                outcome, error = self._settle(task, plan, expected[contact_type], halted)
+                halted = halted or (error if isinstance(error, HaltedError) else None)
+                outcomes.append(outcome)
+                errors += [error] if error else []
+        finally:
+            gate.finish()
+        if halted:
+            outcomes = [self._halted_too(task, outcome, halted) for outcome in outcomes]
+        _raise_for(account_id, errors)
+        return outcomes
+
+    def _expected(self, operation: SyncOperation, account_id: str) -> dict[ContactType, AccountOutcome]:
+        """Return what the plan left to be settled, or settled itself; an account without any is never passed over.
+
+        What the report put where outcomes were lost is none: the plan may have found the account excluded, or a
+        question about a deletion may not have counted it.
+        """
+        stored = self.operations.outcomes_of(operation.sync_id, account_id)
+        expected = {kind: found for kind, found in stored.items() if not (found.outside or found.is_substitute)}
+        if not expected:
+            raise OutcomesMissingError(account_id=account_id, dag_run_id=operation.dag_run_id)
+        return expected
+
+    def _heed_halt(self, task: AccountTask, outcomes: list[AccountOutcome]) -> HaltedError | None:
+        """Return why nothing may be done; the first try since the task was cleared looks whether that is fixed."""
+        halt = task.operation.halt
+        if halt is None:
+            return None
+        patience = timedelta(seconds=task.settings.breaker.check_interval)
+        if not is_cleared(task, outcomes) or task.started - halt.at < patience:
+            return HaltedError(halt.code, halt.message)
+        try:
+            self.access.confirm()
+        except (AccessDeniedError, AwsSetupError, CallerMismatchError, TrustedAccessOffError) as cause:
+            return self._halt(task, cause)
+        task.gate.reset()
+        self.operations.lift_halt(task.operation)
+        return None
+
+    def _halt(self, task: AccountTask, cause: ContactSyncError) -> HaltedError:
+        halt = Halt(cause.code, bounded(str(cause)), self.clock.now())
+        self.operations.halt(task.operation, halt)
+        return HaltedError(halt.code, halt.message)
+
+    def _settle(
+        self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, halted: HaltedError | None
+    ) -> tuple[AccountOutcome, ContactSyncError | None]:
+        final = final_error(task, outcome)
+        if final or is_settled(task, outcome, since=task.first_try if halted else task.try_number):
+            return outcome, final
+        written = written_before(task, outcome)
+        error: ContactSyncError | None = halted
+        try:
+            found = _halted(written) if halted else self._find(task, plan, outcome, written)
+        except PausedError as paused:
+            if not self._has_paused_too_long(task, outcome, paused):
+                return self._paused(task, outcome, paused, written), paused
+            error = ThrottledError(operation="Account Management", aws_code=paused.cause, account_id=task.account_id)
+            found = Finding(*_verdict(error), tuple(written))
+        except ContactSyncError as caught:
+            found, error = Finding(*_verdict(caught), tuple(written)), caught
+        attempt = attempt_of(task, self.clock.now(), found.status, found.detail, error, written)
+        settled = outcome.settled(
+            brought(attempt, found) if found.generation is not None else meant(attempt, plan),
+            changed_fields=found.changed_fields,
+            other_form=found.other_form,
+            generation=found.generation,
+            error_message=bounded(str(error)) if error else None,
+        )
+        self.operations.settle_outcome(task.operation, settled)
+        if written:
+            self._announce_late(task, settled)
+        return settled, error
+
+    def _announce_late(self, task: AccountTask, settled: AccountOutcome) -> None:
+        """Announce a write that no report may tell of: the task was cleared alone, or has outlived its run."""
+        try:
+            operation = self.operations.get(task.operation.sync_id)
+            if operation and operation.finished:
+                announce_late(self.operations, self.announcer, operation, settled.key)
+        except ContactSyncError as error:  # the account is settled; the next report announces it
+            log.warning("The write to account %s could not be announced: %s", settled.account_id, error)
+
+    def _halted_too(self, task: AccountTask, outcome: AccountOutcome, halted: HaltedError) -> AccountOutcome:
+        """Settle a type that paused before a later one of the account was halted: its task does not go on."""
+        if outcome.status is not OutcomeStatus.PENDING:
+            return outcome
+        return self._settle(task, task.operation.plans[outcome.contact_type], outcome, halted)[0]
+
+    def _has_paused_too_long(self, task: AccountTask, outcome: AccountOutcome, paused: PausedError) -> bool:
+        """Tell whether an account was throttled for as long as calls may pause; a long queue alone always moves on."""
+        since, limit = outcome.paused_since, timedelta(seconds=task.settings.breaker.max_pause)
+        throttled = isinstance(paused.__cause__, ThrottledError)
+        return throttled and since is not None and self.clock.now() - since > limit
+
+    def _paused(
+        self, task: AccountTask, outcome: AccountOutcome, paused: PausedError, written: list[str]
+    ) -> AccountOutcome:
+        """Store that the account waits, so that it is visible, and what this try may have written already."""
+        waiting = replace(
+            outcome,
+            status=OutcomeStatus.PENDING,
+            detail=OutcomeDetail.PAUSED,
+            error_code=paused.code,
+            error_message=None,
+            paused_since=outcome.paused_since or task.started,
+        )
+        if written:
+            attempt = attempt_of(task, self.clock.now(), waiting.status, OutcomeDetail.PAUSED, paused, written)
+            attempt = meant(attempt, task.operation.plans[outcome.contact_type])
+            waiting = replace(waiting, attempts=(*attempts_before(task, outcome), attempt))
+        if waiting != outcome:
+            self.operations.settle_outcome(task.operation, waiting)
+        return waiting
+
+    def _find(self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]) -> Finding:
+        if not (plan.approved or _is_asked_later(task)):
+            return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_APPROVED)
+        try:
+            return self._compare_or_bring(task, plan, outcome, written)
+        except ForbiddenMeanwhileError as forbidden:
+            return Finding(OutcomeStatus.SKIPPED, forbidden.detail)
+        except NotInOrganizationError:
+            if self.organization.state(task.account_id) is AccountState.ACTIVE:
+                raise  # it was moved, or its unit was removed, while it was looked at
+            return _NOT_ACTIVE
+        except (CredentialsError, AwsSetupError, OutageError) as cause:  # no account is the reason
+            raise self._halt(task, cause) from None
+        except AccessDeniedError as denied:
+            return self._denied(task, denied)
+
+    def _compare_or_bring(
+        self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]
+    ) -> Finding:
+        self._check_exclusions(task, outcome.contact_type)
+        if task.operation.dry_run or plan.generation is None:
+            return self._compare_only(task, plan, outcome.contact_type)
+        found = _credited(self._bring(task, plan, plan.generation, outcome, written), outcome, written)
+        if found.generation is not None and found.generation > plan.generation:
+            return replace(found, status=OutcomeStatus.SKIPPED, detail=OutcomeDetail.SUPERSEDED)
+        return found
+
+    def _check_exclusions(self, task: AccountTask, contact_type: ContactType, *, deletes: bool = False) -> None:
+        if self.exclusions.excludes(
+            task.operation, task.settings, task.account_id, contact_type, again=deletes or self._is_old(task)
+        ):
+            raise ForbiddenMeanwhileError(OutcomeDetail.EXCLUDED)
+
+    def _is_old(self, task: AccountTask) -> bool:
+        """Tell whether what the plan knew of accounts, where they are and how they are tagged, is to be asked again."""
+        return task.started - task.operation.planned > timedelta(seconds=self.plan_lasts)
+
+    def _compare_only(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> Finding:
+        observed = task.gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, task.account_id))
+        fields = changed_fingerprints(plan.fingerprints, contact_type, observed, self.fingerprint_keys)
+        changing = OutcomeDetail.WOULD_DELETE if plan.absent else OutcomeDetail.WOULD_UPDATE
+        return Finding(OutcomeStatus.SKIPPED, changing if fields else OutcomeDetail.WOULD_NOT_CHANGE, fields)
+
+    def _bring(
+        self, task: AccountTask, plan: TypePlan, generation: int, outcome: AccountOutcome, written: list[str]
+    ) -> Finding:
+        def allow(deletes: bool) -> None:  # noqa: FBT001 -- a callback's only argument
+            self._check_exclusions(task, outcome.contact_type, deletes=deletes)
+            if deletes and not self._is_deletion_allowed(task, outcome.contact_type):
+                raise ForbiddenMeanwhileError(OutcomeDetail.NOT_APPROVED)
+
+        target = Target(
+            account_id=task.account_id,
+            contact_type=outcome.contact_type,
+            sync_id=task.operation.sync_id,
+            gate=task.gate,
+            generation=generation,
+            may_delete=plan.absent and plan.approved,
+            phones=task.settings.phone_comparison,
+            allow=allow,
+            written_before=outcome.written_fields,
+            recorded_tries=frozenset(a.try_number for a in outcome.attempts if a.written_fields),
+            try_number=task.try_number,
+            written=written,
+        )
+        return self.converger.bring(target)
+
+    def _is_deletion_allowed(self, task: AccountTask, contact_type: ContactType) -> bool:
+        """Tell whether a deletion that was approved or propagated still is, by the same plan and the policy in force.
+
+        The operation is read again: this process may be one that Airflow takes for dead, and its run planned again, or
+        its approval asked for again.
+        """
+        operation = self.operations.get(task.operation.sync_id)
+        if operation is None or operation.planned != task.operation.planned:
+            return False
+        plan = operation.plans[contact_type]
+        policy = self.configurations.latest().settings.deletion.policy
+        if not plan.approved or policy is DeletionPolicy.IGNORE:
+            return False
+        return plan.decision is not None or policy is DeletionPolicy.PROPAGATE
+
+    def _denied(self, task: AccountTask, denied: AccessDeniedError) -> Finding:
+        """Tell one account's missing permission from a cause that concerns all, and from an account that is closed."""
+        if denied.account_id is None and denied.operation != "AssumeRole":  # one of our own tables
+            raise denied
+        try:
+            # Without the role nothing can be called for any account, whatever was confirmed a moment ago.
+            self.access.confirm_recent(task.settings.breaker.check_interval if denied.account_id else 0)
+        except (AccessDeniedError, CallerMismatchError, TrustedAccessOffError) as cause:
+            raise self._halt(task, cause) from None
+        if self.organization.state(task.account_id) is not AccountState.ACTIVE:
+            return _NOT_ACTIVE
+        raise denied
+
+
+def _is_asked_later(task: AccountTask) -> bool:
+    """Tell whether this is a dry run whose deletions a real one would ask for: it shows what they would change."""
+    return task.operation.dry_run and task.settings.deletion.policy is DeletionPolicy.APPROVE
+
+
+def _raise_for(account_id: str, errors: list[ContactSyncError]) -> None:
+    """Raise what a task ends with: a halt before a pause, a pause before failures, which it takes along."""
+    for kind in (HaltedError, PausedError):
+        if found := next((error for error in errors if isinstance(error, kind)), None):
+            raise found
+    if errors:
+        raise AccountsFailedError(account_id=account_id, errors=errors)
+
+
+def _halted(written: list[str]) -> Finding:
+    return Finding(OutcomeStatus.FAILED, OutcomeDetail.HALTED, tuple(written))
+
+
+def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
+    """Return what an error means for the account; one of our own tables or of the role is not the account's."""
+    if isinstance(error, HaltedError):
+        return OutcomeStatus.FAILED, OutcomeDetail.HALTED
+    about_account = isinstance(error, AwsCallError) and error.account_id is not None
+    detail = _FAILURES.get(type(error)) if about_account else None
+    if detail is OutcomeDetail.PERMISSION_DENIED:
+        return OutcomeStatus.SKIPPED, detail
+    return OutcomeStatus.FAILED, detail or OutcomeDetail.ERROR
+
+
+def _credited(found: Finding, outcome: AccountOutcome, written: list[str]) -> Finding:
+    """Return what the operation did: an earlier try, or an earlier look, may have written what was found unchanged."""
+    fields = {*found.changed_fields, *written, *outcome.written_fields}
+    if not fields:
+        return found
+    detail = found.written_detail if found.detail is OutcomeDetail.UNCHANGED else found.detail
+    return replace(found, detail=detail, changed_fields=tuple(sorted(fields)))

@@ -1,0 +1,343 @@
+"""How one contact of one account comes to the newest desired contact, whoever else is working on it.
+
+Before a write the account's record is marked, on the condition of its version; settling the record clears the mark, on
+the same condition. So of two tasks one gives way, and a call that may still be on its way is waited out by whoever
+comes next, instead of overtaking it.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from contactsync.account_management.api_operations import read_of, write_of
+from contactsync.clock import Clock
+from contactsync.contacts import Contact, ContactType, PhoneComparison, changed_fields, field_names, other_forms
+from contactsync.errors import (
+    AccessDeniedError,
+    AwsCallError,
+    ContactSyncError,
+    DesiredContactMissingError,
+    DesiredContactOutdatedError,
+    ServiceUnavailableError,
+    StateConflictError,
+    UnexpectedAwsError,
+    WriteNotSeenError,
+)
+from contactsync.fingerprints import fingerprint, is_fingerprint_of
+from contactsync.operations.account_record import UNKNOWN, AccountRecord, Mark
+from contactsync.operations.desired import DesiredContact
+from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
+from contactsync.operations.ports import DesiredContacts, Generations, Records
+from contactsync.pacing.gate import Gate
+from contactsync.sync.ports import AccountContacts
+
+log = logging.getLogger(__name__)
+
+POLL: Final = 1.0
+"""Seconds between two looks at a record that carries another task's mark."""
+
+
+class ForbiddenMeanwhileError(Exception):
+    """A write is not allowed any more; its `allow` raises this, and it never leaves the step."""
+
+    def __init__(self, detail: OutcomeDetail) -> None:
+        """Take what the outcome is to say."""
+        super().__init__(detail)
+        self.detail = detail
+
+
+class _LookAgainError(Exception):
+    """The record changed between two looks; never leaves this module."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found and done for one contact type of one account."""
+
+    status: OutcomeStatus
+    detail: OutcomeDetail
+    changed_fields: tuple[str, ...] = ()
+    generation: int | None = None
+    written_detail: OutcomeDetail = OutcomeDetail.UPDATED
+    """What a write of the desired contact is called, for an earlier one that this finding is to be credited with."""
+    other_form: tuple[str, ...] = ()
+    """The fields that the account has in another form of the same value."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One contact of one account, and what its task needs for bringing it to the desired one."""
+
+    account_id: str
+    contact_type: ContactType
+    sync_id: str
+    gate: Gate
+    generation: int
+    """What its operation raised for this type: no older desired contact is the latest one."""
+    may_delete: bool
+    """Whether its operation itself holds a deletion of this type that a person, or the policy, allowed."""
+    phones: PhoneComparison
+    allow: Callable[[bool], None]
+    """Called before each write with whether it deletes.
+
+    Raises ForbiddenMeanwhileError, or whatever keeps it from knowing, when that may not be done any more.
+    """
+    written_before: tuple[str, ...]
+    """The fields that earlier tries wrote, or may have written."""
+    recorded_tries: frozenset[int]
+    """The tries that recorded what they wrote, or may have written."""
+    try_number: int
+    written: list[str]
+    """Gets the fields that were written, or may have been, also when an error follows."""
+
+
+@dataclass
+class _Write:
+    """One write under way: the record as it was, the same record marked, and whether AWS's answer leaves a doubt."""
+
+    target: Target
+    desired: DesiredContact
+    print_: str
+    record: AccountRecord
+    marked: AccountRecord | None = None
+    doubt: AwsCallError | None = None
+
+
+@dataclass(frozen=True)
+class Converger:
+    """Brings accounts to the newest desired contact; holds the ports that this needs."""
+
+    contacts: AccountContacts
+    desired: DesiredContacts
+    generations: Generations
+    records: Records
+    clock: Clock
+    fingerprint_keys: tuple[bytes, ...] = field(repr=False)
+    """The present key, then earlier ones, by which older records are recognized; each look at a record renews it."""
+    mark_wait: float
+    """Longer than a call can take, in seconds: so long a foreign mark is waited out."""
+    looks: int
+    verify_reads: int
+    verify_wait: float
+
+    def bring(self, target: Target) -> Finding:
+        """Write the newest desired contact when the account has, or may have, another one, and see it there.
+
+        A deletion that only another operation may carry out is left to that one: nothing is read or written.
+        Raises StateConflictError when others kept changing the record, DesiredContactOutdatedError when the latest
+        desired contact is older than what was desired before, and what the calls raise.
+        """
+        looks = Retrying(
+            retry=retry_if_exception_type(_LookAgainError),
+            stop=stop_after_attempt(self.looks),
+            wait=wait_random(0, 0.5),
+            sleep=self.clock.sleep,
+        )
+        try:
+            return looks(self._look, target)
+        except RetryError:
+            item = f"The record of the {target.contact_type} contact of account {target.account_id}"
+            raise StateConflictError(item=item, tries=self.looks) from None
+
+    def _look(self, target: Target) -> Finding:
+        # The record is read before the desired contact: whoever applies a newer one later finds this record changed.
+        record = self.records.get(target.account_id, target.contact_type)
+        if record.mark:
+            self._outwait(record)
+        desired = self.desired.latest(target.contact_type)
+        if desired is None:
+            raise DesiredContactMissingError(contact_type=target.contact_type)
+        self._check_order(target, desired, record)
+        if desired.contact is None and not target.may_delete:
+            return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.SUPERSEDED)
+        write = _Write(target, desired, self._fingerprint(target, desired.contact), record)
+        observed = self._read(target)
+        fields = changed_fields(desired.contact, observed, target.phones)
+        if self._is_trusted(write) and (not fields or self._is_form_of_aws(write, observed)):
+            return self._settle_unchanged(write, observed)
+        # What a write changes that is made against the read is not known: any field may be another one.
+        # A write changes the form of a telephone number too.
+        changed = changed_fields(desired.contact, observed)
+        return self._write(write, changed or target.written_before or field_names(target.contact_type))
+
+    def _settle_unchanged(self, write: _Write, observed: Contact | None) -> Finding:
+        target, desired, record = write.target, write.desired, write.record
+        form = self._fingerprint(target, observed) if self._is_form_of_aws(write, observed) else record.form
+        if not self.records.replace(
+            record, generation=desired.generation, fingerprint=write.print_, form=form, verified_at=self.clock.now()
+        ):
+            raise _LookAgainError
+        if record.writer == target.sync_id and record.writer_try not in target.recorded_tries:
+            # That try ended before it could record what it wrote.
+            target.written.extend(record.written_fields)
+        return replace(
+            _found(desired, OutcomeDetail.UNCHANGED), other_form=other_forms(desired.contact, observed) or ()
+        )
+
+    def _fingerprint(self, target: Target, contact: Contact | None) -> str:
+        return fingerprint(target.contact_type, contact, self.fingerprint_keys[0])
+
+    def _is_form_of_aws(self, write: _Write, observed: Contact | None) -> bool:
+        """Tell whether AWS is known to keep what was written last in just this form."""
+        kept, contact_type = write.record.form, write.target.contact_type
+        return (
+            kept is not None
+            and write.record.fingerprint is not None
+            and is_fingerprint_of(kept, contact_type, observed, self.fingerprint_keys)
+        )
+
+    def _is_trusted(self, write: _Write) -> bool:
+        """Tell whether a read that shows the desired contact can be believed.
+
+        Not when a call was waited out, nor when something else was written last: then the read may be an old one.
+        """
+        last, desired = write.record.fingerprint, write.desired
+        if write.record.mark is not None or last is None:
+            return write.record.mark is None
+        return is_fingerprint_of(last, desired.contact_type, desired.contact, self.fingerprint_keys)
+
+    def _check_order(self, target: Target, desired: DesiredContact, record: AccountRecord) -> None:
+        """Refuse a desired contact from before the one that was desired already: its table was restored, or lost.
+
+        The counter is raised, so that what the next plan stores is newer than anything that was ever applied.
+        """
+        known = max(target.generation, record.generation or 0)
+        if desired.generation < known:
+            self.generations.raise_to(target.contact_type, known)
+            raise DesiredContactOutdatedError(
+                contact_type=target.contact_type, generation=desired.generation, newest=known
+            )
+
+    def _outwait(self, record: AccountRecord) -> None:
+        """Wait until a call that another task announced cannot be on its way any more, by this process's own clock."""
+        log.info("Another task is writing to account %s; waiting up to %.0f s", record.account_id, self.mark_wait)
+        end = self.clock.monotonic() + self.mark_wait
+        while self.clock.monotonic() < end:
+            self.clock.sleep(POLL)
+            if self.records.get(record.account_id, record.contact_type).version != record.version:
+                raise _LookAgainError
+
+    def _read(self, target: Target) -> Contact | None:
+        return target.gate.call(
+            read_of(target.contact_type), lambda: self.contacts.read(target.contact_type, target.account_id)
+        )
+
+    def _write(self, write: _Write, fields: tuple[str, ...]) -> Finding:
+        target, desired = write.target, write.desired
+        api = write_of(target.contact_type, deletes=desired.contact is None)
+        try:
+            target.gate.call(api, lambda: self._call(write), before=lambda: self._announce(write))
+        except (ContactSyncError, ForbiddenMeanwhileError):
+            target.written.extend(fields if write.doubt else ())
+            self._give_up(write)
+            raise
+        target.written.extend(fields)
+        settled = self.records.replace(
+            _marked(write),
+            mark=None,
+            generation=desired.generation,
+            fingerprint=write.print_,
+            form=None,
+            writer=target.sync_id,
+            writer_try=target.try_number,
+            written_fields=fields,
+            verified_at=None,
+        )
+        if settled is None:
+            raise _LookAgainError
+        other_form, seen = self._verify(target, desired)
+        form = self._fingerprint(target, seen) if other_form else None
+        # When the record has changed by now, whoever changed it verifies for itself.
+        self.records.replace(settled, verified_at=self.clock.now(), form=form)
+        return replace(_found(desired, _written_detail(desired), fields), other_form=other_form)
+
+    def _announce(self, write: _Write) -> None:
+        """Mark the record before each try of the call.
+
+        Before a further one the mark is renewed and not only looked at: whoever is waiting it out might take the record
+        over in the next moment, and has to wait again instead.
+        """
+        write.target.allow(write.desired.contact is None)
+        mark = Mark(secrets.token_hex(8), write.target.sync_id, write.desired.generation, self.clock.now())
+        write.marked = self.records.replace(write.marked or write.record, mark=mark)
+        if write.marked is None:
+            raise _LookAgainError
+
+    def _call(self, write: _Write) -> None:
+        account_id, desired = write.target.account_id, write.desired
+        try:
+            if desired.contact is None:
+                self.contacts.delete(desired.contact_type, account_id)
+            else:
+                self.contacts.write(desired.contact_type, account_id, desired.contact)
+        except (ServiceUnavailableError, UnexpectedAwsError) as error:
+            write.doubt = error
+            raise
+
+    def _give_up(self, write: _Write) -> None:
+        """Clear the mark when AWS has answered; a call without an answer may be on its way, so that its mark stays."""
+        if write.marked is None or (write.doubt and not write.doubt.answered):
+            return
+        is_known = write.record.mark is None and not write.doubt
+        # The error that ends this write tells more than one of the table; a mark that stays is waited out.
+        with suppress(ContactSyncError):
+            self.records.replace(write.marked, mark=None, fingerprint=write.record.fingerprint if is_known else UNKNOWN)
+
+    def _verify(self, target: Target, desired: DesiredContact) -> tuple[tuple[str, ...], Contact | None]:
+        """Read back until the written contact shows: AWS's reads are eventually consistent.
+
+        Return the fields that AWS keeps in another form than they were written in, and what it keeps.
+        """
+        forms: tuple[str, ...] | None = None
+        seen: Contact | None = None
+
+        def is_seen() -> bool:
+            nonlocal forms, seen
+            try:
+                seen = self._read(target)
+            except AccessDeniedError:  # it had been read before the write, so something has changed for everyone
+                raise
+            except AwsCallError:  # the write was accepted; that it cannot be seen now is no failure of it
+                return False
+            forms = other_forms(desired.contact, seen)
+            return forms is not None
+
+        looks = Retrying(
+            retry=retry_if_result(lambda seen: not seen),
+            stop=stop_after_attempt(self.verify_reads),
+            wait=wait_exponential(multiplier=self.verify_wait),
+            sleep=self.clock.sleep,
+        )
+        try:
+            looks(is_seen)
+        except RetryError:
+            raise WriteNotSeenError(account_id=target.account_id, contact_type=target.contact_type) from None
+        return forms or (), seen
+
+
+def _marked(write: _Write) -> AccountRecord:
+    if write.marked is None:
+        msg = "The gate made the call without `before`."
+        raise AssertionError(msg)
+    return write.marked
+
+
+def _found(desired: DesiredContact, detail: OutcomeDetail, fields: tuple[str, ...] = ()) -> Finding:
+    return Finding(OutcomeStatus.SUCCESS, detail, fields, desired.generation, _written_detail(desired))
+
+
+def _written_detail(desired: DesiredContact) -> OutcomeDetail:
+    return OutcomeDetail.UPDATED if desired.contact else OutcomeDetail.DELETED

@@ -1,0 +1,1 @@
+"""What people read of stored state, as rows and text."""
