@@ -9,6 +9,8 @@ from contactsync.contacts import AlternateContact, Contact, ContactType, Primary
 from contactsync.intake.request import RunRequest
 from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation, TypePlan, sync_id_of
 from contactsync.pacing.gate import Gatekeeper
+from contactsync.services.steps import Steps
+from contactsync.settings.groups import ManagementSettings, PatienceSettings, StateSettings
 from contactsync.sync.access import AccessCheck
 from contactsync.sync.account.apply import AccountSync
 from contactsync.sync.account.converge import Converger
@@ -18,9 +20,17 @@ from contactsync.sync.housekeeping import Housekeeper
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
 from contactsync.sync.second_look import SecondLook
-from tests.fake_state import FakeAnnouncer, FakeDesiredContacts, FakeLookups, FakeOperations, FakeRecords, FakeState
+from tests.fake_state import (
+    FakeAnnouncer,
+    FakeDesiredContacts,
+    FakeLookups,
+    FakeNoticeRequests,
+    FakeOperations,
+    FakeRecords,
+    FakeState,
+)
 from tests.fakes import START, FakeAccountContacts, FakeClock, FakeConfigurations, FakeOrganization
-from tests.gate_fakes import FakeBreakers, FakeLimiters, FakePacer, gatekeeper
+from tests.gate_fakes import FakeBreakers, FakeLimiters, FakePacer
 
 MANAGEMENT_ACCOUNT: Final = "111122223333"
 KEY: Final = b"7c38OcVnErH7+VfZ5ari+yt7pKuBAaiKY0W9Hv/4qdA="
@@ -125,6 +135,15 @@ def operation(*contact_types: ContactType, run: str = RUN, **parts: Any) -> Sync
     return SyncOperation(**{**values, **parts})
 
 
+@dataclass(frozen=True)
+class StepDefaults:
+    """The settings of the steps, as they are where nothing else is set."""
+
+    management: ManagementSettings = field(default_factory=lambda: ManagementSettings(MANAGEMENT_ACCOUNT))
+    state: StateSettings = field(default_factory=lambda: StateSettings("state"))
+    patience: PatienceSettings = field(default_factory=PatienceSettings)
+
+
 @dataclass
 class World:
     """The steps of a run with fakes on all sides; tests change the fakes and look at them."""
@@ -138,10 +157,12 @@ class World:
     limiters: FakeLimiters = field(default_factory=FakeLimiters)
     lookups: FakeLookups = field(default_factory=FakeLookups)
     announcer: FakeAnnouncer = field(init=False)
+    notice_requests: FakeNoticeRequests = field(init=False)
 
     def __post_init__(self) -> None:
-        """Connect the bus to the outbox."""
+        """Connect the bus and the notices to the outbox."""
         self.announcer = FakeAnnouncer(self.state)
+        self.notice_requests = FakeNoticeRequests(self.state.outbox)
 
     @classmethod
     def of(cls, count: int = 3, **settings: Any) -> "World":
@@ -153,81 +174,19 @@ class World:
         return world
 
     @property
+    def steps(self) -> Steps:
+        """The steps as production wires them, over the fakes that this world has now."""
+        return Steps(self, StepDefaults())
+
+    @property
     def operations(self) -> FakeOperations:
         """The stored operations."""
         return FakeOperations(self.state)
 
     @property
-    def planner(self) -> Planner:
-        """The step `plan`."""
-        return Planner(
-            organization=self.organization,
-            contacts=self.contacts,
-            configurations=self.configurations,
-            operations=self.operations,
-            access=self.access_check,
-            gatekeeper=self.gatekeeper,
-            announcer=self.announcer,
-            clock=self.clock,
-            lookups=self.lookups,
-            management_account=MANAGEMENT_ACCOUNT,
-            fingerprint_key=KEY,
-            source_reads=3,
-            source_wait=1.0,
-        )
-
-    @property
-    def exclusions(self) -> Exclusions:
-        """What is asked immediately before every write."""
-        return Exclusions(
-            configurations=self.configurations,
-            organization=self.organization,
-            lookups=self.lookups,
-            clock=self.clock,
-        )
-
-    @property
-    def account_sync(self) -> AccountSync:
-        """The step `sync_account`."""
-        return AccountSync(
-            contacts=self.contacts,
-            converger=self.converger,
-            configurations=self.configurations,
-            operations=self.operations,
-            organization=self.organization,
-            exclusions=self.exclusions,
-            access=self.access_check,
-            gatekeeper=self.gatekeeper,
-            announcer=self.announcer,
-            clock=self.clock,
-            fingerprint_keys=(KEY,),
-        )
-
-    @property
-    def converger(self) -> Converger:
-        """What brings one contact of one account to the desired one."""
-        return Converger(
-            contacts=self.contacts,
-            desired=FakeDesiredContacts(self.state),
-            generations=self.operations,
-            records=self.records,
-            clock=self.clock,
-            fingerprint_keys=(KEY,),
-            mark_wait=25.0,
-            looks=5,
-            verify_reads=4,
-            verify_wait=0.5,
-        )
-
-    @property
-    def gatekeeper(self) -> Gatekeeper:
-        """What every call passes."""
-        return gatekeeper(self.clock, FakePacer(self.clock, self.limiters), self.breakers)
-
-    @property
-    def access_check(self) -> AccessCheck:
-        """The check of what concerns every account."""
-        return AccessCheck(self.organization, self.breakers, self.clock, MANAGEMENT_ACCOUNT)
+    def desired_contacts(self) -> FakeDesiredContacts:
+        """The latest desired contacts."""
+        return FakeDesiredContacts(self.state)
 
     @property
     def records(self) -> FakeRecords:
@@ -235,56 +194,64 @@ class World:
         return FakeRecords(self.state)
 
     @property
+    def pacer(self) -> FakePacer:
+        """The limiter as this world's clock sees it."""
+        return FakePacer(self.clock, self.limiters)
+
+    @property
+    def fingerprint_keys(self) -> tuple[bytes, ...]:
+        """The present key alone."""
+        return (KEY,)
+
+    @property
+    def planner(self) -> Planner:
+        """The step `plan`."""
+        return self.steps.planner
+
+    @property
+    def exclusions(self) -> Exclusions:
+        """What is asked immediately before every write."""
+        return self.steps.exclusions
+
+    @property
+    def account_sync(self) -> AccountSync:
+        """The step `sync_account`."""
+        return self.steps.account_sync
+
+    @property
+    def converger(self) -> Converger:
+        """What brings one contact of one account to the desired one."""
+        return self.steps.converger
+
+    @property
+    def gatekeeper(self) -> Gatekeeper:
+        """What every call passes."""
+        return self.steps.gatekeeper
+
+    @property
+    def access_check(self) -> AccessCheck:
+        """The check of what concerns every account."""
+        return self.steps.access_check
+
+    @property
     def reporter(self) -> Reporter:
         """The step `report`."""
-        return Reporter(
-            configurations=self.configurations,
-            operations=self.operations,
-            records=self.records,
-            announcer=self.announcer,
-            gatekeeper=self.gatekeeper,
-            clock=self.clock,
-            second_look=self.second_look,
-        )
+        return self.steps.reporter
 
     @property
     def second_look(self) -> SecondLook:
         """What the report sees of the source at its end."""
-        return SecondLook(
-            contacts=self.contacts,
-            desired=FakeDesiredContacts(self.state),
-            operations=self.operations,
-            gatekeeper=self.gatekeeper,
-            clock=self.clock,
-            fingerprint_keys=(KEY,),
-            source_reads=3,
-            source_wait=1.0,
-            follow_ups=3,
-        )
+        return self.steps.second_look
 
     @property
     def approvals(self) -> Approvals:
         """The step `approve_deletions`."""
-        return Approvals(
-            contacts=self.contacts,
-            configurations=self.configurations,
-            operations=self.operations,
-            gatekeeper=self.gatekeeper,
-            clock=self.clock,
-        )
+        return self.steps.approvals
 
     @property
     def housekeeper(self) -> Housekeeper:
         """The step of housekeeping."""
-        return Housekeeper(
-            configurations=self.configurations,
-            operations=self.operations,
-            reporter=self.reporter,
-            announcer=self.announcer,
-            clock=self.clock,
-            overdue_after=3600.0,
-            abandoned_after=7 * 86_400.0,
-        )
+        return self.steps.housekeeper
 
     def plan(self, run_request: RunRequest | None = None, *, map_limit: int = 1024) -> tuple[str, ...]:
         """Plan a run."""

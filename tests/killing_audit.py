@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from contactsync.bus.envelope import Event
-from contactsync.lambdas.audit import record
 from contactsync.lambdas.subscriber import subscribed
+from contactsync.services.functions.audit import NEEDS, audit_recorder
 
 WAYS: dict[str, Callable[[], object]] = {
     "exits": lambda: os._exit(3),
@@ -19,7 +19,7 @@ WAYS: dict[str, Callable[[], object]] = {
 
 
 def _weak() -> Callable[[Event], None]:
-    write = record()
+    write = audit_recorder()
 
     def handle(event: Event) -> None:
         WAYS.get(str(getattr(event.data, "reason", None)), lambda: None)()
@@ -28,4 +28,4 @@ def _weak() -> Callable[[Event], None]:
     return handle
 
 
-handler = subscribed("audit", _weak)
+handler = subscribed("audit", _weak, needs=NEEDS)

@@ -11,7 +11,7 @@ from contactsync.configuration.schema import Configuration
 from contactsync.notices.scenarios import Scenario
 from contactsync.operations.operation import sync_id_of
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 
 
 @dataclass
@@ -33,7 +33,7 @@ class People:
 
     def told(self, scenario: Scenario, run: str, **parts: Any) -> bool:
         """Request a notice."""
-        return self.services.notice_desk.request(scenario, run, dag_id="contact_sync", **parts)
+        return self.services.steps.notice_desk.request(scenario, run, dag_id="contact_sync", **parts)
 
     def configure(self, **settings: Any) -> None:
         """Store the next version of the configuration with these notification settings."""

@@ -18,7 +18,7 @@ from contactsync.operations.operation import (
     TypePlan,
     Verdict,
 )
-from contactsync.services import Services
+from contactsync.services.services import Services
 from contactsync.sync.housekeeping import RunState
 from contactsync.sync.report import Reporter
 from tests.builders import operation
@@ -125,8 +125,8 @@ class Stored:
     @property
     def reporter(self) -> Reporter:
         """The deployment's, which tells nobody."""
-        second_look = replace(self.services.second_look, source_reads=1, source_wait=0)
-        return replace(self.services.reporter, second_look=second_look, announcer=_Silent())
+        second_look = replace(self.services.steps.second_look, source_reads=1, source_wait=0)
+        return replace(self.services.steps.reporter, second_look=second_look, announcer=_Silent())
 
     def report(self, run: str) -> Any:
         """Report a run whose tasks have all ended well."""
@@ -134,7 +134,7 @@ class Stored:
 
     def closing(self, run: str) -> object:
         """Close what is open of a run that Airflow no longer has, and leave the others."""
-        housekeeper = replace(self.services.housekeeper, reporter=self.reporter, announcer=_Silent())
+        housekeeper = replace(self.services.steps.housekeeper, reporter=self.reporter, announcer=_Silent())
         return housekeeper.close_abandoned(lambda name: None if name == run else RunState.RUNNING)
 
 

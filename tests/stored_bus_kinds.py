@@ -11,13 +11,13 @@ from aws_lambda_powertools import Logger
 from contactsync.aws.dynamodb.items import to_item
 from contactsync.aws.tables.failures_table import DynamoDbFailures
 from contactsync.aws.tables.handled_events import HandledEvents
+from contactsync.aws.tables.once import OnceByPowertools
 from contactsync.bus.audit import entry_of
 from contactsync.bus.consume import Failure
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import AccountFailed, ConfigurationChanged, NoticeRequested, Severity
 from contactsync.bus.ports import SetAside
 from contactsync.bus.replay import announcement_of
-from contactsync.lambdas.once import OnceByPowertools
 from contactsync.views.rows import json_text
 from tests.bus_builders import event_of
 from tests.fakes import START, FakeClock

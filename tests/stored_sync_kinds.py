@@ -54,7 +54,7 @@ def operation_kind(stored: Stored) -> Kind:
             "by status": listing(lambda: list(queries.recent(status=OperationStatus.IN_PROGRESS)), "operation_status"),
             "unfinished": listing(lambda: list(operations.unfinished()), "operation_status"),
             "overdue": Reader(
-                lambda: services.housekeeper.overdue(lambda _: RunState.RUNNING),
+                lambda: services.steps.housekeeper.overdue(lambda _: RunState.RUNNING),
                 others=has(good),
                 bad=lambda _: True,  # it may have finished in time, as far as it says
             ),

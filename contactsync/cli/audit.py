@@ -9,7 +9,7 @@ import typer
 from contactsync.cli.screen.listing import Output, OutputOption, Row, show_rows
 from contactsync.cli.screen.periods import SinceOption, UntilOption
 from contactsync.cli.screen.values import account_id, completed, one_of
-from contactsync.settings import Group
+from contactsync.settings.groups import Group
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def audit(  # noqa: PLR0913 -- one option per question
 
     Example: `contactsync audit --account 123456789012 --since 30d`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     names = _names(entity, account, operation)
     if sum(map(bool, (names, correlation_id, day))) > 1 or (day and (since or until)):

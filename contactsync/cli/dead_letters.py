@@ -23,12 +23,12 @@ from contactsync.cli.screen.listing import (
 )
 from contactsync.cli.screen.progress import counted
 from contactsync.cli.screen.values import completed
-from contactsync.settings import Group
+from contactsync.settings.groups import Group
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.bus.dead_letters.desk import Done, LetterFacts, Order
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
 app = CommandGroup("List, show, redrive and discard dead letters.")
 
@@ -50,7 +50,7 @@ DONE_STEP: Final = 10
 def _queues() -> list[str]:
     """Return the names of the queues, or nothing where the settings do not say."""
     from contactsync.errors import SettingsError
-    from contactsync.settings import Settings
+    from contactsync.settings.settings import Settings
 
     try:
         return [*Settings(os.environ).dead_letters.queues, "outbox"]
@@ -82,7 +82,7 @@ def list_letters(
 
     Example: `contactsync dead-letters list audit`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     services = Services.from_environment(needs=NEEDS)
     queues = [queue] if queue else services.dead_letter_queues.names
@@ -105,7 +105,7 @@ def show(
 
     Example: `contactsync dead-letters show rule 059f36b4-87a3-44ab-83d2-661975040000`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     letter = Services.from_environment(needs=NEEDS).dead_letters.show(queue, message_id)
     if output is Output.JSON:
@@ -135,7 +135,7 @@ def redrive(
     Example: `contactsync dead-letters redrive audit --all --rate 2 --reason "the table is back"`
     """
     from contactsync.bus.dead_letters.pace import Pace
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     if not math.isfinite(rate):
         raise typer.BadParameter("--rate must be a number of messages per second.")
@@ -164,7 +164,7 @@ def discard(
 
     Example: `contactsync dead-letters discard rule 059f36b4-87a3-44ab-83d2-661975040000 --reason "a drill"`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     if not reason.strip():
         raise typer.BadParameter("--reason must say something.")

@@ -14,7 +14,7 @@ from contactsync.cli.screen.listing import Output, OutputOption, Row, say, show_
 from contactsync.cli.screen.periods import FORMS, UntilOption, start_of
 from contactsync.cli.screen.progress import counted
 from contactsync.errors import ContactSyncError
-from contactsync.settings import Group
+from contactsync.settings.groups import Group
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def replay(  # noqa: PLR0913 -- one option per part of the order
     from contactsync.bus.dead_letters.pace import Pace
     from contactsync.bus.replay import Position, ReplayOrder
     from contactsync.cli.config.config_changes import author
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     if not math.isfinite(rate):
         raise typer.BadParameter("--rate must be a number of events per second.")

@@ -18,10 +18,10 @@ from contactsync.cli.screen.listing import write_text
 from contactsync.cli.screen.periods import SinceOption, UntilOption
 from contactsync.errors import FileNotWrittenError
 from contactsync.operations.operation import AccountOutcome, SyncOperation
-from contactsync.settings import Group
+from contactsync.settings.groups import Group
 
 if TYPE_CHECKING:
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
 
 class ExportFormat(StrEnum):
@@ -49,7 +49,7 @@ def export(
 
     Example: `contactsync export --since 2026-01-01 --until 2026-03-31 -o csv --file quarter.csv`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
     from contactsync.views.export import operations_csv, operations_json
 
     if name and (since or until):

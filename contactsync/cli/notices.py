@@ -9,7 +9,7 @@ from contactsync.cli.operations import operation_named
 from contactsync.cli.screen.commands import CommandGroup
 from contactsync.cli.screen.listing import Output, OutputOption, show_rows, write_text
 from contactsync.cli.screen.values import NameArgument, completed, one_of
-from contactsync.settings import Group
+from contactsync.settings.groups import Group
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def deliveries(name: NameArgument, *, output: OutputOption = Output.TABLE) -> No
     Example: `contactsync notices deliveries manual__2026-11-21T10:00:00+00:00`
     """
     from contactsync.operations.operation import sync_id_of
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     services = Services.from_environment(needs=[Group.STATE])
     requests = services.notice_requests

@@ -20,12 +20,12 @@ from contactsync.cli.screen.listing import (
 from contactsync.cli.screen.periods import SinceOption, UntilOption
 from contactsync.cli.screen.values import AccountArgument, NameArgument
 from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation
-from contactsync.settings import Group
+from contactsync.settings.groups import Group
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
-    from contactsync.aws.operations.operation_queries import Period
-    from contactsync.services import Services
+    from contactsync.operations.queries import Period
+    from contactsync.services.services import Services
 
 app = CommandGroup("List and show sync operations.")
 accounts_app = CommandGroup("Show what accounts carry, and what was done to one.")
@@ -79,7 +79,7 @@ def list_operations(
 
     Example: `contactsync operations list --status failed --since 7d`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     period = period_of(since, until)
     found = Services.from_environment(needs=[Group.STATE]).operation_queries.recent(
@@ -100,7 +100,7 @@ def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
 
     Example: `contactsync operations show manual__2026-11-21T10:00:00+00:00`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
     from contactsync.views.export import operations_csv, operations_json
 
     services = Services.from_environment(needs=[Group.STATE])
@@ -122,7 +122,7 @@ def desired(*, output: OutputOption = Output.TABLE) -> None:
 
     Example: `contactsync operations desired`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     found = Services.from_environment(needs=[Group.DESIRED]).desired_versions.every()
     rows = ({"contact_type": d.contact_type, "generation": d.generation, "sync_id": d.sync_id} for d in found)
@@ -142,7 +142,7 @@ def history(
 
     Example: `contactsync accounts history 123456789012 --limit 5`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     queries = Services.from_environment(needs=[Group.STATE]).operation_queries
     found = queries.account_history(account_id, limit=limit, period=period_of(since, until))
@@ -164,7 +164,7 @@ def operation_named(services: "Services", name: str) -> SyncOperation:
 
 def period_of(since: Any, until: Any) -> "Period":  # noqa: ANN401 -- what the parsers of cli/screen/periods.py return
     """Return the period; wrong usage when its end does not come after its start."""
-    from contactsync.aws.operations.operation_queries import Period
+    from contactsync.operations.queries import Period
 
     period = Period(since, until)
     if period.empty:

@@ -6,10 +6,10 @@ import typer
 
 from contactsync.cli.screen.listing import Output, OutputOption, show, window, write_text
 from contactsync.operations.operation import SyncOperation
-from contactsync.settings import Group
+from contactsync.settings.groups import Group
 
 if TYPE_CHECKING:
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
 
 def report(
@@ -29,7 +29,7 @@ def report(
     Example: `contactsync report manual__2026-11-21T10:00:00+00:00`
     """
     from contactsync.cli.operations import operation_named
-    from contactsync.services import Services
+    from contactsync.services.services import Services
     from contactsync.sync.report import stored_report
     from contactsync.views.export import operations_csv, operations_json
     from contactsync.views.report_table import report_renderables, table_width

@@ -12,12 +12,12 @@ import typer
 from contactsync.cli.export import warn_of_expiry, write_file
 from contactsync.cli.screen.listing import Output, OutputOption, json_array, show_rows, write_text
 from contactsync.cli.screen.periods import FORMS, start_of
-from contactsync.settings import Group
+from contactsync.settings.groups import Group
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
     from contactsync.contacts import ContactType
-    from contactsync.services import Services
+    from contactsync.services.services import Services
     from contactsync.views.statement import State, StatedContact
 
 COLUMNS: Final = Columns(
@@ -55,7 +55,7 @@ def state(
 
     Example: `contactsync accounts state -o csv --file state.csv`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
     from contactsync.views.rows import csv_lines
 
     if file and output is Output.TABLE:
@@ -81,8 +81,8 @@ def _present(services: "Services") -> tuple[int, Iterator["StatedContact"]]:
 
 
 def _past(services: "Services", moment: datetime) -> tuple[int, Iterator["StatedContact"]]:
-    from contactsync.aws.operations.operation_queries import Period
     from contactsync.errors import ConfigurationMissingError
+    from contactsync.operations.queries import Period
     from contactsync.views.past_state import PastState, in_force
 
     configurations = services.stored_configurations

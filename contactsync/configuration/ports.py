@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from contactsync.configuration.schema import StoredConfiguration
+from contactsync.configuration.versions import StoredVersion
 
 
 class Configurations(Protocol):
@@ -13,3 +14,13 @@ class Configurations(Protocol):
 
     def version(self, number: int) -> StoredConfiguration:
         """Return one version; raise ConfigurationError when it is missing or invalid."""
+
+
+class StoredConfigurations(Configurations, Protocol):
+    """The same as they are stored, valid or not."""
+
+    def newest(self) -> StoredVersion:
+        """Return the version in force; raise ConfigurationMissingError when there is none."""
+
+    def stored(self, number: int) -> StoredVersion:
+        """Return one version; raise ConfigurationMissingError when there is none."""

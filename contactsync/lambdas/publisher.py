@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
-from contactsync.aws.metrics import EmbeddedMetrics
-from contactsync.aws.topic import SnsTopic
 from contactsync.bus.outside import announced_outside, answer_of
 from contactsync.bus.publish import Publisher
 from contactsync.bus.values import json_value
 from contactsync.clock import SystemClock
 from contactsync.errors import EventInvalidError
-from contactsync.lambdas.subscriber import clients, required
+from contactsync.services.functions.publisher import outside_publisher
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -84,14 +82,7 @@ def _caller(event: Any) -> str | None:  # noqa: ANN401 -- as above
 
 @cache
 def _publisher() -> Publisher:
-    environment = required("CONTACTSYNC_ENVIRONMENT")
-    return Publisher(
-        topic=SnsTopic(clients().quick("sns"), required("CONTACTSYNC_EVENTS_TOPIC_ARN")),
-        claims=None,
-        metrics=EmbeddedMetrics(environment),
-        clock=SystemClock(),
-        environment=environment,
-    )
+    return outside_publisher()
 
 
 def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:

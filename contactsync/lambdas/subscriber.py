@@ -4,26 +4,20 @@ aws-lambda-powertools does the first two; a subscriber is one line: `handler = s
 """
 
 import os
-from collections.abc import Callable, Mapping
-from functools import cache, cached_property, partial
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import process_partial_response
 
-from contactsync.aws.claim_bucket import S3Claims
-from contactsync.aws.dead_letter_queues import SqsQuarantine
-from contactsync.aws.metrics import NAMESPACE
-from contactsync.aws.sdk.clients import Clients
-from contactsync.aws.tables.failures_table import DynamoDbFailures
-from contactsync.aws.tables.handled_events import HandledEvents
 from contactsync.bus.advice import Reader, sentence_for
-from contactsync.bus.consume import Consumed, Consumer, Subscriber, failure_of
-from contactsync.clock import SystemClock
-from contactsync.errors import AwsCallError, FunctionTimeoutError, OutOfTimeError, ProcessEndedError, SettingsError
+from contactsync.bus.consume import Consumed, failure_of
+from contactsync.errors import AwsCallError, FunctionTimeoutError, OutOfTimeError, ProcessEndedError
 from contactsync.lambdas.apart import run_apart
-from contactsync.lambdas.once import OnceByPowertools, RememberingProcessor, ReportedError, function_name
+from contactsync.lambdas.failed_messages import RememberingProcessor, ReportedError, function_name
+from contactsync.services.functions.subscriber import SubscriberParts, metrics_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -31,6 +25,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from contactsync.bus.envelope import Event
+    from contactsync.settings.groups import Group
 
 LEAST_TIMEOUT: Final = 10.0
 """Seconds of a function's Timeout with which it can handle something."""
@@ -56,28 +51,29 @@ Handler = Callable[[dict[str, Any], "LambdaContext"], "PartialItemFailureRespons
 class Subscription:
     """A subscriber's function: everything that is made once per process."""
 
-    def __init__(self, name: str, make: Callable[[], Callable[["Event"], None]]) -> None:
-        """Take the subscriber's name, and what makes its function from the environment."""
+    def __init__(self, name: str, make: Callable[[], Callable[["Event"], None]], needs: Iterable["Group"]) -> None:
+        """Take the subscriber's name, what makes its function, and the settings that this reads."""
         self._name = name
-        self._make = make
         self._reader = Reader(name, function_name())
         service = f"contactsync-{name}"
         self.logger = Logger(service=service)
-        self.metrics = Metrics(namespace=NAMESPACE, service=service)
+        self._parts = SubscriberParts.of(name, make, needs, self.logger)
+        self.metrics = metrics_of(service)
         # Outside of Lambda, as in the sandbox, nobody takes traces.
         self.tracer = Tracer(service=service, disabled="AWS_XRAY_DAEMON_ADDRESS" not in os.environ)
 
     def handle(self, event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
         """Consume a batch, and report the messages that are to be delivered again."""
-        self.metrics.set_default_dimensions(Environment=required("CONTACTSYNC_ENVIRONMENT"))
+        self._parts.check()
+        self.metrics.set_default_dimensions(Environment=self._parts.settings.deployment.environment)
         left = _seconds_left(context)
         if left < LEAST_TIMEOUT - START:
             return self._refuse(event, context, left)
-        self._once.begin(context)
+        self._parts.once.begin(context)
         ended = self._ended(event)
         if ended:
             return self._handle_apart(event, context, ended)
-        processor = RememberingProcessor(self._name, self._failures, self.logger)
+        processor = RememberingProcessor(self._name, self._parts.failures, self.logger)
         answer = process_partial_response(
             event=event, record_handler=partial(self._consume, context), processor=processor, context=context
         )
@@ -92,7 +88,7 @@ class Subscription:
         def refuse(record: "SQSRecord") -> None:  # noqa: ARG001 -- the batch processor's signature
             raise error
 
-        processor = RememberingProcessor(self._name, self._failures, self.logger)
+        processor = RememberingProcessor(self._name, self._parts.failures, self.logger)
         answer = process_partial_response(event=event, record_handler=refuse, processor=processor, context=context)
         self._count("EventsFailed", len(processor.fail_messages))
         return answer
@@ -106,7 +102,7 @@ class Subscription:
 
     def _take(self, record: "SQSRecord") -> None:
         attributes = {name: value.string_value or "" for name, value in record.message_attributes.items()}
-        consumed = self._consumer.consume(record.body, attributes)
+        consumed = self._parts.consumer.consume(record.body, attributes)
         self._count("EventsHandled", int(consumed is Consumed.HANDLED))
         self._count("EventsQuarantined", int(consumed is Consumed.QUARANTINED))
 
@@ -120,7 +116,7 @@ class Subscription:
         found: dict[str, bool] = {}
         try:
             for message_id, count in again.items():
-                known = self._failures.find(self._name, message_id)
+                known = self._parts.failures.find(self._name, message_id)
                 if known is None or known.receive_count < count - 1 or known.code == PROCESS_ENDED:
                     found[message_id] = known is not None and known.code == PROCESS_ENDED
         except AwsCallError as error:
@@ -134,7 +130,7 @@ class Subscription:
         """Handle every message of a batch in a process of its own, those that have ended one last."""
         records = sorted(event["Records"], key=lambda record: ended.get(str(record.get("messageId")), False))
         self.logger.warning("a process ended with messages of this batch; each has a process of its own now")
-        processor = RememberingProcessor(self._name, self._failures, self.logger, ended)
+        processor = RememberingProcessor(self._name, self._parts.failures, self.logger, ended)
         shares = _Shares(context, len(records))
         answer = process_partial_response(
             event={**event, "Records": records},
@@ -150,11 +146,11 @@ class Subscription:
     ) -> None:
         seconds = shares.next()
         # Made here, where it is kept for all messages, and not once in each process.
-        _ = self._consumer, self._failures
+        _ = self._parts.consumer, self._parts.failures
         if ended.get(record.message_id) is False:
             # Before it is tried: should this process end as well, nobody could say why the message is a dead letter.
             self._expect_the_end(record)
-        clients().close_connections()
+        self._parts.close_connections()
         done = run_apart(partial(self._answer, context, ended, record), seconds)
         for name, value in done["counts"].items():
             self._count(name, value)
@@ -167,13 +163,13 @@ class Subscription:
             how=f"at receive {count - 1}, maybe because of a message beside it", function=function_name()
         )
         try:
-            self._failures.remember(self._name, record.message_id, failure_of(error, count, self._reader))
+            self._parts.failures.remember(self._name, record.message_id, failure_of(error, count, self._reader))
         except AwsCallError as unremembered:
             self.logger.warning("Why the message may fail is not kept: %s", sentence_for(unremembered, self._reader))
 
     def _answer(self, context: "LambdaContext", ended: Mapping[str, bool], record: "SQSRecord") -> dict[str, Any]:
         """Handle one message as a batch, in its own process, and return what its parent has to know."""
-        processor = RememberingProcessor(self._name, self._failures, self.logger, ended)
+        processor = RememberingProcessor(self._name, self._parts.failures, self.logger, ended)
         counts: dict[str, int] = {}
         self._count = lambda name, value: counts.update({name: value})  # type: ignore[method-assign] # in this process only
         process_partial_response(
@@ -183,27 +179,6 @@ class Subscription:
 
     def _count(self, name: str, value: int) -> None:
         self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
-
-    @cached_property
-    def _consumer(self) -> Consumer:
-        bucket = os.environ.get("CONTACTSYNC_CLAIM_BUCKET")
-        return Consumer(
-            subscriber=Subscriber(self._name, self._make()),
-            claims=S3Claims(clients().own("s3"), bucket) if bucket else None,
-            once=self._once,
-            quarantine=SqsQuarantine(clients().own("sqs"), required("CONTACTSYNC_DEAD_LETTERS_URL")),
-            environment=required("CONTACTSYNC_ENVIRONMENT"),
-        )
-
-    @cached_property
-    def _once(self) -> OnceByPowertools:
-        table = required("CONTACTSYNC_IDEMPOTENCY_TABLE")
-        persistence = HandledEvents(table, boto3_client=clients().quick("dynamodb"))
-        return OnceByPowertools(self._name, persistence, self.logger)
-
-    @cached_property
-    def _failures(self) -> DynamoDbFailures:
-        return DynamoDbFailures(clients().quick("dynamodb"), required("CONTACTSYNC_IDEMPOTENCY_TABLE"), SystemClock())
 
 
 class _Shares:
@@ -232,9 +207,12 @@ def _receive_count(record: Mapping[str, Any]) -> int:
     return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
 
 
-def subscribed(name: str, make: Callable[[], Callable[["Event"], None]]) -> Handler:
-    """Return the Lambda handler of a subscriber; `make` is called once, with the first batch."""
-    subscription = Subscription(name, make)
+def subscribed(name: str, make: Callable[[], Callable[["Event"], None]], *, needs: Iterable["Group"] = ()) -> Handler:
+    """Return the Lambda handler of a subscriber; `make` is called once, with the first batch.
+
+    `needs` are the groups of settings that `make` reads: what is missing of them is named together with all else.
+    """
+    subscription = Subscription(name, make, needs)
 
     def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
         return subscription.handle(event, context)
@@ -243,17 +221,3 @@ def subscribed(name: str, make: Callable[[], Callable[["Event"], None]]) -> Hand
     measured = subscription.metrics.log_metrics(traced)
     logged: Handler = subscription.logger.inject_lambda_context(measured, log_event=False)
     return logged
-
-
-@cache
-def clients() -> Clients:
-    """Return what makes boto3 clients, with short timeouts: a function that ends in time says what failed."""
-    return Clients(management_role=None, connect_timeout=2, read_timeout=5)
-
-
-def required(name: str) -> str:
-    """Return a variable of the function's environment; raise SettingsError without it."""
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise SettingsError(variable=name, problem="is not set")
-    return value

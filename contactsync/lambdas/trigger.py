@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from contactsync.errors import ChangeRefusedError, ContactSyncError, SettingsError
+from contactsync.errors import ChangeRefusedError, ContactSyncError
 from contactsync.intake.change import NOT_UNDERSTOOD, ContactChange, changes_in
 from contactsync.lambdas.airflow_runs import AirflowRuns
+from contactsync.settings.groups import Group
+from contactsync.settings.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -26,7 +28,7 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, list[str]]:  # no
     """
     done: dict[str, list[str]] = {"started": [], "already_started": [], "refused": []}
     failures: list[ContactSyncError] = []
-    for found in changes_in(event, _environment("CONTACTSYNC_MANAGEMENT_ACCOUNT_ID")):
+    for found in changes_in(event, _settings().management.account):
         try:
             done[_handle(found)].append(found.event_id or "")
         except ContactSyncError as error:
@@ -53,11 +55,9 @@ def _handle(found: ContactChange | ChangeRefusedError) -> str:
 
 @cache
 def _runs() -> AirflowRuns:
-    return AirflowRuns(_environment("CONTACTSYNC_MWAA_ENVIRONMENT"), _environment("CONTACTSYNC_MWAA_REGION"))
+    trigger = _settings().trigger
+    return AirflowRuns(trigger.mwaa_environment, trigger.mwaa_region)
 
 
-def _environment(name: str) -> str:
-    value = os.environ.get(name)
-    if not value:
-        raise SettingsError(variable=name, problem="is not set")
-    return value
+def _settings() -> Settings:
+    return read_settings(os.environ, (Group.MANAGEMENT, Group.TRIGGER))

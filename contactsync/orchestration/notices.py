@@ -121,7 +121,7 @@ class NoticeNotifier(BaseNotifier):
 def _desk() -> "NoticeDesk":
     from contactsync.orchestration.steps import services
 
-    return services().notice_desk
+    return services().steps.notice_desk
 
 
 def _is_own_mistake(context: "Mapping[str, Any]", error: object) -> bool:

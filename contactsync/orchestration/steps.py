@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contactsync.errors import EventsSetAsideError
     from contactsync.notices.scenarios import Scenario
     from contactsync.operations.operation import AccountOutcome, SyncOperation
-    from contactsync.services import Services
+    from contactsync.services.services import Services
     from contactsync.sync.approval import ApprovalRequest
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ ANSWER_KEY: Final = "contactsync_answer"
 @cache
 def services() -> "Services":
     """Return the product's services, made once in a process."""
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     return Services.from_environment()
 
@@ -90,7 +90,7 @@ def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- as above
         management_account=made.settings.management.account,
     )
     check_origin(request, origin, trigger_user=made.settings.deployment.trigger_user)
-    account_ids = made.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
+    account_ids = made.steps.planner.plan(request, map_limit=conf.getint("core", "max_map_length"))
     log.info("%s accounts may be touched", len(account_ids))
     _tell_of_plan(dag_run.run_id)
     return list(account_ids)
@@ -113,14 +113,14 @@ def _tell_of_plan(run_id: str) -> None:
         if operation and operation.unmatched:
             error = RulesUnmatchedError(sentences=operation.unmatched, version=operation.config_version)
             about = f"unmatched-rules-{made.clock.now():%Y-%m-%d}"
-            made.notice_desk.request(Scenario.CONFIGURATION_ERRORS, run_id, error=error, about=about)
+            made.steps.notice_desk.request(Scenario.CONFIGURATION_ERRORS, run_id, error=error, about=about)
     except ContactSyncError as untold:
         log.warning("No notice was requested of rules that name nobody: %s", untold)
 
 
 def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as above
     """Bring one account to the desired contacts."""
-    account_sync = services().account_sync
+    account_sync = services().steps.account_sync
     operation, settings = account_sync.open(context["dag_run"].run_id)
     context[RETRY_CONFIG_KEY] = settings.retries
     ti = context["ti"]
@@ -161,7 +161,7 @@ def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 
 
     store = context["task_state_store"]
     shown = store.get(QUESTION_KEY) or {}
-    request = services().approvals.ask(
+    request = services().steps.approvals.ask(
         context["dag_run"].run_id, shown=shown.get("extent"), accounts=shown.get("accounts")
     )
     log.info(request.subject if request else "Nobody is asked")
@@ -205,7 +205,7 @@ def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- as
     from contactsync.operations.operation import Verdict
 
     with _rescheduled():
-        operation = services().approvals.decide(
+        operation = services().steps.approvals.decide(
             context["dag_run"].run_id,
             Verdict(answer["verdict"]),
             # Whoever is not known to have been asked about this plan has not answered anything about it.
@@ -228,7 +228,7 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
     planned = states.get(plan_task) == "success"
     listed = ti.xcom_pull(task_ids=plan_task) or []
     try:
-        result = services().reporter.report(
+        result = services().steps.reporter.report(
             run_id,
             _account_states(states, listed, sync_task),
             planned=planned,
@@ -261,7 +261,7 @@ def _store_unplanned(dag_run: Any, cause: str) -> None:  # noqa: ANN401 -- Airfl
 
     made = services()
     try:
-        made.reporter.store_unplanned(
+        made.steps.reporter.store_unplanned(
             dag_run.run_id,
             initiating_user=RunOrigin(dag_run.triggering_user_name, dag_run.run_type.value).name,
             source_account=made.settings.management.account,
@@ -285,11 +285,11 @@ def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- 
     def tell(operation: "SyncOperation") -> None:
         note = log_text(operation.note or "")
         log.info("Run %s, sync operation %s: %s", operation.dag_run_id, operation.sync_id, note)
-        made.notice_desk.operation_closed(operation.dag_run_id)
+        made.steps.notice_desk.operation_closed(operation.dag_run_id)
 
     try:
-        made.housekeeper.close_abandoned(
-            lambda run_id: state_of_run(ti, sync_dag, run_id), made.notice_desk.announced_end, tell
+        made.steps.housekeeper.close_abandoned(
+            lambda run_id: state_of_run(ti, sync_dag, run_id), made.steps.notice_desk.announced_end, tell
         )
     except HousekeepingError as error:
         _tell_daily(context, Scenario.SYSTEM_ERRORS, error)
@@ -303,15 +303,17 @@ def tell_of_overdue(context: Any, *, sync_dag: str, plan_task: str) -> None:  # 
     from contactsync.orchestration.runs import state_of_run, unfinished
 
     made, ti, dag_run = services(), context["ti"], context["dag_run"]
-    for operation in made.housekeeper.overdue(lambda run_id: state_of_run(ti, sync_dag, run_id)):
-        if made.notice_desk.request(Scenario.OVERDUE, operation.dag_run_id, dag_id=sync_dag):
+    for operation in made.steps.housekeeper.overdue(lambda run_id: state_of_run(ti, sync_dag, run_id)):
+        if made.steps.notice_desk.request(Scenario.OVERDUE, operation.dag_run_id, dag_id=sync_dag):
             log.warning("Run %s has not finished in time", operation.dag_run_id)
-    unplanned = made.housekeeper.unplanned(unfinished(ti, sync_dag, plan_task))
+    unplanned = made.steps.housekeeper.unplanned(unfinished(ti, sync_dag, plan_task))
     if unplanned and unplanned.overdue:
         error = RunsUnplannedError(dag_id=sync_dag, number=unplanned.number, since=unplanned.since)
         about = f"{sync_dag}-unplanned-{unplanned.since:%Y-%m-%dT%H:%M}"
         log.warning("%s Its notice stands under %s.", error, about)
-        made.notice_desk.request(Scenario.OVERDUE, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
+        made.steps.notice_desk.request(
+            Scenario.OVERDUE, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about
+        )
 
 
 def send_outbox(context: Any) -> None:  # noqa: ANN401 -- as above
@@ -355,7 +357,7 @@ def _request_once(context: Any, scenario: "Scenario", error: Exception, about: s
     """Request the one notice about something, whatever becomes of it; nothing of ours is raised."""
     from contactsync.errors import AwsCallError, ContactSyncError
 
-    desk, dag_run = services().notice_desk, context["dag_run"]
+    desk, dag_run = services().steps.notice_desk, context["dag_run"]
     try:
         desk.request(scenario, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
     except AwsCallError as unstored:

@@ -21,14 +21,12 @@ MODULES: Final = (
     "airflow.sdk.execution_time.task_runner",
     "botocore.endpoint",
     "botocore.httpsession",
-    "contactsync.services",
+    "contactsync.services.services",
     "contactsync.views.report_table",
     "contactsync.intake.request",
     "jinja2.ext",
     "packaging.requirements",
 )
-
-CLIENTS: Final = ("account", "dynamodb", "organizations", "sts")
 
 
 def warm_up_scheduler() -> None:
@@ -40,8 +38,8 @@ def warm_up_scheduler() -> None:
 @cache
 def warm_up() -> None:
     """Import the modules and read the service models; no connection is made, and no credentials are read."""
-    from contactsync.aws.sdk.clients import read_models
+    from contactsync.services.adapters import read_service_models
 
     for module in MODULES:
         importlib.import_module(module)
-    read_models(CLIENTS)
+    read_service_models()

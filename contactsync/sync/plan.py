@@ -68,7 +68,7 @@ class Planner:
     fingerprint_key: bytes = field(repr=False)
     source_reads: int
     source_wait: float
-    plan_lasts: float = 3600.0
+    plan_lasts: float
     """For so long, in seconds, a plan that is tried again believes the tags that it has asked for already."""
 
     def plan(self, request: RunRequest, *, map_limit: int) -> tuple[str, ...]:

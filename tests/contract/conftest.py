@@ -13,7 +13,7 @@ from contactsync.aws.organization import AwsOrganization
 from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.contract.store import Store
 from tests.fake_state import FakeDesiredContacts, FakeOperations, FakeState
 
@@ -60,7 +60,7 @@ def adapters_on(scenario: dict[str, Any]) -> Iterator[Adapters]:
             patch.setenv(name, value)
         services = Services.from_environment(environment)
         # Endpoint and credentials are read when a client is made, so all are made here.
-        _ = services.planner, services.account_sync, services.reporter
+        _ = services.steps.planner, services.steps.account_sync, services.steps.reporter
         yield Adapters(sandbox, services, services.desired_contacts, services.organization)
 
 

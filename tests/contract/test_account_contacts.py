@@ -44,7 +44,7 @@ def place(request: pytest.FixtureRequest) -> Place:
     """Give the fake, then the adapter; members have contacts, one has no security contact."""
     if request.param == "sandbox":
         adapters: Adapters = request.getfixturevalue("adapters")
-        return Place(adapters.services.account_sync.contacts, adapters)
+        return Place(adapters.services.steps.account_sync.contacts, adapters)
     stored: dict[tuple[str | None, ContactType], Contact] = {
         (account_id, kind): contact_of(kind) for kind in ContactType for account_id in (None, WITHOUT, MEMBER)
     }
@@ -96,7 +96,7 @@ def test_deleted(place: Place) -> None:
 def test_management_account_by_id(adapters: Adapters) -> None:
     """AWS forbids the management account to name itself, and that is a permission error."""
     with pytest.raises(AccessDeniedError):
-        adapters.services.account_sync.contacts.read(SECURITY, adapters.sandbox.management_account)
+        adapters.services.steps.account_sync.contacts.read(SECURITY, adapters.sandbox.management_account)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_management_account_by_id(adapters: Adapters) -> None:
 @pytest.mark.parametrize("method", ["read", "write", "delete"])
 def test_errors(adapters: Adapters, code: str, kind: type[AwsCallError], method: str) -> None:
     """Each error of AWS is ours after one single call, names the account, and never means absent."""
-    contacts = adapters.services.account_sync.contacts
+    contacts = adapters.services.steps.account_sync.contacts
     operation = {"read": "Get", "write": "Put", "delete": "Delete"}[method] + "AlternateContact"
     faults = adapters.sandbox.conditions.faults
     added = faults.add(FaultSettings(operation=operation, account=MEMBER, error=code))
@@ -136,7 +136,7 @@ def test_invalid_names_fields(adapters: Adapters, field_lists: bool) -> None:  #
     organization = adapters.sandbox.organization
     organization.account_rules = AccountManagementSettings(field_lists=field_lists)
     with pytest.raises(RequestInvalidError) as caught:
-        adapters.services.account_sync.contacts.write(SECURITY, MEMBER, broken)
+        adapters.services.steps.account_sync.contacts.write(SECURITY, MEMBER, broken)
     organization.account_rules = AccountManagementSettings()
     refused = adapters.sandbox.call_log.query(error="ValidationException")[-1]
     assert "call me" in str(refused.error_message)
@@ -154,7 +154,7 @@ def test_not_found_on_a_put(adapters: Adapters, contact_type: ContactType) -> No
     added = faults.add(FaultSettings(operation=operation, account=MEMBER, error="ResourceNotFoundException"))
     try:
         with pytest.raises(UnexpectedAwsError) as caught:
-            adapters.services.account_sync.contacts.write(contact_type, MEMBER, contact_of(contact_type))
+            adapters.services.steps.account_sync.contacts.write(contact_type, MEMBER, contact_of(contact_type))
     finally:
         faults.remove(added.id)
     assert (caught.value.account_id, caught.value.operation) == (MEMBER, operation)
@@ -166,15 +166,15 @@ def test_not_found_on_a_put_is_recorded(adapters: Adapters) -> None:
     """The account's outcome says what the put was answered with."""
     services = adapters.services
     services.configurations.store(Configuration(contact_types=(SECURITY,)), after_version=0, changed_by="tests")
-    services.account_sync.contacts.write(SECURITY, MEMBER, alternate())
+    services.steps.account_sync.contacts.write(SECURITY, MEMBER, alternate())
     run = "a put that finds nothing"
-    services.planner.plan(request(dag_run_id=run, accounts=[MEMBER]), map_limit=9)
-    operation, settings = services.account_sync.open(run)
+    services.steps.planner.plan(request(dag_run_id=run, accounts=[MEMBER]), map_limit=9)
+    operation, settings = services.steps.account_sync.open(run)
     faults = adapters.sandbox.conditions.faults
     added = faults.add(FaultSettings(operation="PutAlternateContact", error="ResourceNotFoundException"))
     try:
         with pytest.raises(AccountsFailedError) as caught:
-            services.account_sync.sync(operation, settings, MEMBER, 1)
+            services.steps.account_sync.sync(operation, settings, MEMBER, 1)
     finally:
         faults.remove(added.id)
     assert caught.value.retryable

@@ -88,5 +88,5 @@ def test_key(adapters: Adapters, event_id: str) -> None:
     """Objects lie in the folder that subscribers may read."""
     claim = claim_of(event_id, DATA)
     reference = bucket_of(adapters).put(claim, DATA)
-    bucket = adapters.services.settings.bus.claim_bucket
+    bucket = adapters.services.settings.claims.bucket
     assert reference == f"s3://{bucket}/events/{event_id}.{claim.sha256}.json"

@@ -24,7 +24,7 @@ from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import OutcomeDetail, OutcomeStatus, TypePlan
 from contactsync.sandbox.contacts.defaults import member_account_id
 from contactsync.sandbox.requests.faults import FaultSettings
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.builders import alternate, operation, primary, request
 from tests.contract.conftest import Adapters
 
@@ -65,7 +65,7 @@ def test_no_values_in_logs(adapters: Adapters, services: Services, caplog: pytes
     """Nothing of a contact is logged, by whatever library and at whatever level Airflow logs."""
     made = Services(services.settings)
     caplog.set_level(logging.DEBUG)
-    contacts = made.account_sync.contacts
+    contacts = made.steps.account_sync.contacts
     contacts.write(SECURITY, TWO, MARKED)
     contacts.write(PRIMARY, TWO, MARKED_PRIMARY)
     assert contacts.read(SECURITY, TWO) == MARKED
@@ -122,8 +122,8 @@ def test_role_is_assumed_once(adapters: Adapters) -> None:
     made = acting(adapters)
     log = adapters.sandbox.call_log
     before = len(log.query(operation="AssumeRole"))
-    made.planner.plan(request(dag_run_id="one role", accounts=[TWO]), map_limit=9)
-    made.account_sync.sync(*made.account_sync.open("one role"), TWO, 1)
+    made.steps.planner.plan(request(dag_run_id="one role", accounts=[TWO]), map_limit=9)
+    made.steps.account_sync.sync(*made.steps.account_sync.open("one role"), TWO, 1)
     assert len(log.query(operation="AssumeRole")) == before + 1
     assert "assumed-role/contactsync" in log.query(service="organizations")[-1].caller_arn
     assert "assumed-role/contactsync" in log.query(service="account")[-1].caller_arn
@@ -132,7 +132,7 @@ def test_role_is_assumed_once(adapters: Adapters) -> None:
 @pytest.mark.usefixtures("services")
 def test_role_is_for_the_management_account_only(adapters: Adapters) -> None:
     """The tables are the deployment's own, and are used with its own credentials."""
-    acting(adapters).planner.plan(request(dag_run_id="own tables"), map_limit=9)
+    acting(adapters).steps.planner.plan(request(dag_run_id="own tables"), map_limit=9)
     callers = {call.caller_arn for call in adapters.sandbox.call_log.query(service="dynamodb")}
     functions = {caller for caller in callers if "assumed-role/contactsync-bus-" in caller}  # have roles of their own
     assert callers - functions
@@ -142,18 +142,18 @@ def test_role_is_for_the_management_account_only(adapters: Adapters) -> None:
 def test_denied_role(adapters: Adapters, services: Services) -> None:
     """A role that may not be assumed is named as such, halts the operation, and is no account's refused permission."""
     run = "a denied role"
-    services.account_sync.contacts.write(SECURITY, TWO, MARKED)
-    services.planner.plan(request(dag_run_id=run, accounts=[TWO]), map_limit=9)
+    services.steps.account_sync.contacts.write(SECURITY, TWO, MARKED)
+    services.steps.planner.plan(request(dag_run_id=run, accounts=[TWO]), map_limit=9)
     made = acting(adapters)
     faults = adapters.sandbox.conditions.faults
     added = faults.add(FaultSettings(service="sts", operation="AssumeRole", error="AccessDenied"))
     try:
         with pytest.raises(AccessDeniedError, match=r"^AssumeRole failed with AccessDenied") as caught:
-            made.planner.plan(request(dag_run_id="never planned"), map_limit=9)
+            made.steps.planner.plan(request(dag_run_id="never planned"), map_limit=9)
         assert caught.value.account_id is None
-        found, pinned = made.account_sync.open(run)
+        found, pinned = made.steps.account_sync.open(run)
         with pytest.raises(HaltedError, match="AssumeRole") as failed:
-            made.account_sync.sync(found, pinned, TWO, 1)
+            made.steps.account_sync.sync(found, pinned, TWO, 1)
     finally:
         faults.remove(added.id)
     assert TWO not in str(failed.value)

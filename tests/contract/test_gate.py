@@ -72,7 +72,7 @@ def read_by_many(world: Adapters, calls: int, caller: str = MANAGEMENT_ACCOUNT, 
     def read(number: int) -> None:
         gate = gatekeeper(world, ahead=number % WORKERS / WORKERS, caller=caller).gate(pinned)
         with suppress(PausedError, ServiceUnavailableError):
-            gate.call(GET, lambda: world.services._contacts.read(SECURITY, ACCOUNT))
+            gate.call(GET, lambda: world.services.contacts.read(SECURITY, ACCOUNT))
         gate.finish()
 
     with ThreadPoolExecutor(WORKERS) as threads:

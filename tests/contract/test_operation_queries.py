@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from contactsync.aws.operations.operation_queries import DesiredVersion, DynamoDbOperationQueries, Period
+from contactsync.aws.operations.operation_queries import DynamoDbOperationQueries
 from contactsync.contacts import ContactType
 from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import (
@@ -18,6 +18,7 @@ from contactsync.operations.operation import (
     OutcomeStatus,
     SyncOperation,
 )
+from contactsync.operations.queries import DesiredVersion, Period
 from tests import builders
 from tests.builders import contact_of
 from tests.contract.conftest import Adapters

@@ -29,7 +29,7 @@ from contactsync.operations.operation import (
     SyncOperation,
 )
 from contactsync.operations.writes import Write, unannounced
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.builders import account, operation
 from tests.contract.conftest import Adapters
 from tests.fakes import START

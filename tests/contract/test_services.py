@@ -15,7 +15,7 @@ from contactsync.errors import AccountsFailedError, CallerMismatchError, Setting
 from contactsync.operations.operation import OutcomeDetail
 from contactsync.sandbox.contacts.defaults import member_account_id
 from contactsync.sandbox.requests.faults import FaultSettings
-from contactsync.services import Services
+from contactsync.services.services import Services
 from contactsync.views.report_table import report_text
 from tests.builders import KEY, request
 from tests.contract.conftest import Adapters
@@ -39,10 +39,10 @@ def with_variables(**variables: str) -> Services:
 def run(services: Services, name: str) -> dict[str, str]:
     """Run all steps, and return the states that Airflow would have."""
     states = {}
-    for account_id in services.planner.plan(request(dag_run_id=name), map_limit=1024):
-        operation, settings = services.account_sync.open(name)
+    for account_id in services.steps.planner.plan(request(dag_run_id=name), map_limit=1024):
+        operation, settings = services.steps.account_sync.open(name)
         try:
-            services.account_sync.sync(operation, settings, account_id, 1)
+            services.steps.account_sync.sync(operation, settings, account_id, 1)
             states[account_id] = "success"
         except AccountsFailedError:
             states[account_id] = "failed"
@@ -59,7 +59,7 @@ def test_run(adapters: Adapters, services: Services) -> None:
     """Every active member ends with the management account's contacts, and a second run writes nothing."""
     states = run(services, "first")
     assert states == {ONE: "success", TWO: "success"}
-    contacts = services.account_sync.contacts
+    contacts = services.steps.account_sync.contacts
     for kind in ContactType:
         for account_id in (ONE, TWO):
             assert changed_fields(contacts.read(kind, None), contacts.read(kind, account_id)) == ()
@@ -68,7 +68,7 @@ def test_run(adapters: Adapters, services: Services) -> None:
     calls = [call for call in adapters.sandbox.call_log.query() if call.service == "account"]
     assert len([call for call in calls if call.operation.startswith(("Put", "Delete"))]) <= writes
     assert SUSPENDED not in {call.target_account for call in calls}
-    report = services.reporter.report("second", states, planned=True)
+    report = services.steps.reporter.report("second", states, planned=True)
     report.check()
     assert report.tally.details == {OutcomeDetail.UNCHANGED: 8, OutcomeDetail.NOT_ACTIVE: 4}
 
@@ -79,11 +79,11 @@ def test_no_values_left(adapters: Adapters, services: Services) -> None:
     states = run(services, "third")
     adapters.sandbox.conditions.faults.remove(fault.id)
     rows: list[Any] = []
-    report = services.reporter.report("third", states, show=rows.append, planned=True)
+    report = services.steps.reporter.report("third", states, show=rows.append, planned=True)
     values = {
         value
         for kind in ContactType
-        if (contact := services.account_sync.contacts.read(kind, None))
+        if (contact := services.steps.account_sync.contacts.read(kind, None))
         for value in contact.values().values()
         if len(value) > 2
     }
@@ -119,11 +119,11 @@ def test_role(adapters: Adapters) -> None:
             patch.setenv(name, value)
         role = f"arn:aws:iam::{adapters.sandbox.management_account}:role/contactsync"
         acting = with_variables(MANAGEMENT_ROLE_ARN=role)
-        assert acting.planner.plan(request(dag_run_id="as a role"), map_limit=9) == (ONE, TWO)
+        assert acting.steps.planner.plan(request(dag_run_id="as a role"), map_limit=9) == (ONE, TWO)
         assert "assumed-role/contactsync" in adapters.sandbox.call_log.query(service="account")[-1].caller_arn
         wrong = with_variables(MANAGEMENT_ROLE_ARN=f"arn:aws:iam::{TWO}:role/contactsync")
         with pytest.raises(CallerMismatchError, match=TWO):
-            wrong.planner.plan(request(dag_run_id="as a member"), map_limit=9)
+            wrong.steps.planner.plan(request(dag_run_id="as a member"), map_limit=9)
 
 
 def test_secret(adapters: Adapters, services: Services) -> None:
@@ -136,30 +136,30 @@ def test_secret(adapters: Adapters, services: Services) -> None:
         client.create_secret(Name="binary", SecretBinary=KEY)
         client.create_secret(Name="weak", SecretString="changeme")
         named = with_variables(FINGERPRINT_KEY="", FINGERPRINT_SECRET="fingerprints")
-        assert named.planner.fingerprint_key == KEY
+        assert named.steps.planner.fingerprint_key == KEY
         with pytest.raises(SettingsError, match="FINGERPRINT_SECRET"):
-            _ = with_variables(FINGERPRINT_KEY="", FINGERPRINT_SECRET="binary").planner
+            _ = with_variables(FINGERPRINT_KEY="", FINGERPRINT_SECRET="binary").steps.planner
         with pytest.raises(SettingsError, match=r"a secret whose string is 8 bytes long.*openssl rand"):
-            _ = with_variables(FINGERPRINT_KEY="", FINGERPRINT_SECRET="weak").planner
+            _ = with_variables(FINGERPRINT_KEY="", FINGERPRINT_SECRET="weak").steps.planner
 
 
 def test_deleted_run_again(adapters: Adapters, services: Services) -> None:
     """A run that is planned again with its id keeps its expiry, and its tries, which count from 1 again, settle."""
     name = "deleted and started again"
     run(services, name)
-    operation, settings = services.account_sync.open(name)
+    operation, settings = services.steps.account_sync.open(name)
     for account_id in (ONE, TWO):
-        services.account_sync.sync(operation, settings, account_id, 5)
+        services.steps.account_sync.sync(operation, settings, account_id, 5)
     tomorrow = FakeClock(datetime.now(UTC) + timedelta(days=1))
-    assert replace(services.planner, clock=tomorrow).plan(request(dag_run_id=name), map_limit=9) == (ONE, TWO)
-    again, settings = services.account_sync.open(name)
+    assert replace(services.steps.planner, clock=tomorrow).plan(request(dag_run_id=name), map_limit=9) == (ONE, TWO)
+    again, settings = services.steps.account_sync.open(name)
     assert (again.timestamp, again.planned) == (operation.timestamp, tomorrow.time)
     for account_id in (ONE, TWO):
-        for outcome in replace(services.account_sync, clock=tomorrow).sync(again, settings, account_id, 1):
+        for outcome in replace(services.steps.account_sync, clock=tomorrow).sync(again, settings, account_id, 1):
             assert (outcome.attempts[-1].try_number, outcome.attempts[-1].started) == (1, tomorrow.time)
     items = everything(adapters, services.settings.state.table)
     assert len({item["expires_at"]["N"] for item in items if operation.sync_id in item["pk"]["S"]}) == 1
-    services.reporter.report(name, {ONE: "success", TWO: "success"}, planned=True).check()
+    services.steps.reporter.report(name, {ONE: "success", TWO: "success"}, planned=True).check()
 
 
 @pytest.mark.usefixtures("services")
@@ -169,7 +169,7 @@ def test_throttled_calls_wait(adapters: Adapters) -> None:
     faults, log = adapters.sandbox.conditions.faults, adapters.sandbox.call_log
     added = faults.add(FaultSettings(operation="GetContactInformation", error="TooManyRequestsException", count=2))
     before = len(log.query(operation="GetContactInformation"))
-    gate, contacts = patient.gatekeeper.gate(Configuration()), patient.planner.contacts
+    gate, contacts = patient.steps.gatekeeper.gate(Configuration()), patient.steps.planner.contacts
     try:
         assert gate.call(read_of(ContactType.PRIMARY), lambda: contacts.read(ContactType.PRIMARY, TWO)) is not None
     finally:
@@ -188,4 +188,4 @@ def test_throttled_calls_wait(adapters: Adapters) -> None:
 def test_foreign_partition(variable: str, arn: str) -> None:
     """What belongs to another partition cannot work, and is refused before a plan asks or writes anything."""
     with pytest.raises(SettingsError, match=rf"CONTACTSYNC_{variable} is an ARN of partition"):
-        _ = with_variables(**{variable: arn}).planner
+        _ = with_variables(**{variable: arn}).steps.planner

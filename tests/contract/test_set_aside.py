@@ -16,7 +16,7 @@ from contactsync.bus.ports import SetAside
 from contactsync.cli.local.local_system import product_environment
 from contactsync.errors import PublishFailedError
 from contactsync.sandbox.requests.faults import FaultSettings
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.contract.conftest import Adapters
 from tests.fakes import START
 

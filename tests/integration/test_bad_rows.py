@@ -18,7 +18,7 @@ from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import AccountOutcome, sync_id_of
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.builders import account, contact_of, operation
 from tests.bus_builders import event_of
 from tests.integration.conftest import Command, refused

@@ -15,7 +15,7 @@ from contactsync.bus.events import ConfigurationChanged
 from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.fakes import START
 
 ROOT = Path(__file__).parents[2]

@@ -10,13 +10,13 @@ import pytest
 from contactsync.aws.claim_bucket import FOLDER
 from contactsync.aws.metrics import NAMESPACE
 from contactsync.aws.tables.notice_requests import _key
+from contactsync.aws.tables.once import WINDOW
 from contactsync.aws.tables.outbox_table import outbox_puts
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import EVENT_TYPES, NoticeRequested
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
 from contactsync.configuration.schema import DeliveryChannel
-from contactsync.lambdas.once import WINDOW
 from contactsync.lambdas.subscriber import LEAST_TIMEOUT
 from contactsync.sandbox.stacks.templates import load
 from tests.bus_builders import data_of

@@ -15,7 +15,7 @@ from contactsync.aws.tables.config_table import DynamoDbConfigurations
 from contactsync.configuration.schema import Configuration
 from contactsync.configuration.versions import StoredVersion
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.integration.conftest import Answer, Command, misused, refused
 
 SETTINGS: dict[str, Any] = {"contact_types": ["security"], "notification_settings": {"failure_threshold": 2}}

@@ -30,7 +30,7 @@ from contactsync.operations.operation import (
     sync_id_of,
 )
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.builders import account, alternate_values, contact_of, operation
 from tests.fakes import START
 from tests.integration.conftest import Answer, Command, misused, refused

@@ -17,7 +17,7 @@ from contactsync.operations.operation import AccountOutcome, Attempt, OperationS
 from contactsync.sandbox.contacts.defaults import member_account_id
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.builders import operation
 from tests.fakes import START
 

@@ -11,7 +11,7 @@ import pytest
 
 from contactsync.configuration.schema import Configuration
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.builders import request
 from tests.integration.conftest import Command, misused, refused
 
@@ -25,8 +25,8 @@ def carried(deployment: Sandbox) -> Services:
     excluded = next(a for a in members if a != services.settings.management.account)
     settings = Configuration.model_validate({"contact_types": ["security"], "excluded_accounts": [excluded]})
     services.configuration_changes.store(settings, after_version=0, changed_by="a test", reason=None)
-    for account_id in services.planner.plan(request(), map_limit=10):
-        services.account_sync.sync(*services.account_sync.open(request().dag_run_id), account_id, 1)
+    for account_id in services.steps.planner.plan(request(), map_limit=10):
+        services.steps.account_sync.sync(*services.steps.account_sync.open(request().dag_run_id), account_id, 1)
     return services
 
 
@@ -64,8 +64,8 @@ def test_as_of_an_earlier_time(carried: Services, contactsync: Command, monkeypa
     before = datetime.now(UTC)
     newer = Configuration.model_validate({"contact_types": ["security"]})
     carried.configuration_changes.store(newer, after_version=1, changed_by="a test", reason=None)
-    for account_id in carried.planner.plan(request(dag_run_id="later"), map_limit=10):
-        carried.account_sync.sync(*carried.account_sync.open("later"), account_id, 1)
+    for account_id in carried.steps.planner.plan(request(dag_run_id="later"), map_limit=10):
+        carried.steps.account_sync.sync(*carried.steps.account_sync.open("later"), account_id, 1)
     for name in ("CONTACTSYNC_MANAGEMENT_ACCOUNT_ID", "CONTACTSYNC_DESIRED_CONTACTS_TABLE"):
         monkeypatch.delenv(name)
     then = contactsync("accounts", "state", "--at", before.isoformat(), "-o", "json")

@@ -88,7 +88,10 @@ def test_circle(copy: Path, first: str, second: str) -> None:
         ("pacing/rates.py", "import contactsync.contacts"),
         ("scope/rules.py", "import contactsync.account_management"),
         ("configuration/changes.py", "import contactsync.sync.ports"),
-        ("services.py", "import contactsync.sandbox"),
+        ("services/adapters.py", "import contactsync.sandbox"),
+        ("cli/audit.py", "import contactsync.aws.topic"),
+        ("lambdas/audit.py", "import contactsync.aws.tables.audit_table"),
+        ("orchestration/runs.py", "import contactsync.aws.sdk.clients"),
     ],
 )
 def test_wrong_import(copy: Path, module: str, line: str) -> None:

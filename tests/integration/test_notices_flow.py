@@ -14,7 +14,7 @@ from contactsync.configuration.schema import Configuration
 from contactsync.notices.scenarios import Scenario
 from contactsync.sandbox.scenario.scenario import Scenario as SandboxScenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.people import People, recorded, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +62,7 @@ def test_once(people: People) -> None:
 
 def test_duplicated_event(people: People) -> None:
     """An event that the bus brings three times is delivered once."""
-    desk = people.services.notice_desk
+    desk = people.services.steps.notice_desk
     sent: list[Any] = []
 
     class Thrice:
@@ -141,7 +141,7 @@ def test_bus_down(people: People) -> None:
     one, other = (Relay(services.outbox, services.publisher, services.clock) for _ in range(2))
     people.control("POST", "faults", {"service": "sns", "operation": "PublishBatch", "error": "InternalError"})
     try:
-        assert replace(services.notice_desk, announcer=one).request(Scenario.OVERDUE, "run-bus-down")
+        assert replace(services.steps.notice_desk, announcer=one).request(Scenario.OVERDUE, "run-bus-down")
     finally:
         people.control("DELETE", "faults")
     (left,) = waiting(people, "run-bus-down")

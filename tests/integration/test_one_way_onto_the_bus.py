@@ -14,9 +14,9 @@ ALLOWED = {
     "contactsync/aws/topic.py": {"publish_batch", "PublishBatch", "SNSClient", "PublishBatchRequestEntryTypeDef"},
     "contactsync/aws/notice_channels.py": {"publish", "Publish", "SNSClient"},
     "contactsync/aws/subscriber_queues.py": {"SNSClient"},
-    "contactsync/lambdas/notices.py": {"sns"},
-    "contactsync/lambdas/publisher.py": {"sns"},
-    "contactsync/services.py": {"sns"},
+    "contactsync/services/adapters.py": {"sns"},
+    "contactsync/services/functions/notices.py": {"sns"},
+    "contactsync/services/functions/publisher.py": {"sns"},
     # Names in sentences about calls that failed.
     "contactsync/bus/advice.py": {"Publish", "PublishBatch"},
     "contactsync/errors/permissions.py": {"sns", "PublishBatch"},

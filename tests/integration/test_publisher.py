@@ -13,7 +13,7 @@ from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 
 ROOT = Path(__file__).parents[2]
 ARN = "arn:aws:iam::111122223333:role/ticketing"

@@ -18,7 +18,7 @@ from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.bus_builders import data_of, event_of
 from tests.integration.conftest import Command, misused, refused
 

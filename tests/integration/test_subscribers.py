@@ -24,7 +24,7 @@ from contactsync.operations.operation import sync_id_of
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.bus_builders import data_of, event_of
 from tests.fakes import START
 from tests.integration.conftest import Command, misused, refused

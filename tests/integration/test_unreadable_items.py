@@ -21,7 +21,7 @@ from contactsync.operations.operation import AccountOutcome, OperationStatus
 from contactsync.pacing.breaker import BreakerConfig, BreakerState, Phase, Tally
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.builders import account, contact_of, operation
 from tests.fakes import START
 
@@ -89,11 +89,11 @@ def test_housekeeping(services: Services, plans: dict[str, Any]) -> None:
     bad, good = two_operations(services)
     spoil(services, f"OPERATION#{bad}", "OPERATION", "plans", plans)
     with pytest.raises(HousekeepingError, match=f"OPERATION#{bad}"):
-        services.housekeeper.close_abandoned(lambda _: None)
+        services.steps.housekeeper.close_abandoned(lambda _: None)
     closed = services.operations.get(good)
     assert closed
     assert closed.status is OperationStatus.FAILED
-    assert services.housekeeper.overdue(lambda _: None) == []
+    assert services.steps.housekeeper.overdue(lambda _: None) == []
 
 
 @pytest.mark.parametrize(

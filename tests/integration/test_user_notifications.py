@@ -9,7 +9,7 @@ from contactsync.configuration.schema import Configuration
 from contactsync.notices.scenarios import Scenario
 from contactsync.sandbox.scenario.scenario import Scenario as SandboxScenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.people import People, recorded, wait_for
 
 ROOT = Path(__file__).parents[2]

@@ -19,12 +19,12 @@ from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contactsync.aws.tables.once import WINDOW, OnceByPowertools
 from contactsync.bus.audit import recorder
 from contactsync.bus.consume import Consumer, Subscriber
 from contactsync.bus.envelope import Event
 from contactsync.bus.events import EVENT_TYPES
 from contactsync.errors import EventUnderWayError
-from contactsync.lambdas.once import WINDOW, OnceByPowertools
 from tests.bus_builders import event_of
 from tests.bus_fakes import FakeAudit, FakeQuarantine
 

@@ -3,7 +3,7 @@
 import pytest
 
 from contactsync.errors import SettingsError
-from contactsync.settings import (
+from contactsync.settings.groups import (
     BusSettings,
     CallSettings,
     ConfigurationSettings,
@@ -14,9 +14,8 @@ from contactsync.settings import (
     ManagementSettings,
     PatienceSettings,
     StateSettings,
-    read_settings,
-    variables_of,
 )
+from contactsync.settings.settings import read_settings, variables_of
 
 KEY = "TzYn9ROWvNLJSepxAn0vge2bVmXb0MiB0WVUhCE4AYc="
 LEAST = {
@@ -33,6 +32,11 @@ ALL = LEAST | {
     "CONTACTSYNC_AUDIT_TABLE": "audit",
     "CONTACTSYNC_IDEMPOTENCY_TABLE": "idempotency",
     "CONTACTSYNC_DEAD_LETTER_QUEUES": "audit=https://sqs/audit, rule=https://sqs/rule",
+    "CONTACTSYNC_DEAD_LETTERS_URL": "https://sqs/audit",
+    "CONTACTSYNC_NOTICES_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:notices",
+    "CONTACTSYNC_OPS_ITEMS": "true",
+    "CONTACTSYNC_MWAA_ENVIRONMENT": "airflow",
+    "CONTACTSYNC_MWAA_REGION": "eu-west-1",
 }
 
 
@@ -81,6 +85,19 @@ def test_groups(group: Group) -> None:
     """A group needs its own variables only, and what is wrong in another one does not concern it."""
     own = ALL | {name: "wrong" for name in variables_of(Group) if name not in variables_of([group])}
     assert getattr(read_settings(own, [group]), group) == getattr(read_settings(ALL, [group]), group)
+
+
+@pytest.mark.parametrize(("text", "flag"), [("true", True), ("false", False), ("", False), (" true ", True)])
+def test_flag(text: str, flag: bool) -> None:  # noqa: FBT001 -- a parameter of a test
+    """A flag is true or false, and false where it is not set."""
+    assert read_settings(ALL | {"CONTACTSYNC_OPS_ITEMS": text}, [Group.NOTICES]).notices.ops_items is flag
+
+
+@pytest.mark.parametrize("text", ["True", "yes", "1", "on"])
+def test_wrong_flag(text: str) -> None:
+    """What is neither is refused, and not taken for false."""
+    with pytest.raises(SettingsError, match="CONTACTSYNC_OPS_ITEMS must be true or false"):
+        read_settings(ALL | {"CONTACTSYNC_OPS_ITEMS": text}, [Group.NOTICES])
 
 
 def test_not_demanded() -> None:

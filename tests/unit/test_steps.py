@@ -30,15 +30,13 @@ from contactsync.errors.clearing import CLEAR_RUN
 from contactsync.intake.request import parse_request
 from contactsync.limits import RETRIES_LIMIT
 from contactsync.notices.notice import Origin, notice_of
-from contactsync.notices.requests import NoticeDesk
 from contactsync.operations.operation import OutcomeStatus
 from contactsync.orchestration import runs, steps
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY
-from contactsync.settings import DeploymentSettings, ManagementSettings
+from contactsync.settings.groups import DeploymentSettings, ManagementSettings
 from contactsync.sync.account.apply import AccountSync
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of, configuration, contact_of
-from tests.fake_state import FakeNoticeRequests
 from tests.fakes import Fault
 from tests.gate_fakes import EPOCH
 
@@ -55,18 +53,8 @@ class FakeServices:
             management=ManagementSettings(MANAGEMENT_ACCOUNT), deployment=DeploymentSettings("test")
         )
         self.clock = world.clock
-        self.planner = world.planner
-        self.housekeeper = world.housekeeper
-        self.account_sync = world.account_sync
-        self.reporter = world.reporter
         self.operations = world.operations
-        self.notice_desk = NoticeDesk(
-            requests=FakeNoticeRequests(world.state.outbox),
-            operations=world.operations,
-            configurations=world.configurations,
-            announcer=world.announcer,
-            clock=world.clock,
-        )
+        self.steps = world.steps
 
 
 @pytest.fixture
@@ -148,7 +136,7 @@ def test_untold_rules(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> bool:
         raise error
 
-    monkeypatch.setattr(steps.services().notice_desk.requests, "store", fail)
+    monkeypatch.setattr(steps.services().steps.notice_desk.requests, "store", fail)
     assert steps.plan(context()) == [ONE, TWO]
 
 
@@ -337,7 +325,7 @@ def test_cannot_close(world: World, monkeypatch: pytest.MonkeyPatch, stored: boo
 
     monkeypatch.setattr(world.configurations, "version_error", error)
     if not stored:
-        monkeypatch.setattr(steps.services().notice_desk.requests, "store", fail)
+        monkeypatch.setattr(steps.services().steps.notice_desk.requests, "store", fail)
     for _ in range(3):
         with pytest.raises(HousekeepingError):
             steps.close_abandoned(housekeeping(0, None), sync_dag="contact_sync")

@@ -16,8 +16,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from contactsync.bus.advice import Reader, sentence_for
 from contactsync.bus.consume import Failure, failure_of
 from contactsync.errors import FunctionTimeoutError, ServiceUnavailableError, SettingsError
-from contactsync.lambdas.once import RememberingProcessor
-from contactsync.lambdas.subscriber import LEAST_TIMEOUT, required, subscribed
+from contactsync.lambdas.failed_messages import RememberingProcessor
+from contactsync.lambdas.subscriber import LEAST_TIMEOUT, subscribed
+from contactsync.services.functions.audit import audit_recorder
+from contactsync.services.functions.subscriber import SubscriberParts
+from contactsync.settings.groups import Group
 from tests.bus_builders import event_of
 from tests.bus_fakes import FakeFailures
 from tests.recorded import MANAGEMENT_ACCOUNT, in_sqs
@@ -128,12 +131,21 @@ def test_timeout_too_short(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert failure_of(FunctionTimeoutError(timeout, LEAST_TIMEOUT), 1).code == "FunctionTimeout"
 
 
-def test_required(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function without its environment fails by name, and so does its batch as a whole."""
-    with pytest.raises(SettingsError, match="CONTACTSYNC_AUDIT_TABLE"):
-        required("CONTACTSYNC_AUDIT_TABLE")
-    monkeypatch.setenv("CONTACTSYNC_AUDIT_TABLE", " t ")
-    assert required("CONTACTSYNC_AUDIT_TABLE") == "t"
-    handler = subscribed("unset", lambda: lambda _: None)
-    with pytest.raises(SettingsError), pytest.warns(UserWarning, match="No application metrics to publish"):
+def test_nothing_set() -> None:
+    """A function without its environment names everything that is missing at once, and its batch fails as a whole."""
+    handler = subscribed("unset", lambda: lambda _: None, needs=[Group.AUDIT])
+    with pytest.raises(SettingsError) as found, pytest.warns(UserWarning, match="No application metrics to publish"):
         handler(in_sqs({}), CONTEXT)
+    names = ("ENVIRONMENT", "IDEMPOTENCY_TABLE", "DEAD_LETTERS_URL", "AUDIT_TABLE")
+    assert set(found.value.problems) == {f"CONTACTSYNC_{name}" for name in names}
+
+
+def test_own_settings_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only what a subscriber itself reads is missing, its messages fail by name, which is kept for each."""
+    for name in ("ENVIRONMENT", "IDEMPOTENCY_TABLE", "DEAD_LETTERS_URL"):
+        monkeypatch.setenv(f"CONTACTSYNC_{name}", "t")
+    parts = SubscriberParts.of("audit", audit_recorder, [Group.AUDIT, Group.MANAGEMENT], Logger(service="unset"))
+    parts.check()
+    with pytest.raises(SettingsError) as found:
+        _ = parts.consumer
+    assert set(found.value.problems) == {"CONTACTSYNC_AUDIT_TABLE", "CONTACTSYNC_MANAGEMENT_ACCOUNT_ID"}

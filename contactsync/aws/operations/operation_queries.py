@@ -1,8 +1,7 @@
 """What auditors and operators ask of the stored operations: each question is one query or one read, never a scan."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.aws.dynamodb.attributes import Attributes, count, expiry, moment, one_of, text
@@ -10,46 +9,14 @@ from contactsync.aws.dynamodb.items import from_item, query, read_one, readable,
 from contactsync.aws.operations.operation_items import ALL_OPERATIONS, operation_from, past_outcome_from
 from contactsync.aws.sdk.error_codes import translated
 from contactsync.contacts import ContactType
-from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation
+from contactsync.operations.operation import OperationStatus, SyncOperation
+from contactsync.operations.queries import ALWAYS, DesiredVersion, PastOutcome, Period
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 RESOLUTION: Final = timedelta(microseconds=1)
 """Of the stored times."""
-
-
-@dataclass(frozen=True)
-class Period:
-    """From `since` on and before `until`; None means without a bound."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def empty(self) -> bool:
-        """Whether no time lies in it."""
-        return self.since is not None and self.until is not None and self.since >= self.until
-
-
-ALWAYS: Final = Period()
-
-
-@dataclass(frozen=True)
-class PastOutcome:
-    """An account outcome together with the operation that it belongs to."""
-
-    sync_id: str
-    outcome: AccountOutcome
-
-
-@dataclass(frozen=True)
-class DesiredVersion:
-    """Which operation's contact the accounts are to carry; no value of that contact."""
-
-    contact_type: ContactType
-    generation: int
-    sync_id: str
 
 
 class DynamoDbOperationQueries:

@@ -13,15 +13,15 @@ from contactsync.cli.screen.commands import CommandGroup
 from contactsync.cli.screen.listing import LimitOption, Output, OutputOption, Row, flat, say, show_rows
 from contactsync.errors import ConfigurationMissingError
 from contactsync.plain_text import cell_text, json_shown
-from contactsync.settings import Group
+from contactsync.settings.groups import Group
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from contactsync.aws.tables.config_table import DynamoDbStoredConfigurations
+    from contactsync.configuration.ports import StoredConfigurations
     from contactsync.configuration.versions import Difference, StoredVersion
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
 DIFFERENT: Final = 3
 """The exit code when two versions differ."""
@@ -88,7 +88,7 @@ def show(
     Example: `contactsync config show > configuration.json`
     """
     from contactsync.configuration.schema import Configuration
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     if defaults and version is not None:
         raise typer.BadParameter("Name a version or --defaults, not both.")
@@ -114,7 +114,7 @@ def init(*, reason: ReasonOption = "the first version: the defaults") -> None:
     """
     from contactsync.configuration.schema import Configuration
     from contactsync.errors import ConfigurationPresentError
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     services = Services.from_environment(needs=STORING)
     before = _in_force(services)
@@ -160,7 +160,7 @@ def put(
     Example: `contactsync config put configuration.json --after-version 3 --reason "exclude the payment accounts"`
     """
     from contactsync.configuration.schema import parse_configuration
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     with problem_per_line(NOTHING_STORED):
         settings = parse_configuration(read_configuration(file))
@@ -222,7 +222,7 @@ def history(*, limit: LimitOption = 20, output: OutputOption = Output.TABLE) -> 
 
     Example: `contactsync config history --limit 5`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     versions = list(Services.from_environment(needs=READING).stored_configurations.history(limit=limit + 1))
     rows = map(_history_row, versions[:limit], [*versions[1:], None])
@@ -246,7 +246,7 @@ def diff(
     Example: `contactsync config diff 3 4`, `contactsync config diff configuration.json`
     """
     from contactsync.configuration.versions import differences
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     sides: list[int | Path | None] = [_side(text) for text in (version, other) if text is not None]
     configurations = Services.from_environment(needs=READING).stored_configurations
@@ -274,7 +274,7 @@ def rollback(version: VersionArgument, *, reason: ReasonOption = None, yes: YesO
 
     Example: `contactsync config rollback 3 --reason "version 4 excluded too much"`
     """
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     services = Services.from_environment(needs=STORING)
     stored = services.configurations.newest()
@@ -287,7 +287,7 @@ def rollback(version: VersionArgument, *, reason: ReasonOption = None, yes: YesO
 def _change(change: "Callable[[Mapping[str, Any]], dict[str, Any]]", reason: str | None, *, yes: bool) -> None:
     """Store the settings in force, changed."""
     from contactsync.configuration.schema import parse_configuration
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     services = Services.from_environment(needs=STORING)
     stored = services.configurations.newest()
@@ -323,7 +323,7 @@ def _side(text: str) -> int | Path:
     return file
 
 
-def _settings_of(configurations: "DynamoDbStoredConfigurations", side: int | Path | None) -> _Side:
+def _settings_of(configurations: "StoredConfigurations", side: int | Path | None) -> _Side:
     from contactsync.configuration.schema import parse_configuration
 
     if isinstance(side, Path):

@@ -10,14 +10,14 @@ import typer
 
 from contactsync.cli.screen.listing import say
 from contactsync.errors import ConfigurationInvalidError, ContactSyncError, ProtectionLostError
-from contactsync.settings import Group
+from contactsync.settings.groups import Group
 
 if TYPE_CHECKING:
     from contactsync.configuration.protections import Loss
     from contactsync.configuration.reach import Reach
     from contactsync.configuration.schema import Configuration
     from contactsync.configuration.versions import Difference, StoredVersion
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
 MOST_NAMED: Final = 5
 """How many accounts that come into reach are named."""
@@ -211,7 +211,7 @@ def _asked(reach: "Reach | ContactSyncError | None") -> "Reach":
 def _reach() -> "Reach | ContactSyncError":
     """Return what asks the organization, or why it cannot be asked from here."""
     from contactsync.configuration.reach import Reach
-    from contactsync.services import Services
+    from contactsync.services.services import Services
 
     try:
         services = Services.from_environment(needs=(Group.MANAGEMENT,))

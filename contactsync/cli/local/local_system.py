@@ -19,7 +19,7 @@ from contactsync.local_airflow.airflow_settings import Database
 from contactsync.sandbox.scenario.scenario import Scenario, ScenarioError
 from contactsync.sandbox.server import PortTakenError, Sandbox
 from contactsync.sandbox.stacks.templates import TemplateError
-from contactsync.services import Services
+from contactsync.services.services import Services
 
 DAG_ID: Final = "contact_sync"
 

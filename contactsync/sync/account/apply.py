@@ -89,7 +89,7 @@ class AccountSync:
     clock: Clock
     fingerprint_keys: tuple[bytes, ...] = field(repr=False)
     """The present key, then earlier ones: the plan of a dry run may have been made with one."""
-    plan_lasts: float = 3600.0
+    plan_lasts: float
     """For so long after the plan, in seconds, an account counts as being where it was, and tagged as it was.
 
     Before a deletion that is always asked again.

@@ -1,0 +1,278 @@
+"""The adapters of a deployment, made from its settings."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from contactsync.aws.account_contacts import AccountManagementContacts
+from contactsync.aws.claim_bucket import S3Claims
+from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
+from contactsync.aws.metrics import BackgroundMetrics, CloudWatchMetrics
+from contactsync.aws.operations.desired_contacts_table import DynamoDbDesiredContacts
+from contactsync.aws.operations.operation_queries import DynamoDbDesiredVersions, DynamoDbOperationQueries
+from contactsync.aws.operations.records_table import DynamoDbRecords
+from contactsync.aws.operations.state_table import DynamoDbOperations
+from contactsync.aws.operations.stored_operations import DynamoDbStoredOperations
+from contactsync.aws.organization import AwsOrganization
+from contactsync.aws.sdk.caller import AwsCaller
+from contactsync.aws.sdk.clients import Clients, read_models
+from contactsync.aws.secret import secret_string
+from contactsync.aws.subscriber_queues import SqsSubscriberQueues
+from contactsync.aws.tables.audit_table import DynamoDbAuditTrail
+from contactsync.aws.tables.breaker_table import DynamoDbBreakers
+from contactsync.aws.tables.config_table import DynamoDbConfigurations, DynamoDbStoredConfigurations
+from contactsync.aws.tables.failures_table import DynamoDbFailures
+from contactsync.aws.tables.limiter_table import DynamoDbPacer
+from contactsync.aws.tables.lookups_table import DynamoDbLookups
+from contactsync.aws.tables.notice_requests import DynamoDbNoticeRequests
+from contactsync.aws.tables.outbox_table import DynamoDbOutbox
+from contactsync.aws.tables.set_aside_table import DynamoDbSetAside
+from contactsync.aws.topic import SnsTopic
+from contactsync.bus.dead_letters.desk import LOOKERS
+from contactsync.bus.dead_letters.places import DeadLetterPlaces
+from contactsync.bus.publish import Publisher
+from contactsync.bus.relay import Relay
+from contactsync.clock import SystemClock
+from contactsync.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TASK_SERVICES: Final = ("account", "dynamodb", "organizations", "sts")
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """Everything that speaks to the outside; each adapter is made when it is first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def clock(self) -> SystemClock:
+        """The machine's clock."""
+        return SystemClock()
+
+    @cached_property
+    def organization(self) -> AwsOrganization:
+        """The organization as its management account sees it."""
+        patience = self.settings.patience
+        return AwsOrganization(
+            self._clients.management("organizations"),
+            self._clients.management("sts"),
+            self.clock,
+            tries=patience.organization_tries,
+            longest_wait=patience.organization_wait,
+        )
+
+    @cached_property
+    def contacts(self) -> AccountManagementContacts:
+        """The contacts of accounts, at Account Management."""
+        calls = self.settings.calls
+        return AccountManagementContacts(
+            self._clients.management("account", single_attempt=True),
+            send_within=self.settings.patience.mark_wait - calls.connect_timeout - calls.read_timeout,
+        )
+
+    @cached_property
+    def configurations(self) -> DynamoDbConfigurations:
+        """The stored configuration."""
+        return DynamoDbConfigurations(
+            self._dynamodb,
+            self.settings.configuration.table,
+            self.settings.configuration.key,
+            outbox_table=self.settings.state.table,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def stored_configurations(self) -> DynamoDbStoredConfigurations:
+        """The stored configuration, for those who only read it."""
+        configuration = self.settings.configuration
+        return DynamoDbStoredConfigurations(self._dynamodb, configuration.table, configuration.key)
+
+    @cached_property
+    def operations(self) -> DynamoDbOperations:
+        """Sync operations and outcomes."""
+        return DynamoDbOperations(
+            self._dynamodb,
+            state_table=self.settings.state.table,
+            desired_contacts_table=self.settings.desired.table,
+            retention_days=self.settings.state.retention_days,
+            conflict_tries=self.settings.state.conflict_tries,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def operation_queries(self) -> DynamoDbOperationQueries:
+        """The listings of operations and outcomes."""
+        return DynamoDbOperationQueries(self._dynamodb, self.settings.state.table)
+
+    @cached_property
+    def stored_operations(self) -> DynamoDbStoredOperations:
+        """Sync operations and outcomes, for those who only read them."""
+        return DynamoDbStoredOperations(self._dynamodb, self.settings.state.table)
+
+    @cached_property
+    def records(self) -> DynamoDbRecords:
+        """The account records."""
+        return DynamoDbRecords(
+            self._dynamodb,
+            self.settings.state.table,
+            conflict_tries=self.settings.state.conflict_tries,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def desired_contacts(self) -> DynamoDbDesiredContacts:
+        """The desired contacts: the only adapter that hands out stored contact values."""
+        return DynamoDbDesiredContacts(self._dynamodb, self.settings.desired.table)
+
+    @cached_property
+    def desired_versions(self) -> DynamoDbDesiredVersions:
+        """Whose contact the accounts are to carry, without its values."""
+        return DynamoDbDesiredVersions(self._dynamodb, self.settings.desired.table)
+
+    @cached_property
+    def lookups(self) -> DynamoDbLookups:
+        """What was looked up in the organization a while ago."""
+        return DynamoDbLookups(self._dynamodb, self.settings.state.table)
+
+    @cached_property
+    def pacer(self) -> DynamoDbPacer:
+        """The limiter."""
+        return DynamoDbPacer(
+            self._dynamodb,
+            self.settings.state.table,
+            caller_account=self.settings.management.account,
+            conflict_tries=self.settings.state.conflict_tries,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def breakers(self) -> DynamoDbBreakers:
+        """The circuit breakers."""
+        return DynamoDbBreakers(
+            self._dynamodb,
+            self.settings.state.table,
+            caller_account=self.settings.management.account,
+            conflict_tries=self.settings.state.conflict_tries,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def notice_requests(self) -> DynamoDbNoticeRequests:
+        """The notices that were requested, with their deliveries."""
+        return DynamoDbNoticeRequests(
+            self._dynamodb,
+            self.settings.state.table,
+            retention_days=self.settings.state.retention_days,
+            conflict_tries=self.settings.state.conflict_tries,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def outbox(self) -> DynamoDbOutbox:
+        """What was announced and is not known to be published."""
+        return DynamoDbOutbox(
+            self._dynamodb,
+            self.settings.state.table,
+            conflict_tries=self.settings.state.conflict_tries,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def relay(self) -> Relay:
+        """The way from the outbox to the bus."""
+        return Relay(outbox=self.outbox, publisher=self.publisher, clock=self.clock)
+
+    @property
+    def announcer(self) -> Relay:
+        """What publishes that which was stored a moment ago."""
+        return self.relay
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """The one way onto the bus."""
+        bucket = self.settings.claims.bucket
+        self._clients.partition.check("CONTACTSYNC_EVENTS_TOPIC_ARN", self.settings.bus.topic)
+        return Publisher(
+            topic=SnsTopic(self._clients.quick("sns"), self.settings.bus.topic),
+            claims=S3Claims(self._clients.own("s3"), bucket) if bucket else None,
+            metrics=BackgroundMetrics(
+                CloudWatchMetrics(self._clients.quick("cloudwatch"), self.settings.deployment.environment)
+            ),
+            clock=self.clock,
+            environment=self.settings.deployment.environment,
+        )
+
+    @cached_property
+    def audit_trail(self) -> DynamoDbAuditTrail:
+        """Everything that happened."""
+        audit = self.settings.audit
+        return DynamoDbAuditTrail(self._dynamodb, audit.table, retention_days=audit.retention_days)
+
+    @cached_property
+    def dead_letter_queues(self) -> DeadLetterPlaces:
+        """The queues of dead letters, in any region, and what is set aside of the outbox."""
+        return DeadLetterPlaces([self._sqs_dead_letters, DynamoDbSetAside(self._dynamodb, self.settings.state.table)])
+
+    @cached_property
+    def subscriber_queues(self) -> SqsSubscriberQueues:
+        """The subscribers' own queues."""
+        return SqsSubscriberQueues(self._sqs_dead_letters, self._clients.own("sns"), self.settings.bus.topic)
+
+    @cached_property
+    def failures(self) -> DynamoDbFailures:
+        """Why messages became dead letters."""
+        return DynamoDbFailures(self._dynamodb, self.settings.dead_letters.idempotency_table, self.clock)
+
+    @cached_property
+    def caller(self) -> AwsCaller:
+        """Whoever runs this, for the configuration's history."""
+        return AwsCaller(self._clients.own("sts"))
+
+    @cached_property
+    def fingerprint_keys(self) -> tuple[bytes, ...]:
+        """The keys of contact fingerprints: the present key, then the one before it where that is still set."""
+        former = self.settings.fingerprints.former_key
+        return (self._fingerprint_key, *([] if former is None else [_bytes(former)]))
+
+    @cached_property
+    def _sqs_dead_letters(self) -> SqsDeadLetterQueues:
+        return SqsDeadLetterQueues(
+            self._clients.own,
+            self.settings.dead_letters.queues,
+            trigger_function=self.settings.dead_letters.trigger_function,
+            receivers=LOOKERS,
+        )
+
+    @cached_property
+    def _dynamodb(self) -> "DynamoDBClient":
+        client: DynamoDBClient = self._clients.own("dynamodb")
+        return client
+
+    @cached_property
+    def _clients(self) -> Clients:
+        return Clients(
+            management_role=self.settings.calls.management_role,
+            connect_timeout=self.settings.calls.connect_timeout,
+            read_timeout=self.settings.calls.read_timeout,
+        )
+
+    @cached_property
+    def _fingerprint_key(self) -> bytes:
+        key, secret = self.settings.fingerprints.key, self.settings.fingerprints.secret
+        if key is None and secret is not None:
+            self._clients.partition.check("CONTACTSYNC_FINGERPRINT_SECRET", secret)
+            key = secret_string(self._clients.own("secretsmanager"), secret)
+        return _bytes(str(key))
+
+
+def read_service_models() -> None:
+    """Read the models of the services that most tasks call; no connection is made, and no credentials are read."""
+    read_models(TASK_SERVICES)
+
+
+def _bytes(key: str) -> bytes:
+    """Return a key's bytes; those that are no UTF-8 were kept by Python as they were in the environment."""
+    return key.encode(errors="surrogateescape")

@@ -1,0 +1,249 @@
+"""The steps over their ports: production and tests are wired here alike."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from contactsync.clock import Clock
+from contactsync.configuration.ports import Configurations
+from contactsync.notices.requests import NoticeAnnouncer, NoticeDesk, NoticeRequests
+from contactsync.operations.ports import DesiredContacts, Operations, Records
+from contactsync.pacing.gate import Gatekeeper
+from contactsync.pacing.ports import Breakers, Pacer
+from contactsync.scope.ports import Lookups, Organization
+from contactsync.settings.groups import ManagementSettings, PatienceSettings, StateSettings
+from contactsync.sync.access import AccessCheck
+from contactsync.sync.account.apply import AccountSync
+from contactsync.sync.account.converge import Converger
+from contactsync.sync.account.exclusions import Exclusions
+from contactsync.sync.approval import Approvals
+from contactsync.sync.housekeeping import Housekeeper
+from contactsync.sync.plan import Planner
+from contactsync.sync.ports import AccountContacts
+from contactsync.sync.report import Reporter
+from contactsync.sync.second_look import SecondLook
+
+
+class Ports(Protocol):
+    """What the steps reach of the outside; adapters in production, fakes in tests."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+
+    @property
+    def organization(self) -> Organization:
+        """The organization as its management account sees it."""
+
+    @property
+    def contacts(self) -> AccountContacts:
+        """The contacts of accounts."""
+
+    @property
+    def configurations(self) -> Configurations:
+        """The stored configuration."""
+
+    @property
+    def operations(self) -> Operations:
+        """Sync operations and outcomes."""
+
+    @property
+    def records(self) -> Records:
+        """The account records."""
+
+    @property
+    def desired_contacts(self) -> DesiredContacts:
+        """The latest desired contact of each type."""
+
+    @property
+    def lookups(self) -> Lookups:
+        """What was looked up in the organization a while ago."""
+
+    @property
+    def pacer(self) -> Pacer:
+        """The limiter."""
+
+    @property
+    def breakers(self) -> Breakers:
+        """The circuit breakers."""
+
+    @property
+    def announcer(self) -> NoticeAnnouncer:
+        """What publishes that which was stored a moment ago."""
+
+    @property
+    def notice_requests(self) -> NoticeRequests:
+        """The notices that were requested."""
+
+    @property
+    def fingerprint_keys(self) -> tuple[bytes, ...]:
+        """The present key of contact fingerprints, then the one before it where that is still set."""
+
+
+class StepSettings(Protocol):
+    """The groups of settings that the steps use."""
+
+    @property
+    def management(self) -> ManagementSettings:
+        """Whose contacts are the source."""
+
+    @property
+    def state(self) -> StateSettings:
+        """How the state is stored."""
+
+    @property
+    def patience(self) -> PatienceSettings:
+        """How long and how often the steps try."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a run and of housekeeping; each is made when it is first asked for."""
+
+    ports: Ports
+    settings: StepSettings
+
+    @cached_property
+    def planner(self) -> Planner:
+        """The step `plan`."""
+        return Planner(
+            organization=self.ports.organization,
+            contacts=self.ports.contacts,
+            configurations=self.ports.configurations,
+            operations=self.ports.operations,
+            access=self.access_check,
+            gatekeeper=self.gatekeeper,
+            announcer=self.ports.announcer,
+            clock=self.ports.clock,
+            lookups=self.ports.lookups,
+            management_account=self.settings.management.account,
+            fingerprint_key=self.ports.fingerprint_keys[0],
+            source_reads=self.settings.patience.source_reads,
+            source_wait=self.settings.patience.source_wait,
+            plan_lasts=self.settings.patience.plan_lasts,
+        )
+
+    @cached_property
+    def account_sync(self) -> AccountSync:
+        """The step `sync_account`."""
+        return AccountSync(
+            contacts=self.ports.contacts,
+            converger=self.converger,
+            configurations=self.ports.configurations,
+            operations=self.ports.operations,
+            organization=self.ports.organization,
+            exclusions=self.exclusions,
+            access=self.access_check,
+            gatekeeper=self.gatekeeper,
+            announcer=self.ports.announcer,
+            clock=self.ports.clock,
+            fingerprint_keys=self.ports.fingerprint_keys,
+            plan_lasts=self.settings.patience.plan_lasts,
+        )
+
+    @cached_property
+    def converger(self) -> Converger:
+        """What brings one contact of one account to the desired one."""
+        return Converger(
+            contacts=self.ports.contacts,
+            desired=self.ports.desired_contacts,
+            generations=self.ports.operations,
+            records=self.ports.records,
+            clock=self.ports.clock,
+            fingerprint_keys=self.ports.fingerprint_keys,
+            mark_wait=self.settings.patience.mark_wait,
+            looks=self.settings.state.conflict_tries,
+            verify_reads=self.settings.patience.verify_reads,
+            verify_wait=self.settings.patience.verify_wait,
+        )
+
+    @cached_property
+    def reporter(self) -> Reporter:
+        """The step `report`."""
+        return Reporter(
+            configurations=self.ports.configurations,
+            operations=self.ports.operations,
+            records=self.ports.records,
+            announcer=self.ports.announcer,
+            gatekeeper=self.gatekeeper,
+            clock=self.ports.clock,
+            second_look=self.second_look,
+        )
+
+    @cached_property
+    def second_look(self) -> SecondLook:
+        """What the report sees of the source at its end."""
+        return SecondLook(
+            contacts=self.ports.contacts,
+            desired=self.ports.desired_contacts,
+            operations=self.ports.operations,
+            gatekeeper=self.gatekeeper,
+            clock=self.ports.clock,
+            fingerprint_keys=self.ports.fingerprint_keys,
+            source_reads=self.settings.patience.source_reads,
+            source_wait=self.settings.patience.source_wait,
+            follow_ups=self.settings.patience.follow_ups,
+        )
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """The step `approve_deletions`."""
+        return Approvals(
+            contacts=self.ports.contacts,
+            configurations=self.ports.configurations,
+            operations=self.ports.operations,
+            gatekeeper=self.gatekeeper,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def housekeeper(self) -> Housekeeper:
+        """The step `close_abandoned` of housekeeping."""
+        return Housekeeper(
+            configurations=self.ports.configurations,
+            operations=self.ports.operations,
+            reporter=self.reporter,
+            announcer=self.ports.announcer,
+            clock=self.ports.clock,
+            overdue_after=self.settings.patience.overdue_after,
+            abandoned_after=self.settings.patience.abandoned_after,
+        )
+
+    @cached_property
+    def exclusions(self) -> Exclusions:
+        """What is asked immediately before every write."""
+        return Exclusions(
+            configurations=self.ports.configurations,
+            organization=self.ports.organization,
+            lookups=self.ports.lookups,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def gatekeeper(self) -> Gatekeeper:
+        """What every call of Account Management passes."""
+        return Gatekeeper(
+            pacer=self.ports.pacer,
+            breakers=self.ports.breakers,
+            clock=self.ports.clock,
+            throttle_tries=self.settings.patience.throttle_tries,
+            throttle_wait=self.settings.patience.throttle_wait,
+        )
+
+    @cached_property
+    def access_check(self) -> AccessCheck:
+        """Whether contactsync may call at all."""
+        return AccessCheck(
+            self.ports.organization, self.ports.breakers, self.ports.clock, self.settings.management.account
+        )
+
+    @cached_property
+    def notice_desk(self) -> NoticeDesk:
+        """What takes requests for notices."""
+        return NoticeDesk(
+            requests=self.ports.notice_requests,
+            operations=self.ports.operations,
+            configurations=self.ports.configurations,
+            announcer=self.ports.announcer,
+            clock=self.ports.clock,
+        )

@@ -1,0 +1,65 @@
+"""The environment's variables, read one by one."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from contactsync.errors import SettingsError
+
+PREFIX: Final = "CONTACTSYNC_"
+
+
+class Variables:
+    """The environment's CONTACTSYNC_* variables; problems are gathered, and the value is a blank meanwhile."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Take the variables."""
+        self._environ = environ
+        self._problems: dict[str, str] = {}
+        self.asked: dict[str, None] = {}
+
+    def check(self) -> None:
+        """Raise SettingsError for all problems."""
+        if self._problems:
+            raise SettingsError.of(self._problems)
+
+    def refuse(self, name: str, problem: str) -> None:
+        """Note what is wrong with a variable; the first problem of a variable counts."""
+        self._problems.setdefault(PREFIX + name, problem)
+
+    def optional(self, name: str) -> str | None:
+        """Return a value; a blank one is none."""
+        self.asked[PREFIX + name] = None
+        return self._environ.get(PREFIX + name, "").strip() or None
+
+    def required(self, name: str) -> str:
+        """Return a value that must be there."""
+        value = self.optional(name)
+        if value is None:
+            self.refuse(name, "is not set")
+        return value or ""
+
+    def number(self, name: str, default: float, *, least: float, most: float = 3600) -> float:
+        """Return a number within bounds."""
+        text = self.optional(name)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            self.refuse(name, "is not a number")
+            return default
+        if not least <= value <= most:
+            self.refuse(name, f"must be a number from {least:g} to {most:g}")
+            return default
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Return whether it is `true`; not set means `false`."""
+        text = self.optional(name)
+        if text not in {None, "true", "false"}:
+            self.refuse(name, "must be true or false")
+        return text == "true"
+
+    def whole(self, name: str, default: int, *, least: int, most: int = 3600) -> int:
+        """Return a number without its fraction."""
+        return int(self.number(name, default, least=least, most=most))
