@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from contactsync.isolation import isolated_session, local_environment
 from contactsync.sandbox.control.control import Control, offer_calls, offer_conditions
 from contactsync.sandbox.control.inbox_control import offer_inbox
-from contactsync.sandbox.control.loop_control import LoopControl
+from contactsync.sandbox.control.loop_control import offer_loop
 from contactsync.sandbox.control.organization_control import offer_organization
 from contactsync.sandbox.dynamodb import moto_dynamodb
 from contactsync.sandbox.loop.loop import Loop, respond_as_mwaa
@@ -215,7 +215,7 @@ class Sandbox:
         offer_conditions(control, self.conditions)
         offer_organization(control, self)
         offer_inbox(control, self.loop.inbox)
-        control.add(LoopControl(self.loop).respond)
+        offer_loop(control, self.loop)
         return control
 
 

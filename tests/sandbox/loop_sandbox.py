@@ -1,7 +1,6 @@
 """A small sandbox for the tests of the event side: moto, MWAA and the control routes, without the account API."""
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +11,10 @@ import boto3
 import requests
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
-from contactsync.sandbox.control.loop_control import LoopControl
+from contactsync.sandbox.control.control import Control
+from contactsync.sandbox.control.loop_control import offer_loop
 from contactsync.sandbox.events.event_settings import EventSettings
 from contactsync.sandbox.loop.loop import Loop, respond_as_mwaa
 from contactsync.sandbox.stacks.templates import Stack, deploy
@@ -94,15 +94,13 @@ def small_sandbox(code_root: Path = HANDLERS, **settings: Any) -> Iterator[Small
 def application(loop: Loop) -> Callable[..., Any]:
     """Serve moto, MWAA and the control routes of the loop."""
     moto = DomainDispatcherApplication(create_backend_app)
-    control = LoopControl(loop)
+    control = Control()
+    offer_loop(control, loop)
 
     def serve(environ: dict[str, Any], start_response: Any) -> Any:
         request = Request(environ)
         if request.path.startswith("/_sandbox/"):
-            body = request.get_data()
-            reply = control.respond(request.method, request.path, request.args, json.loads(body) if body else None)
-            status, document = reply or (404, {})
-            return Response(json.dumps(document), status=status)(environ, start_response)
+            return control(environ, start_response)
         response = respond_as_mwaa(loop, request, ACCOUNT)
         return (response or moto)(environ, start_response)
 

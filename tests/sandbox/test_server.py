@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -271,11 +272,36 @@ def test_organization_control(sandbox: Sandbox) -> None:
         ("PUT", "/stale-reads", {"seconds": 1, "account": "1"}, 400),
         ("PUT", "/latency", {"default": -1}, 400),
         ("PUT", "/latency", None, 400),
+        ("GET", "/events?acount=1", None, 400),
+        ("POST", "/events", [1], 400),
+        ("POST", "/events", {"source": 1}, 400),
+        ("POST", "/events/none/redeliver", None, 404),
+        ("GET", "/events/none/redeliver", None, 405),
+        ("PUT", "/event-settings", [1], 400),
+        ("PUT", "/event-settings", {"colour": 1}, 400),
+        ("PUT", "/airflow", {"environment": "9", "base_url": "x"}, 400),
+        ("PUT", "/airflow", None, 400),
+        ("GET", "/functions/none/logs?limit=-1", None, 400),
+        ("GET", "/functions/none/logs?limit=ten", None, 400),
+        ("GET", "/functions/none/logs?since=1", None, 400),
+        ("GET", "/inbox?chanel=email", None, 400),
     ],
 )
 def test_control_errors(sandbox: Sandbox, method: str, path: str, body: object, status: int) -> None:
     """What the control API refuses it refuses in a sentence."""
     assert control(sandbox, method, path, body, status=status)["error"].endswith(".")
+
+
+def test_control_routes(sandbox: Sandbox) -> None:
+    """Every route answers a method that it does not offer in the same words, and every path beside it in the same."""
+    routes = sandbox.control.routes
+    assert {("GET", "/calls"), ("POST", "/events/{id}/redeliver"), ("GET", "/functions/{name}/logs")} <= set(routes)
+    for path in {path for _, path in routes}:
+        asked = re.sub(r"\{\w+\}", "none", path)
+        answer = control(sandbox, "PATCH", asked, status=405)
+        assert answer == {"error": f"PATCH is not offered for /_sandbox{asked}."}
+        answer = control(sandbox, "GET", f"{asked}/beside/it", status=404)
+        assert answer["error"].startswith(f"There is no /_sandbox{asked}/beside/it; ")
 
 
 def test_control_body(sandbox: Sandbox) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,6 @@ MARK = "X-Contactsync-Sandbox"
 """A header of every answer, by which a command sees that it has asked a sandbox."""
 Query = Mapping[str, str]
 Reply = tuple[int, dict[str, Any]]
-Responder = Callable[[str, str, Query, Any], Reply | None]
 Handler = Callable[[Mapping[str, str], Query, Any], Reply]
 _CALL_FILTERS = ("service", "operation", "account", "caller", "since", "error")
 
@@ -43,7 +42,8 @@ class ControlError(Exception):
 @dataclass(frozen=True)
 class _Route:
     method: str
-    path: re.Pattern[str]
+    path: str
+    pattern: re.Pattern[str]
     handler: Handler
 
 
@@ -53,30 +53,24 @@ class Control:
     def __init__(self) -> None:
         """Offer nothing yet."""
         self._routes: list[_Route] = []
-        self._responders: list[Responder] = []
 
     def route(self, method: str, path: str, handler: Handler) -> None:
         """Offer a path below /_sandbox; {name} in it is handed to the handler with the query and the body."""
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
-        self._routes.append(_Route(method, re.compile(PREFIX + pattern), handler))
+        self._routes.append(_Route(method, path, re.compile(PREFIX + pattern), handler))
 
-    def add(self, responder: Responder) -> None:
-        """Ask this too for paths that no route is for; it returns nothing when it does not know a path."""
-        self._responders.append(responder)
+    @property
+    def routes(self) -> list[tuple[str, str]]:
+        """Every method and path that is offered."""
+        return [(route.method, route.path) for route in self._routes]
 
     def respond(self, method: str, path: str, query: Query, body: object) -> Reply:
         """Answer a request to a path under /_sandbox."""
-        known = [(route, found) for route in self._routes if (found := route.path.fullmatch(path))]
+        known = [(route, found) for route in self._routes if (found := route.pattern.fullmatch(path))]
         for route, found in known:
             if route.method == method:
                 return route.handler(found.groupdict(), query, body)
-        refused: Reply | None = None
-        for responder in self._responders:
-            reply = responder(method, path, query, body)
-            if reply is not None and reply[0] != 405:  # noqa: PLR2004 - another may offer the method
-                return reply
-            refused = refused or reply
-        if refused or known:
+        if known:
             raise ControlError(405, f"{method} is not offered for {path}.")
         raise ControlError(404, f"There is no {path}; GET {PREFIX}/status tells what the sandbox is.")
 
@@ -167,16 +161,28 @@ def _offer_settings(control: Control, path: str, holder: Any, model: type[BaseMo
 
 def _call_filters(query: Query) -> tuple[dict[str, Any], int]:
     """Read the filters, and how many of the latest calls are wanted (0: all of them)."""
-    unknown = sorted(set(query) - {*_CALL_FILTERS, "limit"})
-    if unknown:
-        raise ControlError(400, f"{', '.join(unknown)}: no such filter; there are {', '.join(_CALL_FILTERS)}, limit.")
-    filters: dict[str, Any] = dict(query)
-    limit = filters.pop("limit", "0")
-    if not limit.isdecimal():
-        raise ControlError(400, "limit: a number of calls is wanted.")
+    filters: dict[str, Any] = dict(filters_of(query, (*_CALL_FILTERS, "limit")))
+    limit = limit_of(filters, "calls")
+    filters.pop("limit", None)
     if "since" in filters:
         filters["since"] = since_of(filters["since"])
-    return filters, int(limit)
+    return filters, limit
+
+
+def filters_of(query: Query, names: Sequence[str]) -> Query:
+    """Return the query, or refuse it when it asks by something else than these names."""
+    unknown = sorted(set(query) - set(names))
+    if unknown:
+        raise ControlError(400, f"{', '.join(unknown)}: no such filter; there are {', '.join(names)}.")
+    return query
+
+
+def limit_of(query: Query, what: str) -> int:
+    """Read how many of the latest are wanted; 0 is all of them."""
+    limit = query.get("limit", "0")
+    if not limit.isdecimal():
+        raise ControlError(400, f"limit: a number of {what} is wanted.")
+    return int(limit)
 
 
 def since_of(text: str) -> int | datetime:

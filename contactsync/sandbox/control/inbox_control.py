@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from contactsync.sandbox.control.control import Control, ControlError, Query, Reply, since_of
+from contactsync.sandbox.control.control import Control, ControlError, Query, Reply, filters_of, since_of
 from contactsync.sandbox.messages.inbox import Channel, Inbox
 
 _FILTERS = ("channel", "since")
@@ -25,10 +25,7 @@ def offer_inbox(control: Control, inbox: Inbox) -> None:
 
 
 def _filters(query: Query) -> tuple[str | None, str | None]:
-    unknown = sorted(set(query) - set(_FILTERS))
-    if unknown:
-        raise ControlError(400, f"{', '.join(unknown)}: no such filter; there are {', '.join(_FILTERS)}.")
-    channel = query.get("channel")
+    channel = filters_of(query, _FILTERS).get("channel")
     if channel is not None and channel not in set(Channel):
         raise ControlError(400, f"channel is one of {', '.join(Channel)}.")
     return channel, query.get("since")

@@ -1,124 +1,97 @@
 """The control API's routes for events, functions and the local Airflow."""
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
-from pydantic import ValidationError
-
+from contactsync.sandbox.control.control import Control, ControlError, Query, Reply, filters_of, limit_of
 from contactsync.sandbox.events.delivery import EventRecord, custom_event
 from contactsync.sandbox.events.event_settings import EventSettings
 from contactsync.sandbox.loop.loop import Loop
 from contactsync.sandbox.loop.mwaa import AirflowEnvironment
 
-Query = Mapping[str, str]
-Reply = tuple[int, dict[str, Any]]
+_EVENT_FILTERS = ("account", "id", "matched")
 
 
-@dataclass(frozen=True)
-class Route:
-    """A method and a path under /_sandbox; groups of the path, the query and the JSON body go to the handler."""
+def offer_loop(control: Control, loop: Loop) -> None:
+    """Offer the events and what became of them, the functions and what they printed, and the Airflow behind MWAA."""
+    events, functions = _EventRoutes(loop), _FunctionRoutes(loop)
+    control.route("GET", "/events", events.events)
+    control.route("POST", "/events", events.put)
+    control.route("DELETE", "/events", events.clear)
+    control.route("POST", "/events/{id}/redeliver", events.redeliver)
+    control.route("GET", "/event-settings", events.settings)
+    control.route("PUT", "/event-settings", events.change_settings)
+    control.route("GET", "/airflow", functions.airflow)
+    control.route("PUT", "/airflow", functions.register_airflow)
+    control.route("GET", "/functions", functions.functions)
+    control.route("GET", "/functions/{name}/logs", functions.logs)
 
-    method: str
-    path: re.Pattern[str]
-    handler: Callable[[Mapping[str, str], Query, Any], Reply]
 
-
-class LoopControl:
-    """Answers what the control API is asked about the loop."""
-
+class _EventRoutes:
     def __init__(self, loop: Loop) -> None:
-        """Offer the routes of this loop."""
         self._loop = loop
-        self.routes = [
-            _route("GET", "/events", self._events),
-            _route("POST", "/events", self._put_event),
-            _route("DELETE", "/events", self._clear_events),
-            _route("POST", "/events/(?P<id>[^/]+)/redeliver", self._redeliver),
-            _route("GET", "/event-settings", self._settings),
-            _route("PUT", "/event-settings", self._change_settings),
-            _route("GET", "/airflow", self._airflow),
-            _route("PUT", "/airflow", self._register_airflow),
-            _route("GET", "/functions", self._functions),
-            _route("GET", "/functions/(?P<name>[^/]+)/logs", self._logs),
-        ]
 
-    def respond(self, method: str, path: str, query: Query, body: object) -> Reply | None:
-        """Answer a request to a path under /_sandbox, or return nothing when it is none of these routes."""
-        known = [(route, found) for route in self.routes if (found := route.path.fullmatch(path))]
-        for route, found in known:
-            if route.method == method:
-                return self._answer(route, found.groupdict(), query, body)
-        return (405, {"error": f"{method} is not offered for {path}"}) if known else None
-
-    def _answer(self, route: Route, groups: Mapping[str, str], query: Query, body: object) -> Reply:
-        try:
-            return route.handler(groups, query, body)
-        except ValidationError as error:
-            return 400, {"error": "; ".join(f"{_place(item)}: {item['msg']}" for item in error.errors())}
-        except (ValueError, TypeError, RecursionError) as error:
-            return 400, {"error": str(error)}
-
-    def _events(self, _: Mapping[str, str], query: Query, __: object) -> Reply:
-        events = [record.as_json() for record in self._loop.delivery.records() if _is_wanted(record, query)]
+    def events(self, _: Mapping[str, str], query: Query, __: object) -> Reply:
+        filters = filters_of(query, _EVENT_FILTERS)
+        events = [record.as_json() for record in self._loop.delivery.records() if _is_wanted(record, filters)]
         return 200, {"events": events}
 
-    def _put_event(self, _: Mapping[str, str], __: Query, body: Any) -> Reply:  # noqa: ANN401 - any JSON
+    def put(self, _: Mapping[str, str], __: Query, body: object) -> Reply:
         if not isinstance(body, Mapping):
-            return 400, {"error": "an event is a JSON object"}
-        event = custom_event(body, self._loop.management_account)
-        return 200, self._loop.delivery.put(event, origin="control API").as_json()
+            raise ControlError(400, "An event is a JSON object.")
+        try:
+            event = custom_event(body, self._loop.management_account)
+            return 200, self._loop.delivery.put(event, origin="control API").as_json()
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ControlError(400, f"No bus would take this event: {error}.") from error
 
-    def _clear_events(self, _: Mapping[str, str], __: Query, ___: object) -> Reply:
+    def clear(self, _: Mapping[str, str], __: Query, ___: object) -> Reply:
         self._loop.delivery.clear()
         return 200, {}
 
-    def _redeliver(self, groups: Mapping[str, str], _: Query, __: object) -> Reply:
+    def redeliver(self, groups: Mapping[str, str], _: Query, __: object) -> Reply:
         record = self._loop.delivery.find(groups["id"])
         if record is None:
-            return 404, {"error": f"there is no event {groups['id']}"}
+            raise ControlError(404, f"There is no event {groups['id']}.")
         return 200, {"rules": self._loop.delivery.redeliver(record)}
 
-    def _settings(self, _: Mapping[str, str], __: Query, ___: object) -> Reply:
+    def settings(self, _: Mapping[str, str], __: Query, ___: object) -> Reply:
         return 200, self._loop.delivery.settings.model_dump()
 
-    def _change_settings(self, _: Mapping[str, str], __: Query, body: Any) -> Reply:  # noqa: ANN401 - any JSON
+    def change_settings(self, _: Mapping[str, str], __: Query, body: object) -> Reply:
+        if not isinstance(body, Mapping | None):
+            raise ControlError(400, "The settings to change are a JSON object.")
         changed = self._loop.delivery.settings.model_dump() | dict(body or {})
         self._loop.delivery.settings = EventSettings.model_validate(changed)
-        return self._settings({}, {}, None)
+        return self.settings({}, {}, None)
 
-    def _airflow(self, _: Mapping[str, str], __: Query, ___: object) -> Reply:
+
+class _FunctionRoutes:
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+
+    def airflow(self, _: Mapping[str, str], __: Query, ___: object) -> Reply:
         environments = self._loop.mwaa.registered()
         return 200, {"environments": [item.model_dump(exclude={"password"}) for item in environments]}
 
-    def _register_airflow(self, _: Mapping[str, str], __: Query, body: object) -> Reply:
+    def register_airflow(self, _: Mapping[str, str], __: Query, body: object) -> Reply:
         self._loop.mwaa.register(AirflowEnvironment.model_validate(body))
-        return self._airflow({}, {}, None)
+        return self.airflow({}, {}, None)
 
-    def _functions(self, _: Mapping[str, str], __: Query, ___: object) -> Reply:
+    def functions(self, _: Mapping[str, str], __: Query, ___: object) -> Reply:
         functions = self._loop.functions
         counts = {name: len(functions.invocations(name)) for name in functions.names()}
         return 200, {"functions": counts, "processes": functions.process_ids()}
 
-    def _logs(self, groups: Mapping[str, str], query: Query, _: object) -> Reply:
+    def logs(self, groups: Mapping[str, str], query: Query, _: object) -> Reply:
+        limit = limit_of(filters_of(query, ("limit",)), "invocations")
         invocations = self._loop.functions.invocations(groups["name"])
-        limit = int(query.get("limit", len(invocations) or 1))
         return 200, {"invocations": [invocation.as_json() for invocation in invocations[-limit:]]}
 
 
-def _route(method: str, path: str, handler: Callable[[Mapping[str, str], Query, Any], Reply]) -> Route:
-    return Route(method, re.compile(f"/_sandbox{path}"), handler)
-
-
-def _is_wanted(record: EventRecord, query: Query) -> bool:
+def _is_wanted(record: EventRecord, filters: Query) -> bool:
     described = {
         "account": str(record.event.get("account")),
         "matched": str(bool(record.rules)).lower(),
         "id": str(record.event.get("id")),
     }
-    return all(described.get(name) == value for name, value in query.items() if name in described)
-
-
-def _place(item: Any) -> str:  # noqa: ANN401 - pydantic's error details
-    return ".".join(str(part) for part in item["loc"]) or "body"
+    return all(described[name] == value for name, value in filters.items())
