@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +21,7 @@ from contactsync.sandbox.dynamodb import moto_dynamodb
 from contactsync.sandbox.loop.loop import Loop, respond_as_mwaa
 from contactsync.sandbox.loop.mwaa import AirflowEnvironment
 from contactsync.sandbox.organization import account_api, organization
+from contactsync.sandbox.organization.account_api import AccountApi
 from contactsync.sandbox.organization.organization import OrganizationState
 from contactsync.sandbox.requests.call_log import CallLog
 from contactsync.sandbox.requests.callers import Callers
@@ -75,6 +77,7 @@ class Sandbox:
         self._port = port
         self._server: HttpServer | None = None
         self._organization: OrganizationState | None = None
+        self._handed_over = ExitStack()
         self.loop = Loop(
             self.scenario.events,
             code_root=code_root,
@@ -145,9 +148,7 @@ class Sandbox:
             self._middleware.start()
             self._server = HttpServer(self._middleware, self._port)
             _reset_moto()
-            self._organization = organization.build(self.scenario)
-            account_api.install(self._organization)
-            moto_dynamodb.install()
+            self._organization = self._hand_over()
             self._server.start()
             self.loop.start(self.endpoint_url)
             if self.templates is not None:
@@ -170,6 +171,13 @@ class Sandbox:
         """Stop it."""
         self.stop()
 
+    def _hand_over(self) -> OrganizationState:
+        self._handed_over.enter_context(moto_dynamodb.handover.to(None))
+        built = organization.build(self.scenario)
+        self._handed_over.callback(built.close)
+        self._handed_over.enter_context(account_api.handover.to(AccountApi(built)))
+        return built
+
     def _end(self) -> None:
         try:
             self._middleware.stop()
@@ -182,10 +190,8 @@ class Sandbox:
             _one_at_a_time.release()
 
     def _restore_moto(self) -> None:
-        if self._organization is not None:
-            self._organization.close()
-            self._organization = None
-            account_api.uninstall()
+        self._organization = None
+        self._handed_over.close()
         _reset_moto()
 
     def _deploy(self, templates: Path) -> None:

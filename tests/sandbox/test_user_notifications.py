@@ -215,12 +215,8 @@ def test_refused(name: str, changes: dict[str, Any], reason: str) -> None:
     given = {**RESOURCES[name]["Properties"], "NotificationConfigurationArn": CONFIGURATION, **changes}
     parts = notification_types.Notifications(notifications, ChatChannels(inbox))
     kind = next(kind for kind in notification_types.ADDED if kind.cloudformation_type() == RESOURCES[name]["Type"])
-    notification_types.connection.open(parts)
-    try:
-        with pytest.raises(ValidationError) as caught:
-            kind.apply(name, given, ACCOUNT, "us-east-1")
-    finally:
-        notification_types.connection.close(parts)
+    with notification_types.handover.to(parts), pytest.raises(ValidationError) as caught:
+        kind.apply(name, given, ACCOUNT, "us-east-1")
     assert reason in caught.value.message
 
 
@@ -228,11 +224,8 @@ def test_most_hubs() -> None:
     """An account has three hubs at most, and the same one again is not another."""
     notifications, inbox, _ = account()
     parts = notification_types.Notifications(notifications, ChatChannels(inbox))
-    notification_types.connection.open(parts)
-    try:
+    with notification_types.handover.to(parts):
         for region in ("us-east-1", "us-east-2", "eu-west-1"):
             notification_types.NotificationHub.apply("Hub", {"Region": region}, ACCOUNT, "us-east-1")
         with pytest.raises(ValidationError):
             notification_types.NotificationHub.apply("Hub", {"Region": "eu-north-1"}, ACCOUNT, "us-east-1")
-    finally:
-        notification_types.connection.close(parts)

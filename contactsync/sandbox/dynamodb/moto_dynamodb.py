@@ -21,6 +21,7 @@ from moto.dynamodb.responses import DynamoHandler
 from contactsync.sandbox.dynamodb import moto_transactions
 from contactsync.sandbox.dynamodb.dynamodb_limits import LARGEST_REQUEST, MOST_IN_TRANSACTION, check_request
 from contactsync.sandbox.dynamodb.item_sizes import LARGEST_ITEM, value_size
+from contactsync.sandbox.handover import Attribute, Handover
 
 _PAGE = 1024 * 1024
 _REQUEST_TOO_LARGE = 413
@@ -38,21 +39,6 @@ _COMPARISONS: dict[type[Any], Callable[[Any, Item | None], bool]] = {
 
 class ValidationError(Exception):
     """Why an update cancels its transaction; moto takes the reason's code from the name of the class."""
-
-
-def install() -> None:
-    """Put the limits in force; a second call changes nothing."""
-    DynamoType.size = value_size
-    LimitedSizeDict.__setitem__ = dict.__setitem__  # the whole item is checked instead of every attribute of it
-    DynamoHandler.call_action = _call_action
-    DynamoHandler.batch_get_item = _batch_get_item
-    DynamoHandler._contains_duplicates = lambda *_: False  # noqa: SLF001 - checked before, for each table by itself
-    DynamoDBBackend.update_item = _update_item
-    for kind, plain in _COMPARISONS.items():
-        kind.expr = _false_between_types(plain)
-    moto.dynamodb.models.table.RESULT_SIZE_LIMIT = _PAGE
-    moto.dynamodb.responses.TRANSACTION_MAX_ITEMS = MOST_IN_TRANSACTION
-    moto_transactions.install()
 
 
 def _false_between_types(plain: Callable[[Any, Item | None], bool]) -> Callable[[Any, Item | None], bool]:
@@ -106,3 +92,17 @@ def _check_size(item: Item) -> None:
     if item.size() > LARGEST_ITEM:
         refused = ItemSizeToUpdateTooLarge()
         raise ValidationError(refused.exception_msg) if moto_transactions.is_running() else refused
+
+
+handover: Handover[None] = Handover(
+    Attribute(DynamoType, "size", value_size),
+    Attribute(LimitedSizeDict, "__setitem__", dict.__setitem__),  # the whole item is checked, not each attribute of it
+    Attribute(DynamoHandler, "call_action", _call_action),
+    Attribute(DynamoHandler, "batch_get_item", _batch_get_item),
+    Attribute(DynamoHandler, "_contains_duplicates", lambda *_: False),  # checked before, for each table by itself
+    Attribute(DynamoDBBackend, "update_item", _update_item),
+    Attribute(DynamoDBBackend, "transact_write_items", moto_transactions.transact_write_items),
+    *(Attribute(kind, "expr", _false_between_types(plain)) for kind, plain in _COMPARISONS.items()),
+    Attribute(moto.dynamodb.models.table, "RESULT_SIZE_LIMIT", _PAGE),
+    Attribute(moto.dynamodb.responses, "TRANSACTION_MAX_ITEMS", MOST_IN_TRANSACTION),
+)

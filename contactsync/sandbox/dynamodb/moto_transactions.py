@@ -20,12 +20,7 @@ _MISSING = None  # copies as itself; no item is None
 _running: ContextVar[bool] = ContextVar("_running", default=False)
 
 
-def install() -> None:
-    """Replace moto's own way; a second call changes nothing."""
-    DynamoDBBackend.transact_write_items = _transact_write_items
-
-
-def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+def transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
     """Let moto do it, and put back the touched items when it refuses; calls of DynamoDB come one after the other."""
     before = [(table, place, item_at(table, place)) for table, place in touched(backend, transact_items)]
     kept = [(table, place, copy.deepcopy(item)) for table, place, item in before]

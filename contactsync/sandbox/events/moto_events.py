@@ -1,8 +1,4 @@
-"""Where moto hands over to us: rules' targets, pattern checks, and the running of functions.
-
-moto's classes are shared by the whole process, so at most one sandbox is connected at a time; without one
-they behave as moto made them.
-"""
+"""Where moto hands over to us: rules' targets, pattern checks, and the running of functions."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +11,7 @@ from moto.events.models import EventPatternParser, EventsBackend, Rule
 from contactsync.sandbox.events.buses import selects
 from contactsync.sandbox.events.rules import EventPattern, InvalidPatternError
 from contactsync.sandbox.functions import event_source_mappings
+from contactsync.sandbox.handover import Attribute, Handover
 
 _OWN_TARGETS = frozenset({"lambda", "sqs", "events"})
 
@@ -29,32 +26,12 @@ class Connected(Protocol):
         """Run a function for Invoke and give the body and the headers of the answer."""
 
 
-_connected: list[Connected] = []
 _original_send = Rule.send_to_targets
 _original_put_events = EventsBackend.put_events
 _original_invoke = LambdaFunction.invoke
 _original_map = LambdaBackend.create_event_source_mapping
 _original_change_map = LambdaBackend.update_event_source_mapping
 _original_create = LambdaFunction.create_from_cloudformation_json.__func__
-
-
-def connect(sandbox: Connected) -> None:
-    """Let moto call this sandbox."""
-    _connected[:] = [sandbox]
-    EventPatternParser._validate_event_pattern = _validate  # noqa: SLF001 - moto has no public way
-    Rule.send_to_targets = _send_to_targets
-    EventsBackend.put_events = _put_events
-    LambdaFunction.invoke = _invoke
-    LambdaBackend.create_event_source_mapping = _map
-    LambdaBackend.update_event_source_mapping = _change_map
-    LambdaFunction.update_from_cloudformation_json = classmethod(_update)
-    LambdaFunction.create_from_cloudformation_json = classmethod(_create)
-
-
-def disconnect(sandbox: Connected) -> None:
-    """Stop calling this sandbox; does nothing when another one has been connected since."""
-    if _connected == [sandbox]:
-        _connected.clear()
 
 
 def _validate(_: EventPatternParser, pattern: dict[str, Any]) -> None:
@@ -67,13 +44,14 @@ def _validate(_: EventPatternParser, pattern: dict[str, Any]) -> None:
 def _send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 - moto's signature
     targets = [str(target["Arn"]).split(":")[2] for target in rule.targets]
     is_archive = any("archive" in str(target.get("InputTransformer", "")) for target in rule.targets)
-    if not _connected or is_archive or not _OWN_TARGETS.issuperset(targets):
+    connected = handover.part
+    if connected is None or is_archive or not _OWN_TARGETS.issuperset(targets):
         _original_send(rule, original_event, transform_input)
         return
     event = dict(original_event) | {"time": _iso(original_event.get("time"))}
     event.pop("ingestion-time", None)
     if selects(rule, event):
-        _connected[0].deliver(event, rule)
+        connected.deliver(event, rule)
 
 
 def _iso(time: object) -> object:
@@ -97,18 +75,19 @@ def _is_reserved(event: Mapping[str, Any]) -> bool:
 
 
 def _invoke(function: LambdaFunction, body: str | bytes, request_headers: Any, response_headers: Any) -> str | bytes:  # noqa: ANN401 - moto's signature
-    if not _connected:
+    connected = handover.part
+    if connected is None:
         answered: str | bytes = _original_invoke(function, body, request_headers, response_headers)
         return answered
     text = body.decode() if isinstance(body, bytes) else body
-    answer, headers = _connected[0].invoke(function, text or "{}", request_headers)
+    answer, headers = connected.invoke(function, text or "{}", request_headers)
     response_headers.update(headers)
     return answer.encode()
 
 
 def _map(backend: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
     """Let the sandbox poll the queue, where moto would run the function inside SendMessage."""
-    if not _connected:
+    if handover.part is None:
         return _original_map(backend, spec)
     if not spec.get("EventSourceArn"):
         raise event_source_mappings.MappingRefusedError("Missing EventSourceArn")
@@ -123,7 +102,7 @@ def _map(backend: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
 def _change_map(backend: LambdaBackend, uuid: str, spec: dict[str, Any]) -> EventSourceMapping | None:
     """Hold a changed mapping to the same rules."""
     mapping = backend.get_event_source_mapping(uuid)
-    if _connected and mapping is not None:
+    if handover.part is not None and mapping is not None:
         function = backend.get_function(str(spec.get("FunctionName") or mapping.function_arn))
         kept = {name: value for name, value in spec.items() if name != "UUID"}
         current = {"BatchSize": mapping.batch_size, "MaximumBatchingWindowInSeconds": mapping.max_batch_window}
@@ -166,3 +145,15 @@ def _with_destinations(function: LambdaFunction, properties: Mapping[str, Any]) 
     function.dead_letter_config = properties.get("DeadLetterConfig")
     function.logging_config = properties.get("LoggingConfig")
     return function
+
+
+handover: Handover[Connected] = Handover(
+    Attribute(EventPatternParser, "_validate_event_pattern", _validate),
+    Attribute(Rule, "send_to_targets", _send_to_targets),
+    Attribute(EventsBackend, "put_events", _put_events),
+    Attribute(LambdaFunction, "invoke", _invoke),
+    Attribute(LambdaBackend, "create_event_source_mapping", _map),
+    Attribute(LambdaBackend, "update_event_source_mapping", _change_map),
+    Attribute(LambdaFunction, "update_from_cloudformation_json", classmethod(_update)),
+    Attribute(LambdaFunction, "create_from_cloudformation_json", classmethod(_create)),
+)

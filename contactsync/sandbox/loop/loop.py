@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from contactsync.sandbox.ops_items.ops_items import OpsItems
 from contactsync.sandbox.queues.delayed_calls import DelayedCalls
 from contactsync.sandbox.requests.callers import Callers
 from contactsync.sandbox.requests.faults import Faults
-from contactsync.sandbox.stacks import notification_types
+from contactsync.sandbox.stacks import notification_types, template_types
 
 logger = logging.getLogger(__name__)
 _CREDENTIAL_SECONDS = 43_200
@@ -81,28 +82,33 @@ class Loop:
         self._ops_items = ops_items_api.OpsItemsApi(OpsItems(self._put_aws_event), Callers(management_account))
         self.queue_polling = QueuePolling(self.functions, lambda: self.delivery.settings.time_scale)
         self._endpoint_url = ""
+        self._handed_over = ExitStack()
 
     def start(self, endpoint_url: str) -> None:
         """Start delivering; functions reach AWS at this endpoint."""
         self._endpoint_url = endpoint_url
         self.calls.start()
-        moto_events.connect(self)
-        moto_messages.connect(self._messages)
-        notification_types.connection.open(self._notifications)
-        ops_items_api.connect(self._ops_items)
+        self._hand_over()
         self.queue_polling.start()
 
     def stop(self) -> None:
         """End deliveries and functions' processes; no thread and no process is left."""
-        moto_events.disconnect(self)
-        moto_messages.disconnect(self._messages)
-        notification_types.connection.close(self._notifications)
-        ops_items_api.disconnect(self._ops_items)
+        self._handed_over.close()
         self.calls.close()
         self.queue_polling.close()
         self.functions.stop()
         self.queue_polling.join()
         self.calls.join()
+
+    def _hand_over(self) -> None:
+        for handed_over in (
+            moto_events.handover.to(self),
+            moto_messages.handover.to(self._messages),
+            ops_items_api.handover.to(self._ops_items),
+            template_types.handover.to(None),
+            notification_types.handover.to(self._notifications),
+        ):
+            self._handed_over.enter_context(handed_over)
 
     def on_call(self, call: RecordedCall) -> None:
         """Make the event of a call that the call log has recorded; returns at once and never raises."""

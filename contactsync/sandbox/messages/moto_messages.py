@@ -10,7 +10,7 @@ from moto.sns.exceptions import SNSInvalidParameter
 from moto.sns.models import SNSBackend, Subscription
 from moto.sqs.models import Message, Queue, SQSBackend
 
-from contactsync.sandbox.connection import Connection
+from contactsync.sandbox.handover import Attribute, Handover
 from contactsync.sandbox.messages.publish_limits import check_batch, check_message
 from contactsync.sandbox.messages.topic_delivery import Published, TopicDelivery
 from contactsync.sandbox.requests.faults import Faults, FaultSettings
@@ -28,29 +28,12 @@ class Messages:
     faults: Faults
 
 
-_connection: Connection[Messages] = Connection()
 _original_deliver = Subscription.publish
 _original_publish = SNSBackend.publish
 _original_publish_batch = SNSBackend.publish_batch
 _original_send_batch = SQSBackend.send_message_batch
 _original_receive = SQSBackend.receive_message
 _original_delete = Queue.delete_message
-
-
-def connect(messages: Messages) -> None:
-    """Let moto call this sandbox."""
-    _connection.open(messages)
-    Subscription.publish = _deliver
-    SNSBackend.publish = _publish
-    SNSBackend.publish_batch = _publish_batch
-    SQSBackend.send_message_batch = _send_batch
-    SQSBackend.receive_message = _receive
-    Queue.delete_message = _delete
-
-
-def disconnect(messages: Messages) -> None:
-    """Stop calling this sandbox; does nothing when another one has been connected since."""
-    _connection.close(messages)
 
 
 def _deliver(  # noqa: PLR0913, PLR0917 - moto's interface
@@ -64,7 +47,7 @@ def _deliver(  # noqa: PLR0913, PLR0917 - moto's interface
     message_structure: str | None = None,
 ) -> None:
     """Let the sandbox deliver what it knows better, under the subscription's filter policy, and moto the rest."""
-    messages = _connection.current
+    messages = handover.part
     matcher = subscription._filter_policy_matcher  # noqa: SLF001 - moto has no public way
     if messages is not None and matcher is not None and not matcher.matches(message_attributes, message):
         return
@@ -93,7 +76,7 @@ def _publish(  # noqa: PLR0913, PLR0917 - moto's interface
     deduplication_id: str | None = None,
     message_structure: str | None = None,
 ) -> str:
-    messages = _connection.current
+    messages = handover.part
     if messages is not None:
         check_message(message, subject, message_attributes, message_structure)
     message_id: str = _original_publish(
@@ -116,7 +99,7 @@ def _publish_batch(
     backend: SNSBackend, topic_arn: str, publish_batch_request_entries: list[dict[str, Any]]
 ) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
     """Check the batch, and let no entry get lost: moto forgets those that fail for a reason it did not think of."""
-    messages = _connection.current
+    messages = handover.part
     if messages is None:
         answered: tuple[list[dict[str, str]], list[dict[str, Any]]] = _original_publish_batch(
             backend, topic_arn, publish_batch_request_entries
@@ -153,7 +136,7 @@ def _publish_entry(backend: SNSBackend, topic_arn: str, entry: Mapping[str, Any]
 def _send_batch(
     backend: SQSBackend, queue_name: str, entries: dict[str, dict[str, Any]]
 ) -> tuple[list[Message], list[dict[str, Any]]]:
-    messages = _connection.current
+    messages = handover.part
     struck: list[dict[str, Any]] = []
     if messages is not None:
         left, struck = _struck(messages.faults, "sqs", "SendMessageBatch", backend.account_id, entries.values())
@@ -190,7 +173,7 @@ def _receive(
     message_attribute_names: list[str] | None = None,
 ) -> Sequence[Message]:
     """Receive under the queue's lock, else two receivers get the same message and one that is deleted comes back."""
-    if _connection.current is None:
+    if handover.part is None:
         received: list[Message] = _original_receive(
             backend, queue_name, count, wait_seconds_timeout, visibility_timeout, message_attribute_names
         )
@@ -202,7 +185,7 @@ def _receive(
             found: list[Message] = _original_receive(
                 backend, queue_name, count, 0, visibility_timeout, message_attribute_names
             )
-        if found or time.monotonic() >= end or _connection.current is None:
+        if found or time.monotonic() >= end or handover.part is None:
             return found
         time.sleep(_LONG_POLL_STEP)
 
@@ -211,3 +194,13 @@ def _delete(queue: Queue, receipt_handle: str) -> None:
     """Delete under the lock: moto replaces the list, and a message that is added meanwhile would be lost."""
     with queue._messages_lock:  # noqa: SLF001 - the lock that moto itself takes to add a message
         _original_delete(queue, receipt_handle)
+
+
+handover: Handover[Messages] = Handover(
+    Attribute(Subscription, "publish", _deliver),
+    Attribute(SNSBackend, "publish", _publish),
+    Attribute(SNSBackend, "publish_batch", _publish_batch),
+    Attribute(SQSBackend, "send_message_batch", _send_batch),
+    Attribute(SQSBackend, "receive_message", _receive),
+    Attribute(Queue, "delete_message", _delete),
+)

@@ -10,7 +10,6 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 import moto.account.urls
-from moto.account.responses import AccountResponse
 
 from contactsync.sandbox.contacts.account_rules import (
     ALTERNATE_CONTACT_TYPE,
@@ -23,6 +22,7 @@ from contactsync.sandbox.contacts.account_rules import (
     field_errors,
     stored,
 )
+from contactsync.sandbox.handover import Attribute, Handover
 from contactsync.sandbox.organization.account_access import AccessDeniedError, account_to_act_on
 from contactsync.sandbox.organization.organization import OrganizationState
 from contactsync.sandbox.requests.callers import Caller, Callers
@@ -32,11 +32,6 @@ _Operation = Callable[[Caller, Mapping[str, Any]], Mapping[str, Any] | None]
 _ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/")
 _CONTENT_TYPE = {"Content-Type": "application/json"}
 _PATHS = "{0}/(?P<operation>[A-Za-z]+)$"
-_MOTO_PATHS = {
-    "{0}/putAlternateContact$": AccountResponse.dispatch,
-    "{0}/getAlternateContact$": AccountResponse.dispatch,
-    "{0}/deleteAlternateContact$": AccountResponse.dispatch,
-}
 
 
 class _ServiceError(Exception):
@@ -154,18 +149,11 @@ class AccountApi:
         return contact
 
 
-def install(organization: OrganizationState) -> AccountApi:
-    """Serve the organization in place of moto's account service, in servers that are started from now on."""
-    api = AccountApi(organization)
-    moto.account.urls.url_paths.clear()
-    moto.account.urls.url_paths[_PATHS] = api.respond
-    return api
-
-
-def uninstall() -> None:
-    """Give moto its own service back."""
-    moto.account.urls.url_paths.clear()
-    moto.account.urls.url_paths.update(_MOTO_PATHS)
+def _respond(request: Any, url: str = "", headers: object = None) -> Answer:  # noqa: ANN401 - moto's request
+    api = handover.part
+    if api is None:
+        raise NotImplementedError
+    return api.respond(request, url, headers)
 
 
 def _body(content: bytes) -> dict[str, Any]:
@@ -209,3 +197,7 @@ def _not_found(contact_type: ContactType) -> _ServiceError:
 
 def _unreadable() -> _ServiceError:
     return _ServiceError(400, "SerializationException", "The request is not JSON of the operation's shape.")
+
+
+handover: Handover[AccountApi] = Handover(Attribute(moto.account.urls, "url_paths", {_PATHS: _respond}))
+"""Servers look the paths up when they are first asked for the service, so it is entered before they are."""

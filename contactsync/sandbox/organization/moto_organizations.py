@@ -31,6 +31,8 @@ from moto.organizations.models import (
 )
 from moto.organizations.responses import OrganizationsResponse
 
+from contactsync.sandbox.handover import Attribute, Emptied, Entry, Handover
+
 ACCOUNT_MANAGEMENT = "account.amazonaws.com"
 PARTITION = "aws"
 _PAGE = 20
@@ -324,26 +326,6 @@ class _Position:
         return position
 
 
-def install() -> None:
-    """Put the corrected service in moto's place, for servers that are started from now on."""
-    organizations_backends.clear()
-    organizations_backends.master_accounts.clear()
-    organizations_backends.backend = SandboxOrganizationsBackend
-    moto.organizations.urls.url_paths["{0}/$"] = SandboxOrganizationsResponse.dispatch
-    if ACCOUNT_MANAGEMENT not in FakeDelegatedAdministrator.SUPPORTED_SERVICES:
-        FakeDelegatedAdministrator.SUPPORTED_SERVICES.append(ACCOUNT_MANAGEMENT)
-
-
-def uninstall() -> None:
-    """Give moto its own service back."""
-    organizations_backends.clear()
-    organizations_backends.master_accounts.clear()
-    organizations_backends.backend = OrganizationsBackend
-    moto.organizations.urls.url_paths["{0}/$"] = OrganizationsResponse.dispatch
-    if ACCOUNT_MANAGEMENT in FakeDelegatedAdministrator.SUPPORTED_SERVICES:
-        FakeDelegatedAdministrator.SUPPORTED_SERVICES.remove(ACCOUNT_MANAGEMENT)
-
-
 def organization_of(account_id: str) -> SandboxOrganizationsBackend:
     """Find the organization of a management or member account; an empty one for any other account."""
     management_account, partition = organizations_backends.master_accounts.get(account_id, (account_id, PARTITION))
@@ -355,3 +337,21 @@ def _violation(reason: str) -> ConstraintViolationException:
     error = ConstraintViolationException(f"You violated a constraint of the organization: {reason}.")
     error.Reason = reason
     return error
+
+
+def _forget() -> None:
+    organizations_backends.clear()
+    organizations_backends.master_accounts.clear()
+
+
+handover: Handover[None] = Handover(
+    Emptied(_forget),
+    Attribute(organizations_backends, "backend", SandboxOrganizationsBackend),
+    Entry(lambda: moto.organizations.urls.url_paths, "{0}/$", SandboxOrganizationsResponse.dispatch),
+    Attribute(
+        FakeDelegatedAdministrator,
+        "SUPPORTED_SERVICES",
+        [*FakeDelegatedAdministrator.SUPPORTED_SERVICES, ACCOUNT_MANAGEMENT],
+    ),
+)
+"""Servers look the paths up when they are first asked for the service, so it is entered before they are."""

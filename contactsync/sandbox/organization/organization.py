@@ -1,6 +1,7 @@
 """The organization of a sandbox, built from its scenario inside moto, and what may be asked of it or changed."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, cast, get_args
 
@@ -35,8 +36,9 @@ class UnknownAccountError(LookupError):
 class OrganizationState:
     """The organization as the services share it: accounts and access in moto's backend, contacts in a store."""
 
-    def __init__(self, scenario: Scenario, backend: SandboxOrganizationsBackend) -> None:
+    def __init__(self, scenario: Scenario, backend: SandboxOrganizationsBackend, handed_over: ExitStack) -> None:
         """Take an organization that has its accounts; its contacts are made from the scenario when they are read."""
+        self._handed_over = handed_over
         self._scenario = scenario
         self._backend = backend
         self._numbers = _numbers(scenario.organization)
@@ -122,7 +124,7 @@ class OrganizationState:
 
     def close(self) -> None:
         """Take the organization out of moto again."""
-        moto_organizations.uninstall()
+        self._handed_over.close()
 
     def _unit_paths(self) -> dict[str, str]:
         units = {unit.id: unit for unit in self._backend.ou}
@@ -162,9 +164,13 @@ class OrganizationState:
 
 
 def build(scenario: Scenario) -> OrganizationState:
-    """Make the scenario's organization in this process's moto, in place of an earlier one."""
-    moto_organizations.install()
-    settings = scenario.organization
+    """Make the scenario's organization in this process's moto, one at a time, until it is closed."""
+    with ExitStack() as handed_over:
+        handed_over.enter_context(moto_organizations.handover.to(None))
+        return OrganizationState(scenario, _filled(scenario.organization), handed_over.pop_all())
+
+
+def _filled(settings: OrganizationSettings) -> SandboxOrganizationsBackend:
     backend = moto_organizations.organization_of(settings.management_account)
     _create(backend, settings)
     units = _add_units(backend, settings.organizational_units)
@@ -172,7 +178,7 @@ def build(scenario: Scenario) -> OrganizationState:
         backend.add_account(new)
     _grant_access(backend, settings)
     backend.empty_pages = settings.empty_pages
-    return OrganizationState(scenario, backend)
+    return backend
 
 
 def _create(backend: SandboxOrganizationsBackend, settings: OrganizationSettings) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 
-from contactsync.sandbox.connection import Connection
 from contactsync.sandbox.events.rules import EventPattern, InvalidPatternError
+from contactsync.sandbox.handover import Entry, Handover
 from contactsync.sandbox.messages.chat import ChatChannels
 from contactsync.sandbox.messages.user_notifications import AccountResources, EventRule, UserNotifications
 from contactsync.sandbox.stacks.added_resource import AddedResource
@@ -37,9 +38,6 @@ class Notifications:
 
     user_notifications: UserNotifications
     channels: ChatChannels
-
-
-connection: Connection[Notifications] = Connection()
 
 
 class _Type(AddedResource):
@@ -273,10 +271,13 @@ ADDED: list[type[AddedResource]] = [
     SlackChannel,
     TeamsChannel,
 ]
+handover: Handover[Notifications] = Handover(
+    *(Entry(parsing.get_model_map, model.cloudformation_type(), model) for model in ADDED)
+)
 
 
 def _notifications() -> Notifications:
-    current = connection.current
+    current = handover.part
     if current is None:
         raise ValidationError(message="no sandbox runs that could have notifications")
     return current

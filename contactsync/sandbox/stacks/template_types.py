@@ -11,7 +11,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from contactsync.sandbox.stacks import notification_types
+from contactsync.sandbox.handover import Entry, Handover
 from contactsync.sandbox.stacks.added_resource import AddedResource
 
 # type -> why nothing need happen in the sandbox
@@ -168,13 +168,11 @@ ADDED: list[type[AddedResource]] = [
 _INERT = [_inert(type_name) for type_name in WITHOUT_EFFECT]
 
 
-def register() -> None:
-    """Make the types known to moto's CloudFormation; moto looks only at direct subclasses of its model."""
-    models = parsing.get_model_map()
-    for model in [*ADDED, *notification_types.ADDED, *_INERT]:
-        models.setdefault(model.cloudformation_type(), model)
-    names = parsing.get_name_type_map()
-    names.setdefault("AWS::CloudWatch::Alarm", "AlarmName")
+handover: Handover[None] = Handover(
+    *(Entry(parsing.get_model_map, model.cloudformation_type(), model) for model in [*ADDED, *_INERT]),
+    Entry(parsing.get_name_type_map, "AWS::CloudWatch::Alarm", "AlarmName"),
+)
+"""Makes the types known to moto's CloudFormation, which looks only at direct subclasses of its model."""
 
 
 def is_known(type_name: str) -> bool:

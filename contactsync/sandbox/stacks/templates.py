@@ -55,7 +55,6 @@ def deploy(
     `parameters` is shared: each template gets those it declares. Outputs that a later template declares as parameters
     of the same name are passed on to it.
     """
-    template_types.register()
     known = dict(parameters)
     stacks = []
     for path in _ordered(directory, order):
