@@ -15,6 +15,7 @@ ALARMS = [
     for name, resource in template["Resources"].items()
     if resource["Type"] in {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"}
 ]
+OWN_TOPIC = [(stack, name) for stack, name in ALARMS if "AlarmsTopic" in TEMPLATES[stack]["Resources"]]
 ACTIONS = ("AlarmActions", "OKActions")
 NO_VALUE = {"Ref": "AWS::NoValue"}
 
@@ -76,7 +77,7 @@ def test_there_are_alarms() -> None:
     assert {"bus", "trigger"} <= {stack for stack, _ in ALARMS}
 
 
-@pytest.mark.parametrize(("stack", "name"), ALARMS)
+@pytest.mark.parametrize(("stack", "name"), OWN_TOPIC)
 @pytest.mark.parametrize("kind", ACTIONS)
 def test_acts_by_default(stack: str, name: str, kind: str) -> None:
     """Without any parameter an alarm acts on a topic that the template makes, to which an address is subscribed."""
@@ -99,8 +100,17 @@ def test_acts_where_told(stack: str, name: str) -> None:
     deployed = Deployed(stack, AlarmTopicArn="arn:given", NoticesEmail="on-call@example.com")
     for kind in ACTIONS:
         assert deployed.value(deployed.template["Resources"][name]["Properties"][kind]) == ["arn:given"]
-    assert not deployed.exists("AlarmsTopic")
+    assert (stack, name) not in OWN_TOPIC or not deployed.exists("AlarmsTopic")
     assert deployed.subscribed("AlarmsTopic") == []
+
+
+def test_acts_on_the_topic_of_the_bus() -> None:
+    """A template without a topic for alarms cannot be deployed without one: it is an output of bus.yaml."""
+    without = {stack for stack, _ in ALARMS} - {stack for stack, _ in OWN_TOPIC}
+    assert without == {"subscriber"}
+    assert "AlarmTopicArn" in TEMPLATES["bus"]["Outputs"]
+    for stack in without:
+        assert "Default" not in TEMPLATES[stack]["Parameters"]["AlarmTopicArn"]
 
 
 def test_topics_apart() -> None:

@@ -67,12 +67,38 @@ TEMPLATES = sorted((ROOT / "infra").glob("*.yaml"))
 
 
 def mappings() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield the resources of a template beside each event source mapping in it, whatever template it is."""
+    """Yield the resources of a template beside each event source mapping in it, whatever template it is.
+
+    Where the function's Timeout can be chosen, they are yielded for each that can.
+    """
     for path in TEMPLATES:
-        resources = load(path)["Resources"]
-        for one in resources.values():
-            if one["Type"] == "AWS::Lambda::EventSourceMapping":
-                yield resources, one["Properties"]
+        template = load(path)
+        chosen = template["Parameters"].get("Timeout", {}).get("AllowedValues", [""])
+        for timeout in chosen:
+            resources = with_timeout(template, timeout)
+            for one in resources.values():
+                if one["Type"] == "AWS::Lambda::EventSourceMapping":
+                    yield resources, one["Properties"]
+
+
+def with_timeout(template: dict[str, Any], timeout: str) -> dict[str, Any]:
+    """Return the resources of a template as they are with a value of its parameter Timeout."""
+
+    def value(given: Any) -> Any:
+        match given:
+            case {"Ref": "Timeout"}:
+                return int(timeout)
+            case {"Fn::FindInMap": [name, {"Ref": "Timeout"}, key]}:
+                return template["Mappings"][name][timeout][key]
+            case dict():
+                return {key: value(one) for key, one in given.items()}
+            case list():
+                return [value(one) for one in given]
+            case _:
+                return given
+
+    resources: dict[str, Any] = value(template["Resources"])
+    return resources
 
 
 def test_visibility_of_every_mapping() -> None:

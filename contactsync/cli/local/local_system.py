@@ -27,6 +27,7 @@ LOCAL_ENVIRONMENT: Final = "local"
 """The environment that the sandbox deploys the templates for."""
 
 _DEAD_LETTER_QUEUES: Final = ("audit", "notices", "rule", "trigger")
+_SUBSCRIBER: Final = "subscriber.yaml"
 
 # The sandbox's data is made up, so this public key protects nothing; a deployment has its own.
 _FINGERPRINT_KEY: Final = "nnZ3QtgEbHfl/UXgIU6S9iXvLnQichhOHdgUEZT17wQ="
@@ -147,7 +148,10 @@ def product_environment(sandbox: Sandbox) -> dict[str, str]:
         "CONTACTSYNC_AUDIT_TABLE": outputs["AuditTableName"],
         "CONTACTSYNC_IDEMPOTENCY_TABLE": outputs["IdempotencyTableName"],
         "CONTACTSYNC_DEAD_LETTER_QUEUES": ",".join(
-            f"{name}={outputs[f'{name.capitalize()}DeadLettersUrl']}" for name in _DEAD_LETTER_QUEUES
+            [
+                *(f"{name}={outputs[f'{name.capitalize()}DeadLettersUrl']}" for name in _DEAD_LETTER_QUEUES),
+                *(stack.outputs["DeadLetterQueue"] for stack in sandbox.stacks if stack.template == _SUBSCRIBER),
+            ]
         ),
         "CONTACTSYNC_TRIGGER_FUNCTION": outputs["FunctionName"],
         "CONTACTSYNC_FINGERPRINT_KEY": _FINGERPRINT_KEY,

@@ -11,7 +11,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from contactsync.sandbox.handover import Entry, Handover
+from contactsync.sandbox.handover import Attribute, Entry, Handover
 from contactsync.sandbox.stacks.added_resource import AddedResource
 
 # type -> why nothing need happen in the sandbox
@@ -166,10 +166,18 @@ ADDED: list[type[AddedResource]] = [
     TopicPolicy,
 ]
 _INERT = [_inert(type_name) for type_name in WITHOUT_EFFECT]
+_original_clean = parsing.clean_json
+
+
+def _clean(resource_json: Any, resources_map: Any) -> Any:  # noqa: ANN401 - moto's signature
+    """Leave out of a list what is AWS::NoValue, for which moto puts a null into it."""
+    cleaned = _original_clean(resource_json, resources_map)
+    return [item for item in cleaned if item is not None] if isinstance(resource_json, list) else cleaned
 
 
 handover: Handover[None] = Handover(
     *(Entry(parsing.get_model_map, model.cloudformation_type(), model) for model in [*ADDED, *_INERT]),
+    Attribute(parsing, "clean_json", _clean),
     Entry(parsing.get_name_type_map, "AWS::CloudWatch::Alarm", "AlarmName"),
 )
 """Makes the types known to moto's CloudFormation, which looks only at direct subclasses of its model."""

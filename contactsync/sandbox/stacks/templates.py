@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ORDER = ("tables", "bus", "trigger")  # templates that others need come first; those not named here follow
 REGION = "us-east-1"
 _CODE_BUCKET, _CODE_KEY = "CodeBucket", "CodeKey"
+_PER_FILE = "StackPerFileIn"
 
 
 class TemplateError(Exception):
@@ -53,18 +54,23 @@ def deploy(
     """Create a stack contactsync-<file name> of every template in the directory; TemplateError when one cannot be.
 
     `parameters` is shared: each template gets those it declares. Outputs that a later template declares as parameters
-    of the same name are passed on to it.
+    of the same name are passed on to it. A template whose metadata name a folder (StackPerFileIn) has a stack
+    contactsync-<template>-<file name> for each file of parameters there, whose outputs are not passed on.
     """
     known = dict(parameters)
     stacks = []
     for path in _ordered(directory, order):
         template = _checked(path)
-        given = _given(path.name, template, known)
-        _put_code(session, endpoint_url, given)
-        client: CloudFormationClient = session.client("cloudformation", region_name=REGION, endpoint_url=endpoint_url)
-        stack = Stack(f"contactsync-{path.stem}", path.name, _create(client, path, given))
-        known = dict(stack.outputs) | known
-        stacks.append(stack)
+        is_repeated = _PER_FILE in (template.get("Metadata") or {})
+        for planned in _planned(path, template, known):
+            _put_code(session, endpoint_url, planned.parameters)
+            client: CloudFormationClient = session.client(
+                "cloudformation", region_name=REGION, endpoint_url=endpoint_url
+            )
+            stack = Stack(planned.name, path.name, _create(client, planned))
+            stacks.append(stack)
+            if not is_repeated:
+                known = dict(stack.outputs) | known
     return stacks
 
 
@@ -96,6 +102,45 @@ def _ordered(directory: Path, order: Sequence[str]) -> list[Path]:
     found = {path.stem: path for path in sorted(directory.glob("*.yaml"))}
     names = [name for name in order if name in found]
     return [found[name] for name in [*names, *(name for name in found if name not in names)]]
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A stack that is to be created, and the file to name when that fails."""
+
+    name: str
+    file: str
+    body: str
+    parameters: Mapping[str, str]
+
+
+def _planned(path: Path, template: Mapping[str, Any], known: Mapping[str, str]) -> list[_Planned]:
+    name, body = f"contactsync-{path.stem}", path.read_text(encoding="utf-8")
+    folder = (template.get("Metadata") or {}).get(_PER_FILE)
+    if folder is None:
+        return [_Planned(name, path.name, body, _given(path.name, template, known))]
+    planned = []
+    for file in sorted((path.parent / str(folder)).glob("*.yaml")):
+        where = f"{folder}/{file.name}"
+        values = {**known, **_own_parameters(file, where, path.name, template)}
+        planned.append(_Planned(f"{name}-{file.stem}", where, body, _given(where, template, values)))
+    return planned
+
+
+def _own_parameters(file: Path, where: str, template_name: str, template: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TemplateError(where, f"not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise TemplateError(where, f"it holds parameters of {template_name}, a line NAME: VALUE for each")
+    declared = template.get("Parameters") or {}
+    for name, value in content.items():
+        if name not in declared:
+            raise TemplateError(where, f"{name} is no parameter of {template_name}; there are {', '.join(declared)}")
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise TemplateError(where, f"{name}: a text or a whole number is wanted; write other values in quotes")
+    return {name: str(value) for name, value in content.items()}
 
 
 def _checked(path: Path) -> dict[str, Any]:
@@ -151,22 +196,21 @@ def _put_code(session: boto3.Session, endpoint_url: str, given: Mapping[str, str
         s3.put_object(Bucket=given[_CODE_BUCKET], Key=key, Body=archive.getvalue())
 
 
-def _create(client: "CloudFormationClient", path: Path, given: Mapping[str, str]) -> dict[str, str]:
-    name = f"contactsync-{path.stem}"
+def _create(client: "CloudFormationClient", planned: _Planned) -> dict[str, str]:
     try:
         client.create_stack(
-            StackName=name,
-            TemplateBody=path.read_text(encoding="utf-8"),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+            StackName=planned.name,
+            TemplateBody=planned.body,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in planned.parameters.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
     except ClientError as error:
-        raise TemplateError(path.name, error.response["Error"].get("Message", str(error))) from error
+        raise TemplateError(planned.file, error.response["Error"].get("Message", str(error))) from error
     except ResponseParserError as error:  # moto answers errors of other services inside a stack in those services' form
-        raise TemplateError(path.name, _message_in(str(error))) from error
-    stack = client.describe_stacks(StackName=name)["Stacks"][0]
+        raise TemplateError(planned.file, _message_in(str(error))) from error
+    stack = client.describe_stacks(StackName=planned.name)["Stacks"][0]
     if stack["StackStatus"] != "CREATE_COMPLETE":
-        raise TemplateError(path.name, f"the stack ended as {stack['StackStatus']}")
+        raise TemplateError(planned.file, f"the stack ended as {stack['StackStatus']}")
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
