@@ -2,10 +2,12 @@
 
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 from rich.console import Console
 
 from contactsync.configuration.schema import Configuration
@@ -36,8 +38,20 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_configuration_key_is_documented() -> None:
     """docs/settings.md has a row for every key of the configuration."""
-    text = (DOCS / "settings.md").read_text()
-    assert all(f"`{name}" in text for name in Configuration.model_fields)
+    rows = [row for row in (DOCS / "settings.md").read_text().splitlines() if row.startswith("| `")]
+    assert list(undocumented(Configuration, "", rows)) == []
+
+
+def undocumented(section: type[BaseModel], path: str, rows: list[str]) -> Iterator[str]:
+    """Yield the keys without a row, such as `deletion.policy`; a section may have one row for all of its keys."""
+    for name, field in section.model_fields.items():
+        key, beside = f"{path}{name}", f"`.{name}`"
+        if any(f"`{key}`" in row or f"`{key}.<" in row or (f"`{path}" in row and beside in row) for row in rows):
+            continue
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from undocumented(field.annotation, f"{key}.", rows)
+        else:
+            yield key
 
 
 def facts() -> dict[str, str]:
