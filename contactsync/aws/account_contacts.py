@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contactsync.aws.sdk.error_codes import NOT_FOUND, code_of, translated
 from contactsync.contacts import AlternateContact, Contact, ContactType, PrimaryContact
-from contactsync.errors import ServiceUnavailableError, UnexpectedAwsError
+from contactsync.errors import SentTooLateError, UnexpectedAwsError
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
@@ -73,7 +73,7 @@ class AccountManagementContacts:
                 return getattr(self._client, method)(**target, **parameters)
             except _TooLateError:
                 # Nothing was sent, which is as good as an answer: no call can be on its way.
-                raise ServiceUnavailableError(operation, "SentTooLate", account_id, answered=True) from None
+                raise SentTooLateError(operation, "SentTooLate", account_id, answered=True) from None
             except ClientError as error:
                 if code_of(error) != NOT_FOUND:
                     raise

@@ -1,55 +1,16 @@
 """What the reader of a dead letter does next: no task is cleared here, and nobody looks at trusted access.
 
-Errors of AWS calls carry advice for a run's tasks. A subscriber's function fails on its own role and its own tables,
-and what follows a correction is a redrive.
+A subscriber's function fails on its own role and its own tables, and what follows a correction is a redrive: each class
+of errors says so in its `dead_letter`. What EventBridge and Lambda say themselves is advised on here.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from contactsync.errors import (
-    AccessDeniedError,
-    AwsCallError,
-    AwsSetupError,
-    ContactSyncError,
-    CredentialsError,
-    RequestInvalidError,
-    ResourceMissingError,
-    ServiceUnavailableError,
-    StateConflictError,
-    ThrottledError,
-)
-
-_S3, _DYNAMODB, _SNS, _SQS = "Amazon S3", "DynamoDB", "Amazon SNS", "Amazon SQS"
-_SSM, _LAMBDA, _STS, _CLOUDWATCH = "Systems Manager", "Lambda", "STS", "CloudWatch"
-
-SERVICES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        **dict.fromkeys(("GetObject", "PutObject", "HeadObject", "ListObjectsV2"), _S3),
-        **dict.fromkeys(("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"), _DYNAMODB),
-        **dict.fromkeys(("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"), _DYNAMODB),
-        **dict.fromkeys(("Publish", "PublishBatch"), _SNS),
-        **dict.fromkeys(("SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage"), _SQS),
-        "CreateOpsItem": _SSM,
-        "Invoke": _LAMBDA,
-        "AssumeRole": _STS,
-        "PutMetricData": _CLOUDWATCH,
-    }
-)
-"""The services by the operations that subscribers call."""
-
-RESOURCES: Final[Mapping[str, str]] = MappingProxyType(
-    {_S3: "bucket", _DYNAMODB: "table", _SNS: "topic", _SQS: "queue", _LAMBDA: "function"}
-)
-
-GONE: Final = frozenset({"NoSuchKey", "NoSuchVersion"})
-"""S3's codes for an object that is not there (any more)."""
-
-KMS: Final = re.compile(r"KMS|Kms")
-"""Part of the codes with which services say that a key could not be used."""
+from contactsync.errors import AwsCallError, ContactSyncError
+from contactsync.plain_text import log_text
 
 
 @dataclass(frozen=True)
@@ -66,75 +27,13 @@ class Reader:
 
 
 def sentence_for(error: ContactSyncError, reader: Reader) -> str:
-    """Return an error's sentence with what the reader of a dead letter does next."""
+    """Return what happened, with what its class advises the reader of a dead letter."""
+    if not error.dead_letter:
+        return str(error)
+    parts = {"function": reader.function, "redrive": reader.redrive, "thing": "resource", "service": "the service"}
     if isinstance(error, AwsCallError):
-        return _of_call(error, reader)
-    if isinstance(error, StateConflictError):
-        return f"{error.item} changed {error.tries} times while it was being written. Then {reader.redrive}."
-    return str(error)
-
-
-_GONE: Final = (
-    "The object that the event names with dataref is gone: the bucket keeps event data for 35 days. `contactsync "
-    "audit` shows what is kept of the event; discard the message."
-)
-_KMS: Final = "The KMS key of the {thing} cannot be used: check the key's state and its policy. Then {redrive}."
-_BY_KIND: Final[tuple[tuple[type[AwsCallError], str], ...]] = (
-    (
-        CredentialsError,
-        "{function} has no valid credentials: check its role, and whom the role trusts. Then {redrive}.",
-    ),
-    (
-        AccessDeniedError,
-        (
-            "The role of {function} lacks the permission, or a policy of the {thing} or of its KMS key denies it: "
-            "compare them with infra/bus.yaml. Then {redrive}."
-        ),
-    ),
-    (
-        ResourceMissingError,
-        (
-            "The {thing} does not exist: compare the CONTACTSYNC_* variables of {function} with the outputs of the "
-            "stacks. Then {redrive}."
-        ),
-    ),
-    (
-        ThrottledError,
-        "AWS allows fewer calls per second than were made, in every try. When there is less to do, {redrive}.",
-    ),
-    (ServiceUnavailableError, "The service failed or did not answer, in every try. When it answers again, {redrive}."),
-    (
-        RequestInvalidError,
-        (
-            "The request was invalid, so trying again does not help: look at the message, and update contactsync or "
-            "correct the settings of {function}. Then {redrive}."
-        ),
-    ),
-    (
-        AwsCallError,
-        (
-            "Look the code up in the API reference of {service}, and read the log of {function}. When the cause is "
-            "gone, {redrive}."
-        ),
-    ),
-)
-"""What to do, by the first kind that an error is of."""
-
-
-def _of_call(error: AwsCallError, reader: Reader) -> str:
-    if isinstance(error, AwsSetupError):  # knows the variable or the file
-        return f"{error} Then {reader.redrive}."
-    service = SERVICES.get(error.operation)
-    call = f"{error.operation} of {service}" if service else error.operation
-    if error.aws_code in GONE:
-        advice = _GONE
-    elif KMS.search(error.aws_code):
-        advice = _KMS
-    else:
-        advice = next(advice for kind, advice in _BY_KIND if isinstance(error, kind))
-    thing = RESOURCES.get(service or "", "resource")
-    parts = {"thing": thing, "service": service or "the service", "function": reader.function}
-    return f"{call} failed with {error.aws_code}. {advice.format(**parts, redrive=reader.redrive)}"
+        parts |= {"thing": error.thing, "service": error.service_name or "the service"}
+    return log_text(f"{error.brief} {error.dead_letter.format(**parts)}")
 
 
 TIMED_OUT: Final = frozenset({"Sandbox.Timedout", "Function.Timedout", "Runtime.Timedout"})

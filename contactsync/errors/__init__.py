@@ -3,6 +3,22 @@
 Standard library only: the trigger Lambda imports this package.
 """
 
+from contactsync.errors.answers import (
+    AnswerForeignError,
+    ConflictError,
+    KeyUnusableError,
+    NotInOrganizationError,
+    ObjectMissingError,
+    OrganizationMissingError,
+    ProxyUnreachableError,
+    RequestInvalidError,
+    ResourceMissingError,
+    SentTooLateError,
+    ServiceUnavailableError,
+    ServiceUnreachableError,
+    ThrottledError,
+    UnexpectedAwsError,
+)
 from contactsync.errors.bus import (
     ClaimRefusedError,
     DeadLetterMissingError,
@@ -20,25 +36,38 @@ from contactsync.errors.bus import (
 from contactsync.errors.calls import (
     AccessDeniedError,
     AwsCallError,
+    KeyDeniedError,
+)
+from contactsync.errors.configuration import (
+    ConfigurationConflictError,
+    ConfigurationError,
+    ConfigurationInvalidError,
+    ConfigurationMissingError,
+    ConfigurationPresentError,
+    ConfigurationTooLargeError,
+    OrganizationUnreadError,
+    ProtectionLostError,
+    RulesUnmatchedError,
+)
+from contactsync.errors.credentials import (
     AwsSetupError,
     ClockWrongError,
-    ConflictError,
     CredentialsError,
     CredentialsExpiredError,
     CredentialsMissingError,
     CredentialsRefusedError,
     CredentialsUnreachableError,
-    KeyUnusableError,
-    NotInOrganizationError,
-    ObjectMissingError,
-    OrganizationMissingError,
-    RequestInvalidError,
-    ResourceMissingError,
-    ServiceUnavailableError,
-    ThrottledError,
-    UnexpectedAwsError,
 )
-from contactsync.errors.items import ItemUnreadableError
+from contactsync.errors.housekeeping import (
+    HousekeepingError,
+    RunsUnplannedError,
+)
+from contactsync.errors.items import (
+    ItemUnreadableError,
+)
+from contactsync.errors.kinds import (
+    kind_of,
+)
 from contactsync.errors.letters import (
     EventsSetAsideError,
     EventUnderWayError,
@@ -55,7 +84,6 @@ from contactsync.errors.operations import (
     FileNotWrittenError,
     FinalInEarlierTryError,
     HaltedError,
-    HousekeepingError,
     NoOperationsError,
     OperationFailedError,
     OperationMissingError,
@@ -64,7 +92,6 @@ from contactsync.errors.operations import (
     OutcomesMissingError,
     OvertakenError,
     PausedError,
-    RunsUnplannedError,
     StateConflictError,
     TriggerError,
     WriteNotSeenError,
@@ -72,17 +99,8 @@ from contactsync.errors.operations import (
 from contactsync.errors.refusals import (
     CallerMismatchError,
     ChangeRefusedError,
-    ConfigurationConflictError,
-    ConfigurationError,
-    ConfigurationInvalidError,
-    ConfigurationMissingError,
-    ConfigurationPresentError,
-    ConfigurationTooLargeError,
     ListingIncompleteError,
     MappingLimitError,
-    OrganizationUnreadError,
-    ProtectionLostError,
-    RulesUnmatchedError,
     RunClaimError,
     RunRequestError,
     ScopeEmptyError,
@@ -99,6 +117,7 @@ from contactsync.errors.root import (
 __all__ = [
     "AccessDeniedError",
     "AccountsFailedError",
+    "AnswerForeignError",
     "AnswerOvertakenError",
     "AwsCallError",
     "AwsSetupError",
@@ -137,6 +156,7 @@ __all__ = [
     "HaltedError",
     "HousekeepingError",
     "ItemUnreadableError",
+    "KeyDeniedError",
     "KeyUnusableError",
     "ListingIncompleteError",
     "MappingLimitError",
@@ -156,6 +176,7 @@ __all__ = [
     "PausedError",
     "ProcessEndedError",
     "ProtectionLostError",
+    "ProxyUnreachableError",
     "PublishFailedError",
     "Reader",
     "ReplayRefusedError",
@@ -167,7 +188,9 @@ __all__ = [
     "RunRequestError",
     "RunsUnplannedError",
     "ScopeEmptyError",
+    "SentTooLateError",
     "ServiceUnavailableError",
+    "ServiceUnreachableError",
     "SettingsError",
     "SourceContactMissingError",
     "StateConflictError",
@@ -177,4 +200,5 @@ __all__ = [
     "UnexpectedAwsError",
     "WriteNotSeenError",
     "bounded",
+    "kind_of",
 ]

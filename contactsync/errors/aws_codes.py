@@ -1,7 +1,8 @@
-"""What AWS's error codes mean: the one list of them.
+"""What AWS's error codes, and the AWS SDK's names of errors, mean: the one list of them.
 
 It has AWS's common errors (every API reference has a page of that name), what botocore counts as throttling or
-transient, and what the called services document. Codes of one meaning are in the order of the alphabet.
+transient, what the called services document, and what botocore raises without an answer of AWS. Each meaning is one
+class of errors, which names it; the class says what is done about it. Codes are in the order of the alphabet.
 """
 
 from collections.abc import Mapping
@@ -18,14 +19,30 @@ class Meaning(StrEnum):
     """The signature's time is too far from AWS's."""
     REFUSED = "refused"
     """The key is unknown, or the signature is not its."""
+    NO_CREDENTIALS = "no_credentials"
+    """There are no credentials, or their source gives none."""
+    NO_ANSWER = "no_answer"
+    """The machine's own source of credentials did not answer."""
+    SETUP = "setup"
+    """What the AWS SDK reads on the machine is wrong."""
     DENIED = "denied"
     """A permission, subscription or opt-in is missing."""
+    KEY_DENIED = "key_denied"
+    """The use of a KMS key is not allowed."""
     THROTTLED = "throttled"
     """Too many calls; this one was not carried out."""
     CONFLICT = "conflict"
     """Something else changed the same thing at the same moment."""
     UNAVAILABLE = "unavailable"
     """The service failed, or was too slow."""
+    UNREACHED = "unreached"
+    """No connection to the service came about."""
+    PROXY = "proxy"
+    """No connection to the proxy came about."""
+    FOREIGN = "foreign"
+    """Something else than AWS answered."""
+    LATE = "late"
+    """The call was not sent, because it was prepared too slowly."""
     INVALID = "invalid"
     """The request cannot be carried out as it is."""
     MISSING = "missing"
@@ -40,7 +57,7 @@ class Meaning(StrEnum):
     """The account belongs to no organization."""
 
 
-_CODES: Final[Mapping[Meaning, str]] = {
+CODES: Final[Mapping[Meaning, str]] = {
     Meaning.EXPIRED: """
         ExpiredToken ExpiredTokenException ExpiredTradeInTokenException TokenRefreshRequired
     """,
@@ -55,21 +72,44 @@ _CODES: Final[Mapping[Meaning, str]] = {
         MissingAuthenticationTokenException MissingSecurityHeader SignatureDoesNotMatch SignatureVersionNotSupported
         UnauthorizedException UnrecognizedClient UnrecognizedClientException
     """,
+    Meaning.NO_CREDENTIALS: """
+        CredentialRetrievalError LoginAuthorizationCodeError LoginError LoginInsufficientPermissions
+        LoginRefreshRequired LoginTokenLoadError NoAuthTokenError NoCredentials NoCredentialsError
+        PartialCredentialsError RefreshWithMFAUnsupportedError SSOError SSOTokenLoadError TokenRetrievalError
+        UnauthorizedSSOTokenError UnknownCredentialError UnknownTokenProviderError
+    """,
+    Meaning.NO_ANSWER: """
+        MetadataRetrievalError
+    """,
+    Meaning.SETUP: """
+        BaseEndpointResolverError ConfigNotFound ConfigParseError DataNotFoundError EndpointProviderError
+        EndpointResolutionError EndpointVariantError InfiniteLoopConfigError InvalidChecksumConfigError
+        InvalidConfigError InvalidDefaultsMode InvalidEndpointConfigurationError
+        InvalidEndpointDiscoveryConfigurationError InvalidIMDSEndpointError InvalidIMDSEndpointModeError
+        InvalidMaxRetryAttemptsError InvalidProxiesConfigError InvalidRegionError InvalidRetryConfigurationError
+        InvalidRetryModeError InvalidS3AddressingStyleError InvalidS3UsEast1RegionalEndpointConfigError
+        InvalidSTSRegionalEndpointsConfigError MissingDependencyException NoRegionError ProfileNotFound
+        UnknownEndpointError UnknownEndpointResolutionBuiltInName UnknownFIPSEndpointError UnknownRegionError
+        UnknownServiceError UnknownSignatureVersionError UnsupportedServiceProtocolsError
+        UnsupportedSignatureVersionError
+    """,
     Meaning.DENIED: """
         403 AccessDenied AccessDeniedException AccountProblem AllAccessDisabled AuthorizationError
-        AuthorizationErrorException Blocked EC2AccessDeniedException Forbidden ForbiddenException
-        KMS.AccessDeniedException KMS.OptInRequired KmsAccessDenied KMSAccessDenied KMSAccessDeniedException
-        KmsOptInRequired KMSOptInRequired NotAuthorized NotAuthorizedException NotSignedUp
-        OpsItemAccessDeniedException OptInRequired OptInRequiredException PendingVerification RegionDisabled
-        RegionDisabledException SubscriptionRequired SubscriptionRequiredException Unauthorized UnauthorizedAccess
-        UnauthorizedOperation
+        AuthorizationErrorException Blocked EC2AccessDeniedException Forbidden ForbiddenException NotAuthorized
+        NotAuthorizedException NotSignedUp OpsItemAccessDeniedException OptInRequired OptInRequiredException
+        PendingVerification RegionDisabled RegionDisabledException SubscriptionRequired SubscriptionRequiredException
+        Unauthorized UnauthorizedAccess UnauthorizedOperation
+    """,
+    Meaning.KEY_DENIED: """
+        KMS.AccessDeniedException KMS.OptInRequired KMSAccessDenied KmsAccessDenied KMSAccessDeniedException
+        KMSOptInRequired KmsOptInRequired
     """,
     Meaning.THROTTLED: """
         BandwidthLimitExceeded EC2ThrottledException KMS.ThrottlingException KmsThrottled KMSThrottling
         KMSThrottlingException LimitExceededException OverLimit PriorRequestNotComplete ProvisionedThroughputExceeded
-        ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException
-        SlowDown Throttled ThrottledException Throttling ThrottlingError ThrottlingException TooManyRequests
-        TooManyRequestsException TransactionInProgressException
+        ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException SlowDown
+        Throttled ThrottledException Throttling ThrottlingError ThrottlingException TooManyRequests
+        TooManyRequestsException TransactionInProgressException UnprocessedKeys
     """,
     Meaning.CONFLICT: """
         ConcurrentModification ConcurrentModificationException ConditionalCheckFailed ConditionalCheckFailedException
@@ -77,38 +117,53 @@ _CODES: Final[Mapping[Meaning, str]] = {
         TransactionCanceledException TransactionConflict TransactionConflictException
     """,
     Meaning.UNAVAILABLE: """
-        BadGateway CodeArtifactUserPendingException DependencyTimeoutException EC2UnexpectedException EFSIOException
-        EFSMountConnectivityException EFSMountTimeoutException ENILimitReachedException ENINotReadyException
-        GatewayTimeout IDPCommunicationError InternalError InternalErrorException InternalFailure InternalServerError
-        InternalServerErrorException InternalServerException InternalServiceError InternalServiceErrorException
-        InternalServiceException InternalServiceFault KeyUnavailableException KMSInternalException OperationAborted
-        RequestAborted RequestAbortedException RequestTimeout RequestTimeoutException ResourceNotReadyException
-        RestApiServerException S3FilesMountConnectivityException S3FilesMountTimeoutException ServerException
-        ServiceException ServiceFailure ServiceUnavailable ServiceUnavailableException SnapStartNotReadyException
-        SnapStartTimeoutException SubnetIPAddressLimitReachedException Unavailable
+        BadGateway ChecksumError CodeArtifactUserPendingException ConnectionClosedError ConnectionError
+        DependencyTimeoutException EC2UnexpectedException EFSIOException EFSMountConnectivityException
+        EFSMountTimeoutException ENILimitReachedException ENINotReadyException FlexibleChecksumError GatewayTimeout
+        HTTPClientError IDPCommunicationError IncompleteReadError InternalError InternalErrorException InternalFailure
+        InternalServerError InternalServerErrorException InternalServerException InternalServiceError
+        InternalServiceErrorException InternalServiceException InternalServiceFault KeyUnavailableException
+        KMSInternalException OperationAborted ReadTimeoutError RequestAborted RequestAbortedException RequestTimeout
+        RequestTimeoutException ResourceNotReadyException ResponseStreamingError RestApiServerException
+        S3FilesMountConnectivityException S3FilesMountTimeoutException ServerException ServiceException ServiceFailure
+        ServiceUnavailable ServiceUnavailableException SnapStartNotReadyException SnapStartTimeoutException
+        SubnetIPAddressLimitReachedException Unavailable
+    """,
+    Meaning.UNREACHED: """
+        ConnectTimeoutError EndpointConnectionError SSLError
+    """,
+    Meaning.PROXY: """
+        ProxyConnectionError
+    """,
+    Meaning.FOREIGN: """
+        ResponseParserError
+    """,
+    Meaning.LATE: """
+        SentTooLate
     """,
     Meaning.INVALID: """
-        BadRequest BadRequestException BatchEntryIdsNotDistinct BatchRequestTooLong CodeArtifactUserDeletedException
-        CodeArtifactUserFailedException ConstraintViolationException DryRunOperationException
-        DurableExecutionAlreadyStartedException EFSMountFailureException EmptyBatchRequest EncryptionTypeMismatch
-        EndpointDisabled EntityTooLarge IdempotentParameterMismatchException IllegalLocationConstraintException
-        InvalidAction InvalidAddress InvalidAttributeName InvalidAttributeValue InvalidBatchEntryId InvalidBucketName
-        InvalidCiphertextException InvalidContentType InvalidEndpointException InvalidGrantTokenException
-        InvalidIdFormat InvalidInput InvalidInputException InvalidMessageContents InvalidObjectState InvalidParameter
-        InvalidParameterCombination InvalidParameterException InvalidParameterValue InvalidParameterValueException
-        InvalidQueryParameter InvalidRequest InvalidRequestContentException InvalidRequestException
-        InvalidRuntimeException InvalidSecurityGroupIDException InvalidSubnetIDException InvalidWriteOffset
-        InvalidZipFileException ItemCollectionSizeLimitExceeded ItemCollectionSizeLimitExceededException
-        MalformedHttpRequestException MalformedPolicyDocument MalformedQueryString MalformedXML MethodNotAllowed
-        MissingAction MissingParameter MissingParameterException ModeNotSupportedException NoPublishedVersionException
-        OpsItemAlreadyExistsException OpsItemInvalidParameterException OpsItemLimitExceededException
-        PackedPolicyTooLarge ParameterValueInvalid PermanentRedirect PlatformApplicationDisabled
-        ReceiptHandleIsInvalid RecursiveInvocationException RequestEntityTooLarge RequestEntityTooLargeException
-        RequestTooLargeException RestApiClientException S3FilesMountFailureException SerializationException
+        AliasConflictParameterError BadRequest BadRequestException BatchEntryIdsNotDistinct BatchRequestTooLong
+        CodeArtifactUserDeletedException CodeArtifactUserFailedException ConstraintViolationException
+        DryRunOperationException DurableExecutionAlreadyStartedException EFSMountFailureException EmptyBatchRequest
+        EncryptionTypeMismatch EndpointDisabled EntityTooLarge IdempotentParameterMismatchException
+        IllegalLocationConstraintException InvalidAction InvalidAddress InvalidAttributeName InvalidAttributeValue
+        InvalidBatchEntryId InvalidBucketName InvalidCiphertextException InvalidContentType InvalidEndpointException
+        InvalidGrantTokenException InvalidIdFormat InvalidInput InvalidInputException InvalidMessageContents
+        InvalidObjectState InvalidParameter InvalidParameterCombination InvalidParameterException InvalidParameterValue
+        InvalidParameterValueException InvalidQueryParameter InvalidRequest InvalidRequestContentException
+        InvalidRequestException InvalidRuntimeException InvalidSecurityGroupIDException InvalidSubnetIDException
+        InvalidWriteOffset InvalidZipFileException ItemCollectionSizeLimitExceeded
+        ItemCollectionSizeLimitExceededException MalformedHttpRequestException MalformedPolicyDocument
+        MalformedQueryString MalformedXML MethodNotAllowed MissingAction MissingParameter MissingParameterException
+        ModeNotSupportedException NoPublishedVersionException OpsItemAlreadyExistsException
+        OpsItemInvalidParameterException OpsItemLimitExceededException PackedPolicyTooLarge ParameterValueInvalid
+        ParamValidation PermanentRedirect PlatformApplicationDisabled RangeError ReceiptHandleIsInvalid
+        RecursiveInvocationException RequestEntityTooLarge RequestEntityTooLargeException RequestTooLargeException
+        RestApiClientException S3FilesMountFailureException SerializationException
         SerializedRequestEntityTooLargeException ServiceQuotaExceededException SnapStartException
-        SnapStartRegenerationFailureException TooManyEntriesInBatchRequest TooManyParts UnknownOperation
-        UnknownOperationException UnknownParameter UnsupportedAPIEndpointException UnsupportedMediaTypeException
-        UnsupportedOperation UnsupportedProtocol ValidationError ValidationException
+        SnapStartRegenerationFailureException TooManyEntriesInBatchRequest TooManyParts UnknownKeyError UnknownOperation
+        UnknownOperationException UnknownParameter UnknownParameterError UnsupportedAPIEndpointException
+        UnsupportedMediaTypeException UnsupportedOperation UnsupportedProtocol ValidationError ValidationException
     """,
     Meaning.MISSING: """
         404 AWS.SimpleQueueService.NonExistentQueue AWS.SimpleQueueService.QueueDeletedRecently NoSuchBucket
@@ -133,4 +188,4 @@ _CODES: Final[Mapping[Meaning, str]] = {
     """,
 }
 
-MEANINGS: Final[Mapping[str, Meaning]] = {code: meaning for meaning, codes in _CODES.items() for code in codes.split()}
+MEANINGS: Final[Mapping[str, Meaning]] = {code: meaning for meaning, codes in CODES.items() for code in codes.split()}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from contactsync.errors.remedies import Remedy, Step
 from contactsync.errors.root import ContactSyncError
 
 
@@ -13,6 +14,14 @@ class ItemUnreadableError(ContactSyncError):
     item: str
     """Its key."""
     problem: str
+    remedy = Remedy(
+        "An item of a table was stored by another version of contactsync, or by hand.",
+        (
+            Step(
+                "Update contactsync; or delete the item that the sentence above names, if contactsync did not store it."
+            ),
+        ),
+    )
 
     @property
     def message(self) -> str:

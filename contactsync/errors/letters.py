@@ -104,5 +104,5 @@ class ReplayStoppedError(ContactSyncError):
         """The operator's sentence."""
         return (
             f"The replay stopped: the bus, or the subscriber's queue, cannot be reached ({self.cause}). Go on where it "
-            "stopped with the --since that stands above."
+            "stopped with the --since that was printed."
         )

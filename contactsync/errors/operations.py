@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
+from contactsync.errors.aws_services import name_of, service_of
 from contactsync.errors.clearing import CLEAR_RUN, clear_task
-from contactsync.errors.refusals import said
+from contactsync.errors.remedies import HEALTH, WAIT, Blame, Remedy, Step
 from contactsync.errors.root import ContactSyncError
 
 
@@ -17,13 +17,14 @@ class WriteNotSeenError(ContactSyncError):
     contact_type: str
 
     transient = True
+    remedy = Remedy("The write was accepted and is not visible yet.", (WAIT,))
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
         return (
             f"The {self.contact_type} contact of account {self.account_id} was written, but AWS still answers another "
-            "one: reads are consistent a little later."
+            "one: wait a minute, reads are consistent a little later."
         )
 
 
@@ -32,12 +33,13 @@ class DesiredContactMissingError(ContactSyncError):
     """Say that no desired contact is stored, although a task is to apply one."""
 
     contact_type: str
+    remedy = Remedy("The plan stored no desired contact.", (Step(f"In Airflow {clear_task('plan', 'of the run')}."),))
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
         return (
-            f"No desired {self.contact_type} contact is stored. To read it again, {clear_task('plan', 'of this run')}."
+            f"No desired {self.contact_type} contact is stored. To read it again, {clear_task('plan', 'of the run')}."
         )
 
 
@@ -48,6 +50,13 @@ class DesiredContactOutdatedError(ContactSyncError):
     contact_type: str
     generation: int
     newest: int
+    remedy = Remedy(
+        "The stored desired contact is older than one that was desired before.",
+        (
+            Step("See who restored the table of desired contacts, or removed items of it."),
+            Step("In Airflow trigger contact_sync by hand (docs/operations.md, Starting a run by hand)."),
+        ),
+    )
 
     @property
     def message(self) -> str:
@@ -70,13 +79,17 @@ class OutcomesMissingError(ContactSyncError):
 
     account_id: str
     dag_run_id: str
+    remedy = Remedy(
+        "Outcomes that the plan stored are not there any more: they expired or were removed.",
+        (Step(f"In Airflow {clear_task('plan', 'of the run')}."),),
+    )
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
         return (
             f"Run {self.dag_run_id} is to settle account {self.account_id}, but its outcomes are not stored: they "
-            f"expired or were removed. Nothing was written. To plan them again, {clear_task('plan', 'of this run')}."
+            f"expired or were removed. Nothing was written. To plan them again, {clear_task('plan', 'of the run')}."
         )
 
 
@@ -89,6 +102,7 @@ class OperationMissingError(ContactSyncError):
     """Why `plan` failed, where that is known."""
     following: str = ""
     """How the run goes on after that, where the cause does not say it itself."""
+    blame = Blame.ELSEWHERE
 
     @property
     def message(self) -> str:
@@ -137,6 +151,7 @@ class FileNotWrittenError(ContactSyncError):
 
     path: str
     reason: str
+    again = "Correct that or name another file, then repeat the command."
 
     @property
     def message(self) -> str:
@@ -152,6 +167,9 @@ class StateConflictError(ContactSyncError):
     tries: int
 
     transient = True
+    remedy = Remedy("Others kept changing the same item.", (WAIT,))
+    again = "Repeat the command in a minute."
+    dead_letter = "Then {redrive}."
 
     @property
     def message(self) -> str:
@@ -164,6 +182,7 @@ class OvertakenError(ContactSyncError):
     """Say that a later try has recorded its result already, so that this one's is dropped."""
 
     item: str
+    blame = Blame.ELSEWHERE
 
     @property
     def message(self) -> str:
@@ -187,7 +206,7 @@ class AnswerOvertakenError(OvertakenError):
     def message(self) -> str:
         """The operator's sentence."""
         return (
-            f"{self.item} was planned again after this question was asked, so that the answer does not count "
+            f"{self.item} was planned again after its question was asked, so that the answer does not count "
             f"and nothing is deleted. To be asked again, {clear_task('approve_deletions')}: it asks when the run would "
             "delete in the same accounts; otherwise its report says to start a run by hand."
         )
@@ -204,6 +223,7 @@ class OperationFailedError(ContactSyncError):
     """How many of the failed ones AWS denies."""
     first: Sequence[str] = ()
     """The first few failures, each in a few words."""
+    blame = Blame.ELSEWHERE
 
     @property
     def message(self) -> str:
@@ -214,7 +234,7 @@ class OperationFailedError(ContactSyncError):
         return (
             f"{self.failed} of {self.total} account outcomes failed{denied}; the threshold is {self.threshold}. "
             + (f"{named}. " if named else "")
-            + f"The table above names each with its error; fix the cause, then {CLEAR_RUN}."
+            + f"The report names each with its error; fix the cause, then {CLEAR_RUN}."
         )
 
 
@@ -228,6 +248,7 @@ class PausedError(ContactSyncError):
     """Seconds."""
 
     transient = True
+    blame = Blame.ELSEWHERE
 
     @property
     def code(self) -> str:
@@ -237,7 +258,7 @@ class PausedError(ContactSyncError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"Calls pause ({self.cause}); the task goes on by itself in about {self.resume_in:.0f} s."
+        return f"Calls pause ({self.cause}) for about {self.resume_in:.0f} s: wait."
 
 
 @dataclass(eq=False)
@@ -246,6 +267,7 @@ class HaltedError(ContactSyncError):
 
     cause: str
     sentence: str
+    blame = Blame.HALT
 
     @property
     def code(self) -> str:
@@ -265,6 +287,7 @@ class OutageError(ContactSyncError):
     operation: str
     cause: str
     seconds: float
+    remedy = Remedy("AWS failed or did not answer, for longer than calls may pause.", (HEALTH,))
 
     @property
     def code(self) -> str:
@@ -275,39 +298,14 @@ class OutageError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         return (
-            f"{self.operation} has been failing ({self.cause}) for more than {self.seconds:.0f} s, the configuration's "
+            f"{self._call} has been failing ({self.cause}) for more than {self.seconds:.0f} s, the configuration's "
             "breaker.max_pause. See the AWS Health Dashboard and wait for the service."
         )
 
-
-@dataclass(eq=False)
-class HousekeepingError(ContactSyncError):
-    """Name the operations that could not be closed, each with its problem; the next pass tries them again."""
-
-    problems: Sequence[str]
-
     @property
-    def message(self) -> str:
-        """The operator's sentence."""
-        return f"{len(self.problems)} sync operations could not be closed: {said(self.problems)}"
-
-
-@dataclass(eq=False)
-class RunsUnplannedError(ContactSyncError):
-    """Runs have been queued or running for long, and nothing has planned them."""
-
-    dag_id: str
-    number: int
-    since: datetime
-
-    @property
-    def message(self) -> str:
-        """The operator's sentence."""
-        return (
-            f"{self.number} runs of the DAG {self.dag_id} are queued or running and not planned; there have been such "
-            f"runs since {self.since:%Y-%m-%d %H:%M} UTC. Look in Airflow whether the DAG is paused, whether "
-            "workers are free, and what the task plan does."
-        )
+    def _call(self) -> str:
+        service = service_of(self.operation, None)
+        return f"{self.operation} of {name_of(service)}" if service else self.operation
 
 
 @dataclass(eq=False)
@@ -338,6 +336,7 @@ class AccountsFailedError(ContactSyncError):
 
     account_id: str
     errors: Sequence[ContactSyncError]
+    blame = Blame.ELSEWHERE
 
     @property
     def retryable(self) -> bool:
@@ -348,6 +347,11 @@ class AccountsFailedError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         return " ".join(str(error) for error in self.errors)
+
+    @property
+    def afterwards(self) -> str:
+        """What the first of them says that clearing helps: some say it in their sentence, others cannot be cleared."""
+        return next((error.afterwards for error in self.errors if error.afterwards), "")
 
 
 @dataclass(eq=False)
@@ -364,4 +368,7 @@ class TriggerError(ContactSyncError):
     def message(self) -> str:
         """The operator's sentence."""
         status = "no status" if self.status is None else f"status {self.status}"
-        return f"Airflow did not start a run for event {self.event_id} ({status}, {self.answer})."
+        return (
+            f"Airflow did not start a run for event {self.event_id} ({status}, {self.answer}): see whether Airflow "
+            "answers, and whether the trigger function may call it (docs/contact-changes.md)."
+        )

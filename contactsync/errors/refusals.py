@@ -1,10 +1,11 @@
-"""What is refused before anything is written: events, settings, configurations, requests, sources."""
+"""What is refused before anything is written: events, settings, requests, sources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from contactsync.errors.clearing import CLEAR_RUN
+from contactsync.errors.clearing import CLEAR_RUN, DOWNSTREAM
+from contactsync.errors.remedies import IDENTITY, SOURCE_CONTACT, WAIT, Blame, Remedy, Step
 from contactsync.errors.root import ContactSyncError
 
 
@@ -25,7 +26,8 @@ class ChangeRefusedError(ContactSyncError):
     @property
     def message(self) -> str:
         """The operator's sentence."""
-        return f"Event {self.event_id or '(no id)'} is refused ({self.reason}): {self.detail}."
+        event = self.event_id or "(no id)"
+        return f"Event {event} is refused ({self.reason}): {self.detail}. See docs/contact-changes.md."
 
 
 @dataclass(eq=False)
@@ -36,6 +38,11 @@ class SettingsError(ContactSyncError):
     problem: str
     others: Mapping[str, str] = field(default_factory=dict)
     """From further variables to what is wrong with each."""
+    blame = Blame.CONFIGURATION
+    remedy = Remedy(
+        "An environment variable of the deployment is missing or wrong.",
+        (Step("Correct it in the startup script of the MWAA environment (docs/settings.md)."),),
+    )
 
     @classmethod
     def of(cls, problems: Mapping[str, str]) -> Self:
@@ -59,139 +66,19 @@ class SettingsError(ContactSyncError):
 
 
 @dataclass(eq=False)
-class ConfigurationError(ContactSyncError):
-    """Group everything that is wrong with the stored configuration."""
-
-
-@dataclass(eq=False)
-class ConfigurationMissingError(ConfigurationError):
-    """Say that no configuration has been stored yet."""
-
-    table: str
-    config_key: str
-    version: int | None = None
-
-    @property
-    def message(self) -> str:
-        """The operator's sentence."""
-        if self.version is not None:
-            return (
-                f"Table {self.table} has no version {self.version} of configuration {self.config_key!r}. "
-                "`contactsync config history` lists those that there are."
-            )
-        return (
-            f"Table {self.table} has no configuration {self.config_key!r}, so nothing was written. "
-            "Store the defaults with `contactsync config init`, or your own with `contactsync config put FILE`."
-        )
-
-
-@dataclass(eq=False)
-class ConfigurationPresentError(ConfigurationError):
-    """Say that there is a configuration already, where a first one was to be stored."""
-
-    config_key: str
-    version: int
-
-    @property
-    def message(self) -> str:
-        """The operator's sentence."""
-        return (
-            f"Configuration {self.config_key!r} is stored already, in version {self.version}, and stays in force. "
-            "See it with `contactsync config show`, change it with `contactsync config set`."
-        )
-
-
-@dataclass(eq=False)
-class ConfigurationInvalidError(ConfigurationError):
-    """List every problem of a configuration, each as `field: problem`."""
-
-    problems: Sequence[str]
-    version: int | None = None
-
-    @property
-    def message(self) -> str:
-        """The operator's sentence."""
-        version = "" if self.version is None else f" (version {self.version})"
-        return f"The configuration{version} is invalid: {said(self.problems)} Nothing was written."
-
-
-@dataclass(eq=False)
-class ConfigurationTooLargeError(ConfigurationError):
-    """Say that a configuration is larger than what the table takes; sizes in bytes."""
-
-    size: int
-    limit: int
-
-    @property
-    def message(self) -> str:
-        """The operator's sentence."""
-        return (
-            f"The configuration takes {self.size / 1024:.0f} KB, and a version may take {self.limit // 1024} KB at "
-            "most: DynamoDB's limit for an item. Name organizational units or tags instead of thousands of accounts."
-        )
-
-
-@dataclass(eq=False)
-class ProtectionLostError(ConfigurationError):
-    """Refuse a change that takes protection away and that nobody has confirmed."""
-
-    losses: Sequence[str]
-
-    @property
-    def message(self) -> str:
-        """The operator's sentence."""
-        return f"This takes protection away: {said(self.losses)} Nothing was stored. Repeat it with --yes to store it."
-
-
-@dataclass(eq=False)
-class OrganizationUnreadError(ConfigurationError):
-    """Say why the organization was not asked about a configuration."""
-
-    reason: str
-
-    @property
-    def message(self) -> str:
-        """The operator's sentence."""
-        return f"The organization was not asked: {self.reason}."
-
-
-@dataclass(eq=False)
-class RulesUnmatchedError(ConfigurationError):
-    """Tell of rules that name accounts or tags which nobody has; never raised, because no run stops for it."""
-
-    sentences: Sequence[str]
-    version: int
-
-    @property
-    def message(self) -> str:
-        """The operator's sentences."""
-        return (
-            f"Rules of the configuration (version {self.version}) name nobody: {' '.join(self.sentences)} The run "
-            "went on without them."
-        )
-
-
-@dataclass(eq=False)
-class ConfigurationConflictError(ConfigurationError):
-    """Say that somebody else stored a version in the meantime."""
-
-    config_key: str
-    expected_version: int
-
-    @property
-    def message(self) -> str:
-        """The operator's sentence."""
-        return (
-            f"Configuration {self.config_key!r} is no longer at version {self.expected_version}: somebody else "
-            "changed it. Read it again (`contactsync config show`), then repeat the change."
-        )
-
-
-@dataclass(eq=False)
 class RunRequestError(ContactSyncError):
     """Refuse the parameters of a run, each problem as a sentence of its own."""
 
     problems: Sequence[str]
+    blame = Blame.CONFIGURATION
+    remedy = Remedy(
+        "The run was started with parameters that it cannot have.",
+        (Step("Correct the parameters that the sentence above names."),),
+    )
+    last_step = Step(
+        "Do not clear this run, which keeps its parameters: in Airflow trigger contact_sync again with others "
+        "(docs/operations.md, Starting a run by hand)."
+    )
 
     @property
     def message(self) -> str:
@@ -207,6 +94,21 @@ class RunRequestError(ContactSyncError):
 @dataclass(eq=False)
 class RunClaimError(RunRequestError):
     """Refuse a run that says of itself what only the trigger function, or the report of another run, may say."""
+
+    remedy = Remedy(
+        "The run says that a contact was changed, or that it follows another run, and is not entitled to.",
+        (
+            Step("See in Airflow who started it: Triggering user, in the run's details."),
+            Step(
+                "If that is the trigger function, set CONTACTSYNC_TRIGGER_USER to this name "
+                "(docs/contact-changes.md, Who did it). Else ask that person why."
+            ),
+        ),
+    )
+    last_step = Step(
+        "If the trigger function started it: set CONTACTSYNC_TRIGGER_USER right, then in Airflow clear the failed task "
+        f"of the run, {DOWNSTREAM}. Else leave the run as it is."
+    )
 
     @property
     def afterwards(self) -> str:
@@ -225,6 +127,14 @@ class ListingIncompleteError(ContactSyncError):
     management_account: str
 
     transient = True
+    remedy = Remedy(
+        "AWS Organizations listed the accounts without the management account, so the list is not complete.",
+        (
+            WAIT,
+            Step("If it stays so, compare CONTACTSYNC_MANAGEMENT_ACCOUNT_ID with the account of the credentials."),
+            IDENTITY,
+        ),
+    )
 
     @property
     def message(self) -> str:
@@ -242,12 +152,21 @@ class ScopeEmptyError(ContactSyncError):
 
     contact_types: Sequence[str]
     version: int
+    blame = Blame.CONFIGURATION
+    remedy = Remedy(
+        "The run concerns no account.",
+        (Step("Compare its parameters with `scope` of the configuration (docs/scope.md).", "contactsync config show"),),
+    )
+    last_step = Step(
+        f"If the configuration was wrong: correct it, then in Airflow clear the failed task of the run, {DOWNSTREAM}. "
+        "If the run's parameters were wrong: do not clear it, trigger contact_sync again with others."
+    )
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
         return (
-            f"No member account is in the scope of this run ({', '.join(self.contact_types)}). Compare its `accounts` "
+            f"No member account is in the scope of the run ({', '.join(self.contact_types)}). Compare its `accounts` "
             f"and `organizational_units` with `scope` of the configuration (version {self.version}); docs/scope.md "
             "says how they work together. Nothing was written."
         )
@@ -267,6 +186,11 @@ class CallerMismatchError(ContactSyncError):
 
     expected_account: str
     actual_account: str
+    blame = Blame.CONFIGURATION
+    remedy = Remedy(
+        "The credentials belong to another account than the management account.",
+        (IDENTITY, Step("Set CONTACTSYNC_MANAGEMENT_ROLE_ARN to a role in the management account.")),
+    )
 
     @property
     def message(self) -> str:
@@ -281,6 +205,17 @@ class CallerMismatchError(ContactSyncError):
 @dataclass(eq=False)
 class TrustedAccessOffError(ContactSyncError):
     """Say that Account Management may not act on the organization's accounts."""
+
+    blame = Blame.PERMISSION
+    remedy = Remedy(
+        "Account Management may not act on the organization's accounts.",
+        (
+            Step(
+                "Switch trusted access on, in the management account.",
+                "aws organizations enable-aws-service-access --service-principal account.amazonaws.com",
+            ),
+        ),
+    )
 
     @property
     def message(self) -> str:
@@ -297,6 +232,11 @@ class MappingLimitError(ContactSyncError):
 
     accounts: int
     limit: int
+    blame = Blame.CONFIGURATION
+    remedy = Remedy(
+        "Airflow maps fewer tasks than there are accounts.",
+        (Step("Raise core.max_map_length (MWAA console: the environment's Airflow configuration options)."),),
+    )
 
     @property
     def message(self) -> str:
@@ -313,13 +253,14 @@ class SourceContactMissingError(ContactSyncError):
     """Say that the management account has no primary contact, which AWS never lets happen."""
 
     transient = True
+    remedy = Remedy("The management account's primary contact could not be read.", (SOURCE_CONTACT,))
 
     @property
     def message(self) -> str:
         """The operator's sentence."""
         return (
             "AWS answered that the management account has no primary contact. Nothing was written. Look at the "
-            f"account's contact information in the Account Management console, then {CLEAR_RUN}."
+            "account's contact information in the Account Management console."
         )
 
 

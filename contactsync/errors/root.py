@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from contactsync.errors.clearing import CLEAR_RUN, DOWNSTREAM
+from contactsync.errors.remedies import CLEAR_TASK, Blame, Remedy, Step
 from contactsync.plain_text import log_text
 
 LONGEST: Final = 2000
@@ -20,7 +21,7 @@ def bounded(sentence: str) -> str:
 class Reader(StrEnum):
     """Who reads an error's sentence: what can be advised depends on what this person can do.
 
-    Whoever looks at a dead letter is advised by `contactsync.bus.advice`, which knows the queue and the function.
+    Whoever looks at a dead letter is a third: see `ContactSyncError.dead_letter`.
     """
 
     RECORD = "record"
@@ -38,6 +39,20 @@ class ContactSyncError(Exception):
 
     transient: ClassVar[bool] = False
     """Whether the cause may pass by itself."""
+    blame: ClassVar[Blame] = Blame.SYSTEM
+    """Which notice is sent when it ends a task."""
+    outcome_detail: ClassVar[str] = "error"
+    """The detail of an account's outcome, where the error is the account's own; a value of `OutcomeDetail`."""
+    remedy: ClassVar[Remedy | None] = None
+    """What a notice advises; None where its sentence says all, or it is in no notice."""
+    account_remedy: ClassVar[Remedy | None] = None
+    """The same where the error is one account's own."""
+    last_step: ClassVar[Step] = CLEAR_TASK
+    """How the run goes on when the cause is gone, for a notice."""
+    dead_letter: ClassVar[str] = ""
+    """What whoever looks at a dead letter does, behind `brief`: `{thing}`, `{service}`, `{function}`, `{redrive}`."""
+    again: ClassVar[str] = ""
+    """How the person at the command line goes on, where the message does not say it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Rebuild from the fields: the default needs positional arguments."""
@@ -47,9 +62,14 @@ class ContactSyncError(Exception):
         """Return the operator's sentence, fit for a log and a terminal, whatever names it quotes."""
         return log_text(self.message)
 
-    def told(self, reader: Reader) -> str:  # noqa: ARG002 -- most errors advise everybody the same
+    @classmethod
+    def short_name(cls) -> str:
+        """Return the class's name for tables and metrics."""
+        return cls.__name__.removesuffix("Error")
+
+    def told(self, reader: Reader) -> str:
         """Return the sentence with the advice that fits its reader."""
-        return self.message
+        return " ".join(filter(None, [self.message, self.again])) if reader is Reader.COMMAND else self.message
 
     @property
     def retryable(self) -> bool:
@@ -62,6 +82,11 @@ class ContactSyncError(Exception):
         return type(self).__name__
 
     @property
+    def brief(self) -> str:
+        """What happened, before the advice to whoever looks at a dead letter."""
+        return self.message
+
+    @property
     def afterwards(self) -> str:
         """How a run goes on when the cause is gone, for a task's log; empty where the message says it itself."""
         if CLEAR_RUN in self.message or DOWNSTREAM in self.message:
@@ -71,7 +96,7 @@ class ContactSyncError(Exception):
     @property
     def code(self) -> str:
         """A short name for tables and metrics: the AWS code where there is one, else the class's own."""
-        return type(self).__name__.removesuffix("Error")
+        return self.short_name()
 
 
 def _rebuild(cls: type[ContactSyncError], fields: dict[str, Any]) -> ContactSyncError:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from contactsync.contacts import ContactType
+from contactsync.errors.remedies import Step
 from contactsync.notices.plain_text import one_line
-from contactsync.notices.remedies import OUTCOMES_MISSING, Step, remedy_of_outcome
+from contactsync.notices.remedies import OUTCOMES_MISSING, remedy_of_outcome
 from contactsync.notices.scenarios import UNTOUCHED
 from contactsync.operations.counting import counted_as, is_failure
 from contactsync.operations.operation import AccountOutcome, OutcomeStatus, SyncOperation

@@ -9,18 +9,17 @@ from urllib.parse import quote
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.doc_links import with_links
 from contactsync.errors import EventInvalidError
+from contactsync.errors.remedies import Remedy, Step
 from contactsync.notices.failures import Cause, Failure, Findings, findings_of
 from contactsync.notices.plain_text import one_line
 from contactsync.notices.remedies import (
-    AFTERWARDS,
     BY_SCENARIO,
     CLEAR_FAILED,
     CLEAR_PLAN,
     CLEAR_SOME,
-    CLEAR_TASK,
-    Remedy,
-    Step,
+    last_step_of,
     remedy_of_error,
+    remedy_of_halt,
 )
 from contactsync.notices.scenarios import Scenario
 from contactsync.notices.wording import headline, what_happened
@@ -196,7 +195,7 @@ def _causes(
     scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
 ) -> Iterator[Cause]:
     if operation and operation.halt:
-        yield _general(operation.halt.code, remedy_of_error(operation.halt.code))
+        yield _general(operation.halt.code, remedy_of_halt(operation.halt.code))
     elif scenario in BY_SCENARIO:
         yield _general(request.code or scenario, BY_SCENARIO[scenario])
     elif request.code == RULES_UNMATCHED:
@@ -226,14 +225,14 @@ def _afterwards(
     scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
 ) -> tuple[Step, ...]:
     if request.of_task:
-        return (AFTERWARDS.get(request.code or "", CLEAR_TASK),)
+        return (last_step_of(request.code),)
     if found.missing:
         return (CLEAR_PLAN,)
     if scenario is Scenario.SUCCESS_COMPLETION:
         return (CLEAR_SOME,) if found.tally.failures else ()
     if found.tally.failures or (operation and operation.halt):
         return (CLEAR_FAILED,)
-    return (CLEAR_TASK,) if _is_about_task(scenario, request, operation, found) else ()
+    return (last_step_of(request.code),) if _is_about_task(scenario, request, operation, found) else ()
 
 
 def _links(request: NoticeRequested, origin: Origin, operation: SyncOperation | None) -> Links:

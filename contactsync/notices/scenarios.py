@@ -8,24 +8,8 @@ from typing import Final, TypeAlias
 
 from contactsync.bus.events import Severity
 from contactsync.configuration.schema import NoticeScenario, NotificationRules, NotificationSettings
-from contactsync.errors import (
-    AccessDeniedError,
-    AccountsFailedError,
-    CallerMismatchError,
-    ConfigurationError,
-    HaltedError,
-    MappingLimitError,
-    OperationFailedError,
-    OperationMissingError,
-    OrganizationMissingError,
-    OvertakenError,
-    PausedError,
-    ResourceMissingError,
-    RunRequestError,
-    ScopeEmptyError,
-    SettingsError,
-    TrustedAccessOffError,
-)
+from contactsync.errors import ContactSyncError
+from contactsync.errors.remedies import Blame
 from contactsync.operations.operation import OperationStatus, OutcomeDetail, SyncOperation, Verdict
 from contactsync.operations.tally import Tally
 
@@ -110,23 +94,14 @@ UNTOUCHED: Final = frozenset({OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTIVE, 
 
 _REFUSALS: Final = frozenset({Verdict.REJECTED, Verdict.TIMED_OUT, Verdict.NOT_ASKED})
 
-_TOLD_ELSEWHERE: Final = (
-    AccountsFailedError,
-    OperationFailedError,
-    OperationMissingError,
-    OvertakenError,
-    PausedError,
-)
-_PERMISSION: Final = (AccessDeniedError, TrustedAccessOffError)
-_CONFIGURATION: Final = (
-    CallerMismatchError,
-    ConfigurationError,
-    MappingLimitError,
-    OrganizationMissingError,
-    ResourceMissingError,
-    RunRequestError,
-    ScopeEmptyError,
-    SettingsError,
+_OF_BLAME: Final[Mapping[Blame, Scenario | None]] = MappingProxyType(
+    {
+        Blame.PERMISSION: Scenario.PERMISSION_ERRORS,
+        Blame.CONFIGURATION: Scenario.CONFIGURATION_ERRORS,
+        Blame.SYSTEM: Scenario.SYSTEM_ERRORS,
+        Blame.HALT: Scenario.HALTED,
+        Blame.ELSEWHERE: None,
+    }
 )
 
 
@@ -179,13 +154,7 @@ def scenario_of_error(error: BaseException | None) -> Scenario | None:
 
     A task that ended without an error of ours, because it was killed or has a fault, is a system error.
     """
-    if isinstance(error, _TOLD_ELSEWHERE):
-        return None
-    if isinstance(error, HaltedError):
-        return Scenario.HALTED
-    if isinstance(error, _PERMISSION):
-        return Scenario.PERMISSION_ERRORS
-    return Scenario.CONFIGURATION_ERRORS if isinstance(error, _CONFIGURATION) else Scenario.SYSTEM_ERRORS
+    return _OF_BLAME[error.blame if isinstance(error, ContactSyncError) else Blame.SYSTEM]
 
 
 def refusal_of(operation: SyncOperation) -> Verdict | None:

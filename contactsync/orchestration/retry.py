@@ -40,7 +40,10 @@ class ContactSyncRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         retry = try_number - (max_tries - self._retries)
         if retry > config.max_attempts:
-            return RetryDecision.fail(f"all {config.max_attempts} retries of the configuration are used. {_AFTERWARDS}")
+            then = exception.afterwards if isinstance(exception, ContactSyncError) else _AFTERWARDS
+            return RetryDecision.fail(
+                f"all {config.max_attempts} retries of the configuration are used. {then}".rstrip()
+            )
         return RetryDecision.retry(timedelta(seconds=config.delay(retry)), f"retry {retry} of {config.max_attempts}")
 
     def serialize(self) -> dict[str, Any]:

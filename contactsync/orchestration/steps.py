@@ -146,7 +146,7 @@ def _rescheduled() -> "Iterator[None]":
     try:
         yield
     except PausedError as pause:
-        log.info("%s", pause)
+        log.info("%s The task goes on by itself.", pause)
         pause_for = max(timedelta(seconds=pause.resume_in), SHORTEST_PAUSE)
         raise AirflowRescheduleException(services().clock.now() + pause_for) from pause  # type: ignore[no-untyped-call] # Airflow's
 

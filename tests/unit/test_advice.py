@@ -1,9 +1,12 @@
 """What the reader of a dead letter is told to do: it fits the service, the function and the queue."""
 
-import pytest
+from typing import Any
 
-from contactsync.aws.sdk.error_codes import ERRORS
-from contactsync.bus.advice import GONE, SERVICES, Reader, delivery_advice, invocation_advice, sentence_for
+import pytest
+from botocore.exceptions import ClientError
+
+from contactsync.aws.sdk.error_codes import ERRORS, translate
+from contactsync.bus.advice import Reader, delivery_advice, invocation_advice, sentence_for
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
@@ -13,7 +16,10 @@ from contactsync.errors import (
     CredentialsMissingError,
     EventUnderWayError,
     FunctionTimeoutError,
+    KeyDeniedError,
+    KeyUnusableError,
     NoticeUndeliveredError,
+    ObjectMissingError,
     ProcessEndedError,
     RequestInvalidError,
     ResourceMissingError,
@@ -21,10 +27,17 @@ from contactsync.errors import (
     StateConflictError,
     ThrottledError,
     UnexpectedAwsError,
+    aws_codes,
+    aws_services,
 )
 
 READER = Reader("tickets", "contactsync-prod-tickets")
-KINDS = sorted({*ERRORS.values(), UnexpectedAwsError, CredentialsMissingError}, key=lambda kind: kind.__name__)
+KINDS = sorted(
+    {*ERRORS.values(), UnexpectedAwsError, CredentialsMissingError} - {AwsSetupError, ObjectMissingError},
+    key=lambda kind: kind.__name__,
+)
+SERVICES = {call: service.name for service in aws_services.SERVICES.values() for call in service.calls}
+GONE = aws_codes.CODES[aws_codes.Meaning.OBJECT_MISSING].split()
 NOT_FOR_LETTERS = ("task", "trusted access", "docs/operations", "not one that AWS documents", "clear")
 
 
@@ -50,7 +63,8 @@ def test_fits(kind: type[AwsCallError], operation: str) -> None:
         (AccessDeniedError("GetObject", "AccessDenied"), "policy of the bucket"),
         (AccessDeniedError("PutItem", "AccessDeniedException"), "policy of the table"),
         (AccessDeniedError("Publish", "AuthorizationError"), "The role of contactsync-prod-tickets"),
-        (UnexpectedAwsError("Publish", "KMSAccessDenied"), "KMS key of the topic"),
+        (KeyDeniedError("Publish", "KMSAccessDenied"), "KMS key of the topic"),
+        (KeyUnusableError("Publish", "KMSDisabled"), "KMS key of the topic"),
         (CredentialsMissingError("PutItem", "NoCredentials"), "no valid credentials"),
         (CredentialsExpiredError("PutItem", "ExpiredTokenException"), "no valid credentials"),
         (AwsSetupError("DynamoDB", "ValueError", places=["AWS_ENDPOINT_URL"]), "AWS_ENDPOINT_URL"),
@@ -69,10 +83,11 @@ def test_words(error: ContactSyncError, words: str) -> None:
 
 
 @pytest.mark.parametrize("code", sorted(GONE))
-@pytest.mark.parametrize("kind", [UnexpectedAwsError, ResourceMissingError, AccessDeniedError])
-def test_gone(code: str, kind: type[AwsCallError]) -> None:
-    """Data that has expired does not come back: whatever class its code has, nobody is told to send it on again."""
-    sentence = sentence_for(kind("GetObject", code), READER)
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_gone(code: str, status: int) -> None:
+    """Data that has expired does not come back: whatever status its code has, nobody is told to send it on again."""
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    sentence = sentence_for(translate(ClientError(response, "GetObject"), "GetObject"), READER)
     is_fit(sentence)
     assert "35 days" in sentence
     assert "discard" in sentence

@@ -8,7 +8,7 @@ from botocore.loaders import create_loader
 from botocore.model import ServiceModel
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
-from contactsync.aws.sdk.error_codes import ERRORS, KINDS, translate
+from contactsync.aws.sdk.error_codes import ERRORS, translate
 from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
@@ -23,8 +23,9 @@ from contactsync.errors import (
     ThrottledError,
     UnexpectedAwsError,
 )
-from contactsync.errors.aws_codes import MEANINGS, Meaning
-from contactsync.notices.remedies import UNKNOWN, remedy_of_error
+from contactsync.errors.aws_codes import CODES, MEANINGS, Meaning
+from contactsync.errors.aws_services import SERVICES as NAMED
+from contactsync.errors.kinds import kinds
 
 # "Common Errors" of the API references, as AWS wrote it until 2022 and as it does since.
 COMMON: Final = {
@@ -200,8 +201,15 @@ def test_cancelled_transaction(reasons: list[str], kind: type[AwsCallError]) -> 
 
 
 def test_each_meaning() -> None:
-    """Each meaning has an error and codes, and no code has two."""
-    assert set(KINDS) == set(Meaning) == set(MEANINGS.values())
+    """Each meaning has a class of errors and codes, and no code has two."""
+    assert set(kinds()) == set(Meaning) == set(MEANINGS.values())
+    assert sum(len(codes.split()) for codes in CODES.values()) == len(MEANINGS)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_services(service: str) -> None:
+    """Every call that is made is known to be of its service, so that a sentence names it; two services have one."""
+    assert set(SERVICES[service]) - {"ListTagsForResource"} <= NAMED[service].calls
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, ThrottledError), (503, ServiceUnavailableError)])
@@ -213,7 +221,7 @@ def test_status(status: int, kind: type[AwsCallError]) -> None:
 def test_unknown() -> None:
     """An unknown code is not said to be undocumented; the code and the call are named."""
     text = str(refused("BrandNew"))
-    assert text.startswith("Query failed with BrandNew.")
+    assert text.startswith("Query failed with BrandNew (DynamoDB).")
     assert "not one that AWS documents" not in text
 
 
@@ -224,14 +232,3 @@ def test_no_promise(code: str) -> None:
         text = refused(code).told(reader)
         assert "tried again" not in text
         assert "clear this task" not in text
-
-
-@pytest.mark.parametrize(
-    "code",
-    [code for code, kind in ERRORS.items() if kind not in {RequestInvalidError, ConflictError}]
-    + ["NoCredentials", "ProfileNotFound", "EndpointConnectionError"],
-)
-def test_remedies(code: str) -> None:
-    """A notice about a code that says what is wrong has a remedy of its own."""
-    known = remedy_of_error(code) is not UNKNOWN
-    assert known or MEANINGS[code] in {Meaning.GONE, Meaning.OBJECT_MISSING}

@@ -25,7 +25,7 @@ from contactsync.errors import (
     ThrottledError,
     UnexpectedAwsError,
 )
-from contactsync.errors.permissions import ACCOUNT_OPERATIONS
+from contactsync.errors.aws_services import ACCOUNT_OPERATIONS
 from tests.builders import account
 
 ONE = account(1).account_id

@@ -192,6 +192,8 @@ def test_permission_remedy() -> None:
 
 
 def test_code() -> None:
-    """The code is AWS's where there is one, else the class's own."""
-    assert made(errors.ThrottledError).code == "AccessDeniedException"
+    """The code is AWS's where it stands for errors of the class, else the class's own."""
+    assert made(errors.AccessDeniedError).code == "AccessDeniedException"
+    assert errors.ThrottledError("GetItem", "BrandNew").code == "BrandNew"
+    assert errors.ThrottledError("GetItem", "AccessDeniedException").code == "Throttled"
     assert made(errors.WriteNotSeenError).code == "WriteNotSeen"

@@ -10,6 +10,7 @@ import pytest
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.configuration.schema import DeliveryChannel
 from contactsync.contacts import ContactType
+from contactsync.errors.remedies import Step
 from contactsync.notices.forms.render_chat import (
     DESCRIPTION_LENGTH,
     STEP_LENGTH,
@@ -22,7 +23,6 @@ from contactsync.notices.forms.render_sms import render_sms
 from contactsync.notices.forms.render_text import render_text, subject_of
 from contactsync.notices.notice import Notice, Origin, notice_of
 from contactsync.notices.plain_text import ascii_text, chat_code, chat_sentence, gsm_text, one_line
-from contactsync.notices.remedies import Step
 from contactsync.notices.routing import Form, deliveries_of
 from contactsync.notices.samples import sample
 from contactsync.notices.scenarios import Scenario

@@ -22,7 +22,7 @@ from contactsync.errors import (
 )
 from contactsync.notices.failures import LISTED, failure_rows, failures_csv, findings_of
 from contactsync.notices.notice import Notice, Origin, notice_of
-from contactsync.notices.remedies import BY_CODE, BY_DETAIL, UNKNOWN, remedy_of_error, remedy_of_outcome
+from contactsync.notices.remedies import BY_DETAIL, UNKNOWN, remedy_of_error, remedy_of_outcome
 from contactsync.notices.scenarios import Scenario
 from contactsync.operations.operation import (
     AccountOutcome,
@@ -261,7 +261,7 @@ def test_remedies() -> None:
     harmless |= {"would_update", "would_delete", "would_not_change"}
     untouched = {"excluded", "not_active", "not_approved"}
     assert set(BY_DETAIL) == set(OutcomeDetail) - harmless - untouched
-    assert all(remedy.steps for remedy in [*BY_DETAIL.values(), *BY_CODE.values(), UNKNOWN])
+    assert all(remedy.steps for remedy in [*BY_DETAIL.values(), UNKNOWN])
     table = remedy_of_outcome("error", "AccessDeniedException", "1")
     denied = remedy_of_outcome("permission_denied", "AccessDeniedException", "1")
     assert table.meaning != denied.meaning

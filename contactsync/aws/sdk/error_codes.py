@@ -1,6 +1,6 @@
-"""The one table that turns AWS's error codes into contactsync's errors.
+"""Turns what AWS answers into contactsync's errors.
 
-What a code means is in `contactsync.errors.aws_codes`; what it has to do with a call is added here.
+What a code means is in `contactsync.errors.aws_codes`; what is known of the call is added here.
 """
 
 import re
@@ -16,37 +16,16 @@ from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
     ClockWrongError,
-    ConflictError,
-    CredentialsExpiredError,
     CredentialsRefusedError,
-    KeyUnusableError,
-    NotInOrganizationError,
-    ObjectMissingError,
-    OrganizationMissingError,
     RequestInvalidError,
-    ResourceMissingError,
     ServiceUnavailableError,
     ThrottledError,
     UnexpectedAwsError,
 )
-from contactsync.errors.aws_codes import MEANINGS, Meaning
+from contactsync.errors.aws_codes import MEANINGS
+from contactsync.errors.kinds import kinds
 
-KINDS: Final[Mapping[Meaning, type[AwsCallError]]] = {
-    Meaning.EXPIRED: CredentialsExpiredError,
-    Meaning.CLOCK: ClockWrongError,
-    Meaning.REFUSED: CredentialsRefusedError,
-    Meaning.DENIED: AccessDeniedError,
-    Meaning.THROTTLED: ThrottledError,
-    Meaning.CONFLICT: ConflictError,
-    Meaning.UNAVAILABLE: ServiceUnavailableError,
-    Meaning.INVALID: RequestInvalidError,
-    Meaning.MISSING: ResourceMissingError,
-    Meaning.OBJECT_MISSING: ObjectMissingError,
-    Meaning.KEY: KeyUnusableError,
-    Meaning.GONE: NotInOrganizationError,
-    Meaning.NO_ORGANIZATION: OrganizationMissingError,
-}
-ERRORS: Final[Mapping[str, type[AwsCallError]]] = {code: KINDS[meaning] for code, meaning in MEANINGS.items()}
+ERRORS: Final[Mapping[str, type[AwsCallError]]] = {code: kinds()[meaning] for code, meaning in MEANINGS.items()}
 
 NOT_FOUND: Final = "ResourceNotFoundException"
 TOO_MANY: Final = 429
@@ -83,6 +62,7 @@ def translate(error: ClientError, operation: str, account_id: str | None = None)
     code = code_of(error)
     if error.operation_name in SIGNING_CALLS - {operation}:
         operation, account_id = str(error.operation_name), None
+    code = next((reason for reason in _reasons(error) if reason in ERRORS), code)
     kind = _kind_of(code, error)
     facts: dict[str, Any] = {"operation": operation, "aws_code": code, "account_id": account_id}
     facts |= vars(place_of(error))
@@ -99,7 +79,7 @@ def code_of(error: ClientError) -> str:
 
 
 def _kind_of(code: str, error: ClientError) -> type[AwsCallError]:
-    kind = next((ERRORS[reason] for reason in _reasons(error) if reason in ERRORS), ERRORS.get(code))
+    kind = ERRORS.get(code)
     if kind is CredentialsRefusedError and _SKEW.search(_message_of(error)):
         return ClockWrongError
     if kind is not None:

@@ -4,50 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from botocore import exceptions
 from botocore.exceptions import (
-    BaseEndpointResolverError,
     BotoCoreError,
-    ConfigNotFound,
     ConfigParseError,
     ConnectTimeoutError,
     CredentialRetrievalError,
-    DataNotFoundError,
     EndpointConnectionError,
-    EndpointProviderError,
     HTTPClientError,
-    InvalidChecksumConfigError,
-    InvalidConfigError,
-    InvalidDefaultsMode,
-    InvalidEndpointConfigurationError,
-    InvalidEndpointDiscoveryConfigurationError,
-    InvalidIMDSEndpointError,
-    InvalidIMDSEndpointModeError,
-    InvalidProxiesConfigError,
     InvalidRegionError,
-    InvalidRetryConfigurationError,
-    InvalidS3AddressingStyleError,
-    InvalidS3UsEast1RegionalEndpointConfigError,
-    InvalidSTSRegionalEndpointsConfigError,
-    LoginError,
     MetadataRetrievalError,
-    MissingDependencyException,
-    NoAuthTokenError,
-    NoCredentialsError,
     ParamValidationError,
-    PartialCredentialsError,
     ProfileNotFound,
     ProxyConnectionError,
-    RefreshWithMFAUnsupportedError,
     SSLError,
-    SSOError,
-    TokenRetrievalError,
-    UnknownCredentialError,
-    UnknownEndpointError,
-    UnknownRegionError,
-    UnknownSignatureVersionError,
-    UnknownTokenProviderError,
-    UnsupportedServiceProtocolsError,
-    UnsupportedSignatureVersionError,
     ValidationError,
 )
 from botocore.parsers import ResponseParserError
@@ -64,47 +34,19 @@ from contactsync.errors import (
     RequestInvalidError,
     ServiceUnavailableError,
 )
-from contactsync.errors.permissions import NAMES
+from contactsync.errors.aws_codes import CODES, MEANINGS, Meaning
+from contactsync.errors.aws_services import name_of
+from contactsync.errors.kinds import kinds
 
-NO_CREDENTIALS: Final = (
-    CredentialRetrievalError,
-    LoginError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    RefreshWithMFAUnsupportedError,
-    SSOError,
-    TokenRetrievalError,
-    UnknownCredentialError,
-    UnknownTokenProviderError,
-)
-WRONG_SETUP: Final = (
-    BaseEndpointResolverError,
-    ConfigNotFound,
-    ConfigParseError,
-    DataNotFoundError,
-    EndpointProviderError,
-    InvalidChecksumConfigError,
-    InvalidConfigError,
-    InvalidDefaultsMode,
-    InvalidEndpointConfigurationError,
-    InvalidEndpointDiscoveryConfigurationError,
-    InvalidIMDSEndpointError,
-    InvalidIMDSEndpointModeError,
-    InvalidProxiesConfigError,
-    InvalidRegionError,
-    InvalidRetryConfigurationError,
-    InvalidS3AddressingStyleError,
-    InvalidS3UsEast1RegionalEndpointConfigError,
-    InvalidSTSRegionalEndpointsConfigError,
-    MissingDependencyException,
-    ProfileNotFound,
-    UnknownEndpointError,
-    UnknownRegionError,
-    UnknownSignatureVersionError,
-    UnsupportedServiceProtocolsError,
-    UnsupportedSignatureVersionError,
-)
+
+def _named(meaning: Meaning) -> tuple[type[BotoCoreError], ...]:
+    """Return botocore's exceptions of a meaning, by the names in the list of codes."""
+    found = (getattr(exceptions, name, None) for name in CODES[meaning].split())
+    return tuple(kind for kind in found if kind is not None)
+
+
+NO_CREDENTIALS: Final = _named(Meaning.NO_CREDENTIALS)
+WRONG_SETUP: Final = _named(Meaning.SETUP)
 WRONG_REQUEST: Final = (ParamValidationError, ValidationError)
 NEVER_SENT: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
 """Failures of the connection itself: no call is on its way after them."""
@@ -126,7 +68,7 @@ def making(service: str) -> Iterator[None]:
 
     Botocore reads variables, files and a credential process then, and lets pass what their parsers raise.
     """
-    name = NAMES.get(service, service)
+    name = name_of(service)
     try:
         yield
     except ContactSyncError:
@@ -156,7 +98,9 @@ def translate_sdk(
         return CredentialsMissingError(**{**facts, "aws_code": "NoCredentials"})
     if isinstance(error, WRONG_REQUEST):
         return RequestInvalidError(**facts)
-    return ServiceUnavailableError(**facts, answered=isinstance(error, NEVER_SENT))
+    kind = kinds().get(MEANINGS.get(facts["aws_code"], Meaning.UNAVAILABLE), ServiceUnavailableError)
+    kind = kind if issubclass(kind, ServiceUnavailableError) else ServiceUnavailableError
+    return kind(**facts, answered=isinstance(error, NEVER_SENT))
 
 
 def _cause_in_setup(error: BotoCoreError) -> BaseException | None:

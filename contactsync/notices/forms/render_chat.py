@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from contactsync.errors.remedies import Step
 from contactsync.notices.failures import Cause, Failure
 from contactsync.notices.notice import Notice
 from contactsync.notices.plain_text import chat_code, chat_sentence, cut, one_line
-from contactsync.notices.remedies import Step
 
 TITLE_LENGTH: Final = 250
 DESCRIPTION_LENGTH: Final = 8000

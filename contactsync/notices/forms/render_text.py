@@ -4,10 +4,10 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from contactsync.errors.remedies import Step
 from contactsync.notices.failures import Cause, Failure
 from contactsync.notices.notice import Notice
 from contactsync.notices.plain_text import ascii_text, cut
-from contactsync.notices.remedies import Step
 
 SUBJECT_LENGTH: Final = 99
 """SNS wants less than 100 characters of ASCII (API reference, Publish)."""

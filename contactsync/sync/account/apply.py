@@ -24,8 +24,6 @@ from contactsync.errors import (
     OutageError,
     OutcomesMissingError,
     PausedError,
-    RequestInvalidError,
-    ServiceUnavailableError,
     ThrottledError,
     TrustedAccessOffError,
     bounded,
@@ -62,13 +60,6 @@ from contactsync.sync.outcome_announcements import announce_late
 from contactsync.sync.ports import AccountContacts
 
 log = logging.getLogger(__name__)
-
-_FAILURES: dict[type[ContactSyncError], OutcomeDetail] = {
-    AccessDeniedError: OutcomeDetail.PERMISSION_DENIED,
-    ThrottledError: OutcomeDetail.THROTTLED,
-    ServiceUnavailableError: OutcomeDetail.UNAVAILABLE,
-    RequestInvalidError: OutcomeDetail.INVALID,
-}
 
 _NOT_ACTIVE = Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
 
@@ -362,10 +353,8 @@ def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
     if isinstance(error, HaltedError):
         return OutcomeStatus.FAILED, OutcomeDetail.HALTED
     about_account = isinstance(error, AwsCallError) and error.account_id is not None
-    detail = _FAILURES.get(type(error)) if about_account else None
-    if detail is OutcomeDetail.PERMISSION_DENIED:
-        return OutcomeStatus.SKIPPED, detail
-    return OutcomeStatus.FAILED, detail or OutcomeDetail.ERROR
+    detail = OutcomeDetail(error.outcome_detail) if about_account else OutcomeDetail.ERROR
+    return OutcomeStatus.SKIPPED if detail is OutcomeDetail.PERMISSION_DENIED else OutcomeStatus.FAILED, detail
 
 
 def _credited(found: Finding, outcome: AccountOutcome, written: list[str]) -> Finding:

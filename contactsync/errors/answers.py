@@ -1,0 +1,263 @@
+"""What AWS answers, or does not, to a call that it takes for ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contactsync.errors.aws_codes import Meaning
+from contactsync.errors.calls import AwsCallError
+from contactsync.errors.remedies import HEALTH, IDENTITY, SOURCE_CONTACT, TASK_LOG, WAIT, Blame, Remedy, Step
+from contactsync.errors.root import Reader
+
+
+class ThrottledError(AwsCallError):
+    """AWS asked for fewer calls per second; the call was not carried out."""
+
+    transient = True
+    says = Meaning.THROTTLED
+    outcome_detail = "throttled"
+    hint = (
+        "AWS limits the calls per second: wait a minute, and see what else calls with the same account's credentials."
+    )
+    remedy = Remedy(
+        "AWS refused the calls as too many.",
+        (Step("Wait some minutes; for a table, look at its throttled requests in the DynamoDB console."),),
+    )
+    account_remedy = Remedy(
+        "AWS refused the calls as too many for as long as calls may pause.",
+        (
+            Step("See whether another program calls Account Management with the same account's credentials."),
+            Step("Compare `rates` of the configuration with your quotas (docs/pacing.md).", "contactsync config show"),
+        ),
+    )
+    dead_letter = "AWS allows fewer calls per second than were made, in every try. When there is less to do, {redrive}."
+
+
+class ConflictError(AwsCallError):
+    """Somebody else changed the same item or resource at the same moment; nothing was carried out."""
+
+    transient = True
+    says = Meaning.CONFLICT
+    hint = "Something else changed the same thing at the same moment: wait a moment."
+    remedy = Remedy("Something else kept changing the same thing at the same moment.", (WAIT,))
+    dead_letter = "Something else changed the {thing} at the same moment, in every try. Then {redrive}."
+
+
+class ServiceUnavailableError(AwsCallError):
+    """AWS failed or did not answer in time; the call may have been carried out."""
+
+    transient = True
+    says = Meaning.UNAVAILABLE
+    outcome_detail = "unavailable"
+    hint = "The service failed or did not answer: wait some minutes, and see the AWS Health Dashboard."
+    remedy = Remedy("AWS failed or did not answer.", (HEALTH,))
+    account_remedy = Remedy("AWS failed, or did not answer, in every try.", (HEALTH,))
+    dead_letter = "The service failed or did not answer, in every try. When it answers again, {redrive}."
+
+
+class ServiceUnreachableError(ServiceUnavailableError):
+    """No connection to the service came about: nothing was sent."""
+
+    says = Meaning.UNREACHED
+    hint = (
+        "It could not be reached: check the network, the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY) "
+        "and the region."
+    )
+    remedy = account_remedy = Remedy(
+        "The service could not be reached over the network.",
+        (
+            Step("Check the machine's network: its subnets, security groups, VPC endpoints and DNS."),
+            Step("Check its AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY), and the region."),
+        ),
+    )
+    dead_letter = (
+        "It could not be reached from {function}, in every try: check its network, its proxy variables and the region. "
+        "Then {redrive}."
+    )
+
+
+class ProxyUnreachableError(ServiceUnreachableError):
+    """The proxy that the machine is to call AWS through could not be reached."""
+
+    says = Meaning.PROXY
+    hint = "The proxy could not be reached: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
+    remedy = account_remedy = Remedy(
+        "The proxy that the machine calls AWS through could not be reached.",
+        (Step("Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY of that machine, and whether the proxy runs."),),
+    )
+
+
+class AnswerForeignError(ServiceUnreachableError):
+    """Something else than AWS answered, such as a proxy's page."""
+
+    says = Meaning.FOREIGN
+    hint = (
+        "What answered there is not AWS: check the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY), and "
+        "whether the network asks for a sign-in."
+    )
+    remedy = account_remedy = Remedy(
+        "What answered in the place of AWS is something else, such as a proxy's page.",
+        (
+            Step("Check the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY) of the machine that called."),
+            Step("See whether its network asks for a sign-in."),
+        ),
+    )
+    dead_letter = (
+        "What answered {function} is not AWS: check its AWS_ENDPOINT_URL* and proxy variables. Then {redrive}."
+    )
+
+
+class SentTooLateError(ServiceUnavailableError):
+    """The call was not sent: it was prepared so slowly that others could have stopped waiting for it."""
+
+    says = Meaning.LATE
+    hint = (
+        "It was not sent, because this machine took too long to prepare it: see whether it has enough CPU for what "
+        "runs on it."
+    )
+    remedy = account_remedy = Remedy(
+        "Calls were not sent, because the machine took too long to prepare them.",
+        (Step("See in the environment's metrics whether the workers have enough CPU, or run too many tasks at once."),),
+    )
+    dead_letter = (
+        "It was not sent, because {function} took too long to prepare it. Raise its MemorySize, then {redrive}."
+    )
+
+
+@dataclass(eq=False)
+class RequestInvalidError(AwsCallError):
+    """AWS found the request invalid; `fields` are the names it gave, without values or AWS's message."""
+
+    fields: Sequence[str] = ()
+
+    says = Meaning.INVALID
+    outcome_detail = "invalid"
+    remedy = Remedy(
+        "AWS refused a call as invalid.",
+        (
+            Step("Compare what the sentence above names with the settings (docs/settings.md), or update contactsync."),
+            TASK_LOG,
+        ),
+    )
+    account_remedy = Remedy("AWS refuses a value of the contact for the account.", (TASK_LOG, SOURCE_CONTACT))
+    dead_letter = (
+        "The request was invalid, so trying again does not help: look at the message, and update contactsync or "
+        "correct the settings of {function}. Then {redrive}."
+    )
+
+    @property
+    def facts(self) -> str:
+        """What happened, without advice."""
+        where = f" (fields: {', '.join(self.fields)})" if self.fields else ""
+        return f"{self.operation}{self._whom} was refused as invalid{where}: {self.aws_code}{self._where}."
+
+    def advice(self, reader: Reader) -> str:  # noqa: ARG002 -- the same for all
+        """Say where what was refused comes from."""
+        if self.fields:
+            return "Correct these fields of the contact in the management account."
+        return "Check the settings and the input that it was made from, or update contactsync. See docs/operations.md."
+
+
+class ResourceMissingError(AwsCallError):
+    """AWS does not have the table, topic, queue, bucket, key or secret that the settings name."""
+
+    says = Meaning.MISSING
+    blame = Blame.CONFIGURATION
+    hint = "It does not exist: check the CONTACTSYNC_* settings, the region and the stacks of infra/."
+    remedy = Remedy(
+        "A table, topic, queue, bucket or secret that the deployment names does not exist.",
+        (
+            Step(
+                "Compare the CONTACTSYNC_* variables and the region with the outputs of the stacks (docs/settings.md)."
+            ),
+            IDENTITY,
+        ),
+    )
+    dead_letter = (
+        "The {thing} does not exist: compare the CONTACTSYNC_* variables of {function} with the outputs of the stacks. "
+        "Then {redrive}."
+    )
+
+
+class ObjectMissingError(ResourceMissingError):
+    """The bucket has no object of this name: it expired, or was deleted."""
+
+    says = Meaning.OBJECT_MISSING
+    hint = (
+        "The object is not in the bucket: it expired, or was deleted. What it held cannot be read any more; see the "
+        "bucket's lifecycle rules."
+    )
+    again = ""
+    remedy = Remedy(
+        "An object of the bucket is gone: it expired, or was deleted.",
+        (Step("See the lifecycle rules of the bucket; what the object held cannot be read any more."),),
+    )
+    dead_letter = (
+        "The object that the event names with dataref is gone: the bucket keeps event data for 35 days. `contactsync "
+        "audit` shows what is kept of the event; discard the message."
+    )
+
+
+class KeyUnusableError(AwsCallError):
+    """The KMS key of a table, topic, queue, bucket or secret is disabled, pending deletion or missing."""
+
+    says = Meaning.KEY
+    hint = "The KMS key that encrypts it cannot be used: see in the KMS console whether it is enabled."
+    remedy = Remedy(
+        "The KMS key of a table, topic, queue, bucket or secret cannot be used.",
+        (Step("See in the KMS console whether the key is enabled, and who may use it."),),
+    )
+    dead_letter = "The KMS key of the {thing} cannot be used: check the key's state and its policy. Then {redrive}."
+
+
+class NotInOrganizationError(AwsCallError):
+    """AWS Organizations does not know the account or organizational unit: it left, or was removed, meanwhile."""
+
+    transient = True
+    says = Meaning.GONE
+    hint = (
+        "It is not in the organization, or was moved or removed while it was looked at: see AWS Organizations for it."
+    )
+    remedy = Remedy(
+        "An account or organizational unit is not in the organization, or was moved while it was looked at.",
+        (
+            Step("See in the AWS Organizations console where it is."),
+            Step("Compare the ids that the configuration names with the organization.", "contactsync config show"),
+        ),
+    )
+    dead_letter = "It is not in the organization any more. See AWS Organizations for it. Then {redrive}."
+
+
+class OrganizationMissingError(AwsCallError):
+    """The caller's account is not in any organization."""
+
+    says = Meaning.NO_ORGANIZATION
+    blame = Blame.CONFIGURATION
+    hint = (
+        "The account of the credentials belongs to no organization: check CONTACTSYNC_MANAGEMENT_ACCOUNT_ID and the "
+        "role that is assumed."
+    )
+    remedy = Remedy(
+        "The account of the credentials belongs to no organization.",
+        (
+            IDENTITY,
+            Step(
+                "Compare CONTACTSYNC_MANAGEMENT_ACCOUNT_ID and CONTACTSYNC_MANAGEMENT_ROLE_ARN with the management "
+                "account (docs/settings.md)."
+            ),
+        ),
+    )
+    dead_letter = (
+        "The account of {function} belongs to no organization: check its CONTACTSYNC_MANAGEMENT_* variables. Then "
+        "{redrive}."
+    )
+
+
+class UnexpectedAwsError(AwsCallError):
+    """AWS answered with a code that contactsync does not expect there; it is tried again, never guessed at."""
+
+    transient = True
+    hint = "The code is not expected here: look it up in AWS's documentation of the call, and update contactsync."
+    remedy = Remedy(
+        "AWS answered a call with a code that contactsync does not expect there.",
+        (Step("Look the code up in AWS's documentation of the call."), TASK_LOG),
+    )

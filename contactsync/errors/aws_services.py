@@ -1,0 +1,134 @@
+"""The AWS services that contactsync calls: one row each, with all that sentences about a failed call need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+
+@dataclass(frozen=True)
+class AwsService:
+    """One service, as sentences name it."""
+
+    name: str
+    calls: frozenset[str] = frozenset()
+    """The operations that contactsync or botocore calls; the service of one is known without being told."""
+    thing: str = "resource"
+    """What its calls are about."""
+    more: str = ""
+    """What can deny a call beside the caller's own policies."""
+    actions: Mapping[str, str] = field(default_factory=dict)
+    """Permissions that are not named like the call that needs them."""
+
+
+def _calls(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_TRUST: Final = (
+    ", that no service control policy of the account denies it, and that trusted access for account.amazonaws.com is on"
+)
+_TABLES: Final = (
+    "BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query Scan TransactGetItems TransactWriteItems UpdateItem"
+)
+_ORGANIZATION: Final = (
+    "DescribeAccount DescribeOrganizationalUnit ListAWSServiceAccessForOrganization ListAccounts ListAccountsForParent "
+    "ListOrganizationalUnitsForParent ListParents ListRoots"
+)
+_QUEUES: Final = (
+    "ChangeMessageVisibilityBatch DeleteMessage GetQueueAttributes ListDeadLetterSourceQueues ReceiveMessage "
+    "SendMessage SendMessageBatch"
+)
+
+SERVICES: Final[Mapping[str, AwsService]] = {
+    "account": AwsService(
+        "Account Management",
+        _calls(
+            "DeleteAlternateContact GetAlternateContact GetContactInformation PutAlternateContact PutContactInformation"
+        ),
+        "account",
+        _TRUST,
+    ),
+    "cloudwatch": AwsService("CloudWatch", _calls("PutMetricData")),
+    "dynamodb": AwsService(
+        "DynamoDB",
+        _calls(_TABLES),
+        "table",
+        ", for the table and its indexes, and the use of the table's KMS key",
+        {"TransactWriteItems": "dynamodb:PutItem, UpdateItem, DeleteItem and ConditionCheckItem"},
+    ),
+    "kms": AwsService("AWS KMS", _calls("Decrypt GenerateDataKey"), "key"),
+    "lambda": AwsService("Lambda", _calls("Invoke"), "function", actions={"Invoke": "lambda:InvokeFunction"}),
+    "mwaa": AwsService("Amazon MWAA", _calls("InvokeRestApi"), actions={"InvokeRestApi": "airflow:InvokeRestApi"}),
+    "organizations": AwsService(
+        "AWS Organizations",
+        _calls(_ORGANIZATION),
+        "organization",
+        ", and that its account is the organization's management account or a delegated administrator",
+    ),
+    "s3": AwsService(
+        "Amazon S3",
+        _calls("GetObject HeadObject ListObjectsV2 PutObject"),
+        "bucket",
+        (
+            ", on the bucket's objects, and the use of its KMS key; S3 denies access also to an object that does not "
+            "exist, when the caller may not list the bucket"
+        ),
+    ),
+    "secretsmanager": AwsService(
+        "Secrets Manager", _calls("GetSecretValue"), "secret", ", and kms:Decrypt with the secret's key"
+    ),
+    "sns": AwsService(
+        "Amazon SNS",
+        _calls("Publish PublishBatch"),
+        "topic",
+        ", that the topic's own policy does, and the use of its KMS key",
+        {"PublishBatch": "sns:Publish"},
+    ),
+    "sqs": AwsService(
+        "Amazon SQS",
+        _calls(_QUEUES),
+        "queue",
+        ", that the queue's own policy does, and the use of its KMS key",
+        {
+            "ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+            "SendMessageBatch": "sqs:SendMessage",
+        },
+    ),
+    "ssm": AwsService("Systems Manager", _calls("CreateOpsItem")),
+    "sso": AwsService("IAM Identity Center", _calls("GetRoleCredentials")),
+    "sso-oidc": AwsService("IAM Identity Center", _calls("CreateToken")),
+    "sts": AwsService(
+        "AWS STS",
+        _calls("AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity GetCallerIdentity"),
+        "role",
+        ", and that the trust policy of the role names the caller",
+    ),
+}
+"""By the names that boto3 gives them. ListTagsForResource is in none: two services have it."""
+
+ACCOUNT_OPERATIONS: Final = SERVICES["account"].calls
+
+_BY_CALL: Final = {call: name for name, service in SERVICES.items() for call in service.calls}
+
+
+def name_of(service: str) -> str:
+    """Return how people call a service of boto3's name."""
+    return SERVICES[service].name if service in SERVICES else service
+
+
+def service_of(operation: str, service: str | None) -> str | None:
+    """Return the service of a call: what the client has said, else the one that the call is known of."""
+    return service or _BY_CALL.get(operation)
+
+
+def thing_of(operation: str, service: str | None) -> str:
+    """Return what a call is about, such as a table."""
+    return SERVICES.get(service_of(operation, service) or "", AwsService("")).thing
+
+
+def what_to_check(operation: str, service: str | None, *, action: str | None, whose: str) -> str:
+    """Return a sentence that says which policies can deny the call; `whose` are the policies to begin with."""
+    name = service_of(operation, service)
+    known = SERVICES.get(name or "", AwsService(name or ""))
+    action = action or known.actions.get(operation) or (f"{name}:{operation}" if name else operation)
+    return f"Check that the policies of {whose} allow {action}{known.more}."

@@ -1,0 +1,170 @@
+"""What is wrong with a configuration, stored or about to be stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contactsync.errors.refusals import said
+from contactsync.errors.remedies import Blame, Remedy, Step
+from contactsync.errors.root import ContactSyncError
+
+
+@dataclass(eq=False)
+class ConfigurationError(ContactSyncError):
+    """Group everything that is wrong with the stored configuration."""
+
+    blame = Blame.CONFIGURATION
+
+
+@dataclass(eq=False)
+class ConfigurationMissingError(ConfigurationError):
+    """Say that no configuration has been stored yet."""
+
+    table: str
+    config_key: str
+    version: int | None = None
+    remedy = Remedy(
+        "No configuration is stored.",
+        (Step("Store one.", "contactsync config put configuration.json"),),
+    )
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        if self.version is not None:
+            return (
+                f"Table {self.table} has no version {self.version} of configuration {self.config_key!r}. "
+                "`contactsync config history` lists those that there are."
+            )
+        return (
+            f"Table {self.table} has no configuration {self.config_key!r}, so nothing was written. "
+            "Store the defaults with `contactsync config init`, or your own with `contactsync config put FILE`."
+        )
+
+
+@dataclass(eq=False)
+class ConfigurationPresentError(ConfigurationError):
+    """Say that there is a configuration already, where a first one was to be stored."""
+
+    config_key: str
+    version: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Configuration {self.config_key!r} is stored already, in version {self.version}, and stays in force. "
+            "See it with `contactsync config show`, change it with `contactsync config set`."
+        )
+
+
+@dataclass(eq=False)
+class ConfigurationInvalidError(ConfigurationError):
+    """List every problem of a configuration, each as `field: problem`."""
+
+    problems: Sequence[str]
+    version: int | None = None
+    remedy = Remedy(
+        "The stored configuration is not valid.",
+        (
+            Step("See who changed what last.", "contactsync config history"),
+            Step("Take the last valid version back; that alone fixes it.", "contactsync config rollback VERSION"),
+            Step(
+                "Or have that version printed, save it as configuration.json, and change it there.",
+                "contactsync config show --version VERSION",
+            ),
+            Step("Have it checked.", "contactsync config validate configuration.json"),
+            Step("Store it.", "contactsync config put configuration.json"),
+        ),
+    )
+    again = "Correct that, then repeat the command."
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        version = "" if self.version is None else f" (version {self.version})"
+        return f"The configuration{version} is invalid: {said(self.problems)} Nothing was written."
+
+
+@dataclass(eq=False)
+class ConfigurationTooLargeError(ConfigurationError):
+    """Say that a configuration is larger than what the table takes; sizes in bytes."""
+
+    size: int
+    limit: int
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"The configuration takes {self.size / 1024:.0f} KB, and a version may take {self.limit // 1024} KB at "
+            "most: DynamoDB's limit for an item. Name organizational units or tags instead of thousands of accounts."
+        )
+
+
+@dataclass(eq=False)
+class ProtectionLostError(ConfigurationError):
+    """Refuse a change that takes protection away and that nobody has confirmed."""
+
+    losses: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"This takes protection away: {said(self.losses)} Nothing was stored. Repeat it with --yes to store it."
+
+
+@dataclass(eq=False)
+class OrganizationUnreadError(ConfigurationError):
+    """Say why the organization was not asked about a configuration."""
+
+    reason: str
+    again = "Compare the ids and tags of the configuration with the organization yourself."
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"The organization was not asked: {self.reason}."
+
+
+@dataclass(eq=False)
+class RulesUnmatchedError(ConfigurationError):
+    """Tell of rules that name accounts or tags which nobody has; never raised, because no run stops for it."""
+
+    sentences: Sequence[str]
+    version: int
+    remedy = Remedy(
+        "A slip in an exclusion protects nobody; an account that has left the organization needs no rule.",
+        (
+            Step("Compare the ids and tags with the accounts of the organization.", "contactsync config show"),
+            Step("Add the right id first.", "contactsync config add excluded_accounts ACCOUNT_ID"),
+            Step("Then take the wrong one away.", "contactsync config remove excluded_accounts ACCOUNT_ID"),
+        ),
+    )
+
+    @property
+    def message(self) -> str:
+        """The operator's sentences."""
+        return (
+            f"Rules of the configuration (version {self.version}) name nobody: {' '.join(self.sentences)} The run "
+            "went on without them."
+        )
+
+
+@dataclass(eq=False)
+class ConfigurationConflictError(ConfigurationError):
+    """Say that somebody else stored a version in the meantime."""
+
+    config_key: str
+    expected_version: int
+    remedy = Remedy(
+        "Two people changed the configuration at once.",
+        (Step("Read it again, then repeat the change.", "contactsync config show"),),
+    )
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"Configuration {self.config_key!r} is no longer at version {self.expected_version}: somebody else "
+            "changed it. Read it again (`contactsync config show`), then repeat the change."
+        )

@@ -1,0 +1,146 @@
+"""Credentials, and what else the AWS SDK needs on the machine that calls: missing, expired, refused or wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from contactsync.errors.aws_codes import Meaning
+from contactsync.errors.calls import AccessDeniedError, AwsCallError
+from contactsync.errors.remedies import IDENTITY, Remedy, Step
+from contactsync.errors.root import Reader
+
+_SIGN_IN = {
+    Reader.RECORD: (
+        "Whoever runs this signs in again (`aws sso login`), or renews AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+        "AWS_SESSION_TOKEN; on MWAA look at the environment's execution role."
+    ),
+    Reader.COMMAND: (
+        "Sign in (`aws sso login`, set AWS_PROFILE), or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+        "AWS_SESSION_TOKEN. `aws sts get-caller-identity` must answer."
+    ),
+}
+
+
+class CredentialsError(AccessDeniedError):
+    """Calls cannot be signed, or AWS does not take the signature: it concerns every call, not one permission."""
+
+    says: ClassVar[Meaning | None] = None
+    outcome_detail = "error"
+    remedy = Remedy(
+        "AWS does not accept the credentials of whoever runs this, or there are none: nothing can be called.",
+        (
+            IDENTITY,
+            Step("On MWAA see the environment's execution role in the MWAA console; elsewhere sign in again."),
+        ),
+    )
+    account_remedy = None
+    dead_letter = (
+        "There are no valid credentials for {function}: check its role, and whom the role trusts. Then {redrive}."
+    )
+    meaning: ClassVar[str] = "The AWS credentials cannot be used."
+
+    def advice(self, reader: Reader) -> str:
+        """Say who renews the credentials, and where."""
+        return f"{self.meaning} {_SIGN_IN[reader]}"
+
+
+class CredentialsMissingError(CredentialsError):
+    """There are no AWS credentials to sign the call with, so it was not made."""
+
+    says = Meaning.NO_CREDENTIALS
+    meaning = "No AWS credentials were found, or they cannot be used."
+
+
+class CredentialsExpiredError(CredentialsError):
+    """The credentials were valid once; whoever gave them has to give new ones."""
+
+    says = Meaning.EXPIRED
+    meaning = "The AWS credentials have expired."
+
+
+class CredentialsRefusedError(CredentialsError):
+    """AWS does not know the access key, or the signature was made with another secret, or for another partition."""
+
+    says = Meaning.REFUSED
+    meaning = (
+        "AWS does not accept the credentials or their signature: the key is unknown, deleted or of another partition, "
+        "its secret or session token does not belong to it, or this machine's clock is wrong."
+    )
+
+
+class ClockWrongError(CredentialsError):
+    """The signature's time is more than minutes away from AWS's."""
+
+    says = Meaning.CLOCK
+    remedy = Remedy(
+        "The clock of the machine that made the call is minutes away from AWS's.",
+        (Step("Set the clock of that machine; it should use NTP.", "date -u"),),
+    )
+    dead_letter = (
+        "The time of the signature is too far from AWS's: {function} was held up for minutes before it called, or the "
+        "clock of its machine is wrong. Read its log. Then {redrive}."
+    )
+
+    def advice(self, reader: Reader) -> str:  # noqa: ARG002 -- the same for all
+        """Say whose clock it is."""
+        return (
+            "The time of the signature is too far from AWS's: set the clock of the machine that made the call "
+            "(`date -u`; it should use NTP), and look whether a proxy holds back requests."
+        )
+
+
+@dataclass(eq=False)
+class AwsSetupError(AwsCallError):
+    """What the AWS SDK reads on this machine is wrong, so nothing was called; `aws_code` is its own name of it."""
+
+    problem: str = "a setting of the AWS SDK is wrong"
+    places: Sequence[str] = ()
+    """The variables and files to look at."""
+
+    says = Meaning.SETUP
+    is_code_of_aws = False
+    remedy = Remedy(
+        "A setting of the AWS SDK on the machine that made the call is wrong.",
+        (Step("Correct the variable or file that the sentence above names."),),
+    )
+    dead_letter = "Then {redrive}."
+
+    @property
+    def facts(self) -> str:
+        """What happened, without advice."""
+        return f"{self.operation}{self._whom} was not called: {self.problem}."
+
+    @property
+    def brief(self) -> str:
+        """The whole sentence: it knows the variable or the file."""
+        return self.message
+
+    def advice(self, reader: Reader) -> str:  # noqa: ARG002 -- the same for all
+        """Name the places."""
+        return f"Look at {', '.join(self.places)}." if self.places else "Look at the AWS_* variables and ~/.aws/config."
+
+
+class CredentialsUnreachableError(AwsCallError):
+    """The machine's own source of credentials, such as the metadata service, did not answer; it may the next time."""
+
+    transient = True
+    says = Meaning.NO_ANSWER
+    is_code_of_aws = False
+    hint = (
+        "The endpoint that gives this machine its credentials did not answer: wait a minute; if it stays so, check the "
+        "network to it and the AWS_CONTAINER_CREDENTIALS_* and AWS_EC2_METADATA_* variables."
+    )
+    remedy = Remedy(
+        "The endpoint that gives the machine its credentials did not answer.",
+        (
+            Step("Wait some minutes."),
+            Step(
+                "If it stays so: check the machine's network to it, and its AWS_CONTAINER_CREDENTIALS_* and "
+                "AWS_EC2_METADATA_* variables; on MWAA ask AWS Support."
+            ),
+        ),
+    )
+    dead_letter = (
+        "The endpoint that gives {function} its credentials did not answer, in every try. When it answers again, "
+        "{redrive}."
+    )

@@ -1,0 +1,51 @@
+"""What the regular pass over operations and runs finds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from contactsync.errors.refusals import said
+from contactsync.errors.remedies import Remedy, Step
+from contactsync.errors.root import ContactSyncError
+
+
+@dataclass(eq=False)
+class HousekeepingError(ContactSyncError):
+    """Name the operations that could not be closed, each with its problem; the next pass tries them again."""
+
+    problems: Sequence[str]
+    again = "Correct that; contact_housekeeping closes them then."
+    remedy = Remedy(
+        "Operations whose run is gone could not be closed; they are tried again every five minutes.",
+        (Step("Fix what the sentence above says of each; the next run closes them."),),
+    )
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return f"{len(self.problems)} sync operations could not be closed: {said(self.problems)}"
+
+
+@dataclass(eq=False)
+class RunsUnplannedError(ContactSyncError):
+    """Runs have been queued or running for long, and nothing has planned them."""
+
+    dag_id: str
+    number: int
+    since: datetime
+    remedy = Remedy(
+        "Changes wait: no run is planned.",
+        (
+            Step("In Airflow see whether the DAG contact_sync is paused, and what its first runs wait for."),
+            Step("See in the environment's metrics whether workers are free."),
+        ),
+    )
+
+    @property
+    def message(self) -> str:
+        """The operator's sentence."""
+        return (
+            f"{self.number} runs of the DAG {self.dag_id} are queued or running and not planned; there have been such "
+            f"runs since {self.since:%Y-%m-%d %H:%M} UTC. Look in Airflow whether the DAG is paused, whether "
+            "workers are free, and what the task plan does."
+        )

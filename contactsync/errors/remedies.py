@@ -1,0 +1,67 @@
+"""What people do next about an error: the words that classes of errors share, and of which each class chooses."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from contactsync.errors.clearing import DOWNSTREAM
+
+
+class Blame(StrEnum):
+    """Where the cause of an error is looked for, when it ends a task; it decides which notice is sent."""
+
+    PERMISSION = "permission"
+    """AWS denies a permission, or takes no credentials."""
+    CONFIGURATION = "configuration"
+    """A setting, a configuration or a run's parameters are wrong."""
+    SYSTEM = "system"
+    """AWS, a table, a machine or a process failed."""
+    HALT = "halt"
+    """One cause stopped the operation for every account."""
+    ELSEWHERE = "elsewhere"
+    """Another notice says it, or there is nothing to say."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do: a sentence, and the command that does it where there is one."""
+
+    say: str
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What a failure means, and what fixes its cause."""
+
+    meaning: str
+    steps: tuple[Step, ...]
+
+    def about(self, account_id: str) -> "Remedy":
+        """Return this remedy with its commands about one account, whose place in them is `{account}`."""
+        return replace(
+            self,
+            steps=tuple(
+                replace(s, command=s.command and s.command.replace("{account}", account_id)) for s in self.steps
+            ),
+        )
+
+
+TRUSTED_ACCESS: Final = Step(
+    "See whether account.amazonaws.com is among the services with trusted access.",
+    "aws organizations list-aws-service-access-for-organization --query 'EnabledServicePrincipals[].ServicePrincipal'",
+)
+IDENTITY: Final = Step("See whose credentials are used.", "aws sts get-caller-identity")
+ROLE_POLICY: Final = Step(
+    "See in the IAM console whether the policies of contactsync's role allow the Get, Put and Delete calls of Account "
+    "Management."
+)
+HEALTH: Final = Step("Wait until the AWS Health Dashboard (in the console) shows no problem with the service.")
+TASK_LOG: Final = Step("Read the end of the task's log in Airflow.")
+WAIT: Final = Step("Wait some minutes.")
+SENTENCE: Final = Step("Do what the sentence above says.")
+SOURCE_CONTACT: Final = Step(
+    "Correct the contact in the management account; that change starts a new run. "
+    "Console: the account's name at the top right, then Account."
+)
+CLEAR_TASK: Final = Step(f"When the cause is fixed: in Airflow clear the failed task of the run, {DOWNSTREAM}.")
