@@ -132,6 +132,8 @@ class RulesUnmatchedError(ConfigurationError):
 
     sentences: Sequence[str]
     version: int
+    headline = "Rules of the configuration name nobody"
+    stops_run = False
     remedy = Remedy(
         "A slip in an exclusion protects nobody; an account that has left the organization needs no rule.",
         (

@@ -26,6 +26,7 @@ class CredentialsError(AccessDeniedError):
 
     says: ClassVar[Meaning | None] = None
     outcome_detail = "error"
+    headline = "The AWS credentials cannot be used, the run stopped"
     remedy = Remedy(
         "AWS does not accept the credentials of whoever runs this, or there are none: nothing can be called.",
         (
@@ -72,6 +73,7 @@ class ClockWrongError(CredentialsError):
     """The signature's time is more than minutes away from AWS's."""
 
     says = Meaning.CLOCK
+    headline = "The clock of a machine is wrong, the run stopped"
     remedy = Remedy(
         "The clock of the machine that made the call is minutes away from AWS's.",
         (Step("Set the clock of that machine; it should use NTP.", "date -u"),),

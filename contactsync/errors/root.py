@@ -47,6 +47,10 @@ class ContactSyncError(Exception):
     """What a notice advises; None where its sentence says all, or it is in no notice."""
     account_remedy: ClassVar[Remedy | None] = None
     """The same where the error is one account's own."""
+    headline: ClassVar[str] = ""
+    """A notice's headline, where the one that all notices of its blame have would be wrong."""
+    stops_run: ClassVar[bool] = True
+    """Whether it kept a run from its work; else a notice about it names no task to clear."""
     last_step: ClassVar[Step] = CLEAR_TASK
     """How the run goes on when the cause is gone, for a notice."""
     dead_letter: ClassVar[str] = ""

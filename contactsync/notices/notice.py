@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.doc_links import with_links
-from contactsync.errors import EventInvalidError
+from contactsync.errors import ContactSyncError, EventInvalidError, kind_of
 from contactsync.errors.remedies import Remedy, Step
 from contactsync.notices.failures import Cause, Failure, Findings, findings_of
 from contactsync.notices.plain_text import one_line
@@ -24,9 +24,6 @@ from contactsync.notices.remedies import (
 from contactsync.notices.scenarios import Scenario
 from contactsync.notices.wording import headline, what_happened
 from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeStatus, SyncOperation
-
-RULES_UNMATCHED: Final = "RulesUnmatched"
-"""The code of a notice about the configuration in force, and not about a task that failed."""
 
 SYNC_DAG: Final = "contact_sync"
 """The DAG whose runs carry sync operations."""
@@ -198,7 +195,7 @@ def _causes(
         yield _general(operation.halt.code, remedy_of_halt(operation.halt.code))
     elif scenario in BY_SCENARIO:
         yield _general(request.code or scenario, BY_SCENARIO[scenario])
-    elif request.code == RULES_UNMATCHED:
+    elif request.code and not _stops_run(request):
         yield _general(request.code, remedy_of_error(request.code))
     elif _is_about_task(scenario, request, operation, found):
         yield _general(request.code or scenario, remedy_of_error(request.code))
@@ -209,12 +206,17 @@ def _is_about_task(
     scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
 ) -> bool:
     """Tell whether a task itself failed: it left an error, or, when it was killed, nothing that explains the notice."""
-    if scenario in BY_SCENARIO or scenario is Scenario.SUCCESS_COMPLETION or request.code == RULES_UNMATCHED:
+    if scenario in BY_SCENARIO or scenario is Scenario.SUCCESS_COMPLETION or not _stops_run(request):
         return False
     if request.of_task:
         return True
     is_well = operation is not None and operation.status is OperationStatus.COMPLETED
     return request.code is not None or not (found.tally.failures or is_well)
+
+
+def _stops_run(request: NoticeRequested) -> bool:
+    """Tell whether a notice is about a task that failed, and not only about the configuration in force."""
+    return (kind_of(request.code) or ContactSyncError).stops_run
 
 
 def _general(name: str, remedy: Remedy) -> Cause:

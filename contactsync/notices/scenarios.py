@@ -154,7 +154,12 @@ def scenario_of_error(error: BaseException | None) -> Scenario | None:
 
     A task that ended without an error of ours, because it was killed or has a fault, is a system error.
     """
-    return _OF_BLAME[error.blame if isinstance(error, ContactSyncError) else Blame.SYSTEM]
+    return scenario_of_blame(error.blame if isinstance(error, ContactSyncError) else Blame.SYSTEM)
+
+
+def scenario_of_blame(blame: Blame) -> Scenario | None:
+    """Return the notice of all errors with the same kind of cause."""
+    return _OF_BLAME[blame]
 
 
 def refusal_of(operation: SyncOperation) -> Verdict | None:

@@ -5,8 +5,9 @@ from datetime import UTC
 from typing import Final
 
 from contactsync.bus.events import NoticeRequested
+from contactsync.errors import kind_of
 from contactsync.notices.failures import Findings
-from contactsync.notices.scenarios import SYSTEM_DETAILS, Scenario, refusal_of
+from contactsync.notices.scenarios import SYSTEM_DETAILS, Scenario, refusal_of, scenario_of_blame
 from contactsync.operations.operation import OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
 from contactsync.operations.remarks import remarks_of
 
@@ -39,21 +40,20 @@ _WITHOUT_NUMBERS: Final = {
 }
 """Headlines for what has no outcomes, or is not about them."""
 
-_OF_NO_TASK: Final = {"RulesUnmatched": "Rules of the configuration name nobody"}
-"""Headlines, by their code, for what stopped no run."""
-
 
 def headline(scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings) -> str:
     """Return the notice in one line: numbers first, then the contact types.
 
     The numbers are those at the time of rendering: an operation that was cleared meanwhile may have got better.
     """
-    if request.code in _OF_NO_TASK:
-        return _OF_NO_TASK[request.code]
+    kind = kind_of(request.code)
+    if kind and not kind.stops_run:
+        return kind.headline
     code = f" ({request.code})" if request.code else ""
     # A task that failed before the accounts has no numbers of its own: what is stored may be of an earlier try.
     if operation is None or (request.of_task and operation.halt is None):
-        return f"{_WITHOUT_NUMBERS[scenario]}{code}"
+        own = kind.headline if kind and scenario_of_blame(kind.blame) is scenario else ""
+        return f"{own or _WITHOUT_NUMBERS[scenario]}{code}"
     dry = "Dry run: " if operation.dry_run else ""
     concerned = _asked(operation) if scenario is Scenario.APPROVAL_WAITING else operation.contact_types
     types = f": {', '.join(concerned)}" if concerned else ""

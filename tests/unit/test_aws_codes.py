@@ -22,6 +22,7 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
     UnexpectedAwsError,
+    kind_of,
 )
 from contactsync.errors.aws_codes import CODES, MEANINGS, Meaning
 from contactsync.errors.aws_services import SERVICES as NAMED
@@ -197,7 +198,9 @@ def test_cancelled_transaction(reasons: list[str], kind: type[AwsCallError]) -> 
         "Error": {"Code": "TransactionCanceledException"},
         "CancellationReasons": [{"Code": reason} for reason in reasons],
     }
-    assert type(translate(ClientError(response, "TransactWriteItems"), "TransactWriteItems")) is kind
+    error = translate(ClientError(response, "TransactWriteItems"), "TransactWriteItems")
+    assert type(error) is kind
+    assert kind_of(error.code) is kind
 
 
 def test_each_meaning() -> None:

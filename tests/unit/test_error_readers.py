@@ -24,6 +24,7 @@ from contactsync.bus.events import NoticeRequested
 from contactsync.configuration.schema import RetryConfig
 from contactsync.contacts import ContactType
 from contactsync.errors import (
+    AccessDeniedError,
     AccountsFailedError,
     AwsCallError,
     AwsSetupError,
@@ -32,17 +33,20 @@ from contactsync.errors import (
     CredentialsExpiredError,
     CredentialsMissingError,
     CredentialsUnreachableError,
+    DesiredContactOutdatedError,
     FinalInEarlierTryError,
     HaltedError,
     OutageError,
     PausedError,
     Reader,
     ServiceUnavailableError,
+    ThrottledError,
     UnexpectedAwsError,
     kind_of,
 )
 from contactsync.errors.aws_codes import MEANINGS
 from contactsync.errors.aws_services import ACCOUNT_OPERATIONS, SERVICES
+from contactsync.errors.clearing import CLEAR_RUN
 from contactsync.errors.kinds import kinds
 from contactsync.errors.remedies import Blame
 from contactsync.limits import RETRIES_LIMIT
@@ -76,7 +80,7 @@ ADVICE: Final = re.compile(
 
 
 def error_of(code: str, operation: str, service: str, account_id: str | None = None) -> AwsCallError:
-    """Translate AWS's answer, or make what the SDK's name of it stands for, as adapters and clients do."""
+    """Translate an answer of AWS, as adapters do, and note the service, as clients do."""
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
     error = ClientError(response, operation)
     translated = translate(error, operation, account_id)
@@ -176,6 +180,14 @@ def test_in_a_notice(error: ContactSyncError) -> None:
     remedy = remedy_of_error(error.code)
     assert remedy.steps
     assert remedy.meaning in " ".join(text.split())
+
+
+@pytest.mark.parametrize("code", MEANINGS)
+def test_headline(code: str) -> None:
+    """A headline does not call it a denied permission when credentials, a clock or a setting are the cause."""
+    error = error_of(code, "Query", "dynamodb")
+    denied = "AWS denies the permission" in in_a_notice(error).partition("\n")[0]
+    assert denied == (isinstance(error, AccessDeniedError) and not isinstance(error, CredentialsError))
 
 
 @walk
@@ -335,3 +347,21 @@ def test_carried() -> None:
     assert "Account Management" in str(outage)
     assert scenario_of_error(HaltedError("x", "y")) is Scenario.HALTED
     assert scenario_of_error(AccountsFailedError(ACCOUNT, [])) is None
+
+
+def test_cleared_finds_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    """Where a cleared task would find the same, the log of an account's task does not say to clear the run."""
+    old = made(DesiredContactOutdatedError)
+    text = at_the_end(AccountsFailedError(ACCOUNT, [old]), caplog)
+    assert "Start a run of contact_sync by hand" in text
+    assert CLEAR_RUN not in text
+    assert CLEAR_RUN in at_the_end(AccountsFailedError(ACCOUNT, [old, made(ThrottledError)]), caplog)
+
+
+def test_clock() -> None:
+    """A wrong clock is explained as one, whatever AWS's code for the signature is."""
+    message = "Signature expired: 20261128T100000Z is now earlier than 20261128T101500Z"
+    answer: Any = {"Error": {"Code": "InvalidSignatureException", "Message": message}}
+    error = translate(ClientError(answer, "Query"), "Query")
+    assert (error.code, error.aws_code) == ("ClockWrong", "InvalidSignatureException")
+    assert "date -u" in in_a_notice(error)
