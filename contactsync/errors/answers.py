@@ -55,7 +55,7 @@ class ServiceUnavailableError(AwsCallError):
 
 
 class ServiceUnreachableError(ServiceUnavailableError):
-    """No connection to the service came about: nothing was sent."""
+    """No connection to the service came about."""
 
     says = Meaning.UNREACHED
     hint = (

@@ -9,16 +9,9 @@ from types import MappingProxyType
 from typing import Final
 
 from contactsync.configuration.schema import NoticeScenario
-from contactsync.errors import (
-    AccessDeniedError,
-    ContactSyncError,
-    OutageError,
-    RequestInvalidError,
-    ServiceUnavailableError,
-    ThrottledError,
-    kind_of,
-)
+from contactsync.errors import ContactSyncError, OutageError, kind_of
 from contactsync.errors.clearing import DOWNSTREAM, clear_task
+from contactsync.errors.kinds import kinds
 from contactsync.errors.remedies import SENTENCE, TASK_LOG, Remedy, Step
 from contactsync.operations.operation import OutcomeDetail
 
@@ -36,20 +29,12 @@ OUTCOMES_MISSING: Final = Remedy(
     "Outcomes that the plan stored are not there any more: they expired or were removed. They count as failed.", ()
 )
 
-_OF_ACCOUNTS: Final[tuple[type[ContactSyncError], ...]] = (
-    AccessDeniedError,
-    ThrottledError,
-    ServiceUnavailableError,
-    RequestInvalidError,
-)
-"""Errors that can be one account's own, each by its detail."""
-
 BY_DETAIL: Final[Mapping[str, Remedy]] = MappingProxyType(
     {
         **{
             OutcomeDetail(kind.outcome_detail): kind.account_remedy
-            for kind in _OF_ACCOUNTS
-            if kind.account_remedy is not None
+            for kind in kinds().values()
+            if "outcome_detail" in vars(kind) and kind.account_remedy is not None
         },
         OutcomeDetail.NO_OUTCOME: Remedy(
             "The task did not start, or its process ended before it could record what it did.", (TASK_LOG,)

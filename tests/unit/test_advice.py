@@ -36,7 +36,7 @@ KINDS = sorted(
     {*ERRORS.values(), UnexpectedAwsError, CredentialsMissingError} - {AwsSetupError, ObjectMissingError},
     key=lambda kind: kind.__name__,
 )
-SERVICES = {call: service.name for service in aws_services.SERVICES.values() for call in service.calls}
+SERVICES = {call: service.name for service in aws_services.SERVICES.values() for call in sorted(service.calls)}
 GONE = aws_codes.CODES[aws_codes.Meaning.OBJECT_MISSING].split()
 NOT_FOR_LETTERS = ("task", "trusted access", "docs/operations", "not one that AWS documents", "clear")
 
