@@ -172,6 +172,16 @@ class ResourceMissingError(AwsCallError):
             IDENTITY,
         ),
     )
+    account_remedy = Remedy(
+        "AWS did not find what a call of the account's task named: a table of the deployment, or the contact.",
+        (
+            TASK_LOG,
+            Step(
+                "Where the log names a table, compare the CONTACTSYNC_* variables with the outputs of the "
+                "stacks (docs/settings.md)."
+            ),
+        ),
+    )
     dead_letter = (
         "The {thing} does not exist: compare the CONTACTSYNC_* variables of {function} with the outputs of the stacks. "
         "Then {redrive}."

@@ -79,7 +79,7 @@ CODES: Final[Mapping[Meaning, str]] = {
         UnauthorizedSSOTokenError UnknownCredentialError UnknownTokenProviderError
     """,
     Meaning.NO_ANSWER: """
-        MetadataRetrievalError
+        CredentialsUnreachable MetadataRetrievalError
     """,
     Meaning.SETUP: """
         BaseEndpointResolverError ConfigNotFound ConfigParseError DataNotFoundError EndpointProviderError

@@ -53,6 +53,11 @@ class AwsCallError(ContactSyncError):
 
     @property
     def code(self) -> str:
+        """AWS's own error code."""
+        return self.aws_code
+
+    @property
+    def known_as(self) -> str:
         """AWS's own error code; the class's name where that code does not say what the class does."""
         found = MEANINGS.get(self.aws_code)
         fits = self.is_code_of_aws if found is None else found is self.says

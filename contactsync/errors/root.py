@@ -102,6 +102,11 @@ class ContactSyncError(Exception):
         """A short name for tables and metrics: the AWS code where there is one, else the class's own."""
         return self.short_name()
 
+    @property
+    def known_as(self) -> str:
+        """What notices and halts keep of the error: `kind_of` leads from it back to what the error says."""
+        return self.code
+
 
 def _rebuild(cls: type[ContactSyncError], fields: dict[str, Any]) -> ContactSyncError:
     error = cls.__new__(cls)

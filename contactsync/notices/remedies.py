@@ -96,10 +96,16 @@ def remedy_of_outcome(detail: str | None, code: str | None, account_id: str) -> 
     kind = kind_of(code)
     found = BY_DETAIL.get(detail or "", BY_DETAIL[OutcomeDetail.ERROR])
     if kind and found is BY_DETAIL[OutcomeDetail.ERROR]:
-        found = kind.remedy or found
+        found = _in_a_task(kind) or found
     elif kind and kind.outcome_detail == detail:
         found = kind.account_remedy or found
     return found.about(account_id)
+
+
+def _in_a_task(kind: type[ContactSyncError]) -> Remedy | None:
+    """Return what is known where the error is not the account's own, although its task met it."""
+    has_own = kind.outcome_detail == OutcomeDetail.ERROR
+    return (kind.account_remedy if has_own else None) or kind.remedy
 
 
 def remedy_of_error(code: str | None) -> Remedy:

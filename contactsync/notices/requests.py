@@ -228,7 +228,7 @@ class NoticeDesk:
             dag_id=topic.dag_id,
             dag_run_id=topic.dag_run_id,
             sync_id=topic.sync_id,
-            code=error.code if isinstance(error, ContactSyncError) else type(error).__name__ if error else None,
+            code=error.known_as if isinstance(error, ContactSyncError) else type(error).__name__ if error else None,
             message=bounded(str(error)) if isinstance(error, ContactSyncError) else message,
             of_task=of_task,
         )

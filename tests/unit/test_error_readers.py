@@ -52,7 +52,7 @@ from contactsync.errors.remedies import Blame
 from contactsync.limits import RETRIES_LIMIT
 from contactsync.notices.forms.render_text import render_text
 from contactsync.notices.notice import Origin, notice_of
-from contactsync.notices.remedies import BY_DETAIL, UNKNOWN, remedy_of_error
+from contactsync.notices.remedies import BY_DETAIL, UNKNOWN, remedy_of_error, remedy_of_outcome
 from contactsync.notices.scenarios import DEFAULT_SEVERITIES, Scenario, scenario_of_error
 from contactsync.operations.operation import AccountOutcome, Halt, OperationStatus, OutcomeDetail, OutcomeStatus
 from contactsync.orchestration.causes import log_cause
@@ -132,7 +132,7 @@ def in_a_notice(error: ContactSyncError) -> str:
         priority=DEFAULT_SEVERITIES[scenario],
         dag_id="contact_sync",
         dag_run_id="run-1",
-        code=error.code,
+        code=error.known_as,
         message=str(error),
         of_task=True,
     )
@@ -149,7 +149,7 @@ def test_walk_is_whole() -> None:
 def test_code_is_of_its_class(error: ContactSyncError) -> None:
     """A code that was stored or sent leads back to the class, but where an error carries another one's code."""
     if not carries_a_code(error):
-        assert issubclass(type(error), kind_of(error.code) or type(None))
+        assert issubclass(type(error), kind_of(error.known_as) or type(None))
 
 
 @walk
@@ -177,7 +177,7 @@ def test_in_a_notice(error: ContactSyncError) -> None:
     text = in_a_notice(error)
     assert UNKNOWN.meaning not in text
     assert not ENDLESS.search(str(error))
-    remedy = remedy_of_error(error.code)
+    remedy = remedy_of_error(error.known_as)
     assert remedy.steps
     assert remedy.meaning in " ".join(text.split())
 
@@ -228,7 +228,7 @@ def test_outcomes(error: ContactSyncError) -> None:
     """An outcome's failure is explained by its code or by its detail, as what it is."""
     detail = OutcomeDetail(error.outcome_detail)
     outcome = AccountOutcome(
-        ACCOUNT, "payments", ContactType.SECURITY, OutcomeStatus.FAILED, detail, error_code=error.code
+        ACCOUNT, "payments", ContactType.SECURITY, OutcomeStatus.FAILED, detail, error_code=error.known_as
     )
     request = NoticeRequested(notice_id="n-1", scenario="system_errors", priority=DEFAULT_SEVERITIES[Scenario.HALTED])
     (cause,) = notice_of(request, ORIGIN, an_operation(status=OperationStatus.FAILED), [outcome]).causes
@@ -288,7 +288,7 @@ def test_sdk(kind: type[BaseException]) -> None:
     """An exception of botocore that is in the list becomes the class that the list says."""
     error = translate_sdk(raised(kind), "Query")
     assert isinstance(error, kinds()[MEANINGS[kind.__name__]])
-    assert kind_of(error.code) is type(error)
+    assert kind_of(error.known_as) is type(error)
 
 
 def test_sdk_list() -> None:
@@ -311,7 +311,7 @@ def test_no_error_of_ours() -> None:
     for name in ("ValueError", "FileNotFoundError", "KeyError"):
         assert remedy_of_error(name) is UNKNOWN
     setup = AwsSetupError("Query", "ValueError")
-    assert remedy_of_error(setup.code) is AwsSetupError.remedy
+    assert remedy_of_error(setup.known_as) is AwsSetupError.remedy
 
 
 @pytest.mark.parametrize(
@@ -363,5 +363,12 @@ def test_clock() -> None:
     message = "Signature expired: 20261128T100000Z is now earlier than 20261128T101500Z"
     answer: Any = {"Error": {"Code": "InvalidSignatureException", "Message": message}}
     error = translate(ClientError(answer, "Query"), "Query")
-    assert (error.code, error.aws_code) == ("ClockWrong", "InvalidSignatureException")
+    assert (error.known_as, error.code) == ("ClockWrong", "InvalidSignatureException")
     assert "date -u" in in_a_notice(error)
+
+
+def test_contact_not_found() -> None:
+    """A put that AWS answers as not found says nothing wrong of tables, in a notice of the run or of the account."""
+    error = UnexpectedAwsError("PutAlternateContact", "ResourceNotFoundException", ACCOUNT)
+    assert remedy_of_error(error.known_as) is UnexpectedAwsError.remedy
+    assert "or the contact" in remedy_of_outcome("error", error.code, ACCOUNT).meaning

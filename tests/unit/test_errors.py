@@ -192,8 +192,13 @@ def test_permission_remedy() -> None:
 
 
 def test_code() -> None:
-    """The code is AWS's where it stands for errors of the class, else the class's own."""
-    assert made(errors.AccessDeniedError).code == "AccessDeniedException"
-    assert errors.ThrottledError("GetItem", "BrandNew").code == "BrandNew"
-    assert errors.ThrottledError("GetItem", "AccessDeniedException").code == "Throttled"
+    """The code is AWS's where there is one, else the class's own."""
+    assert made(errors.ThrottledError).code == "AccessDeniedException"
     assert made(errors.WriteNotSeenError).code == "WriteNotSeen"
+
+
+def test_known_as() -> None:
+    """A notice knows an error by AWS's code where it stands for errors of the class, or for none; else by the class."""
+    assert made(errors.AccessDeniedError).known_as == "AccessDeniedException"
+    assert errors.ThrottledError("GetItem", "BrandNew").known_as == "BrandNew"
+    assert errors.ThrottledError("GetItem", "AccessDeniedException").known_as == "Throttled"

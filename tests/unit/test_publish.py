@@ -21,7 +21,6 @@ from contactsync.errors import (
     RequestInvalidError,
     ResourceMissingError,
     ServiceUnavailableError,
-    ThrottledError,
 )
 from tests.bus_builders import data_of
 from tests.bus_fakes import FakeClaims, FakeMetrics, FakeTopic
@@ -167,7 +166,7 @@ def test_too_large_without_bucket() -> None:
 
 def test_bucket_out_of_reach() -> None:
     """A claim check that cannot be stored keeps only its own event back."""
-    claims = FakeClaims(error=ThrottledError("PutObject", "SlowDown"))
+    claims = FakeClaims(error=ServiceUnavailableError("PutObject", "SlowDown"))
     result = publisher(FakeTopic(), claims=claims).publish([big(1), announced(2)])
     assert result.refused == {big(1).id: "SlowDown"}
     assert len(result.taken) == 1

@@ -93,7 +93,7 @@ def translate_sdk(
     if _is_expired(error):
         return CredentialsExpiredError(**{**facts, "aws_code": "ExpiredToken"})
     if isinstance(error, MetadataRetrievalError) or _provider_of(error) in LIVE_PROVIDERS:
-        return CredentialsUnreachableError(**facts)
+        return CredentialsUnreachableError(**{**facts, "aws_code": _name_of_silence(error)})
     if isinstance(error, NO_CREDENTIALS):
         return CredentialsMissingError(**{**facts, "aws_code": "NoCredentials"})
     if isinstance(error, WRONG_REQUEST):
@@ -127,6 +127,11 @@ def _is_expired(error: BotoCoreError) -> bool:
 def _name_of(error: BotoCoreError) -> str:
     cause = error.__cause__ if isinstance(error, UnforeseenSdkError) else None
     return "ParamValidation" if isinstance(error, ParamValidationError) else type(cause or error).__name__
+
+
+def _name_of_silence(error: BotoCoreError) -> str:
+    """Return a name that does not stand for missing credentials too."""
+    return "CredentialsUnreachable" if isinstance(error, CredentialRetrievalError) else _name_of(error)
 
 
 def _provider_of(error: BaseException) -> str | None:

@@ -159,7 +159,7 @@ class AccountSync:
         return None
 
     def _halt(self, task: AccountTask, cause: ContactSyncError) -> HaltedError:
-        halt = Halt(cause.code, bounded(str(cause)), self.clock.now())
+        halt = Halt(cause.known_as, bounded(str(cause)), self.clock.now())
         self.operations.halt(task.operation, halt)
         return HaltedError(halt.code, halt.message)
 
