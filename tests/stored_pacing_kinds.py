@@ -67,7 +67,7 @@ def breaker_kind(stored: Stored) -> Kind:
                 others=lambda answer: GET in {one.operation for one in answer},
                 bad=lambda _: True,  # it may have none
             ),
-            "get": Reader(lambda: breakers.get(PUT), others=lambda state: state.operation is PUT),
+            "get": Reader(lambda: breakers.get(PUT), others=lambda state: state.operation == PUT),
             "again": Reader(lambda: breakers.get(PUT), others=lambda state: state.version >= 1),
         },
         protected=opens,

@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 -- whatever somebody's hand put t
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
     if isinstance(value, (set, frozenset)):
-        return sorted(map(str, value))
+        return sorted(str(_plain(part)) for part in value)
     return value if value is None or isinstance(value, (str, bool, int, float)) else f"({type(value).__name__})"
 
 

@@ -80,7 +80,7 @@ class FakeDesk:
 def desk(monkeypatch: pytest.MonkeyPatch) -> FakeDesk:
     """Give the desk that the notifier finds."""
     made = FakeDesk()
-    monkeypatch.setattr(steps, "services", lambda: SimpleNamespace(notice_desk=made))
+    monkeypatch.setattr(steps, "services", lambda: SimpleNamespace(steps=SimpleNamespace(notice_desk=made)))
     return made
 
 
