@@ -76,8 +76,8 @@ def to_text(moment: datetime) -> str:
 
 def to_moment(text: str) -> datetime:
     """Read what `to_text` wrote; ValueError for anything else, and for a time at which nothing can have happened."""
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
-    if not EARLIEST <= moment < LATEST or to_text(moment) != text:
+    moment = datetime.fromisoformat(text)  # takes other forms as well, and is ten times as fast as strptime
+    if moment.tzinfo is None or not EARLIEST <= moment < LATEST or to_text(moment) != text:
         message = f"no time from {EARLIEST:%Y} on and before {LATEST:%Y} in this form"
         raise ValueError(message)
     return moment

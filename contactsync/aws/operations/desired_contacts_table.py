@@ -1,9 +1,10 @@
 """The desired contacts' table: the only place where contact values are kept."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from contactsync.aws.dynamodb.attributes import Attributes, count, flag, mapped, one_of, text
+from contactsync.aws.dynamodb.attributes import Attributes, flag, mapped, one_of, text
+from contactsync.aws.dynamodb.codec import Codec
 from contactsync.aws.dynamodb.items import WrongAttributeError, from_item, read_one, to_item
 from contactsync.aws.sdk.error_codes import translated
 from contactsync.contacts import Contact, ContactType, contact_class, field_names
@@ -12,13 +13,13 @@ from contactsync.operations.desired import DesiredContact
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+DESIRED: Final = Codec(DesiredContact, apart=["contact"])
+
 
 def desired_item(desired: DesiredContact) -> dict[str, Any]:
     """Return a desired contact's item; one without `contact` is a deletion, and says so."""
     return {
-        "contact_type": desired.contact_type,
-        "generation": desired.generation,
-        "sync_id": desired.sync_id,
+        **DESIRED.to_map(desired),
         "contact": desired.contact.verbatim() if desired.contact else None,
         "deletion": desired.contact is None,
     }
@@ -54,8 +55,7 @@ def desired_from(item: Mapping[str, Any]) -> DesiredContact:
     if stored.optional("deletion", flag, default=contact is None) is not (contact is None):
         problem = "says something else than whether there is a contact"
         raise WrongAttributeError(problem, place="deletion")
-    generation, sync_id = stored.required("generation", count), stored.required("sync_id", text)
-    return DesiredContact(contact_type, generation, sync_id, contact)
+    return DESIRED.read(stored, contact=contact)
 
 
 def _contact(contact_type: ContactType, value: object) -> Contact:

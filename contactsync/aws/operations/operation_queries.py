@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from contactsync.aws.dynamodb.attributes import Attributes, count, expiry, moment, one_of, text
+from contactsync.aws.dynamodb.attributes import Attributes, expiry, moment
+from contactsync.aws.dynamodb.codec import Codec
 from contactsync.aws.dynamodb.items import from_item, query, read_one, readable, to_item, to_text
 from contactsync.aws.operations.operation_items import ALL_OPERATIONS, operation_from, past_outcome_from
 from contactsync.aws.sdk.error_codes import translated
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 RESOLUTION: Final = timedelta(microseconds=1)
 """Of the stored times."""
+
+
+VERSION: Final = Codec(DesiredVersion)
 
 
 class DynamoDbOperationQueries:
@@ -79,15 +83,6 @@ def _past_outcome(item: dict[str, Any]) -> PastOutcome:
     return PastOutcome(*past_outcome_from(item))
 
 
-def _desired_version(item: dict[str, Any]) -> DesiredVersion:
-    stored = Attributes(item)
-    return DesiredVersion(
-        contact_type=stored.required("contact_type", one_of(ContactType)),
-        generation=stored.required("generation", count),
-        sync_id=stored.required("sync_id", text),
-    )
-
-
 class DynamoDbDesiredVersions:
     """Which desired contacts are in force, without their values."""
 
@@ -99,12 +94,12 @@ class DynamoDbDesiredVersions:
     def of(self, contact_type: ContactType) -> DesiredVersion | None:
         """Return the latest desired contact's generation and operation, read consistently; its values stay there."""
         item = self._read(contact_type)
-        return read_one(item, _desired_version, self._table) if item else None
+        return read_one(item, VERSION.from_map, self._table) if item else None
 
     def every(self) -> Iterator[DesiredVersion]:
         """Yield those of all contact types that there are."""
         items = filter(None, map(self._read, ContactType))
-        return readable(items, _desired_version, self._table)
+        return readable(items, VERSION.from_map, self._table)
 
     def _read(self, contact_type: ContactType) -> dict[str, Any]:
         with translated("GetItem"):

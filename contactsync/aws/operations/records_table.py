@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from contactsync.aws.dynamodb.attributes import (
-    Attributes,
-    count,
-    id_of_account,
-    moment,
-    one_of,
-    ordinal,
-    part,
-    text,
-    texts,
-)
+from contactsync.aws.dynamodb.attributes import Attributes, id_of_account, ordinal
+from contactsync.aws.dynamodb.codec import Codec
 from contactsync.aws.dynamodb.items import from_item, read_one, readable, to_item
 from contactsync.aws.sdk.error_codes import translated
 from contactsync.clock import Clock
 from contactsync.contacts import ContactType
 from contactsync.errors import StateConflictError
-from contactsync.operations.account_record import AccountRecord, Mark
+from contactsync.operations.account_record import AccountRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,6 +25,14 @@ SAME_VERSION: Final = "attribute_not_exists(pk) OR version = :version"
 BATCH: Final = 100
 """The most items that BatchGetItem takes."""
 
+RECORD: Final = Codec(
+    AccountRecord,
+    names={"account_id": "account"},
+    reads={"account_id": id_of_account, "version": ordinal},
+    required=["version"],
+    sparse=["written_fields"],
+)
+
 
 def record_key(account_id: str, contact_type: ContactType) -> dict[str, str]:
     """Return the key of an account record; each account is a partition, so none is hot."""
@@ -42,57 +41,15 @@ def record_key(account_id: str, contact_type: ContactType) -> dict[str, str]:
 
 def record_item(record: AccountRecord) -> dict[str, Any]:
     """Return a record's item; it never expires."""
-    mark = record.mark
-    return {
-        **record_key(record.account_id, record.contact_type),
-        "account": record.account_id,
-        "contact_type": record.contact_type,
-        "version": record.version,
-        "generation": record.generation,
-        "fingerprint": record.fingerprint,
-        "form": record.form,
-        "writer": record.writer,
-        "writer_try": record.writer_try,
-        "written_fields": record.written_fields or None,
-        "verified_at": record.verified_at,
-        "mark": {
-            "token": mark.token,
-            "sync_id": mark.sync_id,
-            "generation": mark.generation,
-            "since": mark.since,
-        }
-        if mark
-        else None,
-    }
+    return {**record_key(record.account_id, record.contact_type), **RECORD.to_map(record)}
 
 
 def record_from(item: dict[str, Any]) -> AccountRecord:
     """Read what `record_item` wrote."""
     stored = Attributes(item)
-    record = AccountRecord(
-        account_id=stored.required("account", id_of_account),
-        contact_type=stored.required("contact_type", one_of(ContactType)),
-        version=stored.required("version", ordinal),
-        generation=stored.optional("generation", count),
-        fingerprint=stored.optional("fingerprint", text),
-        form=stored.optional("form", text),
-        writer=stored.optional("writer", text),
-        writer_try=stored.optional("writer_try", count),
-        written_fields=stored.optional("written_fields", texts, ()),
-        verified_at=stored.optional("verified_at", moment),
-        mark=stored.optional("mark", part(_mark_from)),
-    )
+    record = RECORD.read(stored)
     stored.check_key(record_key(record.account_id, record.contact_type))
     return record
-
-
-def _mark_from(stored: Attributes) -> Mark:
-    return Mark(
-        token=stored.required("token", text),
-        sync_id=stored.required("sync_id", text),
-        generation=stored.required("generation", count),
-        since=stored.required("since", moment),
-    )
 
 
 class DynamoDbRecords:

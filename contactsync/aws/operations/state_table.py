@@ -14,13 +14,13 @@ from contactsync.aws.dynamodb.attributes import Attributes, count, moment
 from contactsync.aws.dynamodb.items import from_item, read_one, to_item
 from contactsync.aws.operations.desired_contacts_table import desired_item
 from contactsync.aws.operations.operation_items import (
+    HALT,
+    OPERATION,
     generation_key,
-    halt_map,
     operation_item,
     operation_key,
     outcome_item,
     outcome_key,
-    plans_map,
 )
 from contactsync.aws.operations.plan_transactions import NOT_PLANNED_LATER, PlanTransactions
 from contactsync.aws.operations.stored_operations import DynamoDbStoredOperations
@@ -223,7 +223,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         """Change nothing else, because others store status and halt meanwhile."""
         note = ", note = :note" if operation.note else " REMOVE note"
         values = {
-            ":plans": plans_map(operation),
+            ":plans": OPERATION.to_map(operation)["plans"],
             ":note": operation.note,
             ":token": token,
             ":planned": operation.planned,
@@ -287,14 +287,14 @@ class DynamoDbOperations(DynamoDbStoredOperations):
 
     def halt(self, operation: SyncOperation, halt: Halt) -> None:
         """Store why the operation stopped; the latest reason replaces an earlier one."""
-        self._change(operation, "SET halt = :halt", {":halt": halt_map(halt)})
+        self._change(operation, "SET halt = :halt", {":halt": HALT.to_map(halt)})
 
     def lift_halt(self, operation: SyncOperation) -> None:
         """Remove the halt that was seen; a later one stays."""
         if operation.halt is None:
             return
         with suppress(OvertakenError):
-            self._change(operation, "REMOVE halt", {":halt": halt_map(operation.halt)}, "halt = :halt")
+            self._change(operation, "REMOVE halt", {":halt": HALT.to_map(operation.halt)}, "halt = :halt")
 
     def _change(
         self,

@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from contactsync.aws.dynamodb.attributes import Attributes, moment, one_of, text, texts
+from contactsync.aws.dynamodb.codec import Codec
 from contactsync.aws.dynamodb.items import query, readable, to_item, to_text
 from contactsync.aws.sdk.error_codes import translated
 from contactsync.bus.audit import FEW, AuditEntry
-from contactsync.bus.events import Severity
 from contactsync.bus.values import EARLIEST, LATEST
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ RESOLUTION: Final = timedelta(microseconds=1)
 BEFORE_ALL: Final = " "
 AFTER_ALL: Final = "~"
 """They sort before and after every time, and the latter after what follows a time in a sort key."""
+
+ENTRY: Final = Codec(AuditEntry)
 
 
 class DynamoDbAuditTrail:
@@ -114,7 +115,7 @@ class DynamoDbAuditTrail:
             ExpressionAttributeValues=to_item({":value": value, ":begin": begin, ":end": end}),
             **{"ScanIndexForward": False, **parameters},
         )
-        return readable(items, _entry, self._table)
+        return readable(items, ENTRY.from_map, self._table)
 
     def _put_together(self, items: Sequence[Mapping[str, Any]]) -> bool:
         """Put items in one transaction; False when one of them is there, or somebody writes at the same moment."""
@@ -137,36 +138,13 @@ class DynamoDbAuditTrail:
 def _item(entry: AuditEntry, retention: timedelta) -> dict[str, Any]:
     return {
         "sk": f"{to_text(entry.time)}#{_fitting(entry.event_id)}",
-        "event_id": entry.event_id,
-        "event_type": entry.event_type,
-        "time": to_text(entry.time),
-        "severity": str(entry.severity),
-        "source": entry.source,
-        "correlation_id": entry.correlation_id,
-        "entities": entry.entities,
-        "data": entry.data,
-        "subject": entry.subject,
+        **ENTRY.to_map(entry),
         "expires_at": int((entry.time + retention).timestamp()),
     }
 
 
 def _index_keys(entry: AuditEntry) -> dict[str, str]:
     return {"correlation": _fitting(entry.correlation_id), "day": entry.time.astimezone(UTC).date().isoformat()}
-
-
-def _entry(item: Mapping[str, Any]) -> AuditEntry:
-    stored = Attributes(item)
-    return AuditEntry(
-        event_id=stored.required("event_id", text),
-        event_type=stored.required("event_type", text),
-        time=stored.required("time", moment),
-        severity=stored.required("severity", one_of(Severity)),
-        source=stored.required("source", text),
-        correlation_id=stored.required("correlation_id", text),
-        entities=stored.required("entities", texts),
-        data=stored.required("data", text),
-        subject=stored.optional("subject", text),
-    )
 
 
 def _fitting(name: str) -> str:

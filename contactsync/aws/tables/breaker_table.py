@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from contactsync.aws.dynamodb.attributes import Attributes, count, filled, listed, moment, one_of, ordinal, part, text
+from contactsync.aws.dynamodb.attributes import Attributes, filled, listed, moment, ordinal, part
+from contactsync.aws.dynamodb.codec import Codec
 from contactsync.aws.dynamodb.items import from_item, query, read_one, readable, to_item
 from contactsync.aws.sdk.error_codes import translated
 from contactsync.clock import Clock
 from contactsync.errors import AwsCallError, ItemUnreadableError, StateConflictError
-from contactsync.pacing.breaker import BUCKETS, BreakerState, Bucket, Phase, Tally, Transition
+from contactsync.pacing.breaker import BUCKETS, BreakerState, Bucket, Tally, Transition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,6 +31,15 @@ NO_COUNTERS: Final = (
 
 KEPT_BUCKETS: Final = 10 * BUCKETS
 """So many buckets, ten windows, after its end a counter expires."""
+
+STATE: Final = Codec(
+    BreakerState,
+    reads={"version": ordinal},
+    required=["version", "phase", "episode"],
+    apart=["operation", "transitions"],
+)
+TRANSITION: Final = Codec(Transition, apart=["operation"])
+TALLY: Final = Codec(Tally, required=["failures", "answers"])
 
 
 class DynamoDbBreakers:
@@ -154,7 +164,7 @@ class DynamoDbBreakers:
             ScanIndexForward=False,
             ConsistentRead=True,
         )
-        return list(readable(items, _tally_from, self._table))
+        return list(readable(items, TALLY.from_map, self._table))
 
     def transitions(self, since: datetime) -> list[Transition]:
         """Return what the items keep, oldest first."""
@@ -196,56 +206,12 @@ class DynamoDbBreakers:
 
 def state_item(state: BreakerState) -> dict[str, Any]:
     """Return what a breaker's item holds beside its key."""
-    return {
-        "version": state.version,
-        "phase": state.phase,
-        "episode": state.episode,
-        "since": state.since,
-        "tried": state.tried,
-        "cause": state.cause,
-        "probe": state.probe,
-        "transitions": [_transition_map(transition) for transition in state.transitions],
-    }
-
-
-def _transition_map(transition: Transition) -> dict[str, Any]:
-    return {
-        "time": transition.time,
-        "before": transition.before,
-        "after": transition.after,
-        "cause": transition.cause,
-    }
+    return {**STATE.to_map(state), "transitions": [TRANSITION.to_map(one) for one in state.transitions]}
 
 
 def state_from(item: dict[str, Any]) -> BreakerState:
-    """Read what `state_item` wrote, with the item's key."""
+    """Read what `state_item` wrote, with the item's key, which names the API operation."""
     stored = Attributes(item)
-    operation = stored.required("sk", filled)
-    return BreakerState(
-        operation=operation,
-        version=stored.required("version", ordinal),
-        phase=stored.required("phase", one_of(Phase)),
-        episode=stored.required("episode", count),
-        since=stored.optional("since", moment),
-        tried=stored.optional("tried", moment),
-        cause=stored.optional("cause", text),
-        probe=stored.optional("probe", text),
-        transitions=stored.required(
-            "transitions", listed(part(lambda transition: _transition_from(operation, transition)))
-        ),
-    )
-
-
-def _transition_from(operation: str, stored: Attributes) -> Transition:
-    return Transition(
-        operation=operation,
-        time=stored.required("time", moment),
-        before=stored.required("before", one_of(Phase)),
-        after=stored.required("after", one_of(Phase)),
-        cause=stored.required("cause", text),
-    )
-
-
-def _tally_from(item: dict[str, Any]) -> Tally:
-    stored = Attributes(item)
-    return Tally(stored.required("failures", count), stored.required("answers", count))
+    api = stored.required("sk", filled)
+    transitions = listed(part(lambda transition: TRANSITION.read(transition, operation=api)))
+    return STATE.read(stored, operation=api, transitions=stored.required("transitions", transitions))

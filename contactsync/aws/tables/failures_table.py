@@ -1,11 +1,11 @@
 """Why messages failed, in items of the idempotency table, beside those of aws-lambda-powertools."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from contactsync.aws.dynamodb.attributes import Attributes, count, text
+from contactsync.aws.dynamodb.codec import Codec
 from contactsync.aws.dynamodb.items import from_item, readable, to_item
 from contactsync.aws.sdk.error_codes import translated
 from contactsync.bus.consume import Failure
@@ -24,6 +24,8 @@ LEFT_OVER_WAITS: Final = (0.1, 0.4, 1.6, 3.0)
 FAILURE_LIFE: Final = timedelta(days=20)
 """How long it is remembered why a message failed: longer than dead letters are kept."""
 
+FAILURE: Final = Codec(Failure)
+
 
 class DynamoDbFailures:
     """Items of the idempotency table, beside those of aws-lambda-powertools."""
@@ -37,7 +39,7 @@ class DynamoDbFailures:
     def remember(self, subscriber: str, message_id: str, failure: Failure) -> None:
         """Put the item; the latest failure replaces the one before."""
         expiration = int((self._clock.now() + FAILURE_LIFE).timestamp())
-        item = {**_failure_key(subscriber, message_id), **vars(failure), "expiration": expiration}
+        item = {**_failure_key(subscriber, message_id), **FAILURE.to_map(failure), "expiration": expiration}
         with translated("PutItem"):
             self._client.put_item(TableName=self._table, Item=to_item(item))
 
@@ -47,7 +49,7 @@ class DynamoDbFailures:
         with translated("GetItem"):
             answer = self._client.get_item(TableName=self._table, Key=key)
         items = [from_item(answer["Item"])] if "Item" in answer else []
-        return next(readable(items, _failure, self._table), None)
+        return next(readable(items, FAILURE.from_map, self._table), None)
 
     def find_all(self, subscriber: str, message_ids: Sequence[str]) -> dict[str, Failure]:
         """Get the items in batches."""
@@ -56,7 +58,7 @@ class DynamoDbFailures:
         while batch := list(islice(remaining, KEYS)):
             keys = {_failure_key(subscriber, message_id)["id"]: message_id for message_id in batch}
             for item in self._items(keys):
-                for failure in readable([item], _failure, self._table):
+                for failure in readable([item], FAILURE.from_map, self._table):
                     found[keys[item["id"]]] = failure
         return found
 
@@ -72,13 +74,6 @@ class DynamoDbFailures:
             if not left:
                 return
         raise ThrottledError("BatchGetItem", "UnprocessedKeys")
-
-
-def _failure(item: Mapping[str, Any]) -> Failure:
-    stored = Attributes(item)
-    return Failure(
-        stored.required("code", text), stored.required("sentence", text), stored.required("receive_count", count)
-    )
 
 
 def _failure_key(subscriber: str, message_id: str) -> dict[str, str]:

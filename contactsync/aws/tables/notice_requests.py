@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from contactsync.aws.dynamodb.attributes import Attributes, moment, one_of, part, text
-from contactsync.aws.dynamodb.items import query, read_one, readable, to_item
+from contactsync.aws.dynamodb.attributes import Attributes, moment, part, text
+from contactsync.aws.dynamodb.codec import Codec
+from contactsync.aws.dynamodb.items import query, read_one, readable, to_item, to_text
 from contactsync.aws.sdk.error_codes import translated
 from contactsync.aws.tables.outbox_transactions import OutboxTransactions
 from contactsync.bus.envelope import Announcement
@@ -34,6 +36,35 @@ UNREADABLE: Final = MappingProxyType({"status": "unreadable"})
 """What is shown of a channel whose end this version cannot read."""
 
 
+def _time(value: object) -> str:
+    """Read a time, and return it as it is stored."""
+    moment(value)
+    return text(value)
+
+
+@dataclass(frozen=True)
+class StoredRequest:
+    """What is stored of a request; a notice whose request was not stored has its deliveries only."""
+
+    scenario: str
+    priority: Severity | None = None
+    notice_id: str | None = None
+    requested_at: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredEnd:
+    """How a channel ended, as `record_delivery` takes it."""
+
+    status: str
+    code: str | None = None
+    at: str | None = None
+
+
+REQUEST: Final = Codec(StoredRequest, reads={"requested_at": _time}, apart=["scenario"])
+END: Final = Codec(StoredEnd, reads={"at": _time})
+
+
 class DynamoDbNoticeRequests:
     """One item for each scenario of an operation; it expires as operations do."""
 
@@ -50,10 +81,9 @@ class DynamoDbNoticeRequests:
     def store(self, sync_id: str, request: NoticeRequested, announced: Sequence[Announcement]) -> bool:
         """Store the request on the condition that there is none, or one that nobody was to be told."""
         now = self._clock.now()
+        stored = StoredRequest(request.scenario, request.priority, request.notice_id, to_text(now))
         values = {
-            "notice_id": request.notice_id,
-            "priority": request.priority,
-            "requested_at": now,
+            **REQUEST.to_map(stored),
             "code": request.code,
             "expires_at": int((now + self._retention).timestamp()),
         }
@@ -95,10 +125,11 @@ class DynamoDbNoticeRequests:
 
     def _end(self, item: dict[str, Any], name: str) -> Mapping[str, Any]:
         try:
-            return read_one(item, lambda found: Attributes(found).required(name, part(_end_from)), self._table)
+            end = read_one(item, lambda found: Attributes(found).required(name, part(END.read)), self._table)
         except ItemUnreadableError as error:
             log.error("%s This channel is shown as unreadable.", error)  # noqa: TRY400 -- the sentence says all
             return UNREADABLE
+        return {name: value for name, value in vars(end).items() if value is not None}
 
     def requested(self, sync_id: str) -> list[str]:
         """Return the scenarios of an operation's notices, read consistently."""
@@ -116,29 +147,8 @@ class DynamoDbNoticeRequests:
 
 
 def _facts_from(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what is known of a notice; one whose request was not stored has its deliveries only."""
     stored = Attributes(item)
-    return {
-        "scenario": stored.required("sk", text),
-        "priority": stored.optional("priority", one_of(Severity)),
-        "notice_id": stored.optional("notice_id", text),
-        "requested_at": stored.optional("requested_at", _time),
-    }
-
-
-def _end_from(stored: Attributes) -> dict[str, Any]:
-    found = {
-        "status": stored.required("status", text),
-        "code": stored.optional("code", text),
-        "at": stored.optional("at", _time),
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _time(value: object) -> str:
-    """Read a time, and return it as it is stored."""
-    moment(value)
-    return text(value)
+    return vars(REQUEST.read(stored, scenario=stored.required("sk", text)))
 
 
 def _key(sync_id: str, scenario: str) -> dict[str, str]:
