@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 from contactsync.contacts import ContactType
@@ -92,31 +93,38 @@ class Attempt:
     """Whether that one is a deletion; in older items only the detail says so."""
 
 
+OF_LAST_TRY: Final = MappingProxyType({"of_last_try": True})
+"""Marks the fields of an outcome that the next try to settle the account begins without."""
+
+
 @dataclass(frozen=True)
 class AccountOutcome:
-    """What one operation did to one contact type of one account; holds no contact value."""
+    """What one operation did to one contact type of one account; holds no contact value.
+
+    A field says where it is declared whether it is about the last try alone: `settled` keeps all others.
+    """
 
     account_id: str
     account_name: str
     contact_type: ContactType
     status: OutcomeStatus = OutcomeStatus.PENDING
-    detail: OutcomeDetail | None = None
-    changed_fields: tuple[str, ...] = ()
-    generation: int | None = None
+    detail: OutcomeDetail | None = field(default=None, metadata=OF_LAST_TRY)
+    changed_fields: tuple[str, ...] = field(default=(), metadata=OF_LAST_TRY)
+    generation: int | None = field(default=None, metadata=OF_LAST_TRY)
     """The generation of the desired contact that the account was brought to."""
-    error_code: str | None = None
-    error_message: str | None = None
+    error_code: str | None = field(default=None, metadata=OF_LAST_TRY)
+    error_message: str | None = field(default=None, metadata=OF_LAST_TRY)
     attempts: tuple[Attempt, ...] = ()
     timestamp: datetime | None = None
-    paused_since: datetime | None = None
+    paused_since: datetime | None = field(default=None, metadata=OF_LAST_TRY)
     """Since when its task has been waiting without a try being used up; None when it is not."""
-    announced: str | None = None
+    announced: str | None = field(default=None, metadata=OF_LAST_TRY)
     """The id of the event that announced this failure on the bus."""
     written_announced: datetime | None = None
     """The start of the latest try whose writes were announced on the bus."""
-    other_form: tuple[str, ...] = ()
+    other_form: tuple[str, ...] = field(default=(), metadata=OF_LAST_TRY)
     """The fields that the account has in another form of the desired value, which counts as the same."""
-    outside: bool = False
+    outside: bool = field(default=False, metadata=OF_LAST_TRY)
     """Whether it only tells what an earlier plan of the run did: the latest one leaves the account alone."""
 
     @property
@@ -145,18 +153,19 @@ class AccountOutcome:
         return tuple(sorted({name for attempt in self.attempts for name in attempt.written_fields}))
 
     def settled(self, attempt: Attempt, **changes: Any) -> "AccountOutcome":  # noqa: ANN401 -- fields of this class
-        """Return this outcome after one more attempt, which replaces an earlier record of the same try."""
+        """Return this outcome after one more attempt, which replaces an earlier record of the same try.
+
+        `changes` are fields of the last try; everything else of the outcome stays.
+        """
         earlier = tuple(a for a in self.attempts if a.try_number not in {PLAN_ITSELF, attempt.try_number})
-        outcome = AccountOutcome(self.account_id, self.account_name, self.contact_type)
+        forgotten = {declared.name: declared.default for declared in fields(self) if declared.metadata == OF_LAST_TRY}
+        of_this_try = {"detail": attempt.detail, "error_code": attempt.error_code, **changes}
         return replace(
-            outcome,
+            self,
             status=attempt.status,
-            detail=attempt.detail,
-            error_code=attempt.error_code,
             attempts=(*earlier, attempt),
             timestamp=attempt.ended,
-            written_announced=self.written_announced,
-            **changes,
+            **{**forgotten, **of_this_try},
         )
 
 

@@ -1,7 +1,10 @@
 """Operations and outcomes: ids, and what an outcome remembers over its attempts."""
 
 import uuid
+from dataclasses import dataclass, fields
 from datetime import timedelta
+
+import pytest
 
 from contactsync.contacts import ContactType
 from contactsync.operations.operation import AccountOutcome, Attempt, OutcomeDetail, OutcomeStatus, sync_id_of
@@ -56,3 +59,58 @@ def test_same_try_again() -> None:
     outcome = EXPECTED.settled(FAILED).settled(again)
     assert outcome.attempts == (again,)
     assert outcome.retry_count == 0
+
+
+OF_THE_TRY = {
+    "detail",
+    "changed_fields",
+    "generation",
+    "error_code",
+    "error_message",
+    "paused_since",
+    "announced",
+    "other_form",
+    "outside",
+}
+OF_EVERY_TRY = {"status", "attempts", "timestamp"}
+FULL = AccountOutcome(
+    "444455556666",
+    "payments",
+    ContactType.SECURITY,
+    OutcomeStatus.FAILED,
+    OutcomeDetail.THROTTLED,
+    changed_fields=("Name",),
+    generation=7,
+    error_code="TooManyRequestsException",
+    error_message="A sentence.",
+    attempts=(FAILED,),
+    timestamp=START,
+    paused_since=START,
+    announced="an event",
+    written_announced=START,
+    other_form=("PhoneNumber",),
+    outside=True,
+)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(AccountOutcome)])
+def test_every_field(name: str) -> None:
+    """What is not about the last try is never lost by settling, whatever fields there are."""
+    empty = AccountOutcome("444455556666", "payments", ContactType.SECURITY)
+    value = getattr(FULL.settled(UPDATED), name)
+    if name in OF_THE_TRY:
+        assert value == getattr(empty.settled(UPDATED), name)
+    elif name not in OF_EVERY_TRY:
+        assert value == getattr(FULL, name)
+
+
+def test_field_of_a_later_version() -> None:
+    """A field that is added is kept, without a word about it where outcomes are settled."""
+
+    @dataclass(frozen=True)
+    class Later(AccountOutcome):
+        unit: str = ""
+
+    outcome = Later("444455556666", "payments", ContactType.SECURITY, unit="ou-1").settled(FAILED).settled(UPDATED)
+    assert isinstance(outcome, Later)
+    assert outcome.unit == "ou-1"
