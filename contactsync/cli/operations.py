@@ -21,6 +21,7 @@ from contactsync.cli.screen.periods import SinceOption, UntilOption
 from contactsync.cli.screen.values import AccountArgument, NameArgument
 from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation
 from contactsync.settings.groups import Group
+from contactsync.views.outcome_row import RESULT, as_named, choose
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
@@ -34,36 +35,27 @@ OPERATION_COLUMNS: Final = Columns(
     ("timestamp", "status", "contact_types", "initiating_user", "counts", "dry_run", "sync_id", "dag_run_id"),
     drop=("dry_run", "dag_run_id", "initiating_user", "contact_types", "counts"),
 )
+OUTCOME: Final = {
+    **as_named("account_id", "account_name", "contact_type"),
+    "status": "listed_as",
+    **as_named("detail", "timestamp", "changed_fields", "retry_count", "error_code"),
+}
 OUTCOME_COLUMNS: Final = Columns(
-    (
-        "account_id",
-        "account_name",
-        "contact_type",
-        "status",
-        "detail",
-        "timestamp",
-        "changed_fields",
-        "retry_count",
-        "error_code",
-    ),
+    tuple(OUTCOME),
     drop=("retry_count", "timestamp", "changed_fields", "contact_type", "error_code", "account_name"),
     prose=("account_name", "changed_fields"),
 )
+HISTORY: Final = {
+    **as_named("timestamp", "contact_type"),
+    "status": "listed_as",
+    **as_named("detail", "generation", "changed_fields", "retry_count", "error_code"),
+}
 HISTORY_COLUMNS: Final = Columns(
-    (
-        "timestamp",
-        "contact_type",
-        "status",
-        "detail",
-        "generation",
-        "changed_fields",
-        "retry_count",
-        "error_code",
-        "sync_id",
-    ),
+    (*HISTORY, "sync_id"),
     drop=("retry_count", "generation", "changed_fields", "contact_type", "error_code", "detail"),
     prose=("changed_fields",),
 )
+HISTORY_JSON: Final = {**as_named("account_id", "contact_type"), **RESULT}
 
 
 @app.command("list")
@@ -110,7 +102,8 @@ def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
         show_facts(flat({**_operation_row(operation), "notices": _ends(notices)}))
         # Held as a whole, to be sorted: 10,000 outcomes are some megabytes.
         outcomes = sorted(services.stored_operations.outcomes(operation.sync_id), key=_failed_first)
-        show_rows(OUTCOME_COLUMNS, map(_shown_row, outcomes), output, alarming=_failed)
+        rows = (choose(OUTCOME, outcome) for outcome in outcomes)
+        show_rows(OUTCOME_COLUMNS, rows, output, alarming=_failed)
         return
     write = operations_json if output is Output.JSON else operations_csv
     write_text(write([operation], services.stored_operations.outcomes))
@@ -146,8 +139,8 @@ def history(
 
     queries = Services.from_environment(needs=[Group.STATE]).operation_queries
     found = queries.account_history(account_id, limit=limit, period=period_of(since, until))
-    row = _outcome_row if output is Output.JSON else _shown_row
-    rows = ({"sync_id": past.sync_id, **row(past.outcome)} for past in found)
+    columns = HISTORY_JSON if output is Output.JSON else HISTORY
+    rows = ({"sync_id": past.sync_id, **choose(columns, past.outcome)} for past in found)
     show_rows(HISTORY_COLUMNS, rows, output, alarming=_failed)
 
 
@@ -220,17 +213,3 @@ def _ends(deliveries: Iterable[Row]) -> dict[str, str]:
         or ("not to be sent" if one["priority"] == Severity.INFO else "not delivered yet")
         for one in deliveries
     }
-
-
-def _shown_row(outcome: AccountOutcome) -> Row:
-    """Return a row whose status is the word that people count it under."""
-    from contactsync.operations.counting import DENIED, counted_as
-
-    word = counted_as(outcome)
-    return {**_outcome_row(outcome), **({"status": word} if word == DENIED else {})}
-
-
-def _outcome_row(outcome: AccountOutcome) -> Row:
-    from contactsync.views.export import result_of
-
-    return {"account_id": outcome.account_id, "contact_type": outcome.contact_type, **result_of(outcome)}

@@ -11,9 +11,10 @@ from contactsync.errors.remedies import Step
 from contactsync.notices.plain_text import one_line
 from contactsync.notices.remedies import OUTCOMES_MISSING, remedy_of_outcome
 from contactsync.notices.scenarios import UNTOUCHED
-from contactsync.operations.counting import counted_as, is_failure
+from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import AccountOutcome, OutcomeStatus, SyncOperation
 from contactsync.operations.tally import Tally
+from contactsync.views.outcome_row import as_named, choose
 from contactsync.views.rows import csv_lines
 
 LISTED: Final = 50
@@ -25,17 +26,14 @@ CAUSES_LISTED: Final = 10
 NAME_LENGTH: Final = 64
 """Characters of a name or code that a notice shows; AWS allows 50 for the name of an account."""
 
-EXPORT_COLUMNS: Final = (
-    "account_id",
-    "account_name",
-    "contact_type",
-    "status",
-    "detail",
-    "error_code",
-    "error",
-    "retry_count",
-    "timestamp",
-)
+EXPORT_COLUMNS: Final = {
+    **as_named("account_id", "account_name", "contact_type"),
+    "status": "counted_as",
+    **as_named("detail", "error_code"),
+    "error": "error_message",
+    **as_named("retry_count", "timestamp"),
+}
+"""The columns of the full list, and what they hold of an outcome's row."""
 
 
 @dataclass(frozen=True, order=True)
@@ -115,23 +113,12 @@ def findings_of(outcomes: Iterable[AccountOutcome], operation: SyncOperation | N
 
 def failure_rows(outcomes: Iterable[AccountOutcome]) -> Iterator[dict[str, Any]]:
     """Yield a row per failed outcome, as the outcomes come: the list that a notice's text has no room for."""
-    for outcome in filter(is_failure, outcomes):
-        yield {
-            "account_id": outcome.account_id,
-            "account_name": outcome.account_name,
-            "contact_type": outcome.contact_type,
-            "status": counted_as(outcome),
-            "detail": outcome.detail,
-            "error_code": outcome.error_code,
-            "error": outcome.error_message,
-            "retry_count": outcome.retry_count,
-            "timestamp": outcome.timestamp,
-        }
+    return (choose(EXPORT_COLUMNS, outcome) for outcome in filter(is_failure, outcomes))
 
 
 def failures_csv(outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
     """Yield the full list as CSV lines, header first, without a cell that a spreadsheet takes for a formula."""
-    return csv_lines(EXPORT_COLUMNS, failure_rows(outcomes))
+    return csv_lines(tuple(EXPORT_COLUMNS), failure_rows(outcomes))
 
 
 def _counted(outcomes: Iterable[AccountOutcome], found: Findings) -> Iterator[Failure]:

@@ -11,9 +11,10 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
 
 from contactsync.contacts import ContactType
-from contactsync.operations.counting import counted_as, is_failure, ordered
+from contactsync.operations.counting import counted_as, ordered
 from contactsync.operations.operation import AccountOutcome, OutcomeStatus, SyncOperation, TypePlan
 from contactsync.operations.tally import missing_of
+from contactsync.views.outcome_row import RESULT, as_named, choose
 from contactsync.views.rows import csv_lines, json_text
 
 IN_MEMORY: Final = 16_384
@@ -24,7 +25,7 @@ READ: Final = 16_384
 OutcomesOf = Callable[[str], Iterable[AccountOutcome]]
 """From a sync id to the outcomes of that operation."""
 
-CSV_COLUMNS: Final = (
+OPERATION_COLUMNS: Final = (
     "sync_id",
     "operation_timestamp",
     "initiating_user",
@@ -38,6 +39,10 @@ CSV_COLUMNS: Final = (
     "reason",
     "decision",
     "halt",
+)
+"""What a line of CSV says of the outcome's operation."""
+
+OUTCOME_COLUMNS: Final = as_named(
     "account_id",
     "account_name",
     "status",
@@ -52,6 +57,7 @@ CSV_COLUMNS: Final = (
     "first_attempt",
     "paused_since",
 )
+CSV_COLUMNS: Final = (*OPERATION_COLUMNS, *OUTCOME_COLUMNS)
 
 
 def operations_json(operations: Iterable[SyncOperation], outcomes: OutcomesOf) -> Iterator[str]:
@@ -122,7 +128,7 @@ class _OfType:
         separator = ", " if self.counts else ""
         account_id = json_text(outcome.account_id)
         self.accounts.write(f"{separator}{account_id}")
-        self.results.write(f"{separator}\n{account_id}: {json_text(result_of(outcome))}")
+        self.results.write(f"{separator}\n{account_id}: {json_text(choose(RESULT, outcome))}")
         self.counts[counted_as(outcome)] += 1
         self.there += not outcome.outside
         self.fields.update(outcome.changed_fields)
@@ -179,34 +185,14 @@ def plan_facts(plan: TypePlan) -> dict[str, Any]:
     }
 
 
-def result_of(outcome: AccountOutcome) -> dict[str, Any]:
-    """Return an outcome as an entry of `results`: the documented keys, then further ones."""
-    return {
-        "status": outcome.status,
-        "counts_as": OutcomeStatus.FAILED if is_failure(outcome) else outcome.status,
-        "timestamp": outcome.timestamp,
-        "error": outcome.error_message or outcome.error_code,
-        "retry_count": outcome.retry_count,
-        "error_code": outcome.error_code,
-        "account_name": outcome.account_name,
-        "detail": outcome.detail,
-        "changed_fields": outcome.changed_fields,
-        "generation": outcome.generation,
-        "paused_since": outcome.paused_since,
-        "attempts": [vars(attempt) for attempt in outcome.attempts],
-    }
-
-
 def _row(operation: SyncOperation, outcome: AccountOutcome) -> dict[str, Any]:
     plan = operation.plans.get(outcome.contact_type)
-    return {
+    facts = {
         **operation_facts(operation),
-        **result_of(outcome),
         "operation_timestamp": operation.timestamp,
         "operation_status": operation.status,
         "contact_type": outcome.contact_type,
         "decision": plan.decision.verdict if plan and plan.decision else None,
         "halt": operation.halt.code if operation.halt else None,
-        "account_id": outcome.account_id,
-        "first_attempt": outcome.attempts[0].started if outcome.attempts else None,
     }
+    return {**{name: facts[name] for name in OPERATION_COLUMNS}, **choose(OUTCOME_COLUMNS, outcome)}

@@ -2,15 +2,17 @@
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from contactsync.operations.counting import counted_as, is_failure, ordered
+from contactsync.operations.counting import is_failure, ordered
 from contactsync.operations.operation import AccountOutcome, OutcomeDetail, OutcomeStatus
 from contactsync.plain_text import cell_text, log_text
 from contactsync.sync.report import Report
+from contactsync.views.outcome_row import choose
+from contactsync.views.rows import as_text
 from contactsync.views.tables import Columns, Row, fit, listing
 
 WIDTH = 140
@@ -21,8 +23,20 @@ _ALWAYS: Final = (OutcomeStatus.SUCCESS, OutcomeStatus.FAILED, OutcomeStatus.SKI
 ROWS_PER_PART = 200
 """CloudWatch Logs takes 256 KiB a record, so a long table becomes several."""
 
+SHOWN: Final = {
+    "account": "account_name",
+    "id": "account_id",
+    "contact": "contact_type",
+    "outcome": "counted_as",
+    "detail": "detail",
+    "fields": "changed_fields",
+    "retries": "retry_count",
+    "error": "error_code",
+}
+"""The columns, and what they show of an outcome's row."""
+
 COLUMNS: Final = Columns(
-    ("account", "id", "contact", "outcome", "detail", "fields", "retries", "error"),
+    tuple(SHOWN),
     drop=("retries", "fields", "error", "contact", "outcome"),
     prose=("account", "fields"),
 )
@@ -91,13 +105,11 @@ def headline(report: Report) -> str:
 
 
 def _row(outcome: AccountOutcome) -> Row:
-    return {
-        "account": cell_text(outcome.account_name),
-        "id": outcome.account_id,
-        "contact": outcome.contact_type,
-        "outcome": counted_as(outcome),
-        "detail": outcome.detail or "",
-        "fields": ", ".join(outcome.changed_fields),
-        "retries": str(outcome.retry_count or ""),
-        "error": cell_text(outcome.error_code or ""),
-    }
+    return {heading: _cell(value) for heading, value in choose(SHOWN, outcome).items()}
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 -- whatever a row holds
+    """Return a value in as few letters as possible: none for nothing, and none for 0."""
+    if not value:
+        return ""
+    return cell_text(", ".join(value) if isinstance(value, tuple) else as_text(value))
