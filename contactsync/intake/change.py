@@ -7,28 +7,27 @@ event; no contact value is ever read from one.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Final
 
 from contactsync.errors import ChangeRefusedError
 from contactsync.intake.call_parameters import is_redacted, values_named
-from contactsync.intake.principal import CALLERS_IN_THE_ACCOUNT, name_of, short_name
-from contactsync.plain_text import markdown_name
+from contactsync.intake.contact_change import (
+    ACCOUNT_ID,
+    ACTIONS,
+    ALTERNATE_TYPES,
+    ANY_ALTERNATE,
+    PRIMARY,
+    TEXT_LIMIT,
+    ContactChange,
+)
+from contactsync.intake.principal import CALLERS_IN_THE_ACCOUNT, name_of
 
 EVENT_SOURCE: Final = "account.amazonaws.com"
 
-ACTIONS: Final = {"PutContactInformation": "put", "PutAlternateContact": "put", "DeleteAlternateContact": "delete"}
-ALTERNATE_TYPES: Final = {"BILLING": "billing", "OPERATIONS": "operations", "SECURITY": "security"}
-
-ANY_ALTERNATE: Final = "alternate"
-"""The contact type of a change of which CloudTrail does not say which of the three alternate contacts it concerns."""
-
 # CloudTrail's ids are UUIDs; the id becomes a DAG run id and part of a URL, so nothing else is let through.
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
-_ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
-_TEXT_LIMIT: Final = 512
-_NOTE_LIMIT: Final = 200
+_ACCOUNT_ID: Final = re.compile(ACCOUNT_ID, re.ASCII)
 
 
 class RefusalReason(StrEnum):
@@ -46,31 +45,6 @@ class RefusalReason(StrEnum):
 
 NOT_UNDERSTOOD: Final = frozenset({RefusalReason.MALFORMED, RefusalReason.UNKNOWN_CONTACT_TYPE})
 """What may well be a change of a contact, and so must not be dropped: it becomes a dead letter."""
-
-
-@dataclass(frozen=True)
-class ContactChange:
-    """A recorded put or delete of a contact of the management account; it holds no contact value."""
-
-    event_id: str
-    event_time: str
-    event_name: str
-    contact_type: str
-    action: str
-    initiating_user: str
-    source_account: str
-    source_ip_address: str | None
-    user_agent: str | None
-
-    def as_conf(self) -> dict[str, str | None]:
-        """Return the object that a DAG run carries as its param `change`."""
-        return asdict(self)
-
-    @property
-    def note(self) -> str:
-        """What the run shows of it in Airflow's lists, in letters that Markdown gives no meaning."""
-        who = markdown_name(short_name(self.initiating_user).strip("_"))
-        return f"{self.contact_type} {self.action} by {who}"[:_NOTE_LIMIT]
 
 
 def changes_in(payload: object, management_account: str) -> Iterator[ContactChange | ChangeRefusedError]:
@@ -166,7 +140,7 @@ def _owner(envelope: Mapping[object, object], detail: Mapping[object, object]) -
 
 def _contact_type(event_name: str, parameters: Mapping[object, object]) -> str:
     if event_name == "PutContactInformation":
-        return "primary"
+        return PRIMARY
     told = [value for value in values_named(parameters, "contacttype") if not is_redacted(value)]
     if not told:
         return ANY_ALTERNATE
@@ -227,11 +201,11 @@ def _mapping(value: object, what: str) -> Mapping[object, object]:
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or not value:
         raise _refusal(RefusalReason.MALFORMED, f"{what} is missing")
-    return value[:_TEXT_LIMIT]
+    return value[:TEXT_LIMIT]
 
 
 def _optional_text(value: object) -> str | None:
-    return value[:_TEXT_LIMIT] if isinstance(value, str) and value else None
+    return value[:TEXT_LIMIT] if isinstance(value, str) and value else None
 
 
 def _is_account(value: object) -> bool:

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic.dataclasses import dataclass as validated
 
 from contactsync.contacts import ContactType
 from contactsync.errors import RunClaimError, RunRequestError
-from contactsync.intake.change import ACTIONS, ANY_ALTERNATE
-from contactsync.limits import FOLLOW_UPS_LIMIT, PRINCIPAL_LETTERS
+from contactsync.intake.contact_change import ACTIONS, ANY_ALTERNATE, ContactChange, ShortText
+from contactsync.limits import FOLLOW_UPS_LIMIT
 from contactsync.scope.rules import ScopeFilter, UnitName
 from contactsync.sections.section import AccountId
 
@@ -25,32 +26,22 @@ PARAMETERS: Final = (
 )
 """The keys of a run's conf; the DAG's params have the same names (orchestration/params.py)."""
 
-ShortText = Annotated[str, StringConstraints(max_length=512)]
+NOT_KNOWN: Final = "Extra inputs are not permitted"
+"""What pydantic says of an unknown key of a model; of one of a dataclass it speaks of arguments."""
 
 BY_REST_OR_FORM: Final = "manual"
 BY_A_TASK: Final = "operator_triggered"
 """Airflow's types of a run that somebody started through the REST API or the form, and of one that a task started."""
 
 
-class RequestedChange(BaseModel):
-    """The contact change that started a run, as intake/change.py put it into the conf; no contact value."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    event_id: ShortText
-    event_time: ShortText
-    event_name: Literal["PutContactInformation", "PutAlternateContact", "DeleteAlternateContact"]
-    contact_type: ContactType | Literal["alternate"]
-    action: Literal["put", "delete"]
-    initiating_user: Annotated[str, Field(pattern=f"^{PRINCIPAL_LETTERS}$")]
-    source_account: AccountId
-    source_ip_address: ShortText | None = None
-    user_agent: ShortText | None = None
+@validated(frozen=True, config=ConfigDict(extra="forbid", hide_input_in_errors=True))
+class RequestedChange(ContactChange):
+    """The contact change that started a run, as it came out of the run's conf: checked as it is declared."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         primary = self.event_name == "PutContactInformation"
-        if self.action != ACTIONS[self.event_name] or primary != (self.contact_type is ContactType.PRIMARY):
+        if self.action != ACTIONS[self.event_name] or primary != (self.contact_type == ContactType.PRIMARY):
             message = "event_name, action and contact_type do not go together"
             raise ValueError(message)
         return self
@@ -194,4 +185,5 @@ def check_origin(request: RunRequest, origin: RunOrigin, *, trigger_user: str) -
 
 
 def _sentence(problem: Any) -> str:  # noqa: ANN401 -- pydantic's ErrorDetails needs pydantic_core at run time
-    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+    said = NOT_KNOWN if problem["type"] == "unexpected_keyword_argument" else problem["msg"]
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {said}"

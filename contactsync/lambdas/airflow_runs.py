@@ -10,7 +10,7 @@ from botocore.exceptions import ConnectionError as UnreachableError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from contactsync.errors import TriggerError
-from contactsync.intake.change import ContactChange
+from contactsync.intake.contact_change import ContactChange
 
 DAG_ID: Final = "contact_sync"
 SUCCESS: Final = 200

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from contactsync.errors import ChangeRefusedError, ContactSyncError
-from contactsync.intake.change import NOT_UNDERSTOOD, ContactChange, changes_in
+from contactsync.intake.change import NOT_UNDERSTOOD, changes_in
+from contactsync.intake.contact_change import ContactChange
 from contactsync.lambdas.airflow_runs import AirflowRuns
 from contactsync.settings.groups import Group
 from contactsync.settings.settings import Settings, read_settings

@@ -4,43 +4,16 @@ Airflow validates them and draws the trigger form from them. Nothing of the prod
 DAG files import it when they are parsed; tests hold the two together.
 """
 
-from typing import Any
-
 from airflow.sdk import Param
 
-from contactsync.limits import FOLLOW_UPS_LIMIT, PRINCIPAL_LETTERS
+from contactsync.intake.contact_change import ACCOUNT_ID, CONTACT_TYPES, END, change_schema
+from contactsync.limits import FOLLOW_UPS_LIMIT
 
-CONTACT_TYPES = ("primary", "billing", "operations", "security")
-ANY_ALTERNATE = "alternate"
-EVENT_NAMES = ("PutContactInformation", "PutAlternateContact", "DeleteAlternateContact")
-
-END = r"$(?!\n)"
-"""The end of a text: Airflow searches with Python's `re`, whose `$` also matches before a last line feed, and its form
-with JavaScript's, which knows no `\\Z`."""
-
-ACCOUNT_ID = f"^[0-9]{{12}}{END}"
+ACCOUNT_ID_PATTERN = f"^{ACCOUNT_ID}{END}"
 
 NOT_FOR_PEOPLE = "Filled in by contactsync itself: leave all of this as it is"
 
-_TEXT = {"type": "string", "maxLength": 512}
-_OPTIONAL_TEXT = {"type": ["string", "null"], "maxLength": 512}
-
-CHANGE_SCHEMA: dict[str, Any] = {
-    "type": ["object", "null"],
-    "additionalProperties": False,
-    "required": ["event_id", "event_time", "event_name", "contact_type", "action", "initiating_user", "source_account"],
-    "properties": {
-        "event_id": _TEXT,
-        "event_time": _TEXT,
-        "event_name": {"type": "string", "enum": list(EVENT_NAMES)},
-        "contact_type": {"type": "string", "enum": [*CONTACT_TYPES, ANY_ALTERNATE]},
-        "action": {"type": "string", "enum": ["put", "delete"]},
-        "initiating_user": {"type": "string", "pattern": f"^{PRINCIPAL_LETTERS}{END}"},
-        "source_account": {"type": "string", "pattern": ACCOUNT_ID},
-        "source_ip_address": _OPTIONAL_TEXT,
-        "user_agent": _OPTIONAL_TEXT,
-    },
-}
+CHANGE_SCHEMA = change_schema()
 
 
 def contact_sync_params() -> dict[str, Param]:
@@ -58,7 +31,7 @@ def contact_sync_params() -> dict[str, Param]:
         "accounts": Param(
             [],
             type=["array", "null"],
-            items={"type": "string", "pattern": ACCOUNT_ID},
+            items={"type": "string", "pattern": ACCOUNT_ID_PATTERN},
             uniqueItems=True,
             title="Accounts",
             description=(

@@ -213,4 +213,8 @@ def test_parsing_is_light(path: Path) -> None:
         "contactsync.orchestration.retry",
         "contactsync.orchestration.steps",
         "contactsync.limits",
+        "contactsync.intake",
+        "contactsync.intake.call_parameters",
+        "contactsync.intake.contact_change",
+        "contactsync.intake.principal",
     }

@@ -81,6 +81,7 @@ def test_circle(copy: Path, first: str, second: str) -> None:
     [
         ("sync/plan.py", "import boto3"),
         ("intake/change.py", "import pydantic"),
+        ("intake/contact_change.py", "import pydantic"),
         ("sandbox/scenario/scenario.py", "import contactsync.errors"),
         ("aws/organization.py", "import contactsync.services"),
         ("aws/organization.py", "import airflow"),

@@ -71,6 +71,7 @@ def test_packages() -> None:
         "contactsync.limits",
         "contactsync.intake.call_parameters",
         "contactsync.intake.change",
+        "contactsync.intake.contact_change",
         "contactsync.intake.principal",
     }
 

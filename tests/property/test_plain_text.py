@@ -14,7 +14,7 @@ from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.cli.screen.listing import Output, show_rows
 from contactsync.contacts import ContactType
 from contactsync.errors import RunRequestError
-from contactsync.intake.change import ContactChange
+from contactsync.intake.contact_change import ContactChange
 from contactsync.intake.principal import principal_text
 from contactsync.notices.forms.render_chat import chat_message
 from contactsync.notices.forms.render_json import render_json

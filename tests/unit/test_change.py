@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from contactsync.errors import ChangeRefusedError
-from contactsync.intake.change import ContactChange, RefusalReason, changes_in, parse_change
+from contactsync.intake.change import RefusalReason, changes_in, parse_change
+from contactsync.intake.contact_change import ContactChange
 from tests.recorded import (
     ABSENT,
     MANAGEMENT_ACCOUNT,

@@ -1,6 +1,7 @@
 """The DAG's params: one schema with the run request, for changes and for people."""
 
-from typing import Any, get_args
+from dataclasses import fields
+from typing import Any
 
 import jsonschema
 import pytest
@@ -8,17 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contactsync.contacts import ContactType
-from contactsync.intake import change as recorded_changes
-from contactsync.intake.change import ContactChange, parse_change
+from contactsync.errors import RunRequestError
+from contactsync.intake.change import parse_change
+from contactsync.intake.contact_change import CONTACT_TYPES, ContactChange
 from contactsync.intake.request import PARAMETERS, RequestedChange, RunRequest, parse_request
 from contactsync.limits import FOLLOW_UPS_LIMIT
-from contactsync.orchestration.params import (
-    ANY_ALTERNATE,
-    CHANGE_SCHEMA,
-    CONTACT_TYPES,
-    EVENT_NAMES,
-    contact_sync_params,
-)
+from contactsync.orchestration.params import CHANGE_SCHEMA, contact_sync_params
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, change_of
 from tests.recorded import NAMES, changed, recorded, user_identities
 from tests.strategies import account_ids, contact_types
@@ -44,20 +40,89 @@ def test_names() -> None:
 
 
 def test_contact_types() -> None:
-    """The params' contact types and names of events are the product's."""
+    """The contact types of params and of changes are the product's."""
     assert tuple(ContactType) == CONTACT_TYPES
-    assert recorded_changes.ANY_ALTERNATE == ANY_ALTERNATE
-    assert tuple(recorded_changes.ACTIONS) == EVENT_NAMES
 
 
 def test_change_schema() -> None:
-    """The param `change` has the keys of a contact change, and the same ones are required."""
-    fields = RequestedChange.model_fields
-    assert set(CHANGE_SCHEMA["properties"]) == set(fields) == set(ContactChange.__dataclass_fields__)
-    assert set(CHANGE_SCHEMA["required"]) == {name for name, field in fields.items() if field.is_required()}
-    for name, field in fields.items():
-        takes_null = "null" in CHANGE_SCHEMA["properties"][name]["type"]
-        assert takes_null is (type(None) in get_args(field.annotation))
+    """The param `change` is what it was before it followed from the change's one declaration."""
+    text = {"type": "string", "maxLength": 512}
+    optional = {"type": ["string", "null"], "maxLength": 512}
+    assert {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "required": [
+            "event_id",
+            "event_time",
+            "event_name",
+            "contact_type",
+            "action",
+            "initiating_user",
+            "source_account",
+        ],
+        "properties": {
+            "event_id": text,
+            "event_time": text,
+            "event_name": {
+                "type": "string",
+                "enum": ["PutContactInformation", "PutAlternateContact", "DeleteAlternateContact"],
+            },
+            "contact_type": {"type": "string", "enum": ["primary", "billing", "operations", "security", "alternate"]},
+            "action": {"type": "string", "enum": ["put", "delete"]},
+            "initiating_user": {"type": "string", "pattern": r"^[A-Za-z0-9+=,.@_/:%-]{1,512}$(?!\n)"},
+            "source_account": {"type": "string", "pattern": r"^[0-9]{12}$(?!\n)"},
+            "source_ip_address": optional,
+            "user_agent": optional,
+        },
+    } == CHANGE_SCHEMA
+
+
+CHANGE = change_of("security")
+WRONG: dict[str, list[object]] = {
+    "event_id": [None, 7, "x" * 513],
+    "event_time": [None, [], "x" * 513],
+    "event_name": [None, "PutRootContact", "", 1],
+    "contact_type": [None, "legal", "SECURITY", True],
+    "action": [None, "update", "PUT"],
+    "initiating_user": [None, "", "user/a\n", "**approved**", "x" * 513],
+    "source_account": [None, "1", "123456789012\n", 123456789012],
+    "source_ip_address": [7, "x" * 513],
+    "user_agent": [{}, "x" * 513],
+}
+
+
+def test_all_fields_are_tried() -> None:
+    """A field that is added to the change needs values here that are refused."""
+    assert WRONG.keys() == {field.name for field in fields(ContactChange)} == CHANGE_SCHEMA["properties"].keys()
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_wrong_change(name: str, value: object) -> None:
+    """What Airflow refuses of a change, the plan refuses as well, by the field's name, and the other way round."""
+    change = {**CHANGE, name: value}
+    assert not valid("change", change)
+    with pytest.raises(RunRequestError) as caught:
+        accepted({"change": change})
+    assert caught.value.problems[0].startswith(f"change.{name}: ")
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(ContactChange)])
+def test_missing_field(name: str) -> None:
+    """A field may be missing for Airflow where it may be missing for the plan."""
+    change = {key: value for key, value in CHANGE.items() if key != name}
+    if valid("change", change):
+        assert accepted({"change": change})
+    else:
+        with pytest.raises(RunRequestError, match=f"{name}: Field required"):
+            accepted({"change": change})
+
+
+def test_unknown_field() -> None:
+    """A key that a change does not have is refused by both."""
+    change = {**CHANGE, "name": "Wanda"}
+    assert not valid("change", change)
+    with pytest.raises(RunRequestError, match=r"change\.name: Extra inputs are not permitted"):
+        accepted({"change": change})
 
 
 def test_defaults() -> None:
@@ -81,7 +146,7 @@ def test_recorded_changes(name: str, identity: str) -> None:
     event = changed(recorded(name), "detail.userIdentity", user_identities()[identity])
     change = parse_change(event, MANAGEMENT_ACCOUNT).as_conf()
     assert valid("change", change)
-    assert accepted({"change": change}).change == RequestedChange.model_validate(change)
+    assert accepted({"change": change}).change == RequestedChange(**change)
 
 
 @given(st.sampled_from(NAMES), st.sampled_from(["eventTime", "sourceIPAddress", "userAgent"]), st.text(max_size=2000))
