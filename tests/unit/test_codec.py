@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,7 +15,7 @@ from contactsync.aws.operations.desired_contacts_table import DESIRED
 from contactsync.aws.operations.operation_items import OPERATION, OUTCOME
 from contactsync.aws.operations.records_table import RECORD
 from contactsync.aws.tables.audit_table import ENTRY
-from contactsync.aws.tables.breaker_table import STATE
+from contactsync.aws.tables.breaker_table import STATE, TALLY
 from contactsync.aws.tables.failures_table import FAILURE
 from contactsync.aws.tables.notice_requests import DELIVERY, REQUEST
 from tests.fakes import START
@@ -209,3 +210,26 @@ def test_derived_attributes(codec: Codec[Any]) -> None:
     """No field has the name of what an item has beside its value, which would take its place."""
     assert not DERIVED[codec] & codec.attributes
     assert not any(name.startswith(DELIVERY) for name in codec.attributes)
+
+
+PAGE: Final = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+PLACES: Final = {
+    OPERATION: "| sync operation |",
+    OUTCOME: "| account outcome |",
+    RECORD: "| account record |",
+    STATE: "| breaker |",
+    TALLY: "| breaker's counters |",
+    REQUEST: "| notice |",
+    DESIRED: "## Desired contacts table\n\n",
+    ENTRY: "## Audit table\n\n",
+    FAILURE: "## Idempotency table\n\n",
+}
+
+
+@pytest.mark.parametrize("codec", PLACES, ids=lambda codec: codec.value_class.__name__)
+def test_data_page(codec: Codec[Any]) -> None:
+    """The page about data names every attribute of a record."""
+    _, found, rest = PAGE.partition(PLACES[codec])
+    assert found
+    described = rest.partition("\n" if found.startswith("|") else "\n\n")[0]
+    assert {name for name in codec.attributes if f"`{name}`" not in described} == set()
