@@ -42,10 +42,10 @@ class Reach:
         """Return the active accounts that may be written, with the contact types; raise as `unmatched` does."""
         scope = self._scope(settings)
         return frozenset(
-            (account.account_id, contact_type)
+            (found.account.account_id, contact_type)
             for contact_type in settings.contact_types
-            for account, admission in scope.concerned(contact_type)
-            if admission is Admission.ADMITTED and account.state is AccountState.ACTIVE
+            for found, admission in scope.concerned(contact_type)
+            if admission is Admission.ADMITTED and found.account.state is AccountState.ACTIVE
         )
 
     @property

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from contactsync.accounts import Account
 from contactsync.contacts import ContactType
 
 SYNC_ID_NAMESPACE: Final = uuid.UUID("0f5a1f0e-6a2c-5a0b-9f43-6f0f6f0c7a11")
@@ -93,6 +94,14 @@ class Attempt:
     """Whether that one is a deletion; in older items only the detail says so."""
 
 
+class FoundAccount(Protocol):
+    """What a plan found of an account."""
+
+    @property
+    def account(self) -> Account:
+        """The account as the organization lists it."""
+
+
 OF_LAST_TRY: Final = MappingProxyType({"of_last_try": True})
 """Marks the fields of an outcome that the next try to settle the account begins without."""
 
@@ -126,6 +135,13 @@ class AccountOutcome:
     """The fields that the account has in another form of the desired value, which counts as the same."""
     outside: bool = field(default=False, metadata=OF_LAST_TRY)
     """Whether it only tells what an earlier plan of the run did: the latest one leaves the account alone."""
+
+    @classmethod
+    def expected(cls, found: FoundAccount, contact_type: ContactType) -> "AccountOutcome":
+        """Return what is to be settled of an account, with what is kept of it."""
+        account = found.account
+        # Never without a name: that is how what the report puts where an outcome was lost is known.
+        return cls(account.account_id, account.name or account.account_id, contact_type)
 
     @property
     def key(self) -> tuple[str, ContactType]:

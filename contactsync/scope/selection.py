@@ -39,11 +39,11 @@ class Scope:
         """The accounts that may be touched."""
         return tuple(member.account for member in self.members if member.is_target)
 
-    def concerned(self, contact_type: ContactType) -> Iterator[tuple[Account, Admission]]:
+    def concerned(self, contact_type: ContactType) -> Iterator[tuple[ScopedAccount, Admission]]:
         """Yield the accounts that one contact type concerns."""
         for member in self.members:
             if contact_type in member.admissions:
-                yield member.account, member.admissions[contact_type]
+                yield member, member.admissions[contact_type]
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class Planner:
         self._expect_outcomes(scope, operation)
         self.operations.update(replace(operation, status=OperationStatus.IN_PROGRESS), announced)
         self.announcer.send(announced)
-        concerned_ids = {account.account_id for t in operation.contact_types for account, _ in scope.concerned(t)}
+        concerned_ids = {one.account.account_id for t in operation.contact_types for one, _ in scope.concerned(t)}
         return tuple(account.account_id for account in scope.targets if account.account_id in concerned_ids)
 
     def _begun(self, request: RunRequest) -> datetime:
@@ -242,10 +242,9 @@ class Planner:
         Accounts that no include or request names have none.
         """
         for contact_type in operation.contact_types:
-            for account, admission in scope.concerned(contact_type):
-                # Never without a name: that is how what the report puts where an outcome was lost is known.
-                outcome = AccountOutcome(account.account_id, account.name or account.account_id, contact_type)
-                detail = _untouchable(account, admission)
+            for found, admission in scope.concerned(contact_type):
+                outcome = AccountOutcome.expected(found, contact_type)
+                detail = _untouchable(found.account, admission)
                 yield outcome.settled(_by_plan(operation, detail)) if detail else outcome
 
 
