@@ -10,7 +10,6 @@ from typing import Any, Final
 import pytest
 
 from contactsync.account_management.api_operations import ApiOperation
-from contactsync.aws.operations.operation_queries import DesiredVersion
 from contactsync.aws.tables.failures_table import DynamoDbFailures
 from contactsync.bus.audit import AuditEntry
 from contactsync.bus.consume import Failure
@@ -31,8 +30,9 @@ from contactsync.operations.operation import (
     Verdict,
     sync_id_of,
 )
+from contactsync.operations.queries import DesiredVersion
 from contactsync.pacing.breaker import BreakerState, Bucket, Phase, Tally, Transition
-from contactsync.services import Services
+from contactsync.services.services import Services
 from tests.builders import account, contact_of, operation
 from tests.contract.conftest import Adapters
 from tests.fakes import START, FakeClock
