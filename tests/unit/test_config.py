@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from boto3.dynamodb.types import Binary
 
 from contactsync.configuration.schema import Configuration, DeletionPolicy, RetryConfig, parse_configuration
+from contactsync.configuration.versions import StoredVersion
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
 from contactsync.limits import RETRIES_LIMIT
@@ -258,3 +260,17 @@ def test_no_retry_within_the_skew(retries: dict[str, Any], skew: float, delays: 
     """No account is tried again sooner than clocks differ: of two tries the one that started later counts."""
     settings = configuration(retry_config=retries, rates={"clock_skew": skew})
     assert [settings.retries.delay(retry) for retry in (1, 2, 3)] == delays
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ({Binary(b"\x00")}, ["(Binary)"]),
+        ({"x", "security"}, ["security", "x"]),
+        ({1, 2}, ["1", "2"]),
+        (Binary(b"\x00"), "(Binary)"),
+    ],
+)
+def test_shown_whatever_it_is(stored: object, shown: object) -> None:
+    """An invalid version that somebody's hand stored is shown with whatever a table can hold, bytes in a set too."""
+    assert StoredVersion(1, {"breaker": stored}, None, None, None).effective == {"breaker": shown}
