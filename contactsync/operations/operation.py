@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -174,7 +174,7 @@ class AccountOutcome:
         `changes` are fields of the last try; everything else of the outcome stays.
         """
         earlier = tuple(a for a in self.attempts if a.try_number not in {PLAN_ITSELF, attempt.try_number})
-        forgotten = {declared.name: declared.default for declared in fields(self) if declared.metadata == OF_LAST_TRY}
+        forgotten = {one.name: _default_of(one) for one in fields(self) if one.metadata == OF_LAST_TRY}
         of_this_try = {"detail": attempt.detail, "error_code": attempt.error_code, **changes}
         return replace(
             self,
@@ -183,6 +183,10 @@ class AccountOutcome:
             timestamp=attempt.ended,
             **{**forgotten, **of_this_try},
         )
+
+
+def _default_of(declared: Field[Any]) -> Any:  # noqa: ANN401 -- whatever the field holds
+    return declared.default if declared.default_factory is MISSING else declared.default_factory()
 
 
 class Verdict(StrEnum):

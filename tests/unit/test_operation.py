@@ -1,13 +1,20 @@
 """Operations and outcomes: ids, and what an outcome remembers over its attempts."""
 
 import uuid
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 
 import pytest
 
 from contactsync.contacts import ContactType
-from contactsync.operations.operation import AccountOutcome, Attempt, OutcomeDetail, OutcomeStatus, sync_id_of
+from contactsync.operations.operation import (
+    OF_LAST_TRY,
+    AccountOutcome,
+    Attempt,
+    OutcomeDetail,
+    OutcomeStatus,
+    sync_id_of,
+)
 from tests.fakes import START
 
 
@@ -105,12 +112,16 @@ def test_every_field(name: str) -> None:
 
 
 def test_field_of_a_later_version() -> None:
-    """A field that is added is kept, without a word about it where outcomes are settled."""
+    """A field that is added is kept unless it says that it is about the last try, without a word in `settled`."""
 
     @dataclass(frozen=True)
     class Later(AccountOutcome):
         unit: str = ""
+        seen: dict[str, int] = field(default_factory=dict, metadata=OF_LAST_TRY)
 
-    outcome = Later("444455556666", "payments", ContactType.SECURITY, unit="ou-1").settled(FAILED).settled(UPDATED)
+    first = Later("444455556666", "payments", ContactType.SECURITY, unit="ou-1").settled(FAILED, seen={"Name": 1})
+    outcome = first.settled(UPDATED)
+    assert isinstance(first, Later)
     assert isinstance(outcome, Later)
+    assert (first.seen, outcome.seen) == ({"Name": 1}, {})
     assert outcome.unit == "ou-1"
