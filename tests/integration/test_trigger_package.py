@@ -73,12 +73,6 @@ def test_packages() -> None:
         "contactsync.intake.change",
         "contactsync.intake.contact_change",
         "contactsync.intake.principal",
-        "contactsync.fingerprint_keys",
-        "contactsync.settings",
-        "contactsync.settings.groups",
-        "contactsync.settings.readers",
-        "contactsync.settings.settings",
-        "contactsync.settings.variables",
     }
 
 
