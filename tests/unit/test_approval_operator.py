@@ -53,7 +53,7 @@ def answer(option: str = "Approve", *, user: str | None = "admin", timed_out: bo
 def waiting(monkeypatch: pytest.MonkeyPatch) -> World:
     """Let the operator work on fakes, after the plan of a run that deletes; Airflow's database is left out."""
     world = planned(SECURITY)
-    services = SimpleNamespace(approvals=world.approvals, clock=world.clock)
+    services = SimpleNamespace(steps=world.steps, clock=world.clock)
     monkeypatch.setattr(steps, "services", lambda: services)
     monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **_: None)
     return world
