@@ -9,7 +9,7 @@ from contactsync.orchestration import steps
 from contactsync.orchestration.approval import DeletionApproval
 from contactsync.orchestration.causes import log_cause
 from contactsync.orchestration.dag_settings import OWNER, account_tasks, linked, owner_links
-from contactsync.orchestration.notices import About, NoticeNotifier
+from contactsync.orchestration.notices import NoticeNotifier, NoticeSubject
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import ContactSyncRetryPolicy
 
@@ -93,7 +93,7 @@ configuration's `failure_threshold`: that turns the run red. Cleared together wi
     owner_links=owner_links(),
     tags=["contactsync", "aws", "contacts"],
     doc_md=linked(DOC),
-    on_failure_callback=NoticeNotifier(about=About.RUN),
+    on_failure_callback=NoticeNotifier(about=NoticeSubject.RUN),
     user_defined_macros={"account_label": steps.account_label},
 )
 def contact_sync() -> None:
@@ -108,7 +108,7 @@ def contact_sync() -> None:
         retry_exponential_backoff=2.0,
         max_retry_delay=MAX_DELAY,
         retry_policy=ContactSyncRetryPolicy(ENDS_RETRIES),
-        on_failure_callback=[NoticeNotifier(about=About.TASK), log_cause],
+        on_failure_callback=[NoticeNotifier(about=NoticeSubject.TASK), log_cause],
     )
     def plan() -> list[str]:
         """Check, list the accounts, read the source and store the sync operation."""
@@ -153,8 +153,8 @@ def contact_sync() -> None:
         retry_exponential_backoff=2.0,
         max_retry_delay=MAX_DELAY,
         retry_policy=ContactSyncRetryPolicy(ENDS_RETRIES),
-        on_success_callback=NoticeNotifier(about=About.OPERATION),
-        on_failure_callback=[NoticeNotifier(about=About.REPORT), log_cause],
+        on_success_callback=NoticeNotifier(about=NoticeSubject.OPERATION),
+        on_failure_callback=[NoticeNotifier(about=NoticeSubject.REPORT), log_cause],
     )
     def report() -> None:
         """Count and print the outcomes."""

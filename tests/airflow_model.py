@@ -237,7 +237,7 @@ class AirflowModel:
     def _touched(self, run: Run) -> Touched:
         """Return what a question of the latest plan counts, from what it was asked for and its configuration."""
         operation = self.world.operation(run.run_id)
-        pinned = self.world.configurations.version(operation.config_version).settings
+        pinned = self.world.configurations.version(operation.config_version).configuration
         wanted = run.request.accounts or [member.account_id for member in self.world.organization.members]
         kinds = [kind for kind, plan in operation.plans.items() if plan.needs_approval]
         touched = set(wanted) - set(pinned.excluded_accounts)

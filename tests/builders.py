@@ -8,13 +8,13 @@ from contactsync.configuration.schema import Configuration, parse_configuration
 from contactsync.contacts import AlternateContact, Contact, ContactType, PrimaryContact
 from contactsync.intake.request import RunRequest
 from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation, TypePlan, sync_id_of
-from contactsync.pacing.gate import Gatekeeper
+from contactsync.pacing.guarded_calls import CallGuard
 from contactsync.services.steps import Steps
 from contactsync.settings.groups import ManagementSettings, PatienceSettings, StateSettings
 from contactsync.sync.access import AccessCheck
 from contactsync.sync.account.apply import AccountSync
-from contactsync.sync.account.converge import Converger
 from contactsync.sync.account.exclusions import Exclusions
+from contactsync.sync.account.write import ContactWriter
 from contactsync.sync.approval import Approvals
 from contactsync.sync.housekeeping import Housekeeper
 from contactsync.sync.plan import Planner
@@ -24,13 +24,13 @@ from tests.fake_state import (
     FakeAnnouncer,
     FakeDesiredContacts,
     FakeLookups,
-    FakeNoticeRequests,
+    FakeNoticeStore,
     FakeOperations,
     FakeRecords,
     FakeState,
 )
 from tests.fakes import START, FakeAccountContacts, FakeClock, FakeConfigurations, FakeOrganization
-from tests.gate_fakes import FakeBreakers, FakeLimiters, FakePacer
+from tests.pacing_fakes import FakeBreakers, FakeLimiter, FakeLimiterItems
 
 MANAGEMENT_ACCOUNT: Final = "111122223333"
 KEY: Final = b"7c38OcVnErH7+VfZ5ari+yt7pKuBAaiKY0W9Hv/4qdA="
@@ -154,15 +154,15 @@ class World:
     state: FakeState = field(default_factory=FakeState)
     clock: FakeClock = field(default_factory=FakeClock)
     breakers: FakeBreakers = field(default_factory=FakeBreakers)
-    limiters: FakeLimiters = field(default_factory=FakeLimiters)
+    limiters: FakeLimiterItems = field(default_factory=FakeLimiterItems)
     lookups: FakeLookups = field(default_factory=FakeLookups)
     announcer: FakeAnnouncer = field(init=False)
-    notice_requests: FakeNoticeRequests = field(init=False)
+    notice_store: FakeNoticeStore = field(init=False)
 
     def __post_init__(self) -> None:
         """Connect the bus and the notices to the outbox."""
         self.announcer = FakeAnnouncer(self.state)
-        self.notice_requests = FakeNoticeRequests(self.state.outbox)
+        self.notice_store = FakeNoticeStore(self.state.outbox)
 
     @classmethod
     def of(cls, count: int = 3, **settings: Any) -> "World":
@@ -194,9 +194,9 @@ class World:
         return FakeRecords(self.state)
 
     @property
-    def pacer(self) -> FakePacer:
+    def limiter(self) -> FakeLimiter:
         """The limiter as this world's clock sees it."""
-        return FakePacer(self.clock, self.limiters)
+        return FakeLimiter(self.clock, self.limiters)
 
     @property
     def fingerprint_keys(self) -> tuple[bytes, ...]:
@@ -219,14 +219,14 @@ class World:
         return self.steps.account_sync
 
     @property
-    def converger(self) -> Converger:
+    def contact_writer(self) -> ContactWriter:
         """What brings one contact of one account to the desired one."""
-        return self.steps.converger
+        return self.steps.contact_writer
 
     @property
-    def gatekeeper(self) -> Gatekeeper:
+    def call_guard(self) -> CallGuard:
         """What every call passes."""
-        return self.steps.gatekeeper
+        return self.steps.call_guard
 
     @property
     def access_check(self) -> AccessCheck:

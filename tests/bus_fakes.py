@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from contactsync.bus.audit import AuditEntry
 from contactsync.bus.claims import refused
-from contactsync.bus.consume import Failure, own_attributes
+from contactsync.bus.consume import MessageFailure, own_attributes
 from contactsync.bus.dead_letters.letters import RULE, TRIGGER, DeadLetter, original_event
 from contactsync.bus.dead_letters.ports import QueueCounts
 from contactsync.bus.envelope import Announcement, Event
@@ -208,22 +208,22 @@ class FakeAudit:
 class FakeFailures:
     """Failures by subscriber and message id."""
 
-    kept: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    kept: dict[tuple[str, str], MessageFailure] = field(default_factory=dict)
     error: Exception | None = None
     unreadable: Exception | None = None
     """What asking for many raises."""
 
-    def remember(self, subscriber: str, message_id: str, failure: Failure) -> None:
+    def remember(self, subscriber: str, message_id: str, failure: MessageFailure) -> None:
         """Keep one."""
         if self.error:
             raise self.error
         self.kept[subscriber, message_id] = failure
 
-    def find(self, subscriber: str, message_id: str) -> Failure | None:
+    def find(self, subscriber: str, message_id: str) -> MessageFailure | None:
         """Return it."""
         return self.kept.get((subscriber, message_id))
 
-    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> dict[str, Failure]:
+    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> dict[str, MessageFailure]:
         """Return many."""
         if self.unreadable:
             raise self.unreadable

@@ -57,7 +57,7 @@ class FakeAnnouncer:
 
 
 @dataclass
-class FakeNoticeRequests:
+class FakeNoticeStore:
     """Requests for notices by operation and scenario; one that nobody was to be told gives way."""
 
     outbox: list[Announcement]

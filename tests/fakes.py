@@ -253,4 +253,4 @@ class FakeConfigurations:
     def _stored(self, number: int) -> StoredConfiguration:
         if not 1 <= number <= len(self.versions):
             raise ConfigurationMissingError(table="fake", config_key="default", version=number)
-        return StoredConfiguration(version=number, settings=self.versions[number - 1])
+        return StoredConfiguration(version=number, configuration=self.versions[number - 1])

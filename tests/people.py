@@ -33,7 +33,7 @@ class People:
 
     def told(self, scenario: Scenario, run: str, **parts: Any) -> bool:
         """Request a notice."""
-        return self.services.steps.notice_desk.request(scenario, run, dag_id="contact_sync", **parts)
+        return self.services.steps.notice_requests.request(scenario, run, dag_id="contact_sync", **parts)
 
     def configure(self, **settings: Any) -> None:
         """Store the next version of the configuration with these notification settings."""
@@ -54,4 +54,4 @@ def wait_for(found: Callable[[], Any], what: str, seconds: float = 60) -> Any:
 
 def recorded(people: People, run: str) -> list[dict[str, Any]]:
     """Return what is stored of a run's notices."""
-    return list(people.services.notice_requests.of_operation(sync_id_of(run)))
+    return list(people.services.notice_store.of_operation(sync_id_of(run)))

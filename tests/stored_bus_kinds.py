@@ -13,7 +13,7 @@ from contactsync.aws.tables.failures_table import DynamoDbFailures
 from contactsync.aws.tables.handled_events import HandledEvents
 from contactsync.aws.tables.once import OnceByPowertools
 from contactsync.bus.audit import entry_of
-from contactsync.bus.consume import Failure
+from contactsync.bus.consume import MessageFailure
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import AccountFailed, ConfigurationChanged, NoticeRequested, Severity
 from contactsync.bus.ports import SetAside
@@ -101,7 +101,7 @@ def set_aside_kind(stored: Stored) -> Kind:
 
 def notice_kind(stored: Stored) -> Kind:
     """Store a notice with its deliveries."""
-    requests, sync_id = stored.services.notice_requests, str(uuid.uuid4())
+    requests, sync_id = stored.services.notice_store, str(uuid.uuid4())
     wanted = {
         scenario: NoticeRequested(notice_id=f"n {scenario}", scenario=scenario, priority=Severity.HIGH, code=CODE)
         for scenario in ("halted-bad", "halted-good")
@@ -178,7 +178,7 @@ def failure_kind(stored: Stored) -> Kind:
     failures = DynamoDbFailures(services._dynamodb, table, FakeClock())
     names = [f"{key}-bad", f"{key}-good"]
     for name in names:
-        failures.remember("notices", name, Failure("Code", "A sentence.", 3))
+        failures.remember("notices", name, MessageFailure("Code", "A sentence.", 3))
     return Kind(
         table,
         to_item({"id": f"failure#notices#{names[0]}"}),

@@ -9,8 +9,8 @@ from contactsync.account_management.quotas import RatesConfig
 from contactsync.accounts import FoundPlaces
 from contactsync.aws.dynamodb.items import to_item
 from contactsync.aws.tables.breaker_table import DynamoDbBreakers
-from contactsync.aws.tables.limiter_table import DynamoDbPacer
-from contactsync.pacing.breaker import BreakerConfig, Phase, Tally
+from contactsync.aws.tables.limiter_table import DynamoDbLimiter
+from contactsync.pacing.breaker import BreakerConfig, CallCounts, Phase
 from tests.fakes import START, FakeClock
 from tests.spoiling import Kind, Reader
 from tests.stored import Stored
@@ -24,14 +24,14 @@ CODE: Final = "InternalServerException"
 def limiter_kind(stored: Stored) -> Kind:
     """Store a limiter."""
     services, rates = stored.services, RatesConfig()
-    pacer = DynamoDbPacer(
+    limiter = DynamoDbLimiter(
         services._dynamodb, stored.state, caller_account="limited", conflict_tries=5, clock=FakeClock()
     )
-    pacer.reserve(GET, rates)
+    limiter.reserve(GET, rates)
     return Kind(
         stored.state,
         to_item({"pk": "PACE#limited", "sk": GET}),
-        {"turn": Reader(lambda: _between(pacer.reserve(GET, rates), 0, rates.max_wait))},
+        {"turn": Reader(lambda: _between(limiter.reserve(GET, rates), 0, rates.max_wait))},
     )
 
 
@@ -79,11 +79,11 @@ def bucket_kind(stored: Stored) -> Kind:
     breakers, config = _breakers(stored, "counted"), BreakerConfig()
     bad = config.bucket_at(START, 0)
     good = bad.earlier(1)
-    breakers.count(PUT, bad, Tally(1, 1))
-    breakers.count(PUT, good, Tally(2, 3))
+    breakers.count(PUT, bad, CallCounts(1, 1))
+    breakers.count(PUT, good, CallCounts(2, 3))
 
-    def counted() -> list[Tally]:
-        breakers.count(PUT, bad, Tally(1, 0))
+    def counted() -> list[CallCounts]:
+        breakers.count(PUT, bad, CallCounts(1, 0))
         return breakers.tallies(PUT, bad)
 
     return Kind(
@@ -92,10 +92,10 @@ def bucket_kind(stored: Stored) -> Kind:
         {
             "window": Reader(
                 lambda: breakers.tallies(PUT, bad),
-                others=lambda answer: Tally(2, 3) in answer,
+                others=lambda answer: CallCounts(2, 3) in answer,
                 bad=lambda answer: len(answer) > 1,
             ),
-            "count": Reader(counted, others=lambda answer: Tally(2, 3) in answer, bad=lambda _: True),
+            "count": Reader(counted, others=lambda answer: CallCounts(2, 3) in answer, bad=lambda _: True),
         },
     )
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from contactsync.bus.advice import Reader, sentence_for
 from contactsync.bus.claims import with_data
 from contactsync.bus.envelope import Event, parse_event, source_of
-from contactsync.bus.ports import Claims, Once, Quarantine
+from contactsync.bus.ports import Claims, HandledOnce, Quarantine
 from contactsync.errors import ClaimRefusedError, ContactSyncError, EventForeignError, EventTypeUnknownError
 
 QUARANTINE_CODE: Final = "quarantine_code"
@@ -47,7 +47,7 @@ class Consumed(StrEnum):
 
 
 @dataclass(frozen=True)
-class Failure:
+class MessageFailure:
     """Why a message failed the last time; it holds no value of the message."""
 
     code: str
@@ -61,7 +61,7 @@ class Consumer:
 
     subscriber: Subscriber
     claims: Claims | None
-    once: Once
+    once: HandledOnce
     quarantine: Quarantine
     environment: str
     """Whose events are handled; another's are set aside."""
@@ -98,13 +98,13 @@ def own_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in attributes.items() if name not in {QUARANTINE_CODE, QUARANTINE_REASON}}
 
 
-def failure_of(error: BaseException, receive_count: int, reader: Reader | None = None) -> Failure:
+def failure_of(error: BaseException, receive_count: int, reader: Reader | None = None) -> MessageFailure:
     """Return what may be kept of an error: only our own sentences are known to hold no value of the message."""
     reader = reader or Reader()
     if isinstance(error, ContactSyncError):
-        return Failure(error.code, printable(sentence_for(error, reader)), receive_count)
+        return MessageFailure(error.code, printable(sentence_for(error, reader)), receive_count)
     name = type(error).__name__
-    return Failure(
+    return MessageFailure(
         name, f"{name}, an error that is not contactsync's own: see the log of {reader.function}.", receive_count
     )
 
@@ -116,7 +116,7 @@ def printable(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Names:
+class MessageIds:
     """What a message says it is, as far as it says so: it need not be an event."""
 
     event_id: str | None = None
@@ -124,10 +124,10 @@ class Names:
     correlation_id: str | None = None
 
 
-def names_in(body: str) -> Names:
+def names_in(body: str) -> MessageIds:
     """Read the names in a message of the bus, whatever else is wrong with it."""
     found = object_in(body)
-    return Names(name_in(found, "id"), name_in(found, "type"), name_in(found, "correlationid"))
+    return MessageIds(name_in(found, "id"), name_in(found, "type"), name_in(found, "correlationid"))
 
 
 def object_in(body: str) -> Mapping[str, Any]:
@@ -148,11 +148,11 @@ def name_in(found: Mapping[str, Any], key: str) -> str | None:
 class Failures(Protocol):
     """Why messages failed, by subscriber and SQS message id; forgotten after some weeks."""
 
-    def remember(self, subscriber: str, message_id: str, failure: "Failure") -> None:
+    def remember(self, subscriber: str, message_id: str, failure: "MessageFailure") -> None:
         """Keep the latest failure of a message."""
 
-    def find(self, subscriber: str, message_id: str) -> "Failure | None":
+    def find(self, subscriber: str, message_id: str) -> "MessageFailure | None":
         """Return it; None also for one that cannot be read."""
 
-    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> Mapping[str, "Failure"]:
+    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> Mapping[str, "MessageFailure"]:
         """Return those of many messages in few calls, by message id; what is not there is left out."""

@@ -138,7 +138,7 @@ class Metrics(Protocol):
         """Record values by metric name; a failure is logged and never raised. Names that end in Time are seconds."""
 
 
-class Once(Protocol):
+class HandledOnce(Protocol):
     """Remembers which events a subscriber has handled."""
 
     def run(self, event: Event, effect: Callable[[], None]) -> None:

@@ -30,7 +30,7 @@ BATCH_LIMIT: Final = 10
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishResult:
     """What became of announcements: those the topic took, and the codes of those it did not."""
 
     taken: tuple[Announcement, ...] = ()
@@ -54,7 +54,7 @@ class Publisher:
     tries: int = 3
     """How often messages are sent that the topic did not take for a reason of its own."""
 
-    def publish(self, announcements: Iterable[Announcement]) -> Published:
+    def publish(self, announcements: Iterable[Announcement]) -> PublishResult:
         """Send everything, and return what was taken; one that cannot be sent does not keep the others back.
 
         When the topic is out of reach nothing more is tried: whoever publishes has other things to do.
@@ -74,7 +74,7 @@ class Publisher:
         values = {"EventsPublished": len(taken), "EventsNotTaken": len(refused), "EventsRefused": len(for_good)}
         self.metrics.record({**values, "PublishTime": self.clock.monotonic() - started})
         codes = {event_id: refusal.code for event_id, refusal in refused.items()}
-        return Published(taken, codes, for_good, out_of_reach.code if out_of_reach else None)
+        return PublishResult(taken, codes, for_good, out_of_reach.code if out_of_reach else None)
 
     def _messages(
         self, announcements: Iterable[Announcement], known: dict[str, Announcement], refused: dict[str, Refusal]

@@ -11,7 +11,7 @@ from typing import Final
 
 from contactsync.bus.envelope import Announcement
 from contactsync.bus.ports import Outbox, OutboxEntry, SetAside, UnreadableEntry
-from contactsync.bus.publish import Published, Publisher
+from contactsync.bus.publish import Publisher, PublishResult
 from contactsync.clock import Clock
 from contactsync.errors import ContactSyncError, PublishFailedError
 
@@ -128,13 +128,13 @@ class Relay:
             left.keep(one.entry)
         return aside
 
-    def _publish(self, announcements: Sequence[Announcement]) -> Published:
+    def _publish(self, announcements: Sequence[Announcement]) -> PublishResult:
         published = self.publisher.publish(announcements)
         if published.out_of_reach:
             self._silent_until = self.clock.monotonic() + SILENCE
         return published
 
-    def _remove(self, published: Published) -> str | None:
+    def _remove(self, published: PublishResult) -> str | None:
         """Remove what was taken; return why that failed: it goes out again then, which changes nothing."""
         try:
             self.outbox.remove(published.taken)
@@ -182,7 +182,7 @@ class Left:
         self.codes[entry.code] += 1
         self._name(entry.event_id or " ".join(entry.key), entry.event_type or "no type", entry.code)
 
-    def note(self, published: Published, portion: Sequence[OutboxEntry]) -> None:
+    def note(self, published: PublishResult, portion: Sequence[OutboxEntry]) -> None:
         """Note what was refused: what the whole bus refuses stays, whatever its code."""
         self.out_of_reach = published.out_of_reach
         self.lasting |= _lasting(published)
@@ -208,6 +208,6 @@ def _aside_of(entry: UnreadableEntry) -> SetAside:
     return SetAside(entry.key, entry.code, entry.reason, entry.event_id, entry.event_type)
 
 
-def _lasting(published: Published) -> set[str]:
+def _lasting(published: PublishResult) -> set[str]:
     """Return the causes that do not pass by themselves."""
     return {published.refused[event_id] for event_id in published.for_good}

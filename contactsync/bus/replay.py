@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from contactsync.bus.audit import AuditEntry, AuditTrail, entity
 from contactsync.bus.consume import REMEMBERED, object_in
-from contactsync.bus.dead_letters.pace import Pace
+from contactsync.bus.dead_letters.pace import RedrivePace
 from contactsync.bus.envelope import EVENT_ID_NAMESPACE, Announcement, parse_announcement
 from contactsync.bus.events import EVENT_TYPES, Severity
 from contactsync.bus.ports import Message
@@ -120,7 +120,7 @@ class Replayer:
     source: str
     """Of this environment's events, and of the rows."""
 
-    def replay(self, order: ReplayOrder, pace: Pace, position: Position) -> Replayed:
+    def replay(self, order: ReplayOrder, pace: RedrivePace, position: Position) -> Replayed:
         """Send what the order asks for, and yield what became of each event.
 
         Raises ReplayRefusedError for what would not be harmless, before anything is sent, and ReplayStoppedError when
@@ -171,7 +171,9 @@ class Replayer:
             if entry.event_type.startswith(wanted) and entry.event_type.startswith(tuple(order.types) or ("",)):
                 yield entry
 
-    def _sent(self, portion: Sequence[AuditEntry], order: ReplayOrder, pace: Pace) -> Iterator[tuple[Fate, AuditEntry]]:
+    def _sent(
+        self, portion: Sequence[AuditEntry], order: ReplayOrder, pace: RedrivePace
+    ) -> Iterator[tuple[Fate, AuditEntry]]:
         fates: list[Fate | None] = [self._excluded(entry) for entry in portion]
         announced = {entry.event_id: one for entry in portion if (one := announcement_of(entry)) is not None}
         chosen: dict[str, Announcement] = {}

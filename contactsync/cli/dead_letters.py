@@ -27,7 +27,7 @@ from contactsync.settings.groups import Group
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
-    from contactsync.bus.dead_letters.desk import Done, LetterFacts, Order
+    from contactsync.bus.dead_letters.handling import Done, LetterFacts, LetterOrder
     from contactsync.services.services import Services
 
 app = CommandGroup("List, show, redrive and discard dead letters.")
@@ -134,7 +134,7 @@ def redrive(
 
     Example: `contactsync dead-letters redrive audit --all --rate 2 --reason "the table is back"`
     """
-    from contactsync.bus.dead_letters.pace import Pace
+    from contactsync.bus.dead_letters.pace import RedrivePace
     from contactsync.services.services import Services
 
     if not math.isfinite(rate):
@@ -142,7 +142,7 @@ def redrive(
     _check_named(message_ids, everything=everything)
     services = Services.from_environment(needs=NEEDS)
     order = _order(services, queue, message_ids, everything=everything, reason=reason, dry_run=dry_run)
-    pace = Pace(services.clock, rate)
+    pace = RedrivePace(services.clock, rate)
     try:
         _show_done(services.dead_letters.redrive(order, rate=rate, pace=pace), output)
     finally:
@@ -195,19 +195,19 @@ def _order(
     everything: bool,
     reason: str | None,
     dry_run: bool,
-) -> "Order":
-    from contactsync.bus.dead_letters.desk import Order
+) -> "LetterOrder":
+    from contactsync.bus.dead_letters.handling import LetterOrder
     from contactsync.cli.config.config_changes import author
 
     ids = None if everything else message_ids
-    return Order(queue, ids, by=author(services), reason=reason, dry_run=dry_run)
+    return LetterOrder(queue, ids, by=author(services), reason=reason, dry_run=dry_run)
 
 
 def _show_done(done: "Done", output: Output) -> None:
     """Show what became of each message; exit code 1 when one could not be sent on."""
-    from contactsync.bus.dead_letters.desk import Step
+    from contactsync.bus.dead_letters.handling import LetterStep
 
-    steps = Counter[Step]()
+    steps = Counter[LetterStep]()
 
     def rows() -> Iterator[Row]:
         with closing(done):
@@ -216,15 +216,15 @@ def _show_done(done: "Done", output: Output) -> None:
                 yield {"step": str(step), **vars(facts)}
 
     show_rows(DONE_COLUMNS, rows(), output)
-    if unreadable := steps[Step.UNREADABLE]:
+    if unreadable := steps[LetterStep.UNREADABLE]:
         said = "1 message holds" if unreadable == 1 else f"{unreadable} messages hold"
         what = "it" if unreadable == 1 else "them"
         say(f"{said} nothing that could be sent on; show and discard {what}.", err=True)
-    if refused := steps[Step.REFUSED]:
+    if refused := steps[LetterStep.REFUSED]:
         said = "1 message was" if refused == 1 else f"{refused} messages were"
         stays = "stays where it is" if refused == 1 else "stay where they are"
         say(f"{said} not taken, for the reasons above, and {stays}.", err=True)
-    if steps[Step.UNREADABLE] or steps[Step.REFUSED]:
+    if steps[LetterStep.UNREADABLE] or steps[LetterStep.REFUSED]:
         raise typer.Exit(1)
 
 

@@ -60,7 +60,7 @@ def replay(  # noqa: PLR0913 -- one option per part of the order
 
     Example: `contactsync events replay --since 2d --type contactsync.account. --reason "the topic is new" --dry-run`
     """
-    from contactsync.bus.dead_letters.pace import Pace
+    from contactsync.bus.dead_letters.pace import RedrivePace
     from contactsync.bus.replay import Position, ReplayOrder
     from contactsync.cli.config.config_changes import author
     from contactsync.services.services import Services
@@ -84,7 +84,7 @@ def replay(  # noqa: PLR0913 -- one option per part of the order
         dry_run=dry_run,
     )
     _say_filters(services.replayer, order)
-    position, pace = Position(since), Pace(services.clock, rate)
+    position, pace = Position(since), RedrivePace(services.clock, rate)
     tally = _Tally()
     try:
         with closing(services.replayer.replay(order, pace, position)) as replayed:

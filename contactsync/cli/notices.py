@@ -76,7 +76,7 @@ def deliveries(name: NameArgument, *, output: OutputOption = Output.TABLE) -> No
     from contactsync.services.services import Services
 
     services = Services.from_environment(needs=[Group.STATE])
-    requests = services.notice_requests
+    requests = services.notice_store
     # A run whose plan failed has notices and no operation; an operation's own id is no run's.
     found = [*requests.deliveries(sync_id_of(name)), *requests.deliveries(name)]
     if not found:
@@ -107,14 +107,14 @@ def preview(
     from contactsync.doc_links import known_address
     from contactsync.notices.notice import with_doc_links
     from contactsync.notices.preview import all_forms, previewed
-    from contactsync.notices.routing import Form
+    from contactsync.notices.routing import NoticeForm
     from contactsync.notices.samples import sample
 
     notice = with_doc_links(sample(_named(scenario)), known_address())
     if preview_format is PreviewFormat.ALL:
         write_text("\n".join(all_forms(notice)))
     else:
-        write_text([previewed(notice, Form(preview_format))])
+        write_text([previewed(notice, NoticeForm(preview_format))])
 
 
 def _named(scenario: str) -> "Scenario":

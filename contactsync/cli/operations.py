@@ -98,7 +98,7 @@ def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
     services = Services.from_environment(needs=[Group.STATE])
     operation = operation_named(services, name)
     if output is Output.TABLE:
-        notices = services.notice_requests.deliveries(operation.sync_id)
+        notices = services.notice_store.deliveries(operation.sync_id)
         show_facts(flat({**_operation_row(operation), "notices": _ends(notices)}))
         # Held as a whole, to be sorted: 10,000 outcomes are some megabytes.
         outcomes = sorted(services.stored_operations.outcomes(operation.sync_id), key=_failed_first)

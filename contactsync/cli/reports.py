@@ -56,7 +56,7 @@ def _threshold(services: "Services", operation: SyncOperation) -> int:
     if operation.config_version == UNPLANNED:
         return 1
     version = services.stored_configurations.version(operation.config_version)
-    return version.settings.notification_settings.failure_threshold
+    return version.configuration.notification_settings.failure_threshold
 
 
 def _newest(services: "Services") -> SyncOperation:

@@ -18,7 +18,7 @@ from contactsync.views.tables import Columns
 if TYPE_CHECKING:
     from contactsync.contacts import ContactType
     from contactsync.services.services import Services
-    from contactsync.views.statement import State, StatedContact
+    from contactsync.views.statement import StatedContact, StatementState
 
 COLUMNS: Final = Columns(
     (
@@ -92,23 +92,23 @@ def _past(services: "Services", moment: datetime) -> tuple[int, Iterator["Stated
             table=services.settings.configuration.table, config_key=configurations.config_key
         )
     warn_of_expiry(services, moment)
-    past = PastState(moment, version.settings)
+    past = PastState(moment, version.configuration)
     for operation in services.operation_queries.recent(period=Period(until=moment + timedelta(microseconds=1))):
         if past.concerns(operation):
             past.add(operation, services.stored_operations.outcomes(operation.sync_id))
     return version.number, past.contacts()
 
 
-def read_state(services: "Services") -> "State":
+def read_state(services: "Services") -> "StatementState":
     """Read what the statement needs: the organization, the configuration in force, records and desired versions."""
     from contactsync.configuration.reach import Reach
-    from contactsync.views.statement import State, settled_since
+    from contactsync.views.statement import StatementState, settled_since
 
-    settings = services.configurations.latest().settings
+    configuration = services.configurations.latest().configuration
     management_account = services.settings.management.account
     reach = Reach(services.organization, management_account)
-    scope = reach.scope(settings)
-    versions = {kind: services.desired_versions.of(kind) for kind in settings.contact_types}
+    scope = reach.scope(configuration)
+    versions = {kind: services.desired_versions.of(kind) for kind in configuration.contact_types}
     desired = {kind: version.generation if version else None for kind, version in versions.items()}
     keys = [(account.account_id, kind) for account in reach.accounts for kind in desired]
     since: dict[Any, datetime] = {}
@@ -116,7 +116,7 @@ def read_state(services: "Services") -> "State":
         since |= settled_since(services.stored_operations.outcomes(sync_id), desired)
     unreadable: set[tuple[str, ContactType]] = set()
     records = {(one.account_id, one.contact_type): one for one in services.records.many(keys, unreadable)}
-    return State(
+    return StatementState(
         accounts=reach.accounts,
         management_account=management_account,
         scope=scope,

@@ -24,7 +24,7 @@ class ConfigurationVersions(Protocol):
 
     def store(
         self,
-        settings: Configuration,
+        configuration: Configuration,
         *,
         after_version: int,
         changed_by: str,
@@ -46,33 +46,33 @@ class ConfigurationChanges:
     clock: Clock
 
     def store(
-        self, settings: Configuration, *, after_version: int, changed_by: str, reason: str | None = None
+        self, configuration: Configuration, *, after_version: int, changed_by: str, reason: str | None = None
     ) -> StoredConfiguration:
         """Store the next version and announce it with the names of the keys that changed, without their values.
 
         Raises ConfigurationConflictError when `after_version` is not the latest any more; 0 stands for none at all.
         Raises ConfigurationTooLargeError before anything is sent.
         """
-        check_size(settings)
+        check_size(configuration)
         data = ConfigurationChanged(
             config_key=self.versions.config_key,
             version=after_version + 1,
             changed_by=changed_by,
             reason=reason,
-            changed_keys=self._changed_keys(settings, after_version),
+            changed_keys=self._changed_keys(configuration, after_version),
         )
         key = f"{data.config_key}#{data.version}"
         announced = [announcement(data, about=key, subject=data.config_key, correlation_id=key, time=self.clock.now())]
         stored = self.versions.store(
-            settings, after_version=after_version, changed_by=changed_by, reason=reason, announced=announced
+            configuration, after_version=after_version, changed_by=changed_by, reason=reason, announced=announced
         )
         self.announcer.send(announced)
         return stored
 
-    def _changed_keys(self, settings: Configuration, after_version: int) -> tuple[str, ...]:
+    def _changed_keys(self, configuration: Configuration, after_version: int) -> tuple[str, ...]:
         try:
             before = self.versions.stored(after_version).effective if after_version else {}
         except ConfigurationMissingError:  # a conflict, which storing tells
             before = {}
-        found = (difference.path for difference in differences(before, settings.model_dump(mode="json")))
+        found = (difference.path for difference in differences(before, configuration.model_dump(mode="json")))
         return tuple(dict.fromkeys(path.partition(".")[0] for path in found))

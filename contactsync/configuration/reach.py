@@ -27,23 +27,23 @@ class Reach:
     organization: Organization
     management_account: str
 
-    def unmatched(self, settings: Configuration) -> list[str]:
+    def unmatched(self, configuration: Configuration) -> list[str]:
         """Return a sentence for each rule that names nobody, or a unit that stops the plan.
 
         Raises OrganizationUnreadError where the organization is too large to ask, and what the calls raise.
         """
         try:
-            return list(self._scope(settings).unmatched)
+            return list(self._scope(configuration).unmatched)
         except ConfigurationInvalidError as error:
             stops = [f"{problem} (this stops the plan)" for problem in error.problems]
-            return [*unmatched_accounts(settings, self._remembered.listed, self.management_account), *stops]
+            return [*unmatched_accounts(configuration, self._remembered.listed, self.management_account), *stops]
 
-    def reached(self, settings: Configuration) -> Reached:
+    def reached(self, configuration: Configuration) -> Reached:
         """Return the active accounts that may be written, with the contact types; raise as `unmatched` does."""
-        scope = self._scope(settings)
+        scope = self._scope(configuration)
         return frozenset(
             (found.account.account_id, contact_type)
-            for contact_type in settings.contact_types
+            for contact_type in configuration.contact_types
             for found, admission in scope.concerned(contact_type)
             if admission is Admission.ADMITTED and found.account.state is AccountState.ACTIVE
         )
@@ -53,28 +53,28 @@ class Reach:
         """All accounts of the organization, the management account included."""
         return tuple(self._remembered.listed)
 
-    def scope(self, settings: Configuration) -> Scope:
+    def scope(self, configuration: Configuration) -> Scope:
         """Return what a configuration says of all accounts, however many tags that takes to read."""
-        stored = StoredConfiguration(version=0, settings=settings)
+        stored = StoredConfiguration(version=0, configuration=configuration)
         return Selection(self._remembered, self.management_account).select(
-            stored, settings.contact_types, ScopeFilter()
+            stored, configuration.contact_types, ScopeFilter()
         )
 
-    def _scope(self, settings: Configuration) -> Scope:
+    def _scope(self, configuration: Configuration) -> Scope:
         remembered = self._remembered
         if all(account.account_id != self.management_account for account in remembered.listed):
             raise OrganizationUnreadError(reason="its listing lacks the management account")
-        if _names_tags(settings) and len(remembered.listed) > MOST_TAGGED:
+        if _names_tags(configuration) and len(remembered.listed) > MOST_TAGGED:
             raise OrganizationUnreadError(reason=f"rules name tags, and it has {len(remembered.listed)} accounts")
-        return self.scope(settings)
+        return self.scope(configuration)
 
     @cached_property
     def _remembered(self) -> "_Remembered":
         return _Remembered(self.organization)
 
 
-def _names_tags(settings: Configuration) -> bool:
-    scopes = (settings.scope, *settings.scope.contact_types.values())
+def _names_tags(configuration: Configuration) -> bool:
+    scopes = (configuration.scope, *configuration.scope.contact_types.values())
     return any(rule.tags for scope in scopes for rule in (scope.include, scope.exclude))
 
 

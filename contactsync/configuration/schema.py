@@ -219,7 +219,7 @@ class StoredConfiguration(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: int
-    settings: Configuration
+    configuration: Configuration
 
 
 def parse_configuration(data: object, *, version: int | None = None) -> Configuration:

@@ -16,9 +16,9 @@ _ELEMENT: Final = 1
 _NUMBER: Final = 21
 
 
-def check_size(settings: Configuration) -> None:
+def check_size(configuration: Configuration) -> None:
     """Raise ConfigurationTooLargeError for what the table would refuse without a reason."""
-    size = _size(settings.model_dump(mode="json")) + BESIDE_BYTES
+    size = _size(configuration.model_dump(mode="json")) + BESIDE_BYTES
     if size > ITEM_BYTES:
         raise ConfigurationTooLargeError(size=size, limit=ITEM_BYTES)
 

@@ -31,7 +31,7 @@ class StoredVersion:
     reason: str | None
 
     @property
-    def settings(self) -> Configuration:
+    def configuration(self) -> Configuration:
         """The validated settings; raises ConfigurationInvalidError with every problem."""
         return parse_configuration(self.data, version=self.number)
 
@@ -39,7 +39,7 @@ class StoredVersion:
     def effective(self) -> Mapping[str, Any]:
         """The settings as plain data, defaults included; those of an invalid version as they are stored."""
         try:
-            return self.settings.model_dump(mode="json")
+            return self.configuration.model_dump(mode="json")
         except ConfigurationInvalidError:
             return {name: _plain(value) for name, value in self.data.items()}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from contactsync.errors.aws_codes import Meaning
 from contactsync.errors.calls import AwsCallError
-from contactsync.errors.remedies import HEALTH, IDENTITY, SOURCE_CONTACT, TASK_LOG, WAIT, Blame, Remedy, Step
+from contactsync.errors.remedies import HEALTH, IDENTITY, SOURCE_CONTACT, TASK_LOG, WAIT, Blame, Remedy, RemedyStep
 from contactsync.errors.root import Reader
 
 
@@ -20,13 +20,15 @@ class ThrottledError(AwsCallError):
     )
     remedy = Remedy(
         "AWS refused the calls as too many.",
-        (Step("Wait some minutes; for a table, look at its throttled requests in the DynamoDB console."),),
+        (RemedyStep("Wait some minutes; for a table, look at its throttled requests in the DynamoDB console."),),
     )
     account_remedy = Remedy(
         "AWS refused the calls as too many for as long as calls may pause.",
         (
-            Step("See whether another program calls Account Management with the same account's credentials."),
-            Step("Compare `rates` of the configuration with your quotas (docs/pacing.md).", "contactsync config show"),
+            RemedyStep("See whether another program calls Account Management with the same account's credentials."),
+            RemedyStep(
+                "Compare `rates` of the configuration with your quotas (docs/pacing.md).", "contactsync config show"
+            ),
         ),
     )
     dead_letter = "AWS allows fewer calls per second than were made, in every try. When there is less to do, {redrive}."
@@ -65,8 +67,8 @@ class ServiceUnreachableError(ServiceUnavailableError):
     remedy = account_remedy = Remedy(
         "The service could not be reached over the network.",
         (
-            Step("Check the machine's network: its subnets, security groups, VPC endpoints and DNS."),
-            Step("Check its AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY), and the region."),
+            RemedyStep("Check the machine's network: its subnets, security groups, VPC endpoints and DNS."),
+            RemedyStep("Check its AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY), and the region."),
         ),
     )
     dead_letter = (
@@ -82,7 +84,7 @@ class ProxyUnreachableError(ServiceUnreachableError):
     hint = "The proxy could not be reached: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
     remedy = account_remedy = Remedy(
         "The proxy that the machine calls AWS through could not be reached.",
-        (Step("Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY of that machine, and whether the proxy runs."),),
+        (RemedyStep("Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY of that machine, and whether the proxy runs."),),
     )
 
 
@@ -97,8 +99,10 @@ class AnswerForeignError(ServiceUnreachableError):
     remedy = account_remedy = Remedy(
         "What answered in the place of AWS is something else, such as a proxy's page.",
         (
-            Step("Check the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY) of the machine that called."),
-            Step("See whether its network asks for a sign-in."),
+            RemedyStep(
+                "Check the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY) of the machine that called."
+            ),
+            RemedyStep("See whether its network asks for a sign-in."),
         ),
     )
     dead_letter = (
@@ -116,7 +120,11 @@ class SentTooLateError(ServiceUnavailableError):
     )
     remedy = account_remedy = Remedy(
         "Calls were not sent, because the machine took too long to prepare them.",
-        (Step("See in the environment's metrics whether the workers have enough CPU, or run too many tasks at once."),),
+        (
+            RemedyStep(
+                "See in the environment's metrics whether the workers have enough CPU, or run too many tasks at once."
+            ),
+        ),
     )
     dead_letter = (
         "It was not sent, because {function} took too long to prepare it. Raise its MemorySize, then {redrive}."
@@ -134,7 +142,9 @@ class RequestInvalidError(AwsCallError):
     remedy = Remedy(
         "AWS refused a call as invalid.",
         (
-            Step("Compare what the sentence above names with the settings (docs/settings.md), or update contactsync."),
+            RemedyStep(
+                "Compare what the sentence above names with the settings (docs/settings.md), or update contactsync."
+            ),
             TASK_LOG,
         ),
     )
@@ -166,7 +176,7 @@ class ResourceMissingError(AwsCallError):
     remedy = Remedy(
         "A table, topic, queue, bucket or secret that the deployment names does not exist.",
         (
-            Step(
+            RemedyStep(
                 "Compare the CONTACTSYNC_* variables and the region with the outputs of the stacks (docs/settings.md)."
             ),
             IDENTITY,
@@ -176,7 +186,7 @@ class ResourceMissingError(AwsCallError):
         "AWS did not find what a call of the account's task named: a table of the deployment, or the contact.",
         (
             TASK_LOG,
-            Step(
+            RemedyStep(
                 "Where the log names a table, compare the CONTACTSYNC_* variables with the outputs of the "
                 "stacks (docs/settings.md)."
             ),
@@ -199,7 +209,7 @@ class ObjectMissingError(ResourceMissingError):
     again = ""
     remedy = Remedy(
         "An object of the bucket is gone: it expired, or was deleted.",
-        (Step("See the lifecycle rules of the bucket; what the object held cannot be read any more."),),
+        (RemedyStep("See the lifecycle rules of the bucket; what the object held cannot be read any more."),),
     )
     dead_letter = (
         "The object that the event names with dataref is gone: the bucket keeps event data for 35 days. `contactsync "
@@ -214,7 +224,7 @@ class KeyUnusableError(AwsCallError):
     hint = "The KMS key that encrypts it cannot be used: see in the KMS console whether it is enabled."
     remedy = Remedy(
         "The KMS key of a table, topic, queue, bucket or secret cannot be used.",
-        (Step("See in the KMS console whether the key is enabled, and who may use it."),),
+        (RemedyStep("See in the KMS console whether the key is enabled, and who may use it."),),
     )
     dead_letter = "The KMS key of the {thing} cannot be used: check the key's state and its policy. Then {redrive}."
 
@@ -230,8 +240,10 @@ class NotInOrganizationError(AwsCallError):
     remedy = Remedy(
         "An account or organizational unit is not in the organization, or was moved while it was looked at.",
         (
-            Step("See in the AWS Organizations console where it is."),
-            Step("Compare the ids that the configuration names with the organization.", "contactsync config show"),
+            RemedyStep("See in the AWS Organizations console where it is."),
+            RemedyStep(
+                "Compare the ids that the configuration names with the organization.", "contactsync config show"
+            ),
         ),
     )
     dead_letter = "It is not in the organization any more. See AWS Organizations for it. Then {redrive}."
@@ -250,7 +262,7 @@ class OrganizationMissingError(AwsCallError):
         "The account of the credentials belongs to no organization.",
         (
             IDENTITY,
-            Step(
+            RemedyStep(
                 "Compare CONTACTSYNC_MANAGEMENT_ACCOUNT_ID and CONTACTSYNC_MANAGEMENT_ROLE_ARN with the management "
                 "account (docs/settings.md)."
             ),
@@ -269,5 +281,5 @@ class UnexpectedAwsError(AwsCallError):
     hint = "The code is not expected here: look it up in AWS's documentation of the call, and update contactsync."
     remedy = Remedy(
         "AWS answered a call with a code that contactsync does not expect there.",
-        (Step("Look the code up in AWS's documentation of the call."), TASK_LOG),
+        (RemedyStep("Look the code up in AWS's documentation of the call."), TASK_LOG),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contactsync.errors.refusals import said
-from contactsync.errors.remedies import HEALTH, Remedy, Step
+from contactsync.errors.remedies import HEALTH, Remedy, RemedyStep
 from contactsync.errors.root import ContactSyncError
 
 
@@ -113,7 +113,9 @@ class PublishFailedError(ContactSyncError):
     remedy = Remedy(
         "Events could not be sent over the bus; they are kept, and the DAG contact_housekeeping sends them again.",
         (
-            Step("Where the sentence above says that a cause does not pass by itself, fix that one (docs/events.md)."),
+            RemedyStep(
+                "Where the sentence above says that a cause does not pass by itself, fix that one (docs/events.md)."
+            ),
             HEALTH,
         ),
     )

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from contactsync.errors.aws_codes import MEANINGS, Meaning
 from contactsync.errors.aws_services import name_of, service_of, thing_of, what_to_check
-from contactsync.errors.remedies import IDENTITY, ROLE_POLICY, TRUSTED_ACCESS, Blame, Remedy, Step
+from contactsync.errors.remedies import IDENTITY, ROLE_POLICY, TRUSTED_ACCESS, Blame, Remedy, RemedyStep
 from contactsync.errors.root import ContactSyncError, Reader
 
 
@@ -138,8 +138,8 @@ class AccessDeniedError(AwsCallError):
         "AWS denies contactsync a permission.",
         (
             IDENTITY,
-            Step("Compare the policies of that role, of what it called and of its KMS key with the call."),
-            Step(
+            RemedyStep("Compare the policies of that role, of what it called and of its KMS key with the call."),
+            RemedyStep(
                 "Where the call is one of Account Management, see whether account.amazonaws.com is among the services "
                 "with trusted access.",
                 TRUSTED_ACCESS.command,
@@ -149,7 +149,7 @@ class AccessDeniedError(AwsCallError):
     account_remedy: ClassVar[Remedy | None] = Remedy(
         "AWS denies contactsync the permission for the account.",
         (
-            Step(
+            RemedyStep(
                 "See which service control policies are attached to the account; those of its organizational units "
                 "hold for it too.",
                 "aws organizations list-policies-for-target --target-id {account} --filter SERVICE_CONTROL_POLICY",
@@ -176,7 +176,7 @@ class KeyDeniedError(AccessDeniedError):
     outcome_detail = "error"
     remedy = Remedy(
         "AWS KMS does not let contactsync use the key of a table, topic, queue, bucket or secret.",
-        (IDENTITY, Step("See in the KMS console whether the key's policy lets that role use the key.")),
+        (IDENTITY, RemedyStep("See in the KMS console whether the key's policy lets that role use the key.")),
     )
     account_remedy = None
     dead_letter = "The KMS key of the {thing} cannot be used: check the key's state and its policy. Then {redrive}."

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contactsync.errors.refusals import said
-from contactsync.errors.remedies import Blame, Remedy, Step
+from contactsync.errors.remedies import Blame, Remedy, RemedyStep
 from contactsync.errors.root import ContactSyncError
 
 
@@ -24,7 +24,7 @@ class ConfigurationMissingError(ConfigurationError):
     version: int | None = None
     remedy = Remedy(
         "No configuration is stored.",
-        (Step("Store one.", "contactsync config put configuration.json"),),
+        (RemedyStep("Store one.", "contactsync config put configuration.json"),),
     )
 
     @property
@@ -66,14 +66,14 @@ class ConfigurationInvalidError(ConfigurationError):
     remedy = Remedy(
         "The stored configuration is not valid.",
         (
-            Step("See who changed what last.", "contactsync config history"),
-            Step("Take the last valid version back; that alone fixes it.", "contactsync config rollback VERSION"),
-            Step(
+            RemedyStep("See who changed what last.", "contactsync config history"),
+            RemedyStep("Take the last valid version back; that alone fixes it.", "contactsync config rollback VERSION"),
+            RemedyStep(
                 "Or have that version printed, save it as configuration.json, and change it there.",
                 "contactsync config show --version VERSION",
             ),
-            Step("Have it checked.", "contactsync config validate configuration.json"),
-            Step("Store it.", "contactsync config put configuration.json"),
+            RemedyStep("Have it checked.", "contactsync config validate configuration.json"),
+            RemedyStep("Store it.", "contactsync config put configuration.json"),
         ),
     )
     again = "Correct that, then repeat the command."
@@ -137,9 +137,9 @@ class RulesUnmatchedError(ConfigurationError):
     remedy = Remedy(
         "A slip in an exclusion protects nobody; an account that has left the organization needs no rule.",
         (
-            Step("Compare the ids and tags with the accounts of the organization.", "contactsync config show"),
-            Step("Add the right id first.", "contactsync config add excluded_accounts ACCOUNT_ID"),
-            Step("Then take the wrong one away.", "contactsync config remove excluded_accounts ACCOUNT_ID"),
+            RemedyStep("Compare the ids and tags with the accounts of the organization.", "contactsync config show"),
+            RemedyStep("Add the right id first.", "contactsync config add excluded_accounts ACCOUNT_ID"),
+            RemedyStep("Then take the wrong one away.", "contactsync config remove excluded_accounts ACCOUNT_ID"),
         ),
     )
 
@@ -160,7 +160,7 @@ class ConfigurationConflictError(ConfigurationError):
     expected_version: int
     remedy = Remedy(
         "Two people changed the configuration at once.",
-        (Step("Read it again, then repeat the change.", "contactsync config show"),),
+        (RemedyStep("Read it again, then repeat the change.", "contactsync config show"),),
     )
 
     @property

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from contactsync.errors.aws_codes import Meaning
 from contactsync.errors.calls import AccessDeniedError, AwsCallError
-from contactsync.errors.remedies import IDENTITY, Remedy, Step
+from contactsync.errors.remedies import IDENTITY, Remedy, RemedyStep
 from contactsync.errors.root import Reader
 
 _SIGN_IN = {
@@ -31,7 +31,7 @@ class CredentialsError(AccessDeniedError):
         "AWS does not accept the credentials of whoever runs this, or there are none: nothing can be called.",
         (
             IDENTITY,
-            Step("On MWAA see the environment's execution role in the MWAA console; elsewhere sign in again."),
+            RemedyStep("On MWAA see the environment's execution role in the MWAA console; elsewhere sign in again."),
         ),
     )
     account_remedy = None
@@ -76,7 +76,7 @@ class ClockWrongError(CredentialsError):
     headline = "The clock of a machine is wrong, the run stopped"
     remedy = Remedy(
         "The clock of the machine that made the call is minutes away from AWS's.",
-        (Step("Set the clock of that machine; it should use NTP.", "date -u"),),
+        (RemedyStep("Set the clock of that machine; it should use NTP.", "date -u"),),
     )
     dead_letter = (
         "The time of the signature is too far from AWS's: {function} was held up for minutes before it called, or the "
@@ -103,7 +103,7 @@ class AwsSetupError(AwsCallError):
     is_code_of_aws = False
     remedy = Remedy(
         "A setting of the AWS SDK on the machine that made the call is wrong.",
-        (Step("Correct the variable or file that the sentence above names."),),
+        (RemedyStep("Correct the variable or file that the sentence above names."),),
     )
     dead_letter = "Then {redrive}."
 
@@ -135,8 +135,8 @@ class CredentialsUnreachableError(AwsCallError):
     remedy = Remedy(
         "The endpoint that gives the machine its credentials did not answer.",
         (
-            Step("Wait some minutes."),
-            Step(
+            RemedyStep("Wait some minutes."),
+            RemedyStep(
                 "If it stays so: check the machine's network to it, and its AWS_CONTAINER_CREDENTIALS_* and "
                 "AWS_EC2_METADATA_* variables; on MWAA ask AWS Support."
             ),

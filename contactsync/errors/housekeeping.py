@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contactsync.errors.refusals import said
-from contactsync.errors.remedies import Remedy, Step
+from contactsync.errors.remedies import Remedy, RemedyStep
 from contactsync.errors.root import ContactSyncError
 
 
@@ -17,7 +17,7 @@ class HousekeepingError(ContactSyncError):
     again = "Correct that; contact_housekeeping closes them then."
     remedy = Remedy(
         "Operations whose run is gone could not be closed; they are tried again every five minutes.",
-        (Step("Fix what the sentence above says of each; the next run closes them."),),
+        (RemedyStep("Fix what the sentence above says of each; the next run closes them."),),
     )
 
     @property
@@ -36,8 +36,8 @@ class RunsUnplannedError(ContactSyncError):
     remedy = Remedy(
         "Changes wait: no run is planned.",
         (
-            Step("In Airflow see whether the DAG contact_sync is paused, and what its first runs wait for."),
-            Step("See in the environment's metrics whether workers are free."),
+            RemedyStep("In Airflow see whether the DAG contact_sync is paused, and what its first runs wait for."),
+            RemedyStep("See in the environment's metrics whether workers are free."),
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contactsync.errors.remedies import Remedy, Step
+from contactsync.errors.remedies import Remedy, RemedyStep
 from contactsync.errors.root import ContactSyncError
 
 
@@ -17,7 +17,7 @@ class ItemUnreadableError(ContactSyncError):
     remedy = Remedy(
         "An item of a table was stored by another version of contactsync, or by hand.",
         (
-            Step(
+            RemedyStep(
                 "Update contactsync; or delete the item that the sentence above names, if contactsync did not store it."
             ),
         ),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from contactsync.errors.aws_services import name_of, service_of
 from contactsync.errors.clearing import CLEAR_RUN, clear_task
-from contactsync.errors.remedies import HEALTH, WAIT, Blame, Remedy, Step
+from contactsync.errors.remedies import HEALTH, WAIT, Blame, Remedy, RemedyStep
 from contactsync.errors.root import ContactSyncError
 
 
@@ -33,7 +33,9 @@ class DesiredContactMissingError(ContactSyncError):
     """Say that no desired contact is stored, although a task is to apply one."""
 
     contact_type: str
-    remedy = Remedy("The plan stored no desired contact.", (Step(f"In Airflow {clear_task('plan', 'of the run')}."),))
+    remedy = Remedy(
+        "The plan stored no desired contact.", (RemedyStep(f"In Airflow {clear_task('plan', 'of the run')}."),)
+    )
 
     @property
     def message(self) -> str:
@@ -53,8 +55,8 @@ class DesiredContactOutdatedError(ContactSyncError):
     remedy = Remedy(
         "The stored desired contact is older than one that was desired before.",
         (
-            Step("See who restored the table of desired contacts, or removed items of it."),
-            Step("In Airflow trigger contact_sync by hand (docs/operations.md, Starting a run by hand)."),
+            RemedyStep("See who restored the table of desired contacts, or removed items of it."),
+            RemedyStep("In Airflow trigger contact_sync by hand (docs/operations.md, Starting a run by hand)."),
         ),
     )
 
@@ -81,7 +83,7 @@ class OutcomesMissingError(ContactSyncError):
     dag_run_id: str
     remedy = Remedy(
         "Outcomes that the plan stored are not there any more: they expired or were removed.",
-        (Step(f"In Airflow {clear_task('plan', 'of the run')}."),),
+        (RemedyStep(f"In Airflow {clear_task('plan', 'of the run')}."),),
     )
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from contactsync.errors.clearing import CLEAR_RUN, DOWNSTREAM
-from contactsync.errors.remedies import IDENTITY, SOURCE_CONTACT, WAIT, Blame, Remedy, Step
+from contactsync.errors.remedies import IDENTITY, SOURCE_CONTACT, WAIT, Blame, Remedy, RemedyStep
 from contactsync.errors.root import ContactSyncError
 
 
@@ -41,7 +41,7 @@ class SettingsError(ContactSyncError):
     blame = Blame.CONFIGURATION
     remedy = Remedy(
         "An environment variable of the deployment is missing or wrong.",
-        (Step("Correct it in the startup script of the MWAA environment (docs/settings.md)."),),
+        (RemedyStep("Correct it in the startup script of the MWAA environment (docs/settings.md)."),),
     )
 
     @classmethod
@@ -73,9 +73,9 @@ class RunRequestError(ContactSyncError):
     blame = Blame.CONFIGURATION
     remedy = Remedy(
         "The run was started with parameters that it cannot have.",
-        (Step("Correct the parameters that the sentence above names."),),
+        (RemedyStep("Correct the parameters that the sentence above names."),),
     )
-    last_step = Step(
+    last_step = RemedyStep(
         "Do not clear this run, which keeps its parameters: in Airflow trigger contact_sync again with others "
         "(docs/operations.md, Starting a run by hand)."
     )
@@ -98,14 +98,14 @@ class RunClaimError(RunRequestError):
     remedy = Remedy(
         "The run says that a contact was changed, or that it follows another run, and is not entitled to.",
         (
-            Step("See in Airflow who started it: Triggering user, in the run's details."),
-            Step(
+            RemedyStep("See in Airflow who started it: Triggering user, in the run's details."),
+            RemedyStep(
                 "If that is the trigger function, set CONTACTSYNC_TRIGGER_USER to this name "
                 "(docs/contact-changes.md, Who did it). Else ask that person why."
             ),
         ),
     )
-    last_step = Step(
+    last_step = RemedyStep(
         "If the trigger function started it: set CONTACTSYNC_TRIGGER_USER right, then in Airflow clear the failed task "
         f"of the run, {DOWNSTREAM}. Else leave the run as it is."
     )
@@ -131,7 +131,9 @@ class ListingIncompleteError(ContactSyncError):
         "AWS Organizations listed the accounts without the management account, so the list is not complete.",
         (
             WAIT,
-            Step("If it stays so, compare CONTACTSYNC_MANAGEMENT_ACCOUNT_ID with the account of the credentials."),
+            RemedyStep(
+                "If it stays so, compare CONTACTSYNC_MANAGEMENT_ACCOUNT_ID with the account of the credentials."
+            ),
             IDENTITY,
         ),
     )
@@ -155,9 +157,13 @@ class ScopeEmptyError(ContactSyncError):
     blame = Blame.CONFIGURATION
     remedy = Remedy(
         "The run concerns no account.",
-        (Step("Compare its parameters with `scope` of the configuration (docs/scope.md).", "contactsync config show"),),
+        (
+            RemedyStep(
+                "Compare its parameters with `scope` of the configuration (docs/scope.md).", "contactsync config show"
+            ),
+        ),
     )
-    last_step = Step(
+    last_step = RemedyStep(
         f"If the configuration was wrong: correct it, then in Airflow clear the failed task of the run, {DOWNSTREAM}. "
         "If the run's parameters were wrong: do not clear it, trigger contact_sync again with others."
     )
@@ -189,7 +195,7 @@ class CallerMismatchError(ContactSyncError):
     blame = Blame.CONFIGURATION
     remedy = Remedy(
         "The credentials belong to another account than the management account.",
-        (IDENTITY, Step("Set CONTACTSYNC_MANAGEMENT_ROLE_ARN to a role in the management account.")),
+        (IDENTITY, RemedyStep("Set CONTACTSYNC_MANAGEMENT_ROLE_ARN to a role in the management account.")),
     )
 
     @property
@@ -210,7 +216,7 @@ class TrustedAccessOffError(ContactSyncError):
     remedy = Remedy(
         "Account Management may not act on the organization's accounts.",
         (
-            Step(
+            RemedyStep(
                 "Switch trusted access on, in the management account.",
                 "aws organizations enable-aws-service-access --service-principal account.amazonaws.com",
             ),
@@ -235,7 +241,7 @@ class MappingLimitError(ContactSyncError):
     blame = Blame.CONFIGURATION
     remedy = Remedy(
         "Airflow maps fewer tasks than there are accounts.",
-        (Step("Raise core.max_map_length (MWAA console: the environment's Airflow configuration options)."),),
+        (RemedyStep("Raise core.max_map_length (MWAA console: the environment's Airflow configuration options)."),),
     )
 
     @property

@@ -23,7 +23,7 @@ class Blame(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
+class RemedyStep:
     """One thing to do: a sentence, and the command that does it where there is one."""
 
     say: str
@@ -35,7 +35,7 @@ class Remedy:
     """What a failure means, and what fixes its cause."""
 
     meaning: str
-    steps: tuple[Step, ...]
+    steps: tuple[RemedyStep, ...]
 
     def about(self, account_id: str) -> "Remedy":
         """Return this remedy with its commands about one account, whose place in them is `{account}`."""
@@ -47,21 +47,21 @@ class Remedy:
         )
 
 
-TRUSTED_ACCESS: Final = Step(
+TRUSTED_ACCESS: Final = RemedyStep(
     "See whether account.amazonaws.com is among the services with trusted access.",
     "aws organizations list-aws-service-access-for-organization --query 'EnabledServicePrincipals[].ServicePrincipal'",
 )
-IDENTITY: Final = Step("See whose credentials are used.", "aws sts get-caller-identity")
-ROLE_POLICY: Final = Step(
+IDENTITY: Final = RemedyStep("See whose credentials are used.", "aws sts get-caller-identity")
+ROLE_POLICY: Final = RemedyStep(
     "See in the IAM console whether the policies of contactsync's role allow the Get, Put and Delete calls of Account "
     "Management."
 )
-HEALTH: Final = Step("Wait until the AWS Health Dashboard (in the console) shows no problem with the service.")
-TASK_LOG: Final = Step("Read the end of the task's log in Airflow.")
-WAIT: Final = Step("Wait some minutes.")
-SENTENCE: Final = Step("Do what the sentence above says.")
-SOURCE_CONTACT: Final = Step(
+HEALTH: Final = RemedyStep("Wait until the AWS Health Dashboard (in the console) shows no problem with the service.")
+TASK_LOG: Final = RemedyStep("Read the end of the task's log in Airflow.")
+WAIT: Final = RemedyStep("Wait some minutes.")
+SENTENCE: Final = RemedyStep("Do what the sentence above says.")
+SOURCE_CONTACT: Final = RemedyStep(
     "Correct the contact in the management account; that change starts a new run. "
     "Console: the account's name at the top right, then Account."
 )
-CLEAR_TASK: Final = Step(f"When the cause is fixed: in Airflow clear the failed task of the run, {DOWNSTREAM}.")
+CLEAR_TASK: Final = RemedyStep(f"When the cause is fixed: in Airflow clear the failed task of the run, {DOWNSTREAM}.")

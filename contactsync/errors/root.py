@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from contactsync.errors.clearing import CLEAR_RUN, DOWNSTREAM
-from contactsync.errors.remedies import CLEAR_TASK, Blame, Remedy, Step
+from contactsync.errors.remedies import CLEAR_TASK, Blame, Remedy, RemedyStep
 from contactsync.plain_text import log_text
 
 LONGEST: Final = 2000
@@ -51,7 +51,7 @@ class ContactSyncError(Exception):
     """A notice's headline, where the one that all notices of its blame have would be wrong."""
     stops_run: ClassVar[bool] = True
     """Whether it kept a run from its work; else a notice about it names no task to clear."""
-    last_step: ClassVar[Step] = CLEAR_TASK
+    last_step: ClassVar[RemedyStep] = CLEAR_TASK
     """How the run goes on when the cause is gone, for a notice."""
     dead_letter: ClassVar[str] = ""
     """What whoever looks at a dead letter does, behind `brief`: `{thing}`, `{service}`, `{function}`, `{redrive}`."""

@@ -18,8 +18,8 @@ from contactsync.errors import AwsCallError, ConfigurationError, EventInvalidErr
 from contactsync.notices.failures import failures_csv
 from contactsync.notices.forms.render_text import subject_of
 from contactsync.notices.forms.rendering import rendered
-from contactsync.notices.notice import Notice, Origin, notice_of
-from contactsync.notices.routing import Delivery, Form, deliveries_of, fallback_of
+from contactsync.notices.notice import Notice, NoticeOrigin, notice_of
+from contactsync.notices.routing import NoticeDelivery, NoticeForm, deliveries_of, fallback_of
 from contactsync.operations.operation import UNPLANNED, AccountOutcome, SyncOperation
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ FALLBACK: Final = "FALLBACK"
 USER_NOTIFICATIONS: Final = "USER_NOTIFICATIONS"
 
 
-PROTOCOLS: Final[Mapping[Form, str]] = MappingProxyType({Form.TEXT: "email", Form.SMS: "sms"})
+PROTOCOLS: Final[Mapping[NoticeForm, str]] = MappingProxyType({NoticeForm.TEXT: "email", NoticeForm.SMS: "sms"})
 """SNS's names of the subscriptions of people."""
 
 
@@ -104,7 +104,7 @@ class Metrics(Protocol):
         """Record values by metric name; nothing is raised."""
 
 
-class End(StrEnum):
+class ChannelEnd(StrEnum):
     """How a channel ended."""
 
     SENT = "sent"
@@ -141,16 +141,16 @@ class Deliverer:
         if not isinstance(request, NoticeRequested):
             raise EventInvalidError(event_id=event.id, problems=["type: only requests for notices are delivered"])
         operation = self._operation(request)
-        settings = self._settings(operation, request)
+        notification_settings = self._settings(operation, request)
         notice = self._notice(event, request, operation)
-        wanted = deliveries_of(notice, settings)
+        wanted = deliveries_of(notice, notification_settings)
         deliveries = [one for one in wanted if _is_wanted(one, request)]
         if wanted and not deliveries:
             log.warning("Notice %s: %s are no channels any more", notice.notice_id, ", ".join(request.channels))
         if not deliveries:
             return
         is_first = request.attempt == 1
-        taken, failed, left = self._send_all(notice, deliveries, settings, mirrored=is_first)
+        taken, failed, left = self._send_all(notice, deliveries, notification_settings, mirrored=is_first)
         self.metrics.record(
             {
                 "NoticesDelivered": float(taken > 0),
@@ -186,10 +186,12 @@ class Deliverer:
             return NotificationSettings(
                 user_notifications_config=UserNotificationsConfig(delivery_channels=tuple(DeliveryChannel))
             )
-        return found.settings.notification_settings
+        return found.configuration.notification_settings
 
     def _notice(self, event: Event, request: NoticeRequested, operation: SyncOperation | None) -> Notice:
-        origin = Origin(event.environment, event.correlationid, event.time, self.airflow_url, docs_url=self.docs_url)
+        origin = NoticeOrigin(
+            event.environment, event.correlationid, event.time, self.airflow_url, docs_url=self.docs_url
+        )
         notice = notice_of(request, origin, operation, self._outcomes(operation))
         if operation is None or not notice.failures_left_out:
             return notice
@@ -209,7 +211,12 @@ class Deliverer:
             return None
 
     def _send_all(
-        self, notice: Notice, deliveries: Sequence[Delivery], settings: NotificationSettings, *, mirrored: bool
+        self,
+        notice: Notice,
+        deliveries: Sequence[NoticeDelivery],
+        notification_settings: NotificationSettings,
+        *,
+        mirrored: bool,
     ) -> tuple[int, int, list[str]]:
         """Send to every channel, and to the fallback topic when one, or the mirror where it is wanted, fails.
 
@@ -225,8 +232,8 @@ class Deliverer:
                 if not is_sent
                 for channel in one.channels
             ]
-            fallback = settings.fallback_sns_topic
-            is_mirrored = self._mirror(notice, settings, ends) if mirrored else True
+            fallback = notification_settings.fallback_sns_topic
+            is_mirrored = self._mirror(notice, notification_settings, ends) if mirrored else True
             if not fallback or (is_mirrored and not failed):
                 return sum(sent), len(failed), failed
             send = partial(self._send, notice, fallback_of(notice), fallback)
@@ -235,7 +242,7 @@ class Deliverer:
         finally:
             self._record(notice, ends)
 
-    def _send(self, notice: Notice, delivery: Delivery, topic_arn: str | None = None) -> None:
+    def _send(self, notice: Notice, delivery: NoticeDelivery, topic_arn: str | None = None) -> None:
         message = Rendered(
             subject=subject_of(notice),
             attributes=delivery.attributes,
@@ -243,11 +250,11 @@ class Deliverer:
         )
         self.topic.send(message, topic_arn)
 
-    def _mirror(self, notice: Notice, settings: NotificationSettings, ends: list[_Ended]) -> bool:
+    def _mirror(self, notice: Notice, notification_settings: NotificationSettings, ends: list[_Ended]) -> bool:
         """Carry the notice to User Notifications; False when that is wanted and failed."""
         if self.mirror is None:
             return True
-        region = settings.user_notifications_config.notification_hub_region
+        region = notification_settings.user_notifications_config.notification_hub_region
         return self._attempt(notice, (USER_NOTIFICATIONS,), partial(self.mirror.put, notice, region), ends)
 
     def _attempt(self, notice: Notice, channels: Sequence[str], send: Callable[[], None], ends: list[_Ended]) -> bool:
@@ -256,9 +263,9 @@ class Deliverer:
             send()
         except AwsCallError as error:
             log.error("Notice %s was not taken by %s: %s", notice.notice_id, " and ".join(channels), error)  # noqa: TRY400 -- the sentence says all
-            ends.append((channels, {"status": End.FAILED, "code": error.code, "at": self.clock.now()}))
+            ends.append((channels, {"status": ChannelEnd.FAILED, "code": error.code, "at": self.clock.now()}))
             return False
-        ends.append((channels, {"status": End.SENT, "at": self.clock.now()}))
+        ends.append((channels, {"status": ChannelEnd.SENT, "at": self.clock.now()}))
         return True
 
     def _record(self, notice: Notice, ends: Sequence[_Ended]) -> None:
@@ -279,17 +286,17 @@ class Deliverer:
         self.outbox.add(_announced_again(event, again, self.clock.now()))
 
 
-def _is_wanted(delivery: Delivery, request: NoticeRequested) -> bool:
+def _is_wanted(delivery: NoticeDelivery, request: NoticeRequested) -> bool:
     """Tell whether a delivery is for a channel that does not have the notice yet."""
     return not request.channels or any(channel in request.channels for channel in delivery.channels)
 
 
-def _bodies(notice: Notice, form: Form) -> dict[str, Any]:
+def _bodies(notice: Notice, form: NoticeForm) -> dict[str, Any]:
     """Return what subscribers get: all of them a chat's message; people a text, and systems JSON beside it."""
-    if form is Form.CHAT:
+    if form is NoticeForm.CHAT:
         return {"body": rendered(notice, form)}
     texts = {protocol: rendered(notice, text) for text, protocol in PROTOCOLS.items()}
-    return {"body": rendered(notice, Form.JSON), "by_protocol": texts}
+    return {"body": rendered(notice, NoticeForm.JSON), "by_protocol": texts}
 
 
 def _announced_again(event: Event, request: NoticeRequested, now: datetime) -> Announcement:

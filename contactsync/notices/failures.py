@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from contactsync.contacts import ContactType
-from contactsync.errors.remedies import Step
+from contactsync.errors.remedies import RemedyStep
 from contactsync.notices.plain_text import one_line
 from contactsync.notices.remedies import OUTCOMES_MISSING, remedy_of_outcome
 from contactsync.notices.scenarios import UNTOUCHED
 from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import AccountOutcome, OutcomeStatus, SyncOperation
-from contactsync.operations.tally import Tally
+from contactsync.operations.outcome_counts import OutcomeCounts
 from contactsync.views.outcome_row import as_named, choose
 from contactsync.views.rows import csv_lines
 
@@ -37,7 +37,7 @@ EXPORT_COLUMNS: Final = {
 
 
 @dataclass(frozen=True, order=True)
-class Failure:
+class FailedOutcome:
     """One failed outcome; notices list them by the account's name."""
 
     account_name: str
@@ -59,14 +59,14 @@ class Cause:
     accounts: int
     """0 when it is not about single accounts."""
     meaning: str
-    steps: tuple[Step, ...]
+    steps: tuple[RemedyStep, ...]
 
 
 @dataclass
-class Findings:
+class NoticeFigures:
     """What one pass found: its size grows with the number of accounts by their ids only."""
 
-    tally: Tally = field(default_factory=Tally)
+    tally: OutcomeCounts = field(default_factory=OutcomeCounts)
     """The numbers, as the report has them: outcomes that are missing have failed."""
     tried: int = 0
     """Outcomes that no rule or decision kept the operation from trying."""
@@ -76,7 +76,7 @@ class Findings:
     """Outcomes that are not settled yet, by contact type."""
     failed: defaultdict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     """Accounts that failed, by detail and code."""
-    listed: tuple[Failure, ...] = ()
+    listed: tuple[FailedOutcome, ...] = ()
 
     def accounts(self, details: Iterable[str] | None = None) -> int:
         """Return how many different accounts failed, in general or with certain details."""
@@ -98,12 +98,12 @@ class Findings:
         return (*named, Cause("other", "", len(rest), "Further kinds of failure.", ())) if rest else tuple(named)
 
 
-def findings_of(outcomes: Iterable[AccountOutcome], operation: SyncOperation | None = None) -> Findings:
+def findings_of(outcomes: Iterable[AccountOutcome], operation: SyncOperation | None = None) -> NoticeFigures:
     """Gather what a notice tells; the same for the same outcomes in any order.
 
     What the operation's plan stored and is not there any more has failed, as in the report.
     """
-    found = Findings()
+    found = NoticeFigures()
     found.listed = tuple(heapq.nsmallest(LISTED, _counted(outcomes, found)))
     if operation and operation.is_planned:
         found.tally.complete(operation)
@@ -121,7 +121,7 @@ def failures_csv(outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
     return csv_lines(tuple(EXPORT_COLUMNS), failure_rows(outcomes))
 
 
-def _counted(outcomes: Iterable[AccountOutcome], found: Findings) -> Iterator[Failure]:
+def _counted(outcomes: Iterable[AccountOutcome], found: NoticeFigures) -> Iterator[FailedOutcome]:
     for outcome in outcomes:
         found.tally.add(outcome)
         found.pending[outcome.contact_type] += outcome.status is OutcomeStatus.PENDING
@@ -134,8 +134,8 @@ def _counted(outcomes: Iterable[AccountOutcome], found: Findings) -> Iterator[Fa
             yield failure
 
 
-def _failure(outcome: AccountOutcome) -> Failure:
-    return Failure(
+def _failure(outcome: AccountOutcome) -> FailedOutcome:
+    return FailedOutcome(
         account_name=one_line(outcome.account_name, NAME_LENGTH),
         account_id=one_line(outcome.account_id, NAME_LENGTH),
         contact_type=outcome.contact_type,

@@ -9,8 +9,8 @@ from urllib.parse import quote
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.doc_links import with_links
 from contactsync.errors import ContactSyncError, EventInvalidError, kind_of
-from contactsync.errors.remedies import Remedy, Step
-from contactsync.notices.failures import Cause, Failure, Findings, findings_of
+from contactsync.errors.remedies import Remedy, RemedyStep
+from contactsync.notices.failures import Cause, FailedOutcome, NoticeFigures, findings_of
 from contactsync.notices.plain_text import one_line
 from contactsync.notices.remedies import (
     BY_SCENARIO,
@@ -35,7 +35,7 @@ SENTENCE_LENGTH: Final = 2000
 
 
 @dataclass(frozen=True)
-class Origin:
+class NoticeOrigin:
     """Where a notice comes from: what its event and the deployment say."""
 
     environment: str
@@ -74,11 +74,11 @@ class Notice:
     headline: str
     what_happened: tuple[str, ...]
     causes: tuple[Cause, ...]
-    afterwards: tuple[Step, ...]
+    afterwards: tuple[RemedyStep, ...]
     """What is to be done when all causes are fixed."""
     counts: Mapping[str, int]
     """Outcomes, that is accounts times contact types, by the words of contactsync.operations.counting."""
-    failures: tuple[Failure, ...]
+    failures: tuple[FailedOutcome, ...]
     """The first ones by the account's name."""
     failures_total: int
     """With those that are missing."""
@@ -117,7 +117,7 @@ class Notice:
 
 def notice_of(
     request: NoticeRequested,
-    origin: Origin,
+    origin: NoticeOrigin,
     operation: SyncOperation | None = None,
     outcomes: Iterable[AccountOutcome] = (),
 ) -> Notice:
@@ -154,7 +154,7 @@ def notice_of(
 def with_doc_links(notice: Notice, address: str | None) -> Notice:
     """Return a notice whose sentences have links to the pages that they name; the headline, as in an SMS, stays."""
 
-    def steps(given: Iterable[Step]) -> tuple[Step, ...]:
+    def steps(given: Iterable[RemedyStep]) -> tuple[RemedyStep, ...]:
         return tuple(replace(step, say=with_links(step.say, address)) for step in given)
 
     return replace(
@@ -189,7 +189,7 @@ def _of_operation(operation: SyncOperation | None) -> dict[str, Any]:
 
 
 def _causes(
-    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures
 ) -> Iterator[Cause]:
     if operation and operation.halt:
         yield _general(operation.halt.code, remedy_of_halt(operation.halt.code))
@@ -203,7 +203,7 @@ def _causes(
 
 
 def _is_about_task(
-    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures
 ) -> bool:
     """Tell whether a task itself failed: it left an error, or, when it was killed, nothing that explains the notice."""
     if scenario in BY_SCENARIO or scenario is Scenario.SUCCESS_COMPLETION or not _stops_run(request):
@@ -224,8 +224,8 @@ def _general(name: str, remedy: Remedy) -> Cause:
 
 
 def _afterwards(
-    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings
-) -> tuple[Step, ...]:
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures
+) -> tuple[RemedyStep, ...]:
     if request.of_task:
         return (last_step_of(request.code),)
     if found.missing:
@@ -237,7 +237,7 @@ def _afterwards(
     return (last_step_of(request.code),) if _is_about_task(scenario, request, operation, found) else ()
 
 
-def _links(request: NoticeRequested, origin: Origin, operation: SyncOperation | None) -> Links:
+def _links(request: NoticeRequested, origin: NoticeOrigin, operation: SyncOperation | None) -> Links:
     run = operation.dag_run_id if operation else request.dag_run_id
     dag_id = request.dag_id or (SYNC_DAG if operation else None)
     page = None

@@ -8,20 +8,20 @@ from contactsync.notices.forms.render_json import render_json
 from contactsync.notices.forms.render_sms import render_sms
 from contactsync.notices.forms.render_text import render_text, subject_of
 from contactsync.notices.notice import Notice
-from contactsync.notices.routing import Form
+from contactsync.notices.routing import NoticeForm
 
 
-def previewed(notice: Notice, form: Form) -> str:
+def previewed(notice: Notice, form: NoticeForm) -> str:
     """Return one form of a notice; a mail with its subject."""
-    if form is Form.TEXT:
+    if form is NoticeForm.TEXT:
         return f"Subject: {subject_of(notice)}\n\n{render_text(notice)}"
-    if form is Form.SMS:
+    if form is NoticeForm.SMS:
         return f"{render_sms(notice)}\n"
-    data = chat_message(notice) if form is Form.CHAT else json.loads(render_json(notice))
+    data = chat_message(notice) if form is NoticeForm.CHAT else json.loads(render_json(notice))
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def all_forms(notice: Notice) -> Iterator[str]:
     """Yield every form, each under its name."""
-    for form in Form:
+    for form in NoticeForm:
         yield f"=== {form} ===\n{previewed(notice, form)}"

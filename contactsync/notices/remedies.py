@@ -12,18 +12,20 @@ from contactsync.configuration.schema import NoticeScenario
 from contactsync.errors import ContactSyncError, OutageError, kind_of
 from contactsync.errors.clearing import DOWNSTREAM, clear_task
 from contactsync.errors.kinds import kinds
-from contactsync.errors.remedies import SENTENCE, TASK_LOG, Remedy, Step
+from contactsync.errors.remedies import SENTENCE, TASK_LOG, Remedy, RemedyStep
 from contactsync.operations.operation import OutcomeDetail
 
-CLEAR_FAILED: Final = Step(
+CLEAR_FAILED: Final = RemedyStep(
     'When the cause is fixed: in Airflow open the run, press Clear and choose "Clear only failed tasks". Accounts '
     "that are right are left alone, and the run turns green."
 )
-CLEAR_SOME: Final = Step(
+CLEAR_SOME: Final = RemedyStep(
     f"When the cause is fixed: in Airflow clear the failed accounts' tasks {DOWNSTREAM}, so that the report counts "
     "again."
 )
-CLEAR_PLAN: Final = Step(f"In Airflow {clear_task('plan', 'of this run')}, so that what is missing is planned again.")
+CLEAR_PLAN: Final = RemedyStep(
+    f"In Airflow {clear_task('plan', 'of this run')}, so that what is missing is planned again."
+)
 
 OUTCOMES_MISSING: Final = Remedy(
     "Outcomes that the plan stored are not there any more: they expired or were removed. They count as failed.", ()
@@ -44,7 +46,7 @@ BY_DETAIL: Final[Mapping[str, Remedy]] = MappingProxyType(
         ),
         OutcomeDetail.HALTED: Remedy(
             "The operation stopped before this account, for a cause that concerns all of them.",
-            (Step("Fix the cause that the notice names."),),
+            (RemedyStep("Fix the cause that the notice names."),),
         ),
         OutcomeDetail.ERROR: Remedy("The task failed with an error that is not the account's own.", (TASK_LOG,)),
     }
@@ -56,23 +58,25 @@ BY_SCENARIO: Final[Mapping[NoticeScenario, Remedy]] = MappingProxyType(
         NoticeScenario.APPROVAL_WAITING: Remedy(
             "Nothing is deleted unless somebody approves it in time.",
             (
-                Step("In Airflow open Required Actions: the question says what would be deleted, and where."),
-                Step("Approve to delete, or Reject to keep the contacts (docs/operations.md, Approving deletions)."),
+                RemedyStep("In Airflow open Required Actions: the question says what would be deleted, and where."),
+                RemedyStep(
+                    "Approve to delete, or Reject to keep the contacts (docs/operations.md, Approving deletions)."
+                ),
             ),
         ),
         NoticeScenario.OVERDUE: Remedy(
             "The run goes on; accounts may carry an older contact until it ends.",
             (
-                Step("See in Airflow's grid what the run waits for: an approval, a paused or a failing task."),
-                Step("See which operations have no end yet.", "contactsync operations list --status in_progress"),
-                Step("And those whose plan did not finish.", "contactsync operations list --status pending"),
+                RemedyStep("See in Airflow's grid what the run waits for: an approval, a paused or a failing task."),
+                RemedyStep("See which operations have no end yet.", "contactsync operations list --status in_progress"),
+                RemedyStep("And those whose plan did not finish.", "contactsync operations list --status pending"),
             ),
         ),
         NoticeScenario.DELIVERY_TROUBLE: Remedy(
             "Nothing is lost: what was not delivered is kept, and sent when delivery works again.",
             (
-                Step("See what could not be handled, and why.", "contactsync dead-letters list"),
-                Step("See in Airflow whether the DAG contact_housekeeping runs, and the log of its failed task."),
+                RemedyStep("See what could not be handled, and why.", "contactsync dead-letters list"),
+                RemedyStep("See in Airflow whether the DAG contact_housekeeping runs, and the log of its failed task."),
             ),
         ),
     }
@@ -119,6 +123,6 @@ def remedy_of_halt(code: str) -> Remedy:
     return (kind_of(code) or OutageError).remedy or SAID
 
 
-def last_step_of(code: str | None) -> Step:
+def last_step_of(code: str | None) -> RemedyStep:
     """Return how a run goes on that one error kept from its work."""
     return (kind_of(code) or ContactSyncError).last_step

@@ -23,13 +23,13 @@ from contactsync.notices.scenarios import (
     severity_of,
 )
 from contactsync.operations.operation import UNPLANNED, OperationStatus, SyncOperation, sync_id_of
+from contactsync.operations.outcome_counts import OutcomeCounts
 from contactsync.operations.ports import Announcer, Operations
-from contactsync.operations.tally import Tally
 
 log = logging.getLogger(__name__)
 
 
-class NoticeRequests(Protocol):
+class NoticeStore(Protocol):
     """The notices that were requested, one for each scenario and operation."""
 
     def store(self, sync_id: str, request: NoticeRequested, announced: Sequence[Announcement]) -> bool:
@@ -50,10 +50,10 @@ class NoticeAnnouncer(Announcer, Protocol):
 
 
 @dataclass(frozen=True)
-class NoticeDesk:
+class NoticeRequests:
     """Takes requests for notices; holds the ports that this needs."""
 
-    requests: NoticeRequests
+    requests: NoticeStore
     operations: Operations
     configurations: Configurations
     announcer: NoticeAnnouncer
@@ -61,8 +61,8 @@ class NoticeDesk:
     correlation_id: str | None = None
     """What ties notices of a run without an operation to what led to it; the run's id when it is not known."""
 
-    def correlated(self, correlation_id: str) -> "NoticeDesk":
-        """Return the desk for a run whose parameters name a correlation id, as those of a follow-up do."""
+    def correlated(self, correlation_id: str) -> "NoticeRequests":
+        """Return the same for a run whose parameters name a correlation id, as those of a follow-up do."""
         return replace(self, correlation_id=correlation_id)
 
     def operation_ended(
@@ -94,12 +94,15 @@ class NoticeDesk:
         return [self._announced(topic, scenario, severity, operation)[1] for scenario, severity in found]
 
     def _worth_telling(self, operation: SyncOperation) -> list[tuple[Scenario, Severity]]:
-        settings = self._settings(operation) or NotificationSettings()
-        tally = Tally()
+        notification_settings = self._settings(operation) or NotificationSettings()
+        tally = OutcomeCounts()
         for outcome in self.operations.outcomes(operation.sync_id):
             tally.add(outcome)
         tally.complete(operation)
-        return [(found, _severity(found, settings)) for found in scenarios_of(operation, tally, settings)]
+        return [
+            (found, _severity(found, notification_settings))
+            for found in scenarios_of(operation, tally, notification_settings)
+        ]
 
     def task_failed(
         self, dag_run_id: str, error: BaseException | None, *, dag_id: str | None = None
@@ -146,9 +149,9 @@ class NoticeDesk:
         """
         topic = _Topic.of(dag_run_id, dag_id, about)
         operation = self.operations.get(topic.sync_id)
-        settings = self._settings(operation)
-        told = settings is None or is_told(scenario, settings)
-        severity = _severity(scenario, settings) if told else Severity.INFO
+        notification_settings = self._settings(operation)
+        told = notification_settings is None or is_told(scenario, notification_settings)
+        severity = _severity(scenario, notification_settings) if told else Severity.INFO
         said: dict[str, Any] = {"error": error, "of_task": of_task, "message": message}
         return self._request(topic, scenario, severity, operation, **said) and told
 
@@ -165,11 +168,11 @@ class NoticeDesk:
 
         It is told without the operation's numbers. Whoever requests it again announces the same event.
         """
-        settings = self._settings(None)
-        if settings is not None and not is_told(scenario, settings):
+        notification_settings = self._settings(None)
+        if notification_settings is not None and not is_told(scenario, notification_settings):
             return False
         topic = _Topic.of(dag_run_id, dag_id, about)
-        severity = _severity(scenario, settings)
+        severity = _severity(scenario, notification_settings)
         data, announced = self._announced(topic, scenario, severity, None, error=error, of_task=True)
         log.warning("Notice %s is published without being stored", data.notice_id)
         return self.announcer.send_unstored([announced])
@@ -185,7 +188,7 @@ class NoticeDesk:
         try:
             planned = operation is not None and operation.config_version != UNPLANNED
             version = self.configurations.version(operation.config_version) if operation and planned else None
-            return (version or self.configurations.latest()).settings.notification_settings
+            return (version or self.configurations.latest()).configuration.notification_settings
         except (ConfigurationError, AwsCallError) as error:
             log.warning("The default notification settings count: %s", error)
             return None
@@ -258,7 +261,7 @@ class _Topic:
         return cls(sync_id_of(name), dag_run_id, dag_id)
 
 
-def _severity(scenario: Scenario, settings: NotificationSettings | None) -> Severity:
-    if settings is None:
+def _severity(scenario: Scenario, notification_settings: NotificationSettings | None) -> Severity:
+    if notification_settings is None:
         return DEFAULT_SEVERITIES[scenario]
-    return severity_of(settings.user_notifications_config.notification_rules, scenario)
+    return severity_of(notification_settings.user_notifications_config.notification_rules, scenario)

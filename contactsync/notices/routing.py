@@ -11,7 +11,7 @@ from contactsync.configuration.schema import DeliveryChannel, NotificationSettin
 from contactsync.notices.notice import Notice
 
 
-class Form(StrEnum):
+class NoticeForm(StrEnum):
     """How a notice is written."""
 
     TEXT = "text"
@@ -20,12 +20,12 @@ class Form(StrEnum):
     SMS = "sms"
 
 
-FORMS: Final[Mapping[DeliveryChannel, Form]] = MappingProxyType(
+FORMS: Final[Mapping[DeliveryChannel, NoticeForm]] = MappingProxyType(
     {
-        DeliveryChannel.EMAIL: Form.TEXT,
-        DeliveryChannel.SMS: Form.SMS,
-        DeliveryChannel.SLACK: Form.CHAT,
-        DeliveryChannel.TEAMS: Form.CHAT,
+        DeliveryChannel.EMAIL: NoticeForm.TEXT,
+        DeliveryChannel.SMS: NoticeForm.SMS,
+        DeliveryChannel.SLACK: NoticeForm.CHAT,
+        DeliveryChannel.TEAMS: NoticeForm.CHAT,
     }
 )
 """The form that each channel's receivers can read."""
@@ -35,42 +35,42 @@ CHAT: Final = "CHAT"
 
 
 @dataclass(frozen=True)
-class Delivery:
+class NoticeDelivery:
     """One message, and the channels that it is for; subscriptions to the topic filter by its attributes."""
 
     channels: tuple[DeliveryChannel, ...]
-    form: Form
+    form: NoticeForm
     attributes: Mapping[str, str]
 
 
-def deliveries_of(notice: Notice, settings: NotificationSettings) -> list[Delivery]:
+def deliveries_of(notice: Notice, notification_settings: NotificationSettings) -> list[NoticeDelivery]:
     """Return a delivery per form that the configured channels need; none for a notice that nobody is to be told.
 
     A text message wakes people, so SMS gets high severity only, unless it is the only channel.
     """
     if notice.severity is Severity.INFO:
         return []
-    channels = list(_channels(notice.severity, settings))
+    channels = list(_channels(notice.severity, notification_settings))
     forms = dict.fromkeys(FORMS[channel] for channel in channels)
     return [_delivery(notice, form, tuple(one for one in channels if FORMS[one] is form)) for form in forms]
 
 
-def fallback_of(notice: Notice) -> Delivery:
+def fallback_of(notice: Notice) -> NoticeDelivery:
     """Return what goes to the fallback topic, whatever the channels are: the mail's text."""
-    return _delivery(notice, Form.TEXT, (DeliveryChannel.EMAIL,))
+    return _delivery(notice, NoticeForm.TEXT, (DeliveryChannel.EMAIL,))
 
 
-def _channels(severity: Severity, settings: NotificationSettings) -> Iterator[DeliveryChannel]:
-    configured = settings.user_notifications_config.delivery_channels
+def _channels(severity: Severity, notification_settings: NotificationSettings) -> Iterator[DeliveryChannel]:
+    configured = notification_settings.user_notifications_config.delivery_channels
     quiet = severity is not Severity.HIGH and len(configured) > 1
     return (channel for channel in configured if not (quiet and channel is DeliveryChannel.SMS))
 
 
-def _delivery(notice: Notice, form: Form, channels: tuple[DeliveryChannel, ...]) -> Delivery:
+def _delivery(notice: Notice, form: NoticeForm, channels: tuple[DeliveryChannel, ...]) -> NoticeDelivery:
     attributes = {
         "severity": notice.severity.value,
         "scenario": notice.scenario.value,
-        "channel": CHAT if form is Form.CHAT else channels[0].value,
+        "channel": CHAT if form is NoticeForm.CHAT else channels[0].value,
         "environment": notice.environment or "-",
     }
-    return Delivery(channels, form, MappingProxyType(attributes))
+    return NoticeDelivery(channels, form, MappingProxyType(attributes))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from contactsync.bus.events import NoticeRequested
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError, PublishFailedError, TrustedAccessOffError
-from contactsync.notices.notice import Notice, Origin, notice_of
+from contactsync.notices.notice import Notice, NoticeOrigin, notice_of
 from contactsync.notices.scenarios import DEFAULT_SEVERITIES, Scenario, notice_id_of
 from contactsync.operations.operation import (
     AccountOutcome,
@@ -28,7 +28,7 @@ from contactsync.operations.operation import (
 
 RUN: Final = "0d1f6c5e-8a57-4f0e-9b3c-2f6f5e1a7c44"
 START: Final = datetime(2026, 1, 9, 10, 0, tzinfo=UTC)
-ORIGIN: Final = Origin("example", RUN, START + timedelta(seconds=43), "https://airflow.example.com")
+ORIGIN: Final = NoticeOrigin("example", RUN, START + timedelta(seconds=43), "https://airflow.example.com")
 NAMES: Final = ("payments-production", "shipping-staging", "data-lake", "R&D sandbox", "log-archive")
 ACCOUNTS: Final = 23
 

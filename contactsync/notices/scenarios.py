@@ -11,7 +11,7 @@ from contactsync.configuration.schema import NoticeScenario, NotificationRules, 
 from contactsync.errors import ContactSyncError
 from contactsync.errors.remedies import Blame
 from contactsync.operations.operation import OperationStatus, OutcomeDetail, SyncOperation, Verdict
-from contactsync.operations.tally import Tally
+from contactsync.operations.outcome_counts import OutcomeCounts
 
 Scenario: TypeAlias = NoticeScenario
 """The configuration names them too, so they are defined beside it."""
@@ -127,26 +127,30 @@ def severity_of(rules: NotificationRules, scenario: Scenario) -> Severity:
     return Severity.INFO if scenario in _DOCUMENT_000 else DEFAULT_SEVERITIES[scenario]
 
 
-def is_told(scenario: Scenario, settings: NotificationSettings) -> bool:
+def is_told(scenario: Scenario, notification_settings: NotificationSettings) -> bool:
     """Tell whether people want to hear of a scenario: its switch is on, and the rules give it a priority."""
     switch = SWITCHES.get(scenario)
-    rules = settings.user_notifications_config.notification_rules
-    return (switch is None or bool(getattr(settings, switch))) and severity_of(rules, scenario) is not Severity.INFO
+    rules = notification_settings.user_notifications_config.notification_rules
+    return (switch is None or bool(getattr(notification_settings, switch))) and severity_of(
+        rules, scenario
+    ) is not Severity.INFO
 
 
-def scenarios_of(operation: SyncOperation, tally: Tally, settings: NotificationSettings) -> tuple[Scenario, ...]:
+def scenarios_of(
+    operation: SyncOperation, tally: OutcomeCounts, notification_settings: NotificationSettings
+) -> tuple[Scenario, ...]:
     """Return the notice that an ended operation gives, the most urgent one; none while it has not ended.
 
     One says everything (docs/notices.md): it carries all numbers, causes and accounts.
     """
     failures = _Failures.of(tally)
     if operation.status is OperationStatus.FAILED:
-        return _failure_scenarios(operation, failures, settings)
+        return _failure_scenarios(operation, failures, notification_settings)
     if operation.status is not OperationStatus.COMPLETED:
         return ()
-    if failures.all and failures.complete and is_told(Scenario.COMPLETE_FAILURE, settings):
+    if failures.all and failures.complete and is_told(Scenario.COMPLETE_FAILURE, notification_settings):
         return (Scenario.COMPLETE_FAILURE,)
-    return (Scenario.SUCCESS_COMPLETION,) if _is_end_told(operation, settings) else ()
+    return (Scenario.SUCCESS_COMPLETION,) if _is_end_told(operation, notification_settings) else ()
 
 
 def scenario_of_error(error: BaseException | None) -> Scenario | None:
@@ -171,12 +175,12 @@ def refusal_of(operation: SyncOperation) -> Verdict | None:
     return next((verdict for verdict in verdicts if verdict in _REFUSALS), None)
 
 
-def _is_end_told(operation: SyncOperation, settings: NotificationSettings) -> bool:
+def _is_end_told(operation: SyncOperation, notification_settings: NotificationSettings) -> bool:
     """Tell whether people hear of a completed operation: when they want to, and when a deletion was not approved."""
-    rules = settings.user_notifications_config.notification_rules
+    rules = notification_settings.user_notifications_config.notification_rules
     if refusal_of(operation):
         return severity_of(rules, Scenario.SUCCESS_COMPLETION) is not Severity.INFO
-    return is_told(Scenario.SUCCESS_COMPLETION, settings)
+    return is_told(Scenario.SUCCESS_COMPLETION, notification_settings)
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,7 @@ class _Failures:
     touched: int
 
     @classmethod
-    def of(cls, tally: Tally) -> "_Failures":
+    def of(cls, tally: OutcomeCounts) -> "_Failures":
         untouched = sum(tally.details[detail] for detail in UNTOUCHED)
         system = sum(tally.details[detail] for detail in SYSTEM_DETAILS)
         denied = tally.details[OutcomeDetail.PERMISSION_DENIED]
@@ -201,17 +205,19 @@ class _Failures:
 
 
 def _failure_scenarios(
-    operation: SyncOperation, failures: _Failures, settings: NotificationSettings
+    operation: SyncOperation, failures: _Failures, notification_settings: NotificationSettings
 ) -> tuple[Scenario, ...]:
     whole = _whole(operation, failures)
-    if whole and is_told(whole, settings):
+    if whole and is_told(whole, notification_settings):
         return (whole,)
     if operation.halt:
         return ()
     # Each would have all numbers, causes and accounts, so that a second one says nothing new.
-    rules = settings.user_notifications_config.notification_rules
+    rules = notification_settings.user_notifications_config.notification_rules
     urgency = list(Severity)
-    return tuple(sorted(_by_cause(failures, settings), key=lambda told: urgency.index(severity_of(rules, told)))[:1])
+    return tuple(
+        sorted(_by_cause(failures, notification_settings), key=lambda told: urgency.index(severity_of(rules, told)))[:1]
+    )
 
 
 def _whole(operation: SyncOperation, failures: _Failures) -> Scenario | None:
@@ -223,13 +229,13 @@ def _whole(operation: SyncOperation, failures: _Failures) -> Scenario | None:
     return Scenario.COMPLETE_FAILURE if failures.complete else None
 
 
-def _by_cause(failures: _Failures, settings: NotificationSettings) -> Iterator[Scenario]:
+def _by_cause(failures: _Failures, notification_settings: NotificationSettings) -> Iterator[Scenario]:
     """Yield the notices of causes; what none tells, because nobody wants to hear it, is a partial failure."""
     untold = failures.all
     causes = ((Scenario.PERMISSION_ERRORS, failures.denied), (Scenario.SYSTEM_ERRORS, failures.system))
     for scenario, number in causes:
-        if number and is_told(scenario, settings):
+        if number and is_told(scenario, notification_settings):
             untold -= number
             yield scenario
-    if untold > 0 and not failures.complete and is_told(Scenario.PARTIAL_FAILURE, settings):
+    if untold > 0 and not failures.complete and is_told(Scenario.PARTIAL_FAILURE, notification_settings):
         yield Scenario.PARTIAL_FAILURE

@@ -6,7 +6,7 @@ from typing import Final
 
 from contactsync.bus.events import NoticeRequested
 from contactsync.errors import kind_of
-from contactsync.notices.failures import Findings
+from contactsync.notices.failures import NoticeFigures
 from contactsync.notices.scenarios import SYSTEM_DETAILS, Scenario, refusal_of, scenario_of_blame
 from contactsync.operations.operation import OperationStatus, OutcomeDetail, OutcomeStatus, SyncOperation
 from contactsync.operations.remarks import remarks_of
@@ -41,7 +41,9 @@ _WITHOUT_NUMBERS: Final = {
 """Headlines for what has no outcomes, or is not about them."""
 
 
-def headline(scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: Findings) -> str:
+def headline(
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures
+) -> str:
     """Return the notice in one line: numbers first, then the contact types.
 
     The numbers are those at the time of rendering: an operation that was cleared meanwhile may have got better.
@@ -63,7 +65,7 @@ def headline(scenario: Scenario, request: NoticeRequested, operation: SyncOperat
     return f"{dry}{numbers or _WITHOUT_NUMBERS[scenario] + code}{types}"
 
 
-def what_happened(request: NoticeRequested, operation: SyncOperation | None, found: Findings) -> list[str]:
+def what_happened(request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures) -> list[str]:
     """Return what is known as sentences, each once; no reason that somebody typed, which could hold anything."""
     return list(dict.fromkeys(filter(None, _sentences(request, operation, found))))
 
@@ -79,7 +81,7 @@ def _asked(operation: SyncOperation) -> list[str]:
     return [name for name, plan in operation.plans.items() if plan.needs_approval and plan.decision is None]
 
 
-def _with_numbers(scenario: Scenario, operation: SyncOperation, found: Findings) -> str | None:
+def _with_numbers(scenario: Scenario, operation: SyncOperation, found: NoticeFigures) -> str | None:
     failed, touched = found.accounts(), len(found.touched)
     if scenario is Scenario.SUCCESS_COMPLETION:
         verdict = refusal_of(operation)
@@ -100,7 +102,7 @@ def _with_numbers(scenario: Scenario, operation: SyncOperation, found: Findings)
     return f"Fixed meanwhile, none of {_counted(touched)} is failed any more" if is_fixed else None
 
 
-def _of_failures(scenario: Scenario, found: Findings, failed: int, touched: int) -> str | None:
+def _of_failures(scenario: Scenario, found: NoticeFigures, failed: int, touched: int) -> str | None:
     details, words = _DETAILS.get(scenario, (None, ""))
     if details and (hit := found.accounts(details)):
         others = f", {failed} failed in all" if failed > hit else ""
@@ -124,7 +126,7 @@ def _counted(number: int) -> str:
     return f"{number} account{'' if number == 1 else 's'}"
 
 
-def _sentences(request: NoticeRequested, operation: SyncOperation | None, found: Findings) -> Iterator[str | None]:
+def _sentences(request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures) -> Iterator[str | None]:
     if operation and not request.of_task:
         yield _course(operation)
     elif request.dag_run_id:

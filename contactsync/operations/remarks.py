@@ -5,14 +5,14 @@ from typing import Final
 
 from contactsync.errors.clearing import clear_task
 from contactsync.operations.operation import OutcomeDetail, SyncOperation
-from contactsync.operations.tally import Tally
+from contactsync.operations.outcome_counts import OutcomeCounts
 
 _UNDECIDED: Final = (OutcomeDetail.NOT_APPROVED, OutcomeDetail.NO_OUTCOME)
 
 
-def remarks_of(operation: SyncOperation, tally: Tally | None = None) -> Iterator[str]:
+def remarks_of(operation: SyncOperation, tally: OutcomeCounts | None = None) -> Iterator[str]:
     """Yield what a reader of the report should know of the operation beside its numbers, as sentences."""
-    tally = tally or Tally()
+    tally = tally or OutcomeCounts()
     if operation.note:
         yield operation.note
     yield from operation.warnings

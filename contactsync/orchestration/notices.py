@@ -10,7 +10,7 @@ from airflow.sdk import BaseNotifier
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from contactsync.notices.requests import NoticeDesk
+    from contactsync.notices.requests import NoticeRequests
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ SCENARIOS: Final = (
 """The notices there are; a test holds them to contactsync.notices, which DAG files must not import when parsed."""
 
 
-class About(StrEnum):
+class NoticeSubject(StrEnum):
     """What a callback tells of."""
 
     TASK = "task"
@@ -49,7 +49,7 @@ class NoticeNotifier(BaseNotifier):
     (docs/notices.md). It never raises an error of ours: a callback must not change how a task ends.
     """
 
-    def __init__(self, scenario: str | None = None, *, about: str = About.TASK) -> None:
+    def __init__(self, scenario: str | None = None, *, about: str = NoticeSubject.TASK) -> None:
         """Take the scenario to request, or what the notice is to be derived from."""
         super().__init__()
         if scenario is not None and scenario not in SCENARIOS:
@@ -63,17 +63,17 @@ class NoticeNotifier(BaseNotifier):
         from contactsync.errors import AwsCallError, ContactSyncError, SettingsError
 
         try:
-            desk = _desk()
+            notice_requests = _notice_requests()
         except SettingsError as error:
             log.error("No notice was requested: %s", error)  # noqa: TRY400 -- the sentence says all
             return
         if correlation_id := _correlation_id_of(context):
-            desk = desk.correlated(correlation_id)
+            notice_requests = notice_requests.correlated(correlation_id)
         try:
-            self._request(desk, context)
+            self._request(notice_requests, context)
         except AwsCallError as error:
             log.error("The notice cannot be stored: %s", error)  # noqa: TRY400 -- the sentence says all
-            self._request_unstored(desk, context)
+            self._request_unstored(notice_requests, context)
         except ContactSyncError as error:
             log.error("No notice was requested: %s", error)  # noqa: TRY400 -- the sentence says all
 
@@ -81,24 +81,24 @@ class NoticeNotifier(BaseNotifier):
         """Request the notices without holding up the triggerer's other work."""
         await asyncio.to_thread(self.notify, context)
 
-    def _request(self, desk: "NoticeDesk", context: "Mapping[str, Any]") -> None:
+    def _request(self, notice_requests: "NoticeRequests", context: "Mapping[str, Any]") -> None:
         dag_id, run_id, error = _dag_id_of(context), _run_id_of(context), context.get("exception")
         if self.scenario:
             from contactsync.notices.scenarios import Scenario
 
             told = context.get("contactsync_told")
             more = {"message": told} if told else {}
-            desk.request(Scenario(self.scenario), run_id, error=error, dag_id=dag_id, **more)
-        elif self.about in (About.OPERATION, About.REPORT):
-            desk.operation_ended(run_id, error, failed=self.about == About.REPORT)
-        elif self.about == About.RUN:
-            desk.run_failed(run_id, dag_id=dag_id)
+            notice_requests.request(Scenario(self.scenario), run_id, error=error, dag_id=dag_id, **more)
+        elif self.about in (NoticeSubject.OPERATION, NoticeSubject.REPORT):
+            notice_requests.operation_ended(run_id, error, failed=self.about == NoticeSubject.REPORT)
+        elif self.about == NoticeSubject.RUN:
+            notice_requests.run_failed(run_id, dag_id=dag_id)
         elif _is_own_mistake(context, error):
-            desk.parameters_refused(run_id, error, dag_id=dag_id)
+            notice_requests.parameters_refused(run_id, error, dag_id=dag_id)
         else:
-            desk.task_failed(run_id, error, dag_id=dag_id)
+            notice_requests.task_failed(run_id, error, dag_id=dag_id)
 
-    def _request_unstored(self, desk: "NoticeDesk", context: "Mapping[str, Any]") -> None:
+    def _request_unstored(self, notice_requests: "NoticeRequests", context: "Mapping[str, Any]") -> None:
         """Tell what can be told without the state table: the error, or that the run failed."""
         from contactsync.errors import ContactSyncError
         from contactsync.notices.scenarios import Scenario, scenario_of_error
@@ -106,22 +106,22 @@ class NoticeNotifier(BaseNotifier):
         error = context.get("exception")
         if self.scenario:
             scenario: Scenario | None = Scenario(self.scenario)
-        elif self.about == About.RUN:
+        elif self.about == NoticeSubject.RUN:
             scenario = Scenario.SYSTEM_ERRORS
         else:
-            scenario = scenario_of_error(error) if self.about != About.OPERATION else None
+            scenario = scenario_of_error(error) if self.about != NoticeSubject.OPERATION else None
         if scenario is None:
             return
         try:
-            desk.request_unstored(scenario, _run_id_of(context), error=error, dag_id=_dag_id_of(context))
+            notice_requests.request_unstored(scenario, _run_id_of(context), error=error, dag_id=_dag_id_of(context))
         except ContactSyncError as unwritable:
             log.error("Nor can it be published: %s", unwritable)  # noqa: TRY400 -- the sentence says all
 
 
-def _desk() -> "NoticeDesk":
+def _notice_requests() -> "NoticeRequests":
     from contactsync.orchestration.steps import services
 
-    return services().steps.notice_desk
+    return services().steps.notice_requests
 
 
 def _is_own_mistake(context: "Mapping[str, Any]", error: object) -> bool:

@@ -113,7 +113,7 @@ def _tell_of_plan(run_id: str) -> None:
         if operation and operation.unmatched:
             error = RulesUnmatchedError(sentences=operation.unmatched, version=operation.config_version)
             about = f"unmatched-rules-{made.clock.now():%Y-%m-%d}"
-            made.steps.notice_desk.request(Scenario.CONFIGURATION_ERRORS, run_id, error=error, about=about)
+            made.steps.notice_requests.request(Scenario.CONFIGURATION_ERRORS, run_id, error=error, about=about)
     except ContactSyncError as untold:
         log.warning("No notice was requested of rules that name nobody: %s", untold)
 
@@ -121,11 +121,11 @@ def _tell_of_plan(run_id: str) -> None:
 def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as above
     """Bring one account to the desired contacts."""
     account_sync = services().steps.account_sync
-    operation, settings = account_sync.open(context["dag_run"].run_id)
-    context[RETRY_CONFIG_KEY] = settings.retries
+    operation, configuration = account_sync.open(context["dag_run"].run_id)
+    context[RETRY_CONFIG_KEY] = configuration.retries
     ti = context["ti"]
     with _rescheduled():
-        outcomes = account_sync.sync(operation, settings, account_id, ti.try_number, first_try=_first_try(ti))
+        outcomes = account_sync.sync(operation, configuration, account_id, ti.try_number, first_try=_first_try(ti))
     for outcome in outcomes:
         fields = ", ".join(outcome.changed_fields)
         log.info("%s: %s, %s %s", outcome.contact_type, outcome.status, outcome.detail, fields)
@@ -285,11 +285,11 @@ def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- 
     def tell(operation: "SyncOperation") -> None:
         note = log_text(operation.note or "")
         log.info("Run %s, sync operation %s: %s", operation.dag_run_id, operation.sync_id, note)
-        made.steps.notice_desk.operation_closed(operation.dag_run_id)
+        made.steps.notice_requests.operation_closed(operation.dag_run_id)
 
     try:
         made.steps.housekeeper.close_abandoned(
-            lambda run_id: state_of_run(ti, sync_dag, run_id), made.steps.notice_desk.announced_end, tell
+            lambda run_id: state_of_run(ti, sync_dag, run_id), made.steps.notice_requests.announced_end, tell
         )
     except HousekeepingError as error:
         _tell_daily(context, Scenario.SYSTEM_ERRORS, error)
@@ -304,14 +304,14 @@ def tell_of_overdue(context: Any, *, sync_dag: str, plan_task: str) -> None:  # 
 
     made, ti, dag_run = services(), context["ti"], context["dag_run"]
     for operation in made.steps.housekeeper.overdue(lambda run_id: state_of_run(ti, sync_dag, run_id)):
-        if made.steps.notice_desk.request(Scenario.OVERDUE, operation.dag_run_id, dag_id=sync_dag):
+        if made.steps.notice_requests.request(Scenario.OVERDUE, operation.dag_run_id, dag_id=sync_dag):
             log.warning("Run %s has not finished in time", operation.dag_run_id)
     unplanned = made.steps.housekeeper.unplanned(unfinished(ti, sync_dag, plan_task))
     if unplanned and unplanned.overdue:
         error = RunsUnplannedError(dag_id=sync_dag, number=unplanned.number, since=unplanned.since)
         about = f"{sync_dag}-unplanned-{unplanned.since:%Y-%m-%dT%H:%M}"
         log.warning("%s Its notice stands under %s.", error, about)
-        made.steps.notice_desk.request(
+        made.steps.notice_requests.request(
             Scenario.OVERDUE, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about
         )
 
@@ -357,12 +357,12 @@ def _request_once(context: Any, scenario: "Scenario", error: Exception, about: s
     """Request the one notice about something, whatever becomes of it; nothing of ours is raised."""
     from contactsync.errors import AwsCallError, ContactSyncError
 
-    desk, dag_run = services().steps.notice_desk, context["dag_run"]
+    notice_requests, dag_run = services().steps.notice_requests, context["dag_run"]
     try:
-        desk.request(scenario, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
+        notice_requests.request(scenario, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
     except AwsCallError as unstored:
         log.warning("The notice cannot be stored: %s", unstored)
-        desk.request_unstored(scenario, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
+        notice_requests.request_unstored(scenario, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
     except ContactSyncError as untold:
         log.warning("No notice was requested: %s", untold)
 

@@ -24,15 +24,15 @@ RESET: Final = "Reset"
 
 
 @dataclass(frozen=True)
-class Tally:
+class CallCounts:
     """How many calls failed and how many were answered, within a bucket."""
 
     failures: int = 0
     answers: int = 0
 
-    def __add__(self, other: "Tally") -> "Tally":
+    def __add__(self, other: "CallCounts") -> "CallCounts":
         """Add up."""
-        return Tally(self.failures + other.failures, self.answers + other.answers)
+        return CallCounts(self.failures + other.failures, self.answers + other.answers)
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ class BreakerConfig(Section):
     So long denied calls go on after trusted access was switched off, and so often Organizations is asked at most.
     """
 
-    def trips(self, newest_first: Iterable[Tally]) -> bool:
+    def trips(self, newest_first: Iterable[CallCounts]) -> bool:
         """Tell whether the calls of a window's buckets open a closed breaker.
 
         Only the newest buckets that together hold `threshold` failures are judged: what was answered before a sudden
         outage does not delay its discovery, by which time the first accounts would have used up their retries.
         """
-        seen = Tally()
+        seen = CallCounts()
         for tally in newest_first:
             seen += tally
             if seen.failures >= self.threshold:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from contactsync.pacing.breaker import BreakerState, Bucket, Tally, Transition
+from contactsync.pacing.breaker import BreakerState, Bucket, CallCounts, Transition
 from contactsync.pacing.rates import Rates
 
 
-class Pacer(Protocol):
+class Limiter(Protocol):
     """Gives out the turns of calls, to all workers of one caller account together; operations have AWS's names."""
 
     def reserve(self, api: str, rates: Rates) -> float:
@@ -30,10 +30,10 @@ class Breakers(Protocol):
         `step` is called again when somebody else was faster, and nothing is written when it returns what it was given.
         """
 
-    def count(self, api: str, bucket: Bucket, tally: Tally) -> None:
+    def count(self, api: str, bucket: Bucket, tally: CallCounts) -> None:
         """Add to the calls of a bucket."""
 
-    def tallies(self, api: str, newest: Bucket) -> list[Tally]:
+    def tallies(self, api: str, newest: Bucket) -> list[CallCounts]:
         """Return the calls of a window's buckets, read consistently, newest first; empty buckets are left out.
 
         The window is whole with the bucket before the `BUCKETS` newest ones, as the newest has only begun.

@@ -47,7 +47,7 @@ class Placements:
         That is so while the first walk is under way in another process: nobody waits for it. Where it `walks`, this
         process may be the one.
         """
-        named = frozenset(name for _, name in stored.settings.scope.named_units(ContactType))
+        named = frozenset(name for _, name in stored.configuration.scope.named_units(ContactType))
         found = self.lookups.places(stored.version, account_id)
         # After a restore of its table another version may have had this number.
         if found and found.units | found.missing != named:
@@ -58,7 +58,7 @@ class Placements:
 
     def tags_of(self, account_id: str, stored: StoredRules) -> Mapping[str, str]:
         """Return which of the tags that the version names the account has; raise what asking for them raises."""
-        keys = frozenset(key for rule in stored.settings.scope.filters for key in rule.tags)
+        keys = frozenset(key for rule in stored.configuration.scope.filters for key in rule.tags)
         owner = f"VERSION#{stored.version:012}#{account_id}"
         kept = KeptTags(self.organization, self.lookups, self.clock, owner, PLACES_LAST.total_seconds())
         tags = kept.of(account_id, keys)

@@ -189,13 +189,17 @@ class StoredRules(Protocol):
         """The number; 0 of what is not stored yet."""
 
     @property
-    def settings(self) -> AccountRules:
+    def configuration(self) -> AccountRules:
         """The rules."""
 
 
 NOTHING_REQUESTED: Final = ScopeFilter()
 
 
-def rules_of(settings: AccountRules, contact_type: ContactType, requested: ScopeFilter = NOTHING_REQUESTED) -> Rules:
+def rules_of(
+    configuration: AccountRules, contact_type: ContactType, requested: ScopeFilter = NOTHING_REQUESTED
+) -> Rules:
     """Return what a configuration asks of accounts for one contact type, and a run on top of it."""
-    return rules_for(contact_type, settings.scope, excluded_accounts=settings.excluded_accounts, requested=requested)
+    return rules_for(
+        contact_type, configuration.scope, excluded_accounts=configuration.excluded_accounts, requested=requested
+    )

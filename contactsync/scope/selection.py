@@ -55,7 +55,7 @@ class Selection:
     kept: KeptTags | None = None
     """What earlier tries of the same plan were told."""
 
-    def select(self, configuration: StoredRules, contact_types: Sequence[ContactType], requested: ScopeFilter) -> Scope:
+    def select(self, stored: StoredRules, contact_types: Sequence[ContactType], requested: ScopeFilter) -> Scope:
         """Apply the configuration's rules, and what the run was asked for, to every account.
 
         Raises RunRequestError or ConfigurationInvalidError when an account or organizational unit that is named does
@@ -68,8 +68,8 @@ class Selection:
             raise ListingIncompleteError(listed=len(listed), management_account=self.management_account)
         accounts = list(listed.values())
         _check_accounts(requested, accounts)
-        rules = {kind: rules_of(configuration.settings, kind, requested) for kind in contact_types}
-        units = self._units(configuration, requested, rules)
+        rules = {kind: rules_of(stored.configuration, kind, requested) for kind in contact_types}
+        units = self._units(stored, requested, rules)
         places = {account_id: path for path in units for account_id in self.organization.accounts_in(path[-1].unit_id)}
         tags: dict[str, Mapping[str, str]] = {}
         selected = [
@@ -79,14 +79,14 @@ class Selection:
         if self.kept:
             self.kept.keep()
         unmatched = [
-            *unmatched_accounts(configuration.settings, [*listed.values(), management], self.management_account),
+            *unmatched_accounts(stored.configuration, [*listed.values(), management], self.management_account),
             # A run for some accounts reads the tags of these alone.
-            *(unmatched_tags(configuration.settings, rules, tags.values()) if requested.empty else ()),
+            *(unmatched_tags(stored.configuration, rules, tags.values()) if requested.empty else ()),
         ]
         return Scope(tuple(member for member in selected if member.admissions), tuple(unmatched))
 
     def _units(
-        self, configuration: StoredRules, requested: ScopeFilter, rules: Mapping[ContactType, Rules]
+        self, stored: StoredRules, requested: ScopeFilter, rules: Mapping[ContactType, Rules]
     ) -> tuple[UnitPath, ...]:
         """Return all organizational units, or none when no rule names any."""
         if not any(rule.units for rule in rules.values()):
@@ -95,8 +95,8 @@ class Selection:
         named = (("organizational_units", name) for name in requested.organizational_units)
         if problems := list(_unit_problems(named, units)):
             raise RunRequestError(problems=problems)
-        if problems := list(_unit_problems(configuration.settings.scope.named_units(rules), units)):
-            raise ConfigurationInvalidError(problems=problems, version=configuration.version)
+        if problems := list(_unit_problems(stored.configuration.scope.named_units(rules), units)):
+            raise ConfigurationInvalidError(problems=problems, version=stored.version)
         return units
 
     def _admissions(

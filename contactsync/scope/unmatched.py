@@ -21,10 +21,12 @@ _SWAPPED: Final = 2
 Tags = Mapping[str, str]
 
 
-def unmatched_accounts(settings: AccountRules, accounts: Sequence[Account], management_account: str) -> Iterator[str]:
+def unmatched_accounts(
+    configuration: AccountRules, accounts: Sequence[Account], management_account: str
+) -> Iterator[str]:
     """Yield a sentence for each list of account ids that names accounts which the organization does not have."""
     known = {account.account_id for account in accounts}
-    for field, side, ids in _account_lists(settings):
+    for field, side, ids in _account_lists(configuration):
         unknown = [account_id for account_id in dict.fromkeys(ids) if account_id not in known]
         if unknown:
             yield f"{field}: {_unknown(unknown)}, {_EFFECT[side]}{_hints(unknown, known)}"
@@ -33,13 +35,13 @@ def unmatched_accounts(settings: AccountRules, accounts: Sequence[Account], mana
 
 
 def unmatched_tags(
-    settings: AccountRules, contact_types: Collection[ContactType], tags: Collection[Tags]
+    configuration: AccountRules, contact_types: Collection[ContactType], tags: Collection[Tags]
 ) -> Iterator[str]:
     """Yield a sentence for each tag of the rules that none of the accounts has whose tags decide.
 
     Without such an account nothing is said: then other rules decide about all of them.
     """
-    for field, side, rule in _filters(settings, contact_types) if tags else ():
+    for field, side, rule in _filters(configuration, contact_types) if tags else ():
         for name in _unmatched(rule, tags):
             yield f"{field}.tags: no account that other rules leave open has the tag {name}, {_EFFECT[side]}."
 
@@ -47,19 +49,23 @@ def unmatched_tags(
 _EFFECT: Final = {"exclude": "so this protects nobody", "include": "so this includes nobody"}
 
 
-def _filters(settings: AccountRules, contact_types: Collection[ContactType]) -> Iterator[tuple[str, str, ScopeFilter]]:
+def _filters(
+    configuration: AccountRules, contact_types: Collection[ContactType]
+) -> Iterator[tuple[str, str, ScopeFilter]]:
     """Yield every include and exclude that matters to these contact types, with its field and side."""
-    scopes: dict[str, TypeScope] = {"scope": settings.scope}
-    scopes |= {f"scope.contact_types.{t}": s for t, s in settings.scope.contact_types.items() if t in contact_types}
+    scopes: dict[str, TypeScope] = {"scope": configuration.scope}
+    scopes |= {
+        f"scope.contact_types.{t}": s for t, s in configuration.scope.contact_types.items() if t in contact_types
+    }
     for where, scope in scopes.items():
         yield f"{where}.include", "include", scope.include
         yield f"{where}.exclude", "exclude", scope.exclude
 
 
-def _account_lists(settings: AccountRules) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    yield "excluded_accounts", "exclude", settings.excluded_accounts
+def _account_lists(configuration: AccountRules) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    yield "excluded_accounts", "exclude", configuration.excluded_accounts
     yield from (
-        (f"{field}.accounts", side, rule.accounts) for field, side, rule in _filters(settings, tuple(ContactType))
+        (f"{field}.accounts", side, rule.accounts) for field, side, rule in _filters(configuration, tuple(ContactType))
     )
 
 

@@ -22,13 +22,13 @@ from contactsync.aws.tables.audit_table import DynamoDbAuditTrail
 from contactsync.aws.tables.breaker_table import DynamoDbBreakers
 from contactsync.aws.tables.config_table import DynamoDbConfigurations, DynamoDbStoredConfigurations
 from contactsync.aws.tables.failures_table import DynamoDbFailures
-from contactsync.aws.tables.limiter_table import DynamoDbPacer
+from contactsync.aws.tables.limiter_table import DynamoDbLimiter
 from contactsync.aws.tables.lookups_table import DynamoDbLookups
-from contactsync.aws.tables.notice_requests import DynamoDbNoticeRequests
+from contactsync.aws.tables.notice_store import DynamoDbNoticeStore
 from contactsync.aws.tables.outbox_table import DynamoDbOutbox
 from contactsync.aws.tables.set_aside_table import DynamoDbSetAside
 from contactsync.aws.topic import SnsTopic
-from contactsync.bus.dead_letters.desk import LOOKERS
+from contactsync.bus.dead_letters.handling import LOOKERS
 from contactsync.bus.dead_letters.places import DeadLetterPlaces
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
@@ -138,9 +138,9 @@ class Adapters:
         return DynamoDbLookups(self._dynamodb, self.settings.state.table)
 
     @cached_property
-    def pacer(self) -> DynamoDbPacer:
+    def limiter(self) -> DynamoDbLimiter:
         """The limiter."""
-        return DynamoDbPacer(
+        return DynamoDbLimiter(
             self._dynamodb,
             self.settings.state.table,
             caller_account=self.settings.management.account,
@@ -160,9 +160,9 @@ class Adapters:
         )
 
     @cached_property
-    def notice_requests(self) -> DynamoDbNoticeRequests:
+    def notice_store(self) -> DynamoDbNoticeStore:
         """The notices that were requested, with their deliveries."""
-        return DynamoDbNoticeRequests(
+        return DynamoDbNoticeStore(
             self._dynamodb,
             self.settings.state.table,
             retention_days=self.settings.state.retention_days,

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Self
 
 from contactsync.aws.sdk.clients import region_problem
-from contactsync.bus.dead_letters.desk import DeadLetterDesk
+from contactsync.bus.dead_letters.handling import DeadLetters
 from contactsync.bus.envelope import source_of
 from contactsync.bus.replay import Replayer
 from contactsync.configuration.changes import ConfigurationChanges
@@ -41,9 +41,9 @@ class Services(Adapters):
         return ConfigurationChanges(versions=self.configurations, announcer=self.relay, clock=self.clock)
 
     @cached_property
-    def dead_letters(self) -> DeadLetterDesk:
+    def dead_letters(self) -> DeadLetters:
         """What looks at dead letters and is done with them."""
-        return DeadLetterDesk(
+        return DeadLetters(
             queues=self.dead_letter_queues,
             failures=self.failures,
             trail=self.audit_trail,

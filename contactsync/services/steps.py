@@ -6,16 +6,16 @@ from typing import Protocol
 
 from contactsync.clock import Clock
 from contactsync.configuration.ports import Configurations
-from contactsync.notices.requests import NoticeAnnouncer, NoticeDesk, NoticeRequests
+from contactsync.notices.requests import NoticeAnnouncer, NoticeRequests, NoticeStore
 from contactsync.operations.ports import DesiredContacts, Operations, Records
-from contactsync.pacing.gate import Gatekeeper
-from contactsync.pacing.ports import Breakers, Pacer
+from contactsync.pacing.guarded_calls import CallGuard
+from contactsync.pacing.ports import Breakers, Limiter
 from contactsync.scope.ports import Lookups, Organization
 from contactsync.settings.groups import ManagementSettings, PatienceSettings, StateSettings
 from contactsync.sync.access import AccessCheck
 from contactsync.sync.account.apply import AccountSync
-from contactsync.sync.account.converge import Converger
 from contactsync.sync.account.exclusions import Exclusions
+from contactsync.sync.account.write import ContactWriter
 from contactsync.sync.approval import Approvals
 from contactsync.sync.housekeeping import Housekeeper
 from contactsync.sync.plan import Planner
@@ -60,7 +60,7 @@ class Ports(Protocol):
         """What was looked up in the organization a while ago."""
 
     @property
-    def pacer(self) -> Pacer:
+    def limiter(self) -> Limiter:
         """The limiter."""
 
     @property
@@ -72,7 +72,7 @@ class Ports(Protocol):
         """What publishes that which was stored a moment ago."""
 
     @property
-    def notice_requests(self) -> NoticeRequests:
+    def notice_store(self) -> NoticeStore:
         """The notices that were requested."""
 
     @property
@@ -112,7 +112,7 @@ class Steps:
             configurations=self.ports.configurations,
             operations=self.ports.operations,
             access=self.access_check,
-            gatekeeper=self.gatekeeper,
+            call_guard=self.call_guard,
             announcer=self.ports.announcer,
             clock=self.ports.clock,
             lookups=self.ports.lookups,
@@ -128,13 +128,13 @@ class Steps:
         """The step `sync_account`."""
         return AccountSync(
             contacts=self.ports.contacts,
-            converger=self.converger,
+            contact_writer=self.contact_writer,
             configurations=self.ports.configurations,
             operations=self.ports.operations,
             organization=self.ports.organization,
             exclusions=self.exclusions,
             access=self.access_check,
-            gatekeeper=self.gatekeeper,
+            call_guard=self.call_guard,
             announcer=self.ports.announcer,
             clock=self.ports.clock,
             fingerprint_keys=self.ports.fingerprint_keys,
@@ -142,9 +142,9 @@ class Steps:
         )
 
     @cached_property
-    def converger(self) -> Converger:
+    def contact_writer(self) -> ContactWriter:
         """What brings one contact of one account to the desired one."""
-        return Converger(
+        return ContactWriter(
             contacts=self.ports.contacts,
             desired=self.ports.desired_contacts,
             generations=self.ports.operations,
@@ -165,7 +165,7 @@ class Steps:
             operations=self.ports.operations,
             records=self.ports.records,
             announcer=self.ports.announcer,
-            gatekeeper=self.gatekeeper,
+            call_guard=self.call_guard,
             clock=self.ports.clock,
             second_look=self.second_look,
         )
@@ -177,7 +177,7 @@ class Steps:
             contacts=self.ports.contacts,
             desired=self.ports.desired_contacts,
             operations=self.ports.operations,
-            gatekeeper=self.gatekeeper,
+            call_guard=self.call_guard,
             clock=self.ports.clock,
             fingerprint_keys=self.ports.fingerprint_keys,
             source_reads=self.settings.patience.source_reads,
@@ -192,7 +192,7 @@ class Steps:
             contacts=self.ports.contacts,
             configurations=self.ports.configurations,
             operations=self.ports.operations,
-            gatekeeper=self.gatekeeper,
+            call_guard=self.call_guard,
             clock=self.ports.clock,
         )
 
@@ -220,10 +220,10 @@ class Steps:
         )
 
     @cached_property
-    def gatekeeper(self) -> Gatekeeper:
+    def call_guard(self) -> CallGuard:
         """What every call of Account Management passes."""
-        return Gatekeeper(
-            pacer=self.ports.pacer,
+        return CallGuard(
+            limiter=self.ports.limiter,
             breakers=self.ports.breakers,
             clock=self.ports.clock,
             throttle_tries=self.settings.patience.throttle_tries,
@@ -238,10 +238,10 @@ class Steps:
         )
 
     @cached_property
-    def notice_desk(self) -> NoticeDesk:
+    def notice_requests(self) -> NoticeRequests:
         """What takes requests for notices."""
-        return NoticeDesk(
-            requests=self.ports.notice_requests,
+        return NoticeRequests(
+            requests=self.ports.notice_store,
             operations=self.ports.operations,
             configurations=self.ports.configurations,
             announcer=self.ports.announcer,

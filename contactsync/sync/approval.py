@@ -15,7 +15,7 @@ from contactsync.errors import AnswerOvertakenError, OperationMissingError
 from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import Decision, SyncOperation, TypePlan, Verdict, sync_id_of
 from contactsync.operations.ports import Operations
-from contactsync.pacing.gate import Gatekeeper
+from contactsync.pacing.guarded_calls import CallGuard
 from contactsync.plain_text import markdown_code, one_line
 from contactsync.sync.ports import AccountContacts
 
@@ -132,7 +132,7 @@ class Approvals:
     contacts: AccountContacts
     configurations: Configurations
     operations: Operations
-    gatekeeper: Gatekeeper
+    call_guard: CallGuard
     clock: Clock
 
     def ask(
@@ -151,12 +151,12 @@ class Approvals:
         if not touched:
             return None
         per_type = {t: [account_id for account_id, types in touched.items() if t in types] for t in plans}
-        settings = self.configurations.version(operation.config_version).settings
+        configuration = self.configurations.version(operation.config_version).configuration
         request = ApprovalRequest(
             operation,
             accounts={t: len(account_ids) for t, account_ids in per_type.items()},
             at_most=len(touched),
-            timeout=settings.deletion.approval_timeout,
+            timeout=configuration.deletion.approval_timeout,
             asked=self.clock.now(),
             first=sorted(names.items(), key=lambda account: (account[1], account[0]))[:LISTED],
             digests={t: _digest(account_ids) for t, account_ids in per_type.items()},
@@ -218,9 +218,11 @@ class Approvals:
 
     def _restored(self, operation: SyncOperation) -> Iterator[tuple[ContactType, bool]]:
         """Read the source once more, and tell of each deletion whether the contact is there again."""
-        with self.gatekeeper.gate(self.configurations.version(operation.config_version).settings) as gate:
+        with self.call_guard.guarded_calls(
+            self.configurations.version(operation.config_version).configuration
+        ) as guarded:
             for contact_type in _awaiting(operation):
-                source = gate.call(read_of(contact_type), partial(self.contacts.read, contact_type, None))
+                source = guarded.call(read_of(contact_type), partial(self.contacts.read, contact_type, None))
                 yield contact_type, source is not None
 
 

@@ -13,8 +13,8 @@ from contactsync.configuration.ports import Configurations
 from contactsync.errors import ContactSyncError, HousekeepingError, ItemUnreadableError
 from contactsync.operations.announcements import ended
 from contactsync.operations.operation import OperationStatus, SyncOperation
+from contactsync.operations.outcome_counts import OutcomeCounts
 from contactsync.operations.ports import Announcer, Operations
-from contactsync.operations.tally import Tally
 from contactsync.sync.report import Reporter
 
 log = logging.getLogger(__name__)
@@ -148,14 +148,14 @@ class Housekeeper:
             )
 
     def _concluded(self, operation: SyncOperation, why: str) -> SyncOperation:
-        settings = self.configurations.version(operation.config_version).settings
-        tally = Tally()
+        configuration = self.configurations.version(operation.config_version).configuration
+        tally = OutcomeCounts()
         for outcome in self.reporter.judged(operation, {}):
             tally.add(outcome)
         tally.complete(operation)
         # Without a finished plan nobody knows which outcomes are missing.
         unplanned = operation.status is OperationStatus.PENDING
-        too_many = tally.failures >= settings.notification_settings.failure_threshold
+        too_many = tally.failures >= configuration.notification_settings.failure_threshold
         failed = unplanned or too_many or operation.halt is not None
         status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
         closed = operation.ended_as(status, at=self.clock.now(), **tally.of_end())

@@ -39,7 +39,7 @@ from contactsync.operations.operation import (
     sync_id_of,
 )
 from contactsync.operations.ports import Announcer, Operations
-from contactsync.pacing.gate import Gate, Gatekeeper
+from contactsync.pacing.guarded_calls import CallGuard, GuardedCalls
 from contactsync.pacing.rates import LARGEST_SKEW
 from contactsync.scope.kept_tags import KeptTags
 from contactsync.scope.ports import Lookups, Organization
@@ -60,7 +60,7 @@ class Planner:
     configurations: Configurations
     operations: Operations
     access: AccessCheck
-    gatekeeper: Gatekeeper
+    call_guard: CallGuard
     announcer: Announcer
     clock: Clock
     lookups: Lookups
@@ -81,13 +81,13 @@ class Planner:
         # and is not, and stores its plan last.
         planned = self._begun(request)
         self.access.confirm()
-        configuration = self.configurations.latest()
-        contact_types = request.types_among(configuration.settings.contact_types)
-        scope = self._scope(request, configuration, contact_types)
+        stored = self.configurations.latest()
+        contact_types = request.types_among(stored.configuration.contact_types)
+        scope = self._scope(request, stored, contact_types)
         if len(scope.targets) > map_limit:
             raise MappingLimitError(accounts=len(scope.targets), limit=map_limit)
         concerned = tuple(t for t in contact_types if any(scope.concerned(t)))
-        operation, desired = self._read_source(request, configuration, concerned, planned)
+        operation, desired = self._read_source(request, stored, concerned, planned)
         operation = replace(operation, unmatched=scope.unmatched)
         operation = replace(operation, plans={t: _counted(plan, scope, t) for t, plan in operation.plans.items()})
         announced = [started(operation)]
@@ -116,24 +116,22 @@ class Planner:
             if plan.absent and plan.generation is not None:
                 self.operations.found_deletion(contact_type, plan.generation)
 
-    def _scope(
-        self, request: RunRequest, configuration: StoredConfiguration, contact_types: tuple[ContactType, ...]
-    ) -> Scope:
+    def _scope(self, request: RunRequest, stored: StoredConfiguration, contact_types: tuple[ContactType, ...]) -> Scope:
         if not contact_types:
             return Scope()
         sync_id = sync_id_of(request.dag_run_id)
         kept = KeptTags(self.organization, self.lookups, self.clock, sync_id, self.plan_lasts)
         selection = Selection(self.organization, self.management_account, kept)
-        scope = selection.select(configuration, contact_types, request.requested)
+        scope = selection.select(stored, contact_types, request.requested)
         _warn(scope.unmatched)
         if request.by_hand and not scope.members:
-            raise ScopeEmptyError(contact_types=contact_types, version=configuration.version)
+            raise ScopeEmptyError(contact_types=contact_types, version=stored.version)
         return scope
 
     def _read_source(
         self,
         request: RunRequest,
-        configuration: StoredConfiguration,
+        stored: StoredConfiguration,
         contact_types: tuple[ContactType, ...],
         planned: datetime,
     ) -> tuple[SyncOperation, list[DesiredContact]]:
@@ -141,25 +139,25 @@ class Planner:
         plans: dict[ContactType, TypePlan] = {}
         desired: list[DesiredContact] = []
         warnings: list[str] = []
-        with self.gatekeeper.gate(configuration.settings) as gate:
-            gate.reset()
+        with self.call_guard.guarded_calls(stored.configuration) as guarded:
+            guarded.reset()
             for contact_type in contact_types:
                 # Raised before the source is read, so that the greatest generation goes with the latest read.
                 generation = None if request.dry_run else self.operations.raise_generation(contact_type)
                 deleted = bool(request.change and request.change.action == "delete")
-                contact = self._source(contact_type, gate, absent=deleted)
+                contact = self._source(contact_type, guarded, absent=deleted)
                 if contact is None and request.change and request.change.unclear and not deleted:
                     # One of the three was put, and so not this one.
                     continue
                 warnings.extend(_doubts(contact_type, contact))
-                policy = _deletion_policy(request, configuration.settings.deletion.policy)
+                policy = _deletion_policy(request, stored.configuration.deletion.policy)
                 plans[contact_type] = self._type_plan(contact_type, generation, contact, policy)
                 if generation is not None and plans[contact_type].approved:
                     desired.append(DesiredContact(contact_type, generation, sync_id, contact))
         _warn(warnings)
-        return replace(self._operation(request, configuration, plans, planned), warnings=tuple(warnings)), desired
+        return replace(self._operation(request, stored, plans, planned), warnings=tuple(warnings)), desired
 
-    def _source(self, contact_type: ContactType, gate: Gate, *, absent: bool) -> Contact | None:
+    def _source(self, contact_type: ContactType, guarded: GuardedCalls, *, absent: bool) -> Contact | None:
         """Read the source, again and for a bounded time while it is not, or still is, there against expectation.
 
         Reads are eventually consistent, and a contact that only seems to be absent must not be deleted
@@ -173,7 +171,7 @@ class Planner:
             retry_error_callback=_last_result,
         )
         contact: Contact | None = looks(
-            gate.call, read_of(contact_type), lambda: self.contacts.read(contact_type, None)
+            guarded.call, read_of(contact_type), lambda: self.contacts.read(contact_type, None)
         )
         if contact is None and contact_type is ContactType.PRIMARY:
             raise SourceContactMissingError
@@ -196,7 +194,7 @@ class Planner:
     def _operation(
         self,
         request: RunRequest,
-        configuration: StoredConfiguration,
+        stored: StoredConfiguration,
         plans: dict[ContactType, TypePlan],
         planned: datetime,
     ) -> SyncOperation:
@@ -209,8 +207,8 @@ class Planner:
             initiating_user=request.initiating_user,
             source_account=self.management_account,
             plans=plans,
-            config_version=configuration.version,
-            rules_digest=configuration.settings.rules_digest,
+            config_version=stored.version,
+            rules_digest=stored.configuration.rules_digest,
             status=OperationStatus.PENDING,
             planned=planned,
             dry_run=request.dry_run,
@@ -219,7 +217,7 @@ class Planner:
             follow_up=request.follow_up,
             correlation_id=request.correlation_id,
             triggered_by=request.triggered_by,
-            note=_note(request, configuration.settings.contact_types, plans),
+            note=_note(request, stored.configuration.contact_types, plans),
         )
 
     def _expect_outcomes(self, scope: Scope, operation: SyncOperation) -> None:

@@ -30,10 +30,10 @@ from contactsync.operations.operation import (
     SyncOperation,
     sync_id_of,
 )
+from contactsync.operations.outcome_counts import OutcomeCounts
 from contactsync.operations.ports import Announcer, Operations, Records
 from contactsync.operations.remarks import remarks_of
-from contactsync.operations.tally import Tally
-from contactsync.pacing.gate import Gatekeeper
+from contactsync.pacing.guarded_calls import CallGuard
 from contactsync.sync.judgement import FAILED_TASK_STATES, LOST, as_failed, is_of_earlier_plan, judge, what_to_clear
 from contactsync.sync.outcome_announcements import announce_outcomes
 from contactsync.sync.second_look import FollowUp, SecondLook
@@ -50,7 +50,7 @@ class Report:
     """What an operation did, in numbers; its rows are the operation's outcomes."""
 
     operation: SyncOperation
-    tally: Tally
+    tally: OutcomeCounts
     threshold: int
     follow_up: FollowUp | None = None
     remarks: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class Reporter:
     operations: Operations
     records: Records
     announcer: Announcer
-    gatekeeper: Gatekeeper
+    call_guard: CallGuard
     clock: Clock
     second_look: SecondLook
 
@@ -118,13 +118,13 @@ class Reporter:
         if not planned or operation.status is OperationStatus.PENDING:
             self._store_end(operation.ended_as(OperationStatus.FAILED, operation.counts, at=self.clock.now()))
             raise OperationMissingError(dag_run_id=dag_run_id)
-        tally = Tally()
+        tally = OutcomeCounts()
         for outcome in self.judged(operation, task_states, listed):
             tally.add(outcome)
             show(outcome)
         tally.complete(operation)
-        settings = self.configurations.version(operation.config_version).settings
-        report = self._concluded(operation, settings, tally, requested)
+        configuration = self.configurations.version(operation.config_version).configuration
+        report = self._concluded(operation, configuration, tally, requested)
         self.announce_outcomes(report.operation)
         self._store_end(report.operation)
         return report
@@ -252,12 +252,12 @@ class Reporter:
     def _concluded(
         self,
         operation: SyncOperation,
-        settings: Configuration,
-        tally: Tally,
+        configuration: Configuration,
+        tally: OutcomeCounts,
         requested: Mapping[str, Sequence[str]],
     ) -> Report:
-        threshold = settings.notification_settings.failure_threshold
-        follow_up, remark = self.second_look.look(operation, settings, requested)
+        threshold = configuration.notification_settings.failure_threshold
+        follow_up, remark = self.second_look.look(operation, configuration, requested)
         failed = operation.halt is not None or tally.failures >= threshold
         status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
         finished = replace(
@@ -269,7 +269,7 @@ class Reporter:
 
     def _transitions(self, operation: SyncOperation) -> Iterator[str]:
         try:
-            steps = self.gatekeeper.breakers.transitions(operation.timestamp)
+            steps = self.call_guard.breakers.transitions(operation.timestamp)
         except ContactSyncError as error:  # no report waits for this
             yield f"What the circuit breakers did could not be read ({error.code})."
             return
@@ -279,7 +279,7 @@ class Reporter:
 
 def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], threshold: int) -> Report:
     """Return the report of an operation as it is stored, finished or not."""
-    tally = Tally()
+    tally = OutcomeCounts()
     for outcome in outcomes:
         tally.add(outcome)
     if operation.is_planned:

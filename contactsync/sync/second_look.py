@@ -15,7 +15,7 @@ from contactsync.errors import ContactSyncError
 from contactsync.fingerprints import changed_fingerprints, is_fingerprint_of
 from contactsync.operations.operation import SYNC_ID_NAMESPACE, SyncOperation, TypePlan
 from contactsync.operations.ports import DesiredContacts, Operations
-from contactsync.pacing.gate import Gate, Gatekeeper
+from contactsync.pacing.guarded_calls import CallGuard, GuardedCalls
 from contactsync.sync.ports import AccountContacts
 
 
@@ -34,7 +34,7 @@ class SecondLook:
     contacts: AccountContacts
     desired: DesiredContacts
     operations: Operations
-    gatekeeper: Gatekeeper
+    call_guard: CallGuard
     clock: Clock
     fingerprint_keys: tuple[bytes, ...] = field(repr=False)
     """The present key, then earlier ones: the plan may have been made with one."""
@@ -44,20 +44,20 @@ class SecondLook:
     """How many follow-up runs may follow each other."""
 
     def look(
-        self, operation: SyncOperation, settings: Configuration, requested: Mapping[str, Sequence[str]]
+        self, operation: SyncOperation, configuration: Configuration, requested: Mapping[str, Sequence[str]]
     ) -> tuple[FollowUp | None, str | None]:
         """Read the source once more: the first read may have been an old one, or an event may have been lost."""
         if operation.dry_run or operation.halt:
             return None, None
-        gate = self.gatekeeper.gate(settings)
+        guarded = self.call_guard.guarded_calls(configuration)
         try:
-            moved = [t for t in operation.contact_types if self._has_moved(operation, t, gate)]
+            moved = [t for t in operation.contact_types if self._has_moved(operation, t, guarded)]
             # The same run however often this is repeated, until something has been planned meanwhile.
             generation = max((self.operations.generation(contact_type) for contact_type in moved), default=0)
         except ContactSyncError as error:  # whatever it is, the report is stored
             return None, f"The source could not be read once more ({error.code}); start a run by hand to be sure."
         finally:
-            gate.finish()
+            guarded.finish()
         if not moved:
             return None, None
         names = ", ".join(moved)
@@ -68,7 +68,7 @@ class SecondLook:
             )
         return _follow_up(operation, moved, generation, requested), None
 
-    def _has_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
+    def _has_moved(self, operation: SyncOperation, contact_type: ContactType, guarded: GuardedCalls) -> bool:
         """Tell whether the source is neither what the accounts are to carry nor a deletion that nobody approved.
 
         A source that seems to have moved is read again, for a bounded time: this very read may be an old one.
@@ -80,11 +80,11 @@ class SecondLook:
             sleep=self.clock.sleep,
             retry_error_callback=lambda _: True,
         )
-        moved: bool = looks(self._seems_moved, operation, contact_type, gate)
+        moved: bool = looks(self._seems_moved, operation, contact_type, guarded)
         return moved
 
-    def _seems_moved(self, operation: SyncOperation, contact_type: ContactType, gate: Gate) -> bool:
-        source = gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, None))
+    def _seems_moved(self, operation: SyncOperation, contact_type: ContactType, guarded: GuardedCalls) -> bool:
+        source = guarded.call(read_of(contact_type), lambda: self.contacts.read(contact_type, None))
         plan = operation.plans[contact_type]
         latest = self.desired.latest(contact_type)
         if latest and not changed_fields(latest.contact, source):

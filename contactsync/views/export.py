@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 from contactsync.contacts import ContactType
 from contactsync.operations.counting import counted_as, ordered
 from contactsync.operations.operation import AccountOutcome, OutcomeStatus, SyncOperation, TypePlan
-from contactsync.operations.tally import missing_of
+from contactsync.operations.outcome_counts import missing_of
 from contactsync.views.outcome_row import RESULT, as_named, choose
 from contactsync.views.rows import csv_lines, json_text
 

@@ -47,7 +47,7 @@ class PastState:
     """
 
     moment: datetime
-    settings: Configuration
+    configuration: Configuration
     """The version of the configuration that was in force."""
     _names: dict[str, tuple[datetime, str]] = field(default_factory=dict)
     _events: dict[Key, list[_Event]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class PastState:
     def contacts(self) -> Iterator[StatedContact]:
         """Yield each account that was met with each contact type of the configuration, by account id."""
         for account_id in sorted(self._names):
-            for contact_type in self.settings.contact_types:
+            for contact_type in self.configuration.contact_types:
                 yield self._stated(account_id, contact_type)
 
     def _desire(self, contact_type: ContactType, generation: int | None) -> None:
@@ -88,7 +88,7 @@ class PastState:
 
     def _stated(self, account_id: str, contact_type: ContactType) -> StatedContact:
         desired = self._desired.get(contact_type)
-        admission = rules_of(self.settings, contact_type).admission(account_id, Placement())
+        admission = rules_of(self.configuration, contact_type).admission(account_id, Placement())
         # What an earlier version excluded matters where ids alone do not say whether this one does.
         ignored = Standing.EXCLUDED if admission is Admission.ADMITTED else None
         found = (event for event in self._events.get((account_id, contact_type), []) if event.standing is not ignored)

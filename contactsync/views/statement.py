@@ -57,7 +57,7 @@ class StatedContact:
 
 
 @dataclass(frozen=True)
-class State:
+class StatementState:
     """What a statement is made of, read at about one time."""
 
     accounts: tuple[Account, ...]

@@ -11,11 +11,11 @@ import pytest
 from contactsync.account_management.api_operations import ApiOperation
 from contactsync.aws.tables.breaker_table import DynamoDbBreakers
 from contactsync.errors import StateConflictError
-from contactsync.pacing.breaker import BUCKETS, BreakerConfig, BreakerState, Bucket, Phase, Tally
+from contactsync.pacing.breaker import BUCKETS, BreakerConfig, BreakerState, Bucket, CallCounts, Phase
 from contactsync.pacing.ports import Breakers
 from tests.contract.conftest import Adapters
 from tests.fakes import START, FakeClock
-from tests.gate_fakes import FakeBreakers
+from tests.pacing_fakes import FakeBreakers
 
 GET, PUT = ApiOperation.GET_ALTERNATE_CONTACT, ApiOperation.PUT_ALTERNATE_CONTACT
 CODE = "InternalServerException"
@@ -135,18 +135,26 @@ def test_counters(port: Breakers) -> None:
     """Calls of many workers add up in their bucket; a window's buckets come newest first, whatever their numbers."""
     bucket = Bucket(episode=2, number=100, seconds=5)
     with ThreadPoolExecutor(24) as threads:
-        list(threads.map(lambda _: port.count(PUT, bucket, Tally(failures=1, answers=2)), range(24)))
-    port.count(PUT, bucket.earlier(1), Tally(answers=5))
-    port.count(PUT, bucket.earlier(BUCKETS), Tally(failures=3))
-    port.count(PUT, bucket.earlier(BUCKETS + 1), Tally(failures=100))
-    assert port.tallies(PUT, bucket) == [Tally(failures=24, answers=48), Tally(answers=5), Tally(failures=3)]
-    assert port.tallies(PUT, bucket.earlier(1)) == [Tally(answers=5), Tally(failures=3), Tally(failures=100)]
+        list(threads.map(lambda _: port.count(PUT, bucket, CallCounts(failures=1, answers=2)), range(24)))
+    port.count(PUT, bucket.earlier(1), CallCounts(answers=5))
+    port.count(PUT, bucket.earlier(BUCKETS), CallCounts(failures=3))
+    port.count(PUT, bucket.earlier(BUCKETS + 1), CallCounts(failures=100))
+    assert port.tallies(PUT, bucket) == [
+        CallCounts(failures=24, answers=48),
+        CallCounts(answers=5),
+        CallCounts(failures=3),
+    ]
+    assert port.tallies(PUT, bucket.earlier(1)) == [
+        CallCounts(answers=5),
+        CallCounts(failures=3),
+        CallCounts(failures=100),
+    ]
 
 
 def test_other_counters(port: Breakers) -> None:
     """Other operations and episodes count for themselves, and what nobody counted is nothing."""
     bucket = Bucket(episode=2, number=100, seconds=5)
-    port.count(PUT, bucket, Tally(failures=1))
+    port.count(PUT, bucket, CallCounts(failures=1))
     assert port.tallies(GET, bucket) == []
     assert port.tallies(PUT, Bucket(1, 100, 5)) == []
     assert port.tallies(PUT, Bucket(20, 100, 5)) == []
@@ -217,7 +225,7 @@ def test_expiry(adapters: Adapters) -> None:
     caller = str(uuid.uuid4())
     port = adapter_for(adapters, caller)
     bucket = CONFIG.bucket_at(START, 0)
-    port.count(PUT, bucket, Tally(failures=1))
+    port.count(PUT, bucket, CallCounts(failures=1))
     port.change(PUT, trip())
     client, table = adapters.services._dynamodb, adapters.services.settings.state.table
     (counter,) = client.query(

@@ -65,14 +65,14 @@ def test_nothing(port: Any) -> None:
 def test_latest(port: Any) -> None:
     """The latest version is in force, also from the tenth on, and all values come back."""
     stored(port, *[Configuration()] * 10, FULL)
-    assert (port.latest().version, port.latest().settings) == (11, FULL)
+    assert (port.latest().version, port.latest().configuration) == (11, FULL)
 
 
 def test_versions(port: Any) -> None:
     """Earlier versions stay as they were."""
     stored(port, FULL, Configuration())
-    assert port.version(1).settings == FULL
-    assert port.version(2).settings == Configuration()
+    assert port.version(1).configuration == FULL
+    assert port.version(2).configuration == Configuration()
     with pytest.raises(ConfigurationMissingError, match="3"):
         port.version(3)
 
@@ -82,7 +82,7 @@ def test_conflict(adapters: Adapters) -> None:
     port = stored(adapter(adapters), Configuration(), FULL)
     with pytest.raises(ConfigurationConflictError):
         port.store(Configuration(), after_version=1, changed_by="tests")
-    assert port.latest().settings == FULL
+    assert port.latest().configuration == FULL
 
 
 def test_invalid(adapters: Adapters) -> None:
@@ -95,13 +95,13 @@ def test_invalid(adapters: Adapters) -> None:
     with pytest.raises(ConfigurationInvalidError, match="version 2"):
         port.latest()
     assert port.latest_version() == 2
-    assert port.version(1).settings == Configuration()
+    assert port.version(1).configuration == Configuration()
 
 
 def test_keys_are_apart(adapters: Adapters) -> None:
     """Two keys in one table are two configurations."""
     one, other = stored(adapter(adapters), FULL), adapter(adapters)
-    assert one.latest().settings == FULL
+    assert one.latest().configuration == FULL
     with pytest.raises(ConfigurationMissingError):
         other.latest()
 
@@ -111,13 +111,13 @@ def test_history(adapters: Adapters) -> None:
     port = stored(adapter(adapters), Configuration())
     port.store(FULL, after_version=1, changed_by="arn:aws:iam::111122223333:user/wanda", reason="ticket 7")
     newest, first = port.history()
-    assert (newest.number, newest.settings, newest.changed_by, newest.reason) == (
+    assert (newest.number, newest.configuration, newest.changed_by, newest.reason) == (
         2,
         FULL,
         "arn:aws:iam::111122223333:user/wanda",
         "ticket 7",
     )
-    assert (first.number, first.settings, first.changed_by, first.reason) == (1, Configuration(), "tests", None)
+    assert (first.number, first.configuration, first.changed_by, first.reason) == (1, Configuration(), "tests", None)
     assert first.changed_at <= newest.changed_at
     assert list(port.history(limit=1)) == [newest] == [port.newest()] == [port.stored(2)]
 
@@ -144,7 +144,7 @@ def test_older_release(adapters: Adapters) -> None:
         "token": {"S": "00"},
     }
     port._client.put_item(TableName=port._table, Item=item)
-    assert port.latest().settings == configuration(contact_types=["security"], retry_config={"max_attempts": 5})
+    assert port.latest().configuration == configuration(contact_types=["security"], retry_config={"max_attempts": 5})
     (version,) = port.history()
     assert (version.changed_by, version.reason) == ("wanda", None)
 

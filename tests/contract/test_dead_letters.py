@@ -10,7 +10,7 @@ import pytest
 
 from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues, SqsQuarantine
 from contactsync.aws.tables.failures_table import DynamoDbFailures
-from contactsync.bus.consume import Failure, Failures, quarantine_attributes
+from contactsync.bus.consume import Failures, MessageFailure, quarantine_attributes
 from contactsync.bus.dead_letters.letters import DeadLetter
 from contactsync.bus.dead_letters.ports import DeadLetterQueues
 from contactsync.cli.local.local_system import product_environment
@@ -247,8 +247,8 @@ def test_failures(failures: Failures) -> None:
     message = str(uuid.uuid4())
     assert failures.find("audit", message) is None
     for count in (1, 2):
-        failures.remember("audit", message, Failure("InternalError", f"Try {count}.", count))
-    assert failures.find("audit", message) == Failure("InternalError", "Try 2.", 2)
+        failures.remember("audit", message, MessageFailure("InternalError", f"Try {count}.", count))
+    assert failures.find("audit", message) == MessageFailure("InternalError", "Try 2.", 2)
     assert failures.find("notices", message) is None
 
 
@@ -256,7 +256,7 @@ def test_failures_of_many(failures: Failures) -> None:
     """The failures of many messages come together; those that nobody kept are left out."""
     messages = [str(uuid.uuid4()) for _ in range(230)]
     for number in (0, 99, 100, 229):
-        failures.remember("audit", messages[number], Failure("InternalError", f"{number}", 1))
+        failures.remember("audit", messages[number], MessageFailure("InternalError", f"{number}", 1))
     found = failures.find_all("audit", messages)
     assert {messages.index(name): failure.sentence for name, failure in found.items()} == {
         0: "0",
@@ -273,7 +273,7 @@ def test_failure_unreadable(deployed: Adapters) -> None:
     table = services.settings.dead_letters.idempotency_table
     failures = DynamoDbFailures(services._dynamodb, table, FakeClock())
     good, bad = str(uuid.uuid4()), str(uuid.uuid4())
-    failures.remember("audit", good, Failure("InternalError", "It failed.", 1))
+    failures.remember("audit", good, MessageFailure("InternalError", "It failed.", 1))
     services._dynamodb.put_item(
         TableName=table, Item={"id": {"S": f"failure#audit#{bad}"}, "receive_count": {"S": "many"}}
     )

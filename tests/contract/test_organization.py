@@ -159,7 +159,7 @@ def test_selection(port: Any) -> None:
     """A whole scope with units and tags gives the same accounts, whoever is asked."""
     scope = {"include": {"organizational_units": ["Workloads"]}, "exclude": {"tags": {"contacts": ["own"]}}}
     found = Selection(port, MANAGEMENT_ACCOUNT).select(
-        StoredConfiguration(version=1, settings=parse_configuration({"scope": scope})),
+        StoredConfiguration(version=1, configuration=parse_configuration({"scope": scope})),
         [ContactType.SECURITY],
         ScopeFilter(accounts=MEMBERS[:4]),
     )

@@ -198,48 +198,48 @@ def test_notice_once(services: Services) -> None:
         announcement(request_of(name), about=name, subject="s", correlation_id="c", time=START)
         for name in ("halted", "overdue")
     ]
-    store = services.notice_requests.store
+    store = services.notice_store.store
     assert store("sync-1", request_of("halted"), made[:1])
     assert not store("sync-1", request_of("halted"), made[:1])
     assert store("sync-1", request_of("overdue"), made[1:])
-    assert sorted(services.notice_requests.requested("sync-1")) == ["halted", "overdue"]
-    assert services.notice_requests.requested("sync-2") == []
+    assert sorted(services.notice_store.requested("sync-1")) == ["halted", "overdue"]
+    assert services.notice_store.requested("sync-2") == []
     assert sorted(one.id for one in kept(services)) == sorted(one.id for one in made)
 
 
 def test_silence_gives_way(services: Services) -> None:
     """A notice that nobody was to be told is stored without an event, and gives way to one that people are to have."""
     silent = request_of("halted").model_copy(update={"priority": Severity.INFO})
-    assert services.notice_requests.store("sync-silent", silent, [])
-    assert services.notice_requests.store("sync-silent", silent, [])
-    assert services.notice_requests.store("sync-silent", request_of("halted"), [])
-    assert not services.notice_requests.store("sync-silent", silent, [])
-    (row,) = services.notice_requests.deliveries("sync-silent")
+    assert services.notice_store.store("sync-silent", silent, [])
+    assert services.notice_store.store("sync-silent", silent, [])
+    assert services.notice_store.store("sync-silent", request_of("halted"), [])
+    assert not services.notice_store.store("sync-silent", silent, [])
+    (row,) = services.notice_store.deliveries("sync-silent")
     assert row["priority"] == request_of("halted").priority
 
 
 def test_deliveries(services: Services) -> None:
     """How each channel ended is kept with the notice, the latest result of each."""
-    services.notice_requests.store("sync-3", request_of("halted"), [])
-    services.notice_requests.record_delivery("sync-3", "halted", "EMAIL", {"status": "failed", "code": "Throttled"})
-    services.notice_requests.record_delivery("sync-3", "halted", "EMAIL", {"status": "sent"})
-    (item,) = services.notice_requests.of_operation("sync-3")
+    services.notice_store.store("sync-3", request_of("halted"), [])
+    services.notice_store.record_delivery("sync-3", "halted", "EMAIL", {"status": "failed", "code": "Throttled"})
+    services.notice_store.record_delivery("sync-3", "halted", "EMAIL", {"status": "sent"})
+    (item,) = services.notice_store.of_operation("sync-3")
     assert item["delivery_EMAIL"] == {"status": "sent"}
     assert item["notice_id"] == "n-halted"
 
 
 def test_delivery_of_the_unstored(services: Services) -> None:
     """The delivery of a notice that could not be stored is listed, counts as told, and expires as notices do."""
-    services.notice_requests.record_delivery("sync-4", "system_errors", "EMAIL", {"status": "sent"})
-    (row,) = services.notice_requests.deliveries("sync-4")
+    services.notice_store.record_delivery("sync-4", "system_errors", "EMAIL", {"status": "sent"})
+    (row,) = services.notice_store.deliveries("sync-4")
     assert (row["scenario"], row["channel"], row["status"], row["notice_id"]) == (
         "system_errors",
         "EMAIL",
         "sent",
         None,
     )
-    assert services.notice_requests.requested("sync-4") == ["system_errors"]
-    (item,) = services.notice_requests.of_operation("sync-4")
+    assert services.notice_store.requested("sync-4") == ["system_errors"]
+    (item,) = services.notice_store.of_operation("sync-4")
     assert item["expires_at"] > services.clock.now().timestamp()
 
 

@@ -63,7 +63,7 @@ class Run:
         exclusions = Exclusions(self.configurations, self.organization, self.adapters.services.lookups, self.clock)
         made = operation(SECURITY, BILLING, config_version=self.first)
         plans = {kind: replace(plan, expected=len(IDS)) for kind, plan in made.plans.items()}
-        pinned = self.configurations.version(self.first).settings
+        pinned = self.configurations.version(self.first).configuration
         kinds = [kind for kind in contact_types or (SECURITY, BILLING) for _ in range(2)]
         return {exclusions.excludes(replace(made, plans=plans), pinned, account_id, kind) for kind in kinds}
 

@@ -12,7 +12,7 @@ import pytest
 from contactsync.account_management.api_operations import ApiOperation
 from contactsync.aws.tables.failures_table import DynamoDbFailures
 from contactsync.bus.audit import AuditEntry
-from contactsync.bus.consume import Failure
+from contactsync.bus.consume import MessageFailure
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.contacts import ContactType
 from contactsync.operations.account_record import AccountRecord, Mark
@@ -31,7 +31,7 @@ from contactsync.operations.operation import (
     sync_id_of,
 )
 from contactsync.operations.queries import DesiredVersion
-from contactsync.pacing.breaker import BreakerState, Bucket, Phase, Tally, Transition
+from contactsync.pacing.breaker import BreakerState, Bucket, CallCounts, Phase, Transition
 from contactsync.services.services import Services
 from tests.builders import account, contact_of, operation
 from tests.contract.conftest import Adapters
@@ -158,7 +158,7 @@ ENTRY: Final = AuditEntry(
     '{"sync_id": "recorded"}',
     "recorded",
 )
-FAILURE: Final = Failure("Code", "A sentence.", 3)
+FAILURE: Final = MessageFailure("Code", "A sentence.", 3)
 REQUEST: Final = NoticeRequested(notice_id="n-1", scenario="halted", priority=Severity.HIGH, code="TrustedAccessOff")
 END: Final = {"status": "failed", "code": "Throttling", "at": LATER}
 
@@ -243,8 +243,8 @@ def _desired_contact(value: DesiredContact) -> Shape:
 
 
 def _store_notice(services: Services) -> None:
-    services.notice_requests.store(SYNC_ID, REQUEST, [])
-    services.notice_requests.record_delivery(SYNC_ID, "halted", "EMAIL", END)
+    services.notice_store.store(SYNC_ID, REQUEST, [])
+    services.notice_store.record_delivery(SYNC_ID, "halted", "EMAIL", END)
 
 
 SHAPES: Final = {
@@ -262,9 +262,9 @@ SHAPES: Final = {
     "breaker's counters": Shape(
         _state,
         {"pk": f"BREAKER#000000000000#{PUT}", "sk": f"3#{BUCKET.number:015}"},
-        lambda services: services.breakers.count(PUT, BUCKET, Tally(2, 5)),
+        lambda services: services.breakers.count(PUT, BUCKET, CallCounts(2, 5)),
         lambda services: services.breakers.tallies(PUT, BUCKET),
-        [Tally(2, 5)],
+        [CallCounts(2, 5)],
     ),
     "desired contact": _desired_contact(DESIRED),
     "desired deletion": _desired_contact(DELETION),
@@ -277,7 +277,7 @@ SHAPES: Final = {
         _state,
         {"pk": f"NOTICES#{SYNC_ID}", "sk": "halted"},
         _store_notice,
-        lambda services: list(services.notice_requests.deliveries(SYNC_ID)),
+        lambda services: list(services.notice_store.deliveries(SYNC_ID)),
         [
             {
                 "scenario": "halted",

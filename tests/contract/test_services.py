@@ -164,14 +164,14 @@ def test_deleted_run_again(adapters: Adapters, services: Services) -> None:
 
 @pytest.mark.usefixtures("services")
 def test_throttled_calls_wait(adapters: Adapters) -> None:
-    """The gate makes a throttled call again, as often as the settings say."""
+    """The guard makes a throttled call again, as often as the settings say."""
     patient = with_variables(THROTTLE_TRIES="3", THROTTLE_WAIT="0")
     faults, log = adapters.sandbox.conditions.faults, adapters.sandbox.call_log
     added = faults.add(FaultSettings(operation="GetContactInformation", error="TooManyRequestsException", count=2))
     before = len(log.query(operation="GetContactInformation"))
-    gate, contacts = patient.steps.gatekeeper.gate(Configuration()), patient.steps.planner.contacts
+    guarded, contacts = patient.steps.call_guard.guarded_calls(Configuration()), patient.steps.planner.contacts
     try:
-        assert gate.call(read_of(ContactType.PRIMARY), lambda: contacts.read(ContactType.PRIMARY, TWO)) is not None
+        assert guarded.call(read_of(ContactType.PRIMARY), lambda: contacts.read(ContactType.PRIMARY, TWO)) is not None
     finally:
         faults.remove(added.id)
     assert len(log.query(operation="GetContactInformation")) == before + 3

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from contactsync.bus.dead_letters.desk import LetterFacts, Order, Step
+from contactsync.bus.dead_letters.handling import LetterFacts, LetterOrder, LetterStep
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import ConfigurationChanged
 from contactsync.bus.ports import SetAside
@@ -81,8 +81,8 @@ def test_refused_for_good(adapters: Adapters, services: Services, key: str) -> N
     assert (facts.event_type, facts.code, facts.redriven) == (poison.data.event_type, "InvalidParameter", 0)
     assert services.dead_letter_queues.counts("outbox").waiting == 1
     adapters.sandbox.conditions.faults.remove(fault.id)
-    order = Order("outbox", [poison.id], by="airflow:admin", reason="corrected")
-    assert [step for step, _ in services.dead_letters.redrive(order, rate=5)] == [Step.REDRIVEN]
+    order = LetterOrder("outbox", [poison.id], by="airflow:admin", reason="corrected")
+    assert [step for step, _ in services.dead_letters.redrive(order, rate=5)] == [LetterStep.REDRIVEN]
     assert looked(services) == []
     (entry,) = services.outbox.entries(LATER)
     assert (entry.announcement, entry.refusals) == (poison, 0)
@@ -98,7 +98,7 @@ def test_refused_again(services: Services, key: str) -> None:
         services.outbox.set_aside(SetAside(entry.key, "InvalidParameter", "why", made.id, made.data.event_type))
         (facts,) = looked(services)
         assert facts.redriven == times
-        list(services.dead_letters.redrive(Order("outbox", None, by="airflow:admin"), rate=5))
+        list(services.dead_letters.redrive(LetterOrder("outbox", None, by="airflow:admin"), rate=5))
 
 
 def test_refusals_counted(services: Services, key: str) -> None:
@@ -144,8 +144,8 @@ def test_unreadable(services: Services, key: str, parts: dict[str, Any]) -> None
     assert facts.message_id == item["sk"].partition("#")[2]
     assert facts.code in {"EventInvalid", "EventTypeUnknown"}
     assert services.dead_letters.show("outbox", facts.message_id)["message_id"] == facts.message_id
-    order = Order("outbox", [facts.message_id], by="airflow:admin", reason="not ours")
-    assert [step for step, _ in services.dead_letters.discard(order)] == [Step.DISCARDED]
+    order = LetterOrder("outbox", [facts.message_id], by="airflow:admin", reason="not ours")
+    assert [step for step, _ in services.dead_letters.discard(order)] == [LetterStep.DISCARDED]
     assert looked(services) == []
     assert list(services.outbox.entries(LATER)) == []
 
@@ -156,9 +156,9 @@ def test_strange_row(services: Services) -> None:
     table.put_item(Item={"pk": "outbox-aside", "sk": "whatever", "set_aside_at": "yesterday", "reason": 7})
     (facts,) = looked(services)
     assert (facts.message_id, facts.code, facts.event_id) == ("whatever", "Unknown", None)
-    order = Order("outbox", None, by="airflow:admin", reason="not ours")
-    assert [step for step, _ in services.dead_letters.redrive(order, rate=5)] == [Step.UNREADABLE]
-    assert [step for step, _ in services.dead_letters.discard(order)] == [Step.DISCARDED]
+    order = LetterOrder("outbox", None, by="airflow:admin", reason="not ours")
+    assert [step for step, _ in services.dead_letters.redrive(order, rate=5)] == [LetterStep.UNREADABLE]
+    assert [step for step, _ in services.dead_letters.discard(order)] == [LetterStep.DISCARDED]
     assert looked(services) == []
 
 
@@ -167,7 +167,7 @@ def test_row_of_the_trail(services: Services, key: str) -> None:
     made = added(services, key)
     (entry,) = services.outbox.entries(LATER)
     services.outbox.set_aside(SetAside(entry.key, "InvalidParameter", "why", made.id, made.data.event_type))
-    list(services.dead_letters.discard(Order("outbox", None, by="airflow:admin", reason="known")))
+    list(services.dead_letters.discard(LetterOrder("outbox", None, by="airflow:admin", reason="known")))
     (row,) = services.audit_trail.correlated(key)
     assert row.event_type == "contactsync.dead_letter.discarded"
     said = json.loads(row.data)

@@ -91,7 +91,7 @@ def configured(world: "World", **sections: Any) -> Iterator[None]:
         yield
     finally:
         after = configurations.latest().version
-        configurations.store(before.settings, after_version=after, changed_by="a test")
+        configurations.store(before.configuration, after_version=after, changed_by="a test")
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def store(world: "World", **sections: Any) -> int:
     """Store the latest configuration with sections replaced, and return its version."""
     configurations = world.system.services.configurations
     latest = configurations.latest()
-    changed = Configuration.model_validate({**latest.settings.model_dump(mode="json"), **sections})
+    changed = Configuration.model_validate({**latest.configuration.model_dump(mode="json"), **sections})
     return configurations.store(changed, after_version=latest.version, changed_by="a test").version
 
 

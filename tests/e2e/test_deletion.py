@@ -27,7 +27,7 @@ FAST_DELETES = RatesConfig(operations={ApiOperation.DELETE_ALTERNATE_CONTACT: Ra
 
 def configured(world: "World", *, excluded: tuple[str, ...] = (), **deletion: Any) -> AbstractContextManager[None]:
     """Change the configuration for a while."""
-    settings = world.system.services.configurations.latest().settings
+    settings = world.system.services.configurations.latest().configuration
     return accidents.configured(
         world,
         deletion=deletion,

@@ -19,7 +19,7 @@ MAIL, PHONE, CHAT = ("email", "operators@example.com"), ("sms", "+12065550100"),
 
 def notices(world: "World", run_id: str) -> list[dict[str, Any]]:
     """Return a run's notices as they are stored, in the order of their scenarios."""
-    return list(world.system.services.notice_requests.of_operation(sync_id_of(run_id)))
+    return list(world.system.services.notice_store.of_operation(sync_id_of(run_id)))
 
 
 def told(world: "World", run_id: str, last: str = "EMAIL") -> dict[str, set[tuple[str, str]]]:

@@ -9,7 +9,7 @@ import pytest
 
 from contactsync.aws.claim_bucket import FOLDER
 from contactsync.aws.metrics import NAMESPACE
-from contactsync.aws.tables.notice_requests import _key
+from contactsync.aws.tables.notice_store import _key
 from contactsync.aws.tables.once import WINDOW
 from contactsync.aws.tables.outbox_table import outbox_puts
 from contactsync.bus.envelope import Announcement, announcement

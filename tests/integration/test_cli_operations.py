@@ -71,7 +71,7 @@ def outcomes(moment: datetime) -> list[AccountOutcome]:
 
 def store_notices(services: Services) -> None:
     """Store two notices of the second operation: one that two channels had, and one that waits."""
-    sync_id, requests = sync_id_of("run-b"), services.notice_requests
+    sync_id, requests = sync_id_of("run-b"), services.notice_store
     for scenario in ("complete_failure", "overdue"):
         requests.store(sync_id, notice(scenario), [])
     requests.record_delivery(sync_id, "complete_failure", "EMAIL", {"status": "sent", "at": START})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from contactsync.bus.dead_letters.desk import LetterFacts
+from contactsync.bus.dead_letters.handling import LetterFacts
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import ConfigurationChanged
 from contactsync.cli.local.local_system import product_environment

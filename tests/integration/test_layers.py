@@ -58,8 +58,8 @@ def test_unlisted_module(copy: Path, room: str) -> None:
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        ("pacing.gate", "pacing.rates"),
-        ("operations.operation", "operations.tally"),
+        ("pacing.guarded_calls", "pacing.rates"),
+        ("operations.operation", "operations.outcome_counts"),
         ("bus.dead_letters.letters", "bus.dead_letters.redrives"),
         ("bus.dead_letters", "bus.ports"),
     ],

@@ -62,7 +62,7 @@ def test_once(people: People) -> None:
 
 def test_duplicated_event(people: People) -> None:
     """An event that the bus brings three times is delivered once."""
-    desk = people.services.steps.notice_desk
+    made = people.services.steps.notice_requests
     sent: list[Any] = []
 
     class Thrice:
@@ -74,7 +74,7 @@ def test_duplicated_event(people: People) -> None:
             for _ in range(3):
                 people.services.publisher.publish(announcements)
 
-    type(desk)(desk.requests, desk.operations, desk.configurations, Thrice(), desk.clock).request(
+    type(made)(made.requests, made.operations, made.configurations, Thrice(), made.clock).request(
         Scenario.OVERDUE, "run-thrice"
     )
     wait_for(lambda: people.inbox("run-thrice"), "the mail")
@@ -141,7 +141,7 @@ def test_bus_down(people: People) -> None:
     one, other = (Relay(services.outbox, services.publisher, services.clock) for _ in range(2))
     people.control("POST", "faults", {"service": "sns", "operation": "PublishBatch", "error": "InternalError"})
     try:
-        assert replace(services.steps.notice_desk, announcer=one).request(Scenario.OVERDUE, "run-bus-down")
+        assert replace(services.steps.notice_requests, announcer=one).request(Scenario.OVERDUE, "run-bus-down")
     finally:
         people.control("DELETE", "faults")
     (left,) = waiting(people, "run-bus-down")

@@ -16,7 +16,7 @@ import pytest
 from contactsync.aws.metrics import BackgroundMetrics
 from contactsync.bus.audit import AuditEntry, entry_of
 from contactsync.bus.consume import QUARANTINE_CODE
-from contactsync.bus.dead_letters.desk import LetterFacts, Order, Step
+from contactsync.bus.dead_letters.handling import LetterFacts, LetterOrder, LetterStep
 from contactsync.bus.envelope import Announcement, announcement, parse_event
 from contactsync.bus.events import AccountFailed, ConfigurationChanged
 from contactsync.cli.local.local_system import product_environment
@@ -179,8 +179,8 @@ def test_claim_changed(services: Services, sandbox: Sandbox, key: str, change_ob
     assert audited(services, key) == []
     # Put back as it was, and sent on, it is handled.
     s3.put_object(Bucket=bucket, Key=place, Body=published)
-    order = Order("audit", [facts.message_id], by="airflow:admin")
-    assert [step for step, _ in services.dead_letters.redrive(order, rate=5)] == [Step.REDRIVEN]
+    order = LetterOrder("audit", [facts.message_id], by="airflow:admin")
+    assert [step for step, _ in services.dead_letters.redrive(order, rate=5)] == [LetterStep.REDRIVEN]
     found = until(lambda: {entry.event_type for entry in audited(services, key)})
     until(lambda: large.data.event_type in {entry.event_type for entry in audited(services, key)})
     assert found
@@ -228,8 +228,8 @@ def test_unknown_type(services: Services, sandbox: Sandbox, key: str) -> None:
     assert shown["attributes"][QUARANTINE_CODE] == "EventTypeUnknown"
     assert shown["body"] == json.loads(body)
     assert services.dead_letters.failures.find("audit", facts.message_id) is None
-    order = Order("audit", [facts.message_id], by="airflow:admin")
-    assert [step for step, _ in services.dead_letters.redrive(order, rate=5)] == [Step.REDRIVEN]
+    order = LetterOrder("audit", [facts.message_id], by="airflow:admin")
+    assert [step for step, _ in services.dead_letters.redrive(order, rate=5)] == [LetterStep.REDRIVEN]
     (again,) = until(lambda: letters(services, key))
     until(sandbox.loop.queue_polling.is_idle)
     assert again.message_id != facts.message_id

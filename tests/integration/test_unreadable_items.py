@@ -18,7 +18,7 @@ from contactsync.errors import ConfigurationConflictError, HousekeepingError, It
 from contactsync.operations.account_record import AccountRecord
 from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import AccountOutcome, OperationStatus
-from contactsync.pacing.breaker import BreakerConfig, BreakerState, Phase, Tally
+from contactsync.pacing.breaker import BreakerConfig, BreakerState, CallCounts, Phase
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
@@ -174,7 +174,7 @@ def test_outcome(services: Services) -> None:
 
 def test_notice(services: Services) -> None:
     """A notice whose priority is none may have told nobody, and can be requested again; one that has some is not."""
-    requests, sync_id = services.notice_requests, str(uuid.uuid4())
+    requests, sync_id = services.notice_store, str(uuid.uuid4())
     wanted = NoticeRequested(notice_id="n-1", scenario="halted", priority=Severity.HIGH)
     assert requests.store(sync_id, wanted, [])
     assert not requests.store(sync_id, wanted, [])
@@ -186,10 +186,10 @@ def test_notice(services: Services) -> None:
 def test_counters(services: Services, caplog: pytest.LogCaptureFixture) -> None:
     """Counters that are no numbers begin again, so that the breaker opens in time, and are named."""
     breakers, bucket = services.breakers, BreakerConfig().bucket_at(START, 7)
-    breakers.count(PUT, bucket, Tally(1, 1))
+    breakers.count(PUT, bucket, CallCounts(1, 1))
     spoil(services, f"{breakers._partition}#{PUT}", f"7#{bucket.number:015}", "failures", {"S": "many"})
-    breakers.count(PUT, bucket, Tally(3, 0))
-    assert breakers.tallies(PUT, bucket) == [Tally(3, 0)]
+    breakers.count(PUT, bucket, CallCounts(3, 0))
+    assert breakers.tallies(PUT, bucket) == [CallCounts(3, 0)]
     assert caplog.text.count(f"7#{bucket.number:015}") == 1
 
 

@@ -28,7 +28,7 @@ class Call:
 
 
 class BreakerMachine(RuleBasedStateMachine):
-    """Workers do with the stored state what the gate does, one step at a time, in any order."""
+    """Workers do with the stored state what the guard does, one step at a time, in any order."""
 
     def __init__(self) -> None:
         """Begin closed."""

@@ -14,7 +14,7 @@ from contactsync.operations.account_record import AccountRecord
 from contactsync.operations.desired import DesiredContact
 from contactsync.sync.account import converge
 from contactsync.sync.account.apply import AccountSync
-from contactsync.sync.account.converge import Converger
+from contactsync.sync.account.write import ContactWriter
 from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
 from tests.airflow_model import Tamper
@@ -39,10 +39,10 @@ class UnconditionalDesires(FakeOperations):
         self._state.desired.update({contact.contact_type: contact for contact in desired})
 
 
-class HastyConverger(Converger):
+class HastyConverger(ContactWriter):
     """Clears its mark although AWS gave no answer."""
 
-    __module__ = Converger.__module__  # the harness looks for ports inside of the product's classes
+    __module__ = ContactWriter.__module__  # the harness looks for ports inside of the product's classes
 
     def _give_up(self, write: Any) -> None:
         if write.doubt:
@@ -50,20 +50,20 @@ class HastyConverger(Converger):
         super()._give_up(write)
 
 
-class BlindConverger(Converger):
+class BlindConverger(ContactWriter):
     """Makes a further try of a throttled call without a look at its mark."""
 
-    __module__ = Converger.__module__
+    __module__ = ContactWriter.__module__
 
     def _announce(self, write: Any) -> None:
         if write.marked is None:
             super()._announce(write)
 
 
-class LookingConverger(Converger):
+class LookingConverger(ContactWriter):
     """Looks whether its mark still stands before a further try, but does not renew it."""
 
-    __module__ = Converger.__module__
+    __module__ = ContactWriter.__module__
 
     def _announce(self, write: Any) -> None:
         if write.marked is None:
@@ -72,20 +72,20 @@ class LookingConverger(Converger):
             raise converge._LookAgainError
 
 
-class CarelessConverger(Converger):
+class CarelessConverger(ContactWriter):
     """Does not ask for exclusions at its writes; they were asked when the task began."""
 
-    __module__ = Converger.__module__
+    __module__ = ContactWriter.__module__
 
-    def bring(self, target: converge.Target) -> converge.Finding:
+    def write_newest(self, target: converge.Target) -> converge.Finding:
         """Let every write be made."""
-        return super().bring(replace(target, allow=lambda _: None))
+        return super().write_newest(replace(target, allow=lambda _: None))
 
 
-class TrustingConverger(Converger):
+class TrustingConverger(ContactWriter):
     """Believes every read."""
 
-    __module__ = Converger.__module__
+    __module__ = ContactWriter.__module__
 
     def _is_trusted(self, write: Any) -> bool:
         del write
@@ -94,12 +94,12 @@ class TrustingConverger(Converger):
 
 def in_sync(**parts: Any) -> Tamper:
     """Replace parts of what brings accounts to the desired contact."""
-    return lambda step: replace(step, converger=replace(step.converger, **parts)) if is_sync(step) else step
+    return lambda step: replace(step, contact_writer=replace(step.contact_writer, **parts)) if is_sync(step) else step
 
 
-def with_converger(kind: type[Converger]) -> Tamper:
+def with_converger(kind: type[ContactWriter]) -> Tamper:
     """Let another class do it."""
-    return lambda step: replace(step, converger=kind(**vars(step.converger))) if is_sync(step) else step
+    return lambda step: replace(step, contact_writer=kind(**vars(step.contact_writer))) if is_sync(step) else step
 
 
 def is_sync(step: Any) -> bool:
@@ -109,7 +109,7 @@ def is_sync(step: Any) -> bool:
 
 def without_conditions(step: Any) -> Any:
     """Let every change of a record be stored."""
-    return in_sync(records=UnconditionalRecords(step.converger.records._state))(step) if is_sync(step) else step
+    return in_sync(records=UnconditionalRecords(step.contact_writer.records._state))(step) if is_sync(step) else step
 
 
 def without_generations(step: Any) -> Any:
@@ -182,7 +182,7 @@ def test_further_try(stops: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("careless", "stops"), [(BlindConverger, STOPS[0]), (LookingConverger, STOPS[1])])
-def test_careless_further_try(careless: type[Converger], stops: tuple[str, str]) -> None:
+def test_careless_further_try(careless: type[ContactWriter], stops: tuple[str, str]) -> None:
     """It would, without a look at its mark, and with a mere look as well."""
     with pytest.raises(AssertionError, match="newest desired contact"):
         throttled_and_overtaken(with_converger(careless), *stops)

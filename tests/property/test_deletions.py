@@ -149,7 +149,7 @@ class Deletions(Convergence):
         plan = operation.plans[kind]
         if not plan.absent:
             return "its own plan is no deletion"
-        pinned = self.world.configurations.version(operation.config_version).settings.deletion.policy
+        pinned = self.world.configurations.version(operation.config_version).configuration.deletion.policy
         if pinned is DeletionPolicy.PROPAGATE:
             return None if "propagate" in policies else "the policy in force does not propagate"
         key = (operation.dag_run_id, operation.planned)

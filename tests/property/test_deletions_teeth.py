@@ -12,22 +12,22 @@ from hypothesis.stateful import run_state_machine_as_test
 from contactsync.configuration.schema import DeletionPolicy
 from contactsync.operations.operation import SyncOperation, Verdict, sync_id_of
 from contactsync.sync.account.apply import AccountSync
-from contactsync.sync.account.converge import Converger, Finding, Target
 from contactsync.sync.account.exclusions import Exclusions
+from contactsync.sync.account.write import ContactWriter, WriteResult, WriteTarget
 from contactsync.sync.approval import ApprovalRequest, Approvals
 from tests.airflow_model import Tamper
 from tests.property.test_convergence import FAST
 from tests.property.test_deletions import Deletions
 
 
-class AnybodysConverger(Converger):
+class AnybodysConverger(ContactWriter):
     """Carries out the latest desired contact, also when it is another operation's deletion."""
 
-    __module__ = Converger.__module__  # the harness looks for ports inside of the product's classes
+    __module__ = ContactWriter.__module__  # the harness looks for ports inside of the product's classes
 
-    def bring(self, target: Target) -> Finding:
+    def write_newest(self, target: WriteTarget) -> WriteResult:
         """Take every target for one whose operation may delete."""
-        return super().bring(replace(target, may_delete=True))
+        return super().write_newest(replace(target, may_delete=True))
 
 
 class AnybodysSync(AccountSync):
@@ -46,7 +46,7 @@ class OwnSync(AccountSync):
     __module__ = AccountSync.__module__
 
     def _is_deletion_allowed(self, task: Any, contact_type: Any) -> bool:
-        policy = self.configurations.latest().settings.deletion.policy
+        policy = self.configurations.latest().configuration.deletion.policy
         plan = task.operation.plans[contact_type]
         return policy is not DeletionPolicy.IGNORE and (plan.decision or policy is DeletionPolicy.PROPAGATE)
 
@@ -102,7 +102,7 @@ def without_owner(step: Any) -> Any:
     """Let anybody carry out any deletion."""
     if not isinstance(step, AccountSync):
         return step
-    return AnybodysSync(**{**vars(step), "converger": AnybodysConverger(**vars(step.converger))})
+    return AnybodysSync(**{**vars(step), "converger": AnybodysConverger(**vars(step.contact_writer))})
 
 
 def as_another(old: type, new: type) -> Tamper:

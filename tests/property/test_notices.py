@@ -24,11 +24,11 @@ from contactsync.notices.forms.render_chat import chat_message, render_chat
 from contactsync.notices.forms.render_json import render_json
 from contactsync.notices.forms.render_sms import render_sms
 from contactsync.notices.forms.render_text import render_text, subject_of
-from contactsync.notices.notice import Notice, Origin, notice_of
+from contactsync.notices.notice import Notice, NoticeOrigin, notice_of
 from contactsync.notices.scenarios import SWITCHES, Scenario, is_told, scenarios_of
 from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation
-from contactsync.operations.tally import Tally
+from contactsync.operations.outcome_counts import OutcomeCounts
 from contactsync.sync.report import stored_report
 from tests.builders import RUN, World, alternate_values, configuration, primary_values
 from tests.fakes import START, Fault
@@ -48,7 +48,7 @@ ERRORS: Final = (AccessDeniedError, RequestInvalidError, ServiceUnavailableError
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 some_outcomes = st.lists(outcomes, max_size=8, unique_by=lambda outcome: outcome.key)
-origins = st.builds(Origin, names, names, st.just(START), st.none() | st.just("https://airflow.example.com"))
+origins = st.builds(NoticeOrigin, names, names, st.just(START), st.none() | st.just("https://airflow.example.com"))
 requests = st.builds(
     NoticeRequested,
     notice_id=names,
@@ -80,7 +80,7 @@ def forms(notice: Notice) -> list[str]:
 
 
 @given(requests, origins, st.none() | operations(), some_outcomes)
-def test_forms(request: NoticeRequested, origin: Origin, operation: SyncOperation | None, kept: Any) -> None:
+def test_forms(request: NoticeRequested, origin: NoticeOrigin, operation: SyncOperation | None, kept: Any) -> None:
     """Whatever is stored can be rendered, within the limits of every channel, in printable lines."""
     notice = notice_of(request, origin, operation, kept)
     content = chat_message(notice)["content"]
@@ -98,7 +98,9 @@ def test_forms(request: NoticeRequested, origin: Origin, operation: SyncOperatio
 
 
 @given(requests, origins, operations(), some_outcomes, st.randoms(use_true_random=False))
-def test_order(request: NoticeRequested, origin: Origin, operation: SyncOperation, kept: Any, random: Any) -> None:
+def test_order(
+    request: NoticeRequested, origin: NoticeOrigin, operation: SyncOperation, kept: Any, random: Any
+) -> None:
     """Outcomes in any order give the same notice."""
     mixed = list(kept)
     random.shuffle(mixed)
@@ -108,7 +110,7 @@ def test_order(request: NoticeRequested, origin: Origin, operation: SyncOperatio
 @given(requests, operations(), st.lists(outcomes, max_size=70, unique_by=lambda outcome: outcome.key))
 def test_every_failure(request: NoticeRequested, operation: SyncOperation, kept: list[AccountOutcome]) -> None:
     """Every failed account is in the notice's list, unless there are too many; then all are in the full list."""
-    notice = notice_of(request, Origin("test", "c", START), operation, kept)
+    notice = notice_of(request, NoticeOrigin("test", "c", START), operation, kept)
     failed = [outcome.key for outcome in kept if is_failure(outcome)]
     listed = [(failure.account_id, failure.contact_type) for failure in notice.failures]
     assert len(listed) == min(len(failed), LISTED)
@@ -128,7 +130,7 @@ def test_fewest(operation: SyncOperation, kept: Any, keys: dict[str, Any], prior
     settings = configuration(
         notification_settings={**keys, "user_notifications_config": {"notification_rules": priorities}}
     ).notification_settings
-    tally = Tally()
+    tally = OutcomeCounts()
     for outcome in kept:
         tally.add(outcome)
     found = scenarios_of(operation, tally, settings)
@@ -164,6 +166,6 @@ def test_no_contact_value(faults: list[tuple[type[AwsCallError], Any, int]], sce
     operation = world.reporter.report(RUN, {}, planned=True).operation
     kept = list(world.outcomes().values())
     request = NoticeRequested.model_validate({"notice_id": "n", "scenario": scenario, "priority": "high"})
-    notice = notice_of(request, Origin("test", "c", START), operation, kept)
+    notice = notice_of(request, NoticeOrigin("test", "c", START), operation, kept)
     assert {outcome.contact_type for outcome in kept} == set(SOURCE)
     assert not SEARCH.in_value([*forms(notice), *failures_csv(kept)])

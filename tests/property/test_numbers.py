@@ -26,7 +26,7 @@ from contactsync.errors import (
 )
 from contactsync.notices.forms.render_json import render_json
 from contactsync.notices.forms.render_text import render_text
-from contactsync.notices.notice import Notice, Origin, notice_of
+from contactsync.notices.notice import Notice, NoticeOrigin, notice_of
 from contactsync.notices.scenarios import scenarios_of
 from contactsync.operations.counting import DENIED
 from contactsync.operations.operation import OperationStatus
@@ -115,14 +115,14 @@ def sync(world: World, listed: tuple[str, ...], but: tuple[str, ...]) -> None:
 
 def notices(world: World, report: Report) -> list[Notice]:
     """Return what people are told of the end, and what an end that was not worth it would say."""
-    found = world.configurations.latest().settings.notification_settings
+    found = world.configurations.latest().configuration.notification_settings
     told = scenarios_of(report.operation, report.tally, found)
     return [_notice(world, scenario) for scenario in {*told, NoticeScenario.PARTIAL_FAILURE}]
 
 
 def _notice(world: World, scenario: NoticeScenario) -> Notice:
     asked = NoticeRequested(notice_id="one", scenario=scenario, priority="high", sync_id=world.operation().sync_id)
-    origin = Origin("test", "correlation", START)
+    origin = NoticeOrigin("test", "correlation", START)
     return notice_of(asked, origin, world.operation(), world.outcomes().values())
 
 

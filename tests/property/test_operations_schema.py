@@ -139,7 +139,7 @@ def test_propagation(case: Case) -> None:
     """
     case.run()
     stored = case.world.contacts.stored
-    phones = case.world.configurations.latest().settings.phone_comparison
+    phones = case.world.configurations.latest().configuration.phone_comparison
     for account_id in case.targets:
         for kind in case.configured:
             assert changed_fields(stored[None, kind], stored.get((account_id, kind)), phones) == ()
@@ -169,7 +169,7 @@ def test_resilient(case: Case) -> None:
     """
     case.run()
     stored = case.world.contacts.stored
-    phones = case.world.configurations.latest().settings.phone_comparison
+    phones = case.world.configurations.latest().configuration.phone_comparison
     faulty = {fault.account_id for fault in case.world.contacts.faults}
     for account_id in case.targets - faulty:
         for kind in case.configured:

@@ -11,7 +11,7 @@ from contactsync.account_management.api_operations import ApiOperation
 from contactsync.account_management.quotas import QUOTAS, RatePreset, RatesConfig
 from contactsync.pacing.rates import Rate
 from tests.fakes import START, FakeClock
-from tests.gate_fakes import FakeLimiters, FakePacer
+from tests.pacing_fakes import FakeLimiter, FakeLimiterItems
 
 PUT = ApiOperation.PUT_ALTERNATE_CONTACT
 MICROSECOND = timedelta(microseconds=1)
@@ -52,12 +52,12 @@ class Callers:
     def __init__(self, quota: Rate, skew: float) -> None:
         """Take AWS's quota, and how far the clocks may differ."""
         self.rates = RatesConfig(operations={PUT: quota}, clock_skew=skew, max_wait=3600)
-        self._limiters = FakeLimiters()
+        self._limiters = FakeLimiterItems()
 
     def released(self, now: int, wrong: int) -> int:
         """Return when the call of a worker goes out that asks now, with its clock ahead by so much."""
         clock = FakeClock(START + (now + wrong) * MICROSECOND)
-        wait = FakePacer(clock, self._limiters).reserve(PUT, self.rates)
+        wait = FakeLimiter(clock, self._limiters).reserve(PUT, self.rates)
         return now + round(wait * 1_000_000)
 
 

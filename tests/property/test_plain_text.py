@@ -20,7 +20,7 @@ from contactsync.notices.forms.render_chat import chat_message
 from contactsync.notices.forms.render_json import render_json
 from contactsync.notices.forms.render_sms import render_sms
 from contactsync.notices.forms.render_text import render_digest, render_text, subject_of
-from contactsync.notices.notice import Origin, notice_of
+from contactsync.notices.notice import NoticeOrigin, notice_of
 from contactsync.notices.scenarios import Scenario
 from contactsync.operations.operation import (
     AccountOutcome,
@@ -164,7 +164,7 @@ def test_notices(text: str) -> None:
         dag_run_id=text,
         dag_id=text,
     )
-    notice = notice_of(asked, Origin("test", text, START), made, failed)
+    notice = notice_of(asked, NoticeOrigin("test", text, START), made, failed)
     for shown in (render_text(notice), render_digest(notice, 900), render_sms(notice), subject_of(notice)):
         assert steers(shown) == []
     assert render_json(notice).isascii()

@@ -5,16 +5,16 @@ from hypothesis import strategies as st
 
 from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import AccountOutcome
-from contactsync.operations.tally import Tally
+from contactsync.operations.outcome_counts import OutcomeCounts
 from contactsync.sync.report import stored_report
 from contactsync.views.report_table import report_text
 from tests.builders import operation
 from tests.strategies import outcomes
 
 
-def tally(counted: list[AccountOutcome]) -> Tally:
+def tally(counted: list[AccountOutcome]) -> OutcomeCounts:
     """Count outcomes in the order given."""
-    result = Tally()
+    result = OutcomeCounts()
     for outcome in counted:
         result.add(outcome)
     return result

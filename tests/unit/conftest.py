@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.gate_workers import Workers
+from tests.guarded_workers import Workers
 
 
 @pytest.fixture

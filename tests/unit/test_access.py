@@ -9,7 +9,7 @@ from contactsync.errors import CallerMismatchError, ContactSyncError, ThrottledE
 from contactsync.sync.access import AccessCheck
 from tests.builders import MANAGEMENT_ACCOUNT, members
 from tests.fakes import FakeClock, FakeOrganization
-from tests.gate_fakes import FakeBreakers
+from tests.pacing_fakes import FakeBreakers
 
 ANOTHER_ACCOUNT = "444455556666"
 

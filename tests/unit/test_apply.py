@@ -258,8 +258,8 @@ class DeniedDesiredContacts(FakeDesiredContacts):
 def test_own_table_denied() -> None:
     """A table of ours that may not be read is a failure of the run, not a permission that the account refuses."""
     world = planned()
-    converger = replace(world.converger, desired=DeniedDesiredContacts(world.state))
-    denied = replace(world.account_sync, converger=converger)
+    contact_writer = replace(world.contact_writer, desired=DeniedDesiredContacts(world.state))
+    denied = replace(world.account_sync, contact_writer=contact_writer)
     with pytest.raises(AccountsFailedError) as caught:
         denied.sync(*denied.open(RUN), ONE, 1)
     assert not caught.value.retryable

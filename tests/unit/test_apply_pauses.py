@@ -19,7 +19,6 @@ from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from contactsync.pacing.breaker import Phase
 from tests.builders import World, account, alternate, configuration
 from tests.fakes import ContactCall, Fault
-from tests.gate_fakes import FakePacer
 from tests.one_account import (
     ALL_FIELDS,
     BILLING,
@@ -42,6 +41,7 @@ from tests.one_account import (
     wait,
     writes,
 )
+from tests.pacing_fakes import FakeLimiter
 
 THROTTLE_TRIES = 6
 PAUSED = (OutcomeStatus.PENDING, OutcomeDetail.PAUSED)
@@ -155,8 +155,8 @@ def test_earlier_failure_is_not_told_while_paused() -> None:
 def test_backlog() -> None:
     """A queue that is too long pauses the task before any call."""
     world = planned()
-    pacer = FakePacer(world.clock, world.limiters, error=PausedError("Backlog", 90.0))
-    crowded = replace(world.account_sync, gatekeeper=replace(world.gatekeeper, pacer=pacer))
+    limiter = FakeLimiter(world.clock, world.limiters, error=PausedError("Backlog", 90.0))
+    crowded = replace(world.account_sync, call_guard=replace(world.call_guard, limiter=limiter))
     with pytest.raises(PausedError, match="90 s"):
         crowded.sync(world.operation(), configuration(), ONE, 1)
     assert ending(world) == PAUSED
@@ -167,8 +167,8 @@ def test_backlog() -> None:
 def test_long_backlog() -> None:
     """A long queue alone fails nobody, however long an account stands in it."""
     world = planned(breaker={"max_pause": 60})
-    pacer = FakePacer(world.clock, world.limiters, error=PausedError("Backlog", 90.0))
-    crowded = replace(world.account_sync, gatekeeper=replace(world.gatekeeper, pacer=pacer))
+    limiter = FakeLimiter(world.clock, world.limiters, error=PausedError("Backlog", 90.0))
+    crowded = replace(world.account_sync, call_guard=replace(world.call_guard, limiter=limiter))
     for _ in range(5):
         with pytest.raises(PausedError):
             crowded.sync(*world.account_sync.open(world.operation().dag_run_id), ONE, 1)

@@ -8,7 +8,7 @@ import pytest
 
 from contactsync.account_management.api_operations import ApiOperation
 from contactsync.errors import ConfigurationInvalidError
-from contactsync.pacing.breaker import KEPT_TRANSITIONS, BreakerConfig, BreakerState, Phase, Tally
+from contactsync.pacing.breaker import KEPT_TRANSITIONS, BreakerConfig, BreakerState, CallCounts, Phase
 from tests.builders import configuration
 from tests.fakes import START
 
@@ -49,7 +49,7 @@ PROBED = OPEN.claimed("me", after(15), CONFIG)
 def test_trips(newest_first: list[tuple[int, int]], trips: bool) -> None:  # noqa: FBT001 -- a column of the table
     """Enough failures, and enough of the newest calls: a few in a big healthy run are not an outage."""
     config = BreakerConfig(threshold=20, failure_ratio=0.5)
-    assert config.trips(Tally(*counts) for counts in newest_first) is trips
+    assert config.trips(CallCounts(*counts) for counts in newest_first) is trips
 
 
 def test_bucket() -> None:

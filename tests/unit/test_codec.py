@@ -17,7 +17,7 @@ from contactsync.aws.operations.records_table import RECORD
 from contactsync.aws.tables.audit_table import ENTRY
 from contactsync.aws.tables.breaker_table import STATE, TALLY
 from contactsync.aws.tables.failures_table import FAILURE
-from contactsync.aws.tables.notice_requests import DELIVERY, REQUEST
+from contactsync.aws.tables.notice_store import DELIVERY, REQUEST
 from tests.fakes import START
 
 

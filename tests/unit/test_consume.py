@@ -13,8 +13,8 @@ from contactsync.bus.consume import (
     SENTENCE_LIMIT,
     Consumed,
     Consumer,
-    Failure,
-    Names,
+    MessageFailure,
+    MessageIds,
     Subscriber,
     failure_of,
     names_in,
@@ -299,8 +299,8 @@ def test_foreign(changes: dict[str, str]) -> None:
 def test_failure_kept() -> None:
     """Of our own errors the sentence is kept; of others the name only, because their text may quote the message."""
     own = EventTypeUnknownError("e-1", "new.v9")
-    assert failure_of(own, 2) == Failure("EventTypeUnknown", str(own), 2)
-    assert failure_of(UNAVAILABLE, 2) == Failure("InternalError", sentence_for(UNAVAILABLE, Reader()), 2)
+    assert failure_of(own, 2) == MessageFailure("EventTypeUnknown", str(own), 2)
+    assert failure_of(UNAVAILABLE, 2) == MessageFailure("InternalError", sentence_for(UNAVAILABLE, Reader()), 2)
     kept = failure_of(KeyError("wanda.quillfeather@quagga.example"), 1)
     assert kept.code == "KeyError"
     assert "wanda" not in kept.sentence
@@ -316,13 +316,13 @@ def test_printable() -> None:
 @pytest.mark.parametrize(
     ("body", "names"),
     [
-        (event_of().as_json(), Names("e-1", "contactsync.account.failed.v1", CORRELATION_ID)),
-        ('{"id": 1, "type": "", "correlationid": "c"}', Names(None, None, "c")),
-        ("[]", Names()),
-        ("{", Names()),
-        ('{"id": "' + "x" * 999 + '"}', Names("x" * 256)),
+        (event_of().as_json(), MessageIds("e-1", "contactsync.account.failed.v1", CORRELATION_ID)),
+        ('{"id": 1, "type": "", "correlationid": "c"}', MessageIds(None, None, "c")),
+        ("[]", MessageIds()),
+        ("{", MessageIds()),
+        ('{"id": "' + "x" * 999 + '"}', MessageIds("x" * 256)),
     ],
 )
-def test_names(body: str, names: Names) -> None:
+def test_names(body: str, names: MessageIds) -> None:
     """What a message says it is can be read, whatever is wrong with the rest."""
     assert names_in(body) == names

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from contactsync.aws.dead_letter_queues import HOLD, PAGE, PAGES_WITHOUT_NEW, SqsDeadLetterQueues, SqsQuarantine
 from contactsync.bus.consume import QUARANTINE_CODE, QUARANTINE_REASON
-from contactsync.bus.dead_letters.desk import DeadLetterDesk, Order, Step
+from contactsync.bus.dead_letters.handling import DeadLetters, LetterOrder, LetterStep
 from contactsync.bus.dead_letters.letters import DeadLetter
 from contactsync.errors import DeadLetterSourceError, ServiceUnavailableError
 from tests.bus_fakes import FakeAudit, FakeFailures
@@ -143,19 +143,19 @@ def aws() -> FakeAws:
     return FakeAws(FakeClock())
 
 
-def desk(aws: FakeAws) -> DeadLetterDesk:
+def desk(aws: FakeAws) -> DeadLetters:
     """Return the desk with the adapter, as a command has it."""
     queues = SqsDeadLetterQueues(
         lambda service, region: aws if (service, region) else None,
         {name: f"http://127.0.0.1/{name}-dead" for name in ("audit", "trigger")},
         trigger_function="trigger",
     )
-    return DeadLetterDesk(queues, FakeFailures(), FakeAudit(), aws.clock, "/contactsync/test")
+    return DeadLetters(queues, FakeFailures(), FakeAudit(), aws.clock, "/contactsync/test")
 
 
-def redriven(aws: FakeAws, queue: str, rate: float = 5) -> list[Step]:
+def redriven(aws: FakeAws, queue: str, rate: float = 5) -> list[LetterStep]:
     """Redrive a whole queue."""
-    return [step for step, _ in desk(aws).redrive(Order(queue, None, by="airflow:admin"), rate=rate)]
+    return [step for step, _ in desk(aws).redrive(LetterOrder(queue, None, by="airflow:admin"), rate=rate)]
 
 
 @dataclass
@@ -284,7 +284,7 @@ def test_longer_than_the_hold(aws: FakeAws) -> None:
     aws.put(*["poison"] * 15, *(event(number) for number in range(3000)))
     steps = redriven(aws, "trigger")
     assert aws.clock.now() - START > timedelta(seconds=HOLD) * 2
-    assert (steps.count(Step.UNREADABLE), steps.count(Step.REDRIVEN), len(steps)) == (15, 3000, 3015)
+    assert (steps.count(LetterStep.UNREADABLE), steps.count(LetterStep.REDRIVEN), len(steps)) == (15, 3000, 3015)
     assert len(set(aws.sent)) == len(aws.sent) == 3000
     assert [held.body for held in aws.visible] == ["poison"] * 15
     assert all(held.receives > 1 for held in aws.visible)
@@ -323,7 +323,7 @@ def test_ends(aws: FakeAws) -> None:
 def test_source_once(aws: FakeAws) -> None:
     """A command asks once where the messages of a queue go, however many there are."""
     aws.put("1", "2", "3")
-    assert redriven(aws, "audit") == [Step.REDRIVEN] * 3
+    assert redriven(aws, "audit") == [LetterStep.REDRIVEN] * 3
     assert (aws.sent, aws.messages) == (["1", "2", "3"], {})
     assert aws.calls.count("list sources") == 1
 

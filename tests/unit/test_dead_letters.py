@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from contactsync.bus.consume import Failure, quarantine_attributes
-from contactsync.bus.dead_letters.desk import DeadLetterDesk, LetterFacts, Order, Step
+from contactsync.bus.consume import MessageFailure, quarantine_attributes
+from contactsync.bus.dead_letters.handling import DeadLetters, LetterFacts, LetterOrder, LetterStep
 from contactsync.bus.dead_letters.letters import DeadLetter, content_of
 from contactsync.errors import (
     DeadLetterMissingError,
@@ -45,20 +45,20 @@ class Desk:
         self.failures = FakeFailures()
         self.trail = FakeAudit()
         self.clock = FakeClock()
-        self.desk = DeadLetterDesk(self.queues, self.failures, self.trail, self.clock, "/contactsync/test")
+        self.desk = DeadLetters(self.queues, self.failures, self.trail, self.clock, "/contactsync/test")
 
     def look(self, queue: str) -> list[LetterFacts]:
         """Look at a queue."""
         return list(self.desk.look(queue))
 
-    def redrive(self, queue: str, *ids: str, rate: float = 5, **parts: Any) -> list[Step]:
+    def redrive(self, queue: str, *ids: str, rate: float = 5, **parts: Any) -> list[LetterStep]:
         """Redrive letters, all without ids."""
-        order = Order(queue, ids or None, by="airflow:admin", **parts)
+        order = LetterOrder(queue, ids or None, by="airflow:admin", **parts)
         return [step for step, _ in self.desk.redrive(order, rate=rate)]
 
-    def discard(self, queue: str, *ids: str, **parts: Any) -> list[Step]:
+    def discard(self, queue: str, *ids: str, **parts: Any) -> list[LetterStep]:
         """Discard letters."""
-        order = Order(queue, ids or None, by="airflow:admin", reason="known", **parts)
+        order = LetterOrder(queue, ids or None, by="airflow:admin", reason="known", **parts)
         return [step for step, _ in self.desk.discard(order)]
 
     def left(self, queue: str) -> list[str]:
@@ -75,7 +75,7 @@ def desk() -> Desk:
 def test_reason_remembered(desk: Desk) -> None:
     """A poison message's reason is what its last failure left behind."""
     letter = desk.queues.put("audit", event_of().as_json(), type="contactsync.account.failed.v1")
-    desk.failures.remember("audit", letter.message_id, Failure("InternalError", "It failed.", 3))
+    desk.failures.remember("audit", letter.message_id, MessageFailure("InternalError", "It failed.", 3))
     (facts,) = desk.look("audit")
     assert (facts.event_id, facts.event_type) == ("e-1", "contactsync.account.failed.v1")
     assert (facts.correlation_id, facts.sent) == (CORRELATION_ID, letter.sent)
@@ -205,7 +205,7 @@ def test_redrive(desk: Desk) -> None:
     """A subscriber's message goes back to its queue as it was, and only then out of this one, with a row in between."""
     attributes = quarantine_attributes(EventTypeUnknownError("e-1", "new.v9"))
     letter = desk.queues.put("audit", event_of().as_json(), type="t", **attributes)
-    assert desk.redrive("audit", letter.message_id, reason="updated") == [Step.REDRIVEN]
+    assert desk.redrive("audit", letter.message_id, reason="updated") == [LetterStep.REDRIVEN]
     assert desk.queues.sent_on == [("audit", letter.body, {"type": "t"})]
     assert [step for step, _ in desk.queues.steps] == ["take", "send_on", "delete"]
     assert desk.left("audit") == []
@@ -241,10 +241,10 @@ def test_redrive_event(desk: Desk, queue: str, body: dict[str, Any]) -> None:
     event = body.get("requestPayload", body)
     (step,) = desk.redrive(queue)
     if isinstance(event, dict):
-        assert step is Step.REDRIVEN
+        assert step is LetterStep.REDRIVEN
         assert [json.loads(payload) for _, payload, _ in desk.queues.sent_on] == [EVENT]
     else:
-        assert step is Step.UNREADABLE
+        assert step is LetterStep.UNREADABLE
         assert len(desk.left(queue)) == 1
         assert [entry.event_type for entry in desk.trail.entries] == ["contactsync.dead_letter.redrive_ordered"]
 
@@ -263,8 +263,8 @@ def test_redrive_same_event(desk: Desk) -> None:
     """Two records of the same event start one call: the second is left, and can be sent on by the next command."""
     for request in ("r-1", "r-2"):
         desk.queues.put("trigger", json.dumps(changed(invocation_record(), "requestContext.requestId", request)))
-    assert desk.redrive("trigger") == [Step.REDRIVEN, Step.LEFT]
-    assert desk.redrive("trigger") == [Step.REDRIVEN]
+    assert desk.redrive("trigger") == [LetterStep.REDRIVEN, LetterStep.LEFT]
+    assert desk.redrive("trigger") == [LetterStep.REDRIVEN]
 
 
 def test_redrive_round(desk: Desk) -> None:
@@ -273,14 +273,14 @@ def test_redrive_round(desk: Desk) -> None:
     for number in range(3):
         desk.queues.put("audit", event_of(event_id=str(number)).as_json())
     steps = desk.redrive("audit")
-    assert (steps.count(Step.REDRIVEN), steps.count(Step.LEFT)) == (3, 3)
+    assert (steps.count(LetterStep.REDRIVEN), steps.count(LetterStep.LEFT)) == (3, 3)
     assert len(desk.left("audit")) == 3
 
 
 def test_redrive_some(desk: Desk) -> None:
     """Only the named messages are sent on."""
     first, second, third = [desk.queues.put("audit", event_of(event_id=str(n)).as_json()) for n in range(3)]
-    assert desk.redrive("audit", third.message_id, first.message_id) == [Step.REDRIVEN] * 2
+    assert desk.redrive("audit", third.message_id, first.message_id) == [LetterStep.REDRIVEN] * 2
     assert desk.left("audit") == [second.message_id]
 
 
@@ -296,7 +296,7 @@ def test_redrive_rate(desk: Desk) -> None:
 def test_dry_run(desk: Desk, method: str) -> None:
     """A dry run changes nothing and leaves no row."""
     letter = desk.queues.put("audit", event_of().as_json())
-    assert getattr(desk, method)("audit", dry_run=True) == [Step.PLANNED]
+    assert getattr(desk, method)("audit", dry_run=True) == [LetterStep.PLANNED]
     assert (desk.queues.sent_on, desk.trail.rows) == ([], {})
     assert desk.left("audit") == [letter.message_id]
 
@@ -304,7 +304,7 @@ def test_dry_run(desk: Desk, method: str) -> None:
 def test_discard(desk: Desk) -> None:
     """A discarded message leaves a row with who and why; the row comes first."""
     letter = desk.queues.put("rule", json.dumps(EVENT), **RULE_ATTRIBUTES)
-    assert desk.discard("rule", letter.message_id) == [Step.DISCARDED]
+    assert desk.discard("rule", letter.message_id) == [LetterStep.DISCARDED]
     assert desk.left("rule") == []
     (entry,) = desk.trail.correlated(EVENT_ID)
     assert entry.event_type == "contactsync.dead_letter.discarded"

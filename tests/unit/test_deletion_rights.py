@@ -189,7 +189,7 @@ def test_policy_changed_meanwhile_is_said(first: str, then: str) -> None:
     if first == "approve":
         approve(world)
     settle(world, RUN, ONE)
-    settings = world.configurations.latest().settings
+    settings = world.configurations.latest().configuration
     world.configurations.store(
         settings.model_copy(update={"deletion": configuration(deletion={"policy": then}).deletion})
     )

@@ -10,7 +10,7 @@ from contactsync.doc_links import known_address, linked, with_links
 from contactsync.errors import ScopeEmptyError
 from contactsync.notices.forms.rendering import rendered
 from contactsync.notices.notice import with_doc_links
-from contactsync.notices.routing import Form
+from contactsync.notices.routing import NoticeForm
 from contactsync.notices.samples import sample
 from contactsync.notices.scenarios import Scenario
 from contactsync.orchestration.causes import log_cause
@@ -56,24 +56,24 @@ def test_no_address(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert linked("see docs/scope.md") == "see docs/scope.md"
 
 
-@pytest.mark.parametrize("form", [form for form in Form if form is not Form.SMS])
+@pytest.mark.parametrize("form", [form for form in NoticeForm if form is not NoticeForm.SMS])
 @pytest.mark.parametrize("scenario", Scenario)
-def test_notices(scenario: Scenario, form: Form) -> None:
+def test_notices(scenario: Scenario, form: NoticeForm) -> None:
     """Mails, chat messages and JSON have the links whole, and no page without one."""
     plain = rendered(sample(scenario), form)
     text = rendered(with_doc_links(sample(scenario), ADDRESS), form)
     pages = re.findall(r"docs/[a-z-]+\.md", plain)
     assert re.findall(rf"{ADDRESS}/[a-z-]+\.md", text) == [page.replace("docs", ADDRESS) for page in pages]
     assert len(re.findall(r"docs/[a-z-]+\.md", text)) == len(pages)
-    if form is not Form.TEXT:
+    if form is not NoticeForm.TEXT:
         json.loads(text)
 
 
 def test_some_notice_names_a_page() -> None:
     """The test above has something to find."""
     notices = [with_doc_links(sample(scenario), ADDRESS) for scenario in Scenario]
-    assert any(ADDRESS in rendered(notice, Form.TEXT) for notice in notices)
-    assert not any(ADDRESS in rendered(notice, Form.SMS) for notice in notices)
+    assert any(ADDRESS in rendered(notice, NoticeForm.TEXT) for notice in notices)
+    assert not any(ADDRESS in rendered(notice, NoticeForm.SMS) for notice in notices)
 
 
 def test_task_log(caplog: pytest.LogCaptureFixture) -> None:

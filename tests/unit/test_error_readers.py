@@ -51,7 +51,7 @@ from contactsync.errors.kinds import kinds
 from contactsync.errors.remedies import Blame
 from contactsync.limits import RETRIES_LIMIT
 from contactsync.notices.forms.render_text import render_text
-from contactsync.notices.notice import Origin, notice_of
+from contactsync.notices.notice import NoticeOrigin, notice_of
 from contactsync.notices.remedies import BY_DETAIL, UNKNOWN, remedy_of_error, remedy_of_outcome
 from contactsync.notices.scenarios import DEFAULT_SEVERITIES, Scenario, scenario_of_error
 from contactsync.operations.operation import AccountOutcome, Halt, OperationStatus, OutcomeDetail, OutcomeStatus
@@ -61,7 +61,7 @@ from tests.builders import operation as an_operation
 from tests.unit.test_aws_codes import SERVICES as CALLS
 from tests.unit.test_errors import CONCRETE, made
 
-ORIGIN = Origin("test", "run-1", datetime(2026, 11, 1, tzinfo=UTC))
+ORIGIN = NoticeOrigin("test", "run-1", datetime(2026, 11, 1, tzinfo=UTC))
 ACCOUNT = "111122223334"
 POLICY = ContactSyncRetryPolicy(RETRIES_LIMIT)
 

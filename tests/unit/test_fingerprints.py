@@ -107,7 +107,9 @@ def test_former_key(make, former: tuple[bytes, ...], written: list[str]) -> None
     """After the key has changed no account is written once more, provided that the former key is known."""
     world = planned_on(make(alternate(), ANOTHER))
     found, settings = world.account_sync.open(RUN)
-    account_sync = replace(world.account_sync, converger=replace(world.converger, fingerprint_keys=(KEY, *former)))
+    account_sync = replace(
+        world.account_sync, contact_writer=replace(world.contact_writer, fingerprint_keys=(KEY, *former))
+    )
     account_sync.sync(found, settings, ONE, 1, first_try=1)
     assert writes(world) == written
     assert record(world).fingerprint == fingerprint(SECURITY, alternate(), KEY)

@@ -244,8 +244,8 @@ def test_probe_is_given_back() -> None:
     world.clock.sleep(100)
     before = world.clock.now() - timedelta(seconds=60)
     world.breakers.states[GET] = BreakerState(GET, 1, Phase.OPEN, since=before, tried=before, cause="Some")
-    pacer = replace(world.gatekeeper.pacer, error=PausedError("Backlog", 90.0))  # type: ignore[type-var]
-    second_look = replace(world.second_look, gatekeeper=replace(world.gatekeeper, pacer=pacer))
+    limiter = replace(world.call_guard.limiter, error=PausedError("Backlog", 90.0))  # type: ignore[type-var]
+    second_look = replace(world.second_look, call_guard=replace(world.call_guard, limiter=limiter))
     crowded = replace(world.reporter, second_look=second_look)
     crowded.report(RUN, {ONE: "success"}, planned=True)
     assert world.breakers.get(GET).probe is None

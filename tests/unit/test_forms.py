@@ -112,8 +112,8 @@ def test_form_by_the_former_key() -> None:
     for run, keys in (("second", (new, KEY)), ("third", (new,))):
         replace(world.planner, fingerprint_key=new).plan(request(dag_run_id=run), map_limit=9)
         found, settings = world.account_sync.open(run)
-        converger = replace(world.converger, fingerprint_keys=keys)
-        account_sync = replace(world.account_sync, converger=converger, fingerprint_keys=keys)
+        contact_writer = replace(world.contact_writer, fingerprint_keys=keys)
+        account_sync = replace(world.account_sync, contact_writer=contact_writer, fingerprint_keys=keys)
         assert account_sync.sync(found, settings, ONE, 1)[0].detail is OutcomeDetail.UNCHANGED
     assert len(world.contacts.changes()) == 1
 

@@ -7,7 +7,7 @@ import pytest
 from contactsync.bus.events import NoticeRequested
 from contactsync.contacts import ContactType
 from contactsync.errors import AccountsFailedError, OperationFailedError, OperationMissingError, OutcomesMissingError
-from contactsync.notices.notice import Origin, notice_of
+from contactsync.notices.notice import NoticeOrigin, notice_of
 from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import OperationStatus, OutcomeDetail, OutcomeStatus, sync_id_of
 from contactsync.sync.report import stored_report
@@ -90,7 +90,7 @@ def test_notice_of_what_is_lost() -> None:
     lose(world, TWO, BILLING)
     world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True, listed=IDS)
     asked = NoticeRequested(notice_id="one", scenario="partial_failure", priority="high")
-    notice = notice_of(asked, Origin("test", "one", START), world.operation(), world.outcomes().values())
+    notice = notice_of(asked, NoticeOrigin("test", "one", START), world.operation(), world.outcomes().values())
     assert notice.headline == "1 account outcome is missing: security, billing"
     assert notice.counts == world.operation().counts == {"success": 5, "failed": 1}
     assert [cause.name for cause in notice.causes] == ["outcomes_missing"]

@@ -142,7 +142,7 @@ def test_beaten_to_the_mark() -> None:
                 real.replace(record, fingerprint=fingerprint_of(alternate()))
             return super().replace(record, **changes)
 
-    step = replace(world.account_sync, converger=replace(world.converger, records=Raced(world.state)))
+    step = replace(world.account_sync, contact_writer=replace(world.contact_writer, records=Raced(world.state)))
     step.sync(*step.open(RUN), ONE, 1)
     assert writes(world) == []
     assert ending(world) == UNCHANGED
@@ -158,7 +158,7 @@ def test_always_beaten() -> None:
             real.replace(record)
             return super().replace(record, **changes)
 
-    step = replace(world.account_sync, converger=replace(world.converger, records=Busy(world.state)))
+    step = replace(world.account_sync, contact_writer=replace(world.contact_writer, records=Busy(world.state)))
     with pytest.raises(AccountsFailedError) as caught:
         step.sync(*step.open(RUN), ONE, 1)
     (error,) = caught.value.errors

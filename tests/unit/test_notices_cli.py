@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 from contactsync.cli.app import app
 from contactsync.notices.preview import previewed
-from contactsync.notices.routing import Form
+from contactsync.notices.routing import NoticeForm
 from contactsync.notices.samples import sample
 from contactsync.notices.scenarios import DEFAULT_SEVERITIES, Scenario
 
@@ -17,8 +17,8 @@ def ran(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["notices", *arguments])
 
 
-@pytest.mark.parametrize("form", Form)
-def test_preview(form: Form) -> None:
+@pytest.mark.parametrize("form", NoticeForm)
+def test_preview(form: NoticeForm) -> None:
     """A preview is what would be sent, in the form that was asked for."""
     answer = ran("preview", "halted", "--format", form)
     assert (answer.exit_code, answer.output) == (0, previewed(sample(Scenario.HALTED), form))
@@ -33,7 +33,7 @@ def test_preview_all() -> None:
         "=== chat ===",
         "=== sms ===",
     ]
-    assert ran("preview", "overdue").output == previewed(sample(Scenario.OVERDUE), Form.TEXT)
+    assert ran("preview", "overdue").output == previewed(sample(Scenario.OVERDUE), NoticeForm.TEXT)
 
 
 def test_alias() -> None:

@@ -10,7 +10,7 @@ import pytest
 from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.configuration.schema import DeliveryChannel
 from contactsync.contacts import ContactType
-from contactsync.errors.remedies import Step
+from contactsync.errors.remedies import RemedyStep
 from contactsync.notices.forms.render_chat import (
     DESCRIPTION_LENGTH,
     STEP_LENGTH,
@@ -21,9 +21,9 @@ from contactsync.notices.forms.render_chat import (
 from contactsync.notices.forms.render_json import render_json
 from contactsync.notices.forms.render_sms import render_sms
 from contactsync.notices.forms.render_text import render_text, subject_of
-from contactsync.notices.notice import Notice, Origin, notice_of
+from contactsync.notices.notice import Notice, NoticeOrigin, notice_of
 from contactsync.notices.plain_text import ascii_text, chat_code, chat_sentence, gsm_text, one_line
-from contactsync.notices.routing import Form, deliveries_of
+from contactsync.notices.routing import NoticeForm, deliveries_of
 from contactsync.notices.samples import sample
 from contactsync.notices.scenarios import Scenario
 from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
@@ -59,7 +59,7 @@ def built(outcomes: list[AccountOutcome], **parts: Any) -> Notice:
     """Return the notice of a failed operation with these outcomes."""
     values = {"notice_id": "n1", "scenario": "complete_failure", "priority": "high", "dag_id": "contact_sync", **parts}
     request = NoticeRequested.model_validate(values)
-    origin = Origin("test", "c1", START, "https://airflow.example.com/")
+    origin = NoticeOrigin("test", "c1", START, "https://airflow.example.com/")
     ended = operation(ContactType.SECURITY, status=OperationStatus.FAILED, finished=START)
     return notice_of(request, origin, ended, outcomes)
 
@@ -140,8 +140,8 @@ def long_notice() -> Notice:
         for number in range(200)
     ]
     whole = built(outcomes, code="C`" * 900, message="m`" * 1000, notice_id="i" * 2000)
-    step = Step("`s" * 900, "c" * 900)
-    causes = (replace(whole.causes[0], steps=(step, Step("w" * 340, "d" * 170))), *whole.causes[1:])
+    step = RemedyStep("`s" * 900, "c" * 900)
+    causes = (replace(whole.causes[0], steps=(step, RemedyStep("w" * 340, "d" * 170))), *whole.causes[1:])
     return replace(whole, environment="e" * 64, headline="h" * 200, causes=causes, what_happened=("w`" * 1000,) * 6)
 
 
@@ -165,7 +165,7 @@ def test_limits(notice: Notice) -> None:
 def test_last_step_stays() -> None:
     """However many steps there are, the one that closes the matter is shown, and so is the operation's command."""
     notice = named("a")
-    steps = tuple(Step(f"step {number}") for number in range(30))
+    steps = tuple(RemedyStep(f"step {number}") for number in range(30))
     crowded = replace(notice, causes=(replace(notice.causes[0], steps=steps),))
     shown = chat_message(crowded)["content"]["nextSteps"]
     assert len(shown) == 10
@@ -230,7 +230,7 @@ def test_forms_of_channels() -> None:
         notification_settings={"user_notifications_config": {"delivery_channels": list(DeliveryChannel)}}
     ).notification_settings
     forms = [delivery.form for delivery in deliveries_of(named("a"), settings)]
-    assert forms == [Form.TEXT, Form.SMS, Form.CHAT]
+    assert forms == [NoticeForm.TEXT, NoticeForm.SMS, NoticeForm.CHAT]
 
 
 @pytest.mark.parametrize(

@@ -12,23 +12,28 @@ from typing import Final
 import pytest
 
 from contactsync.notices.preview import previewed
-from contactsync.notices.routing import Form
+from contactsync.notices.routing import NoticeForm
 from contactsync.notices.samples import sample
 from contactsync.notices.scenarios import Scenario
 
 GOLDEN: Final = Path(__file__).parents[1] / "data" / "notices"
 RENEW: Final = "RENEW_GOLDEN_FILES"
-SUFFIXES: Final = {Form.TEXT: "txt", Form.JSON: "json", Form.CHAT: "chat.json", Form.SMS: "sms.txt"}
+SUFFIXES: Final = {
+    NoticeForm.TEXT: "txt",
+    NoticeForm.JSON: "json",
+    NoticeForm.CHAT: "chat.json",
+    NoticeForm.SMS: "sms.txt",
+}
 
 
-def golden(scenario: Scenario, form: Form) -> Path:
+def golden(scenario: Scenario, form: NoticeForm) -> Path:
     """Return the file of one notice in one form."""
     return GOLDEN / f"{scenario}.{SUFFIXES[form]}"
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", NoticeForm)
 @pytest.mark.parametrize("scenario", Scenario)
-def test_golden(scenario: Scenario, form: Form) -> None:
+def test_golden(scenario: Scenario, form: NoticeForm) -> None:
     """Each sample reads as its golden file does."""
     found, file = previewed(sample(scenario), form), golden(scenario, form)
     if os.environ.get(RENEW):
@@ -38,4 +43,4 @@ def test_golden(scenario: Scenario, form: Form) -> None:
 
 def test_no_other_files() -> None:
     """There is no golden file of a notice that is gone."""
-    assert set(GOLDEN.iterdir()) == {golden(scenario, form) for scenario in Scenario for form in Form}
+    assert set(GOLDEN.iterdir()) == {golden(scenario, form) for scenario in Scenario for form in NoticeForm}

@@ -21,7 +21,7 @@ from contactsync.errors import (
     TrustedAccessOffError,
 )
 from contactsync.notices.failures import LISTED, failure_rows, failures_csv, findings_of
-from contactsync.notices.notice import Notice, Origin, notice_of
+from contactsync.notices.notice import Notice, NoticeOrigin, notice_of
 from contactsync.notices.remedies import BY_DETAIL, UNKNOWN, remedy_of_error, remedy_of_outcome
 from contactsync.notices.scenarios import Scenario
 from contactsync.operations.operation import (
@@ -39,7 +39,7 @@ from tests.builders import RUN, World, account, operation
 from tests.fakes import START, Fault
 
 SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING
-ORIGIN = Origin("test", "correlation-1", START)
+ORIGIN = NoticeOrigin("test", "correlation-1", START)
 DENIED = (OutcomeStatus.SKIPPED, OutcomeDetail.PERMISSION_DENIED, "AccessDeniedException")
 BROKEN = (OutcomeStatus.FAILED, OutcomeDetail.UNAVAILABLE, "InternalServerException")
 FINE = (OutcomeStatus.SUCCESS, OutcomeDetail.UPDATED, None)
@@ -175,7 +175,7 @@ def test_success_below_the_threshold() -> None:
 def test_plan_failed() -> None:
     """A plan that fails before an operation exists gives a notice with its error, the remedy and the run."""
     error = ConfigurationMissingError("a-table", "default")
-    origin = Origin("test", "c", START, "https://airflow.example.com")
+    origin = NoticeOrigin("test", "c", START, "https://airflow.example.com")
     asked = request(
         Scenario.CONFIGURATION_ERRORS, code=error.code, message=str(error), dag_id="contact_sync", dag_run_id="a/run +1"
     )

@@ -48,7 +48,7 @@ from contactsync.operations.operation import (
     TypePlan,
     Verdict,
 )
-from contactsync.operations.tally import Tally
+from contactsync.operations.outcome_counts import OutcomeCounts
 from tests.builders import configuration, operation
 from tests.fakes import START
 from tests.unit.test_config import problems
@@ -81,9 +81,9 @@ def settings(rules: Mapping[str, Any] | None = None, **keys: Any) -> Notificatio
     ).notification_settings
 
 
-def tally(**details: int) -> Tally:
+def tally(**details: int) -> OutcomeCounts:
     """Count so many outcomes of each detail."""
-    found = Tally()
+    found = OutcomeCounts()
     for name, number in details.items():
         status = STATUSES.get(name, OutcomeStatus.FAILED)
         for index in range(number):

@@ -100,7 +100,7 @@ def test_mended_settings() -> None:
     """A notice that comes again goes where the configuration in force says: its pinned version may be the trouble."""
     post = Post.of()
     post.topic.errors[None] = DOWN
-    latest = post.world.configurations.latest().settings
+    latest = post.world.configurations.latest().configuration
     fixed = latest.notification_settings.model_copy(update={"fallback_sns_topic": FALLBACK})
     post.world.configurations.store(latest.model_copy(update={"notification_settings": fixed}))
     post.deliver()

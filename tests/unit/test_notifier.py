@@ -21,7 +21,7 @@ from contactsync.errors import (
 )
 from contactsync.notices.scenarios import Scenario
 from contactsync.orchestration import notices, steps
-from contactsync.orchestration.notices import About, NoticeNotifier
+from contactsync.orchestration.notices import NoticeNotifier, NoticeSubject
 
 ERROR = ServiceUnavailableError("Query", "InternalServerError")
 DENIED = AccessDeniedError("Query", "AccessDeniedException")
@@ -80,7 +80,7 @@ class FakeDesk:
 def desk(monkeypatch: pytest.MonkeyPatch) -> FakeDesk:
     """Give the desk that the notifier finds."""
     made = FakeDesk()
-    monkeypatch.setattr(steps, "services", lambda: SimpleNamespace(steps=SimpleNamespace(notice_desk=made)))
+    monkeypatch.setattr(steps, "services", lambda: SimpleNamespace(steps=SimpleNamespace(notice_requests=made)))
     return made
 
 
@@ -145,15 +145,15 @@ def test_foreign_correlation(desk: FakeDesk) -> None:
 
 def test_operation(desk: FakeDesk) -> None:
     """The report hands over the run, that it failed itself, and its error when it has one."""
-    NoticeNotifier(about=About.OPERATION)(of_task())
-    NoticeNotifier(about=About.REPORT)(of_task(exception=ERROR))
+    NoticeNotifier(about=NoticeSubject.OPERATION)(of_task())
+    NoticeNotifier(about=NoticeSubject.REPORT)(of_task(exception=ERROR))
     assert desk.asked == [("ended", "the-run", None, False), ("ended", "the-run", ERROR, True)]
 
 
 def test_run(desk: FakeDesk) -> None:
     """A DAG's callback runs with less context: the run's id is enough."""
-    NoticeNotifier(about=About.RUN)({"run_id": "the-run", "reason": "task_failure"})
-    NoticeNotifier(about=About.RUN).notify({"run_id": "the-run", "dag": SimpleNamespace(dag_id="yours")})
+    NoticeNotifier(about=NoticeSubject.RUN)({"run_id": "the-run", "reason": "task_failure"})
+    NoticeNotifier(about=NoticeSubject.RUN).notify({"run_id": "the-run", "dag": SimpleNamespace(dag_id="yours")})
     assert desk.asked == [("run", "the-run", None), ("run", "the-run", "yours")]
 
 
@@ -186,8 +186,8 @@ def test_unknown_scenario(desk: FakeDesk) -> None:
     [
         (NoticeNotifier(), ERROR, Scenario.SYSTEM_ERRORS),
         (NoticeNotifier(), DENIED, Scenario.PERMISSION_ERRORS),
-        (NoticeNotifier(about=About.REPORT), ERROR, Scenario.SYSTEM_ERRORS),
-        (NoticeNotifier(about=About.RUN), None, Scenario.SYSTEM_ERRORS),
+        (NoticeNotifier(about=NoticeSubject.REPORT), ERROR, Scenario.SYSTEM_ERRORS),
+        (NoticeNotifier(about=NoticeSubject.RUN), None, Scenario.SYSTEM_ERRORS),
         (NoticeNotifier("overdue"), None, Scenario.OVERDUE),
     ],
 )
@@ -206,8 +206,8 @@ def test_unwritable(desk: FakeDesk, caplog: pytest.LogCaptureFixture) -> None:
     assert "Nor can it be published: Event e is not a valid event: subject: is too long" in caplog.text
 
 
-@pytest.mark.parametrize("about", [About.OPERATION, About.REPORT])
-def test_nothing_to_tell(desk: FakeDesk, about: About) -> None:
+@pytest.mark.parametrize("about", [NoticeSubject.OPERATION, NoticeSubject.REPORT])
+def test_nothing_to_tell(desk: FakeDesk, about: NoticeSubject) -> None:
     """What the operation's own notice is to tell is not told without the operation; the DAG's callback tells then."""
     desk.error = ERROR
     NoticeNotifier(about=about)(of_task(exception=OperationFailedError(failed=1, threshold=1, total=3)))

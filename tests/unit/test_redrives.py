@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from contactsync.bus.audit import AuditEntry
-from contactsync.bus.consume import Failure
-from contactsync.bus.dead_letters.desk import LetterFacts, Step
-from contactsync.bus.dead_letters.pace import Pace
+from contactsync.bus.consume import MessageFailure
+from contactsync.bus.dead_letters.handling import LetterFacts, LetterStep
+from contactsync.bus.dead_letters.pace import RedrivePace
 from contactsync.bus.events import Severity
 from contactsync.errors import RequestInvalidError, ServiceUnavailableError
 from tests.bus_builders import event_of
@@ -41,7 +41,7 @@ def test_comes_back(desk: Desk, body: str) -> None:
         desk.clock.sleep(3600)
         again = desk.queues.put("audit", body)
         # By now for another cause.
-        desk.failures.remember("audit", again.message_id, Failure(f"Cause{times}", "It failed.", 3))
+        desk.failures.remember("audit", again.message_id, MessageFailure(f"Cause{times}", "It failed.", 3))
         facts = only(desk, "audit")
         assert (facts.redriven, facts.last_redriven_by) == (times, "airflow:admin")
         assert facts.last_redriven == desk.clock.now() - timedelta(hours=1)
@@ -120,7 +120,7 @@ def test_batches(desk: Desk, rate: float, largest: int) -> None:
     """A high rate goes in batches; nothing is lost, each message has its row, and the rate is kept over time."""
     for number in range(25):
         desk.queues.put("audit", event_of(event_id=str(number)).as_json())
-    assert desk.redrive("audit", rate=rate) == [Step.REDRIVEN] * 25
+    assert desk.redrive("audit", rate=rate) == [LetterStep.REDRIVEN] * 25
     assert max(desk.queues.batches) == largest
     assert len(desk.queues.sent_on) == 25
     assert len([entry for entry in desk.trail.entries if entry.event_type.endswith("redriven")]) == 25
@@ -135,7 +135,7 @@ def test_some_refused(desk: Desk) -> None:
     bad = {letters[3].message_id, letters[9].message_id}
     desk.queues.refused = dict.fromkeys(bad, RequestInvalidError("SendMessageBatch", "InvalidMessageContents"))
     steps = desk.redrive("audit", rate=50)
-    assert (steps.count(Step.REDRIVEN), steps.count(Step.REFUSED)) == (8, 2)
+    assert (steps.count(LetterStep.REDRIVEN), steps.count(LetterStep.REFUSED)) == (8, 2)
     assert set(desk.left("audit")) == bad
     assert len([entry for entry in desk.trail.entries if entry.event_type.endswith("redriven")]) == 8
 
@@ -144,17 +144,17 @@ def test_refused_again(desk: Desk) -> None:
     """What was not taken is tried again by the next command: it does not count as sent."""
     letter = desk.queues.put("audit", event_of().as_json())
     desk.queues.refused = {letter.message_id: DENIED}
-    assert desk.redrive("audit") == [Step.REFUSED]
+    assert desk.redrive("audit") == [LetterStep.REFUSED]
     desk.queues.refused = {}
     assert only(desk, "audit").redriven == 0
-    assert desk.redrive("audit") == [Step.REDRIVEN]
+    assert desk.redrive("audit") == [LetterStep.REDRIVEN]
 
 
 def test_copies_in_a_batch(desk: Desk) -> None:
     """Two copies of an event in one batch are sent once."""
     for _ in range(2):
         desk.queues.put("audit", event_of().as_json())
-    assert desk.redrive("audit", rate=1000) == [Step.REDRIVEN, Step.LEFT]
+    assert desk.redrive("audit", rate=1000) == [LetterStep.REDRIVEN, LetterStep.LEFT]
 
 
 def test_missing_at_the_end(desk: Desk) -> None:
@@ -169,7 +169,7 @@ def test_missing_at_the_end(desk: Desk) -> None:
 def test_reached() -> None:
     """The rate that was reached is what went, by the time that it took."""
     clock = FakeClock()
-    pace = Pace(clock, 100)
+    pace = RedrivePace(clock, 100)
     assert pace.reached == 100
     for _ in range(4):
         pace.wait(10)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contactsync.bus.audit import AuditEntry, entry_of
-from contactsync.bus.dead_letters.pace import Pace
+from contactsync.bus.dead_letters.pace import RedrivePace
 from contactsync.bus.envelope import Event, parse_event
 from contactsync.bus.events import EVENT_TYPES, AccountFailed, ConfigurationChanged, NoticeRequested
 from contactsync.bus.ports import Message, Refusal
@@ -75,7 +75,7 @@ class World:
             **{"since": START - DAY, "until": START + DAY, "by": "airflow:admin", "reason": "a new topic", **parts}
         )
         self.position = Position(order.since)
-        return Counter(fate for fate, _ in self.replayer.replay(order, Pace(self.clock, rate), self.position))
+        return Counter(fate for fate, _ in self.replayer.replay(order, RedrivePace(self.clock, rate), self.position))
 
     @property
     def sent(self) -> list[Event]:
@@ -267,7 +267,7 @@ def test_interrupted(world: World) -> None:
     """Broken off by its reader it has said how far it came, and the trail has it."""
     order = ReplayOrder(START - DAY, START + DAY, "airflow:admin", "a test")
     position = Position(order.since)
-    replaying = world.replayer.replay(order, Pace(world.clock, 50), position)
+    replaying = world.replayer.replay(order, RedrivePace(world.clock, 50), position)
     for _ in range(11):
         next(replaying)
     replaying.close()

@@ -9,7 +9,7 @@ from contactsync.configuration.reach import Reach
 from contactsync.configuration.schema import Configuration
 from contactsync.contacts import ContactType
 from contactsync.operations.account_record import UNKNOWN, AccountRecord, Mark
-from contactsync.views.statement import Standing, State, StatedContact, settled_since
+from contactsync.views.statement import Standing, StatedContact, StatementState, settled_since
 from tests.builders import MANAGEMENT_ACCOUNT, World, account, alternate, configuration, members, request
 from tests.fakes import START
 
@@ -19,11 +19,11 @@ ONE, TWO, THREE = (account(number).account_id for number in (1, 2, 3))
 
 def stated(world: World, settings: Configuration | None = None) -> dict[tuple[str, ContactType], StatedContact]:
     """Return the statement of a world by account and type."""
-    settings = settings or world.configurations.latest().settings
+    settings = settings or world.configurations.latest().configuration
     reach = Reach(world.organization, MANAGEMENT_ACCOUNT)
     latest = {kind: world.state.desired.get(kind) for kind in settings.contact_types}
     desired = {kind: found.generation if found else None for kind, found in latest.items()}
-    state = State(
+    state = StatementState(
         accounts=reach.accounts,
         management_account=MANAGEMENT_ACCOUNT,
         scope=reach.scope(settings),

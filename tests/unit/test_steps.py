@@ -29,7 +29,7 @@ from contactsync.errors import (
 from contactsync.errors.clearing import CLEAR_RUN
 from contactsync.intake.request import parse_request
 from contactsync.limits import RETRIES_LIMIT
-from contactsync.notices.notice import Origin, notice_of
+from contactsync.notices.notice import NoticeOrigin, notice_of
 from contactsync.operations.operation import OutcomeStatus
 from contactsync.orchestration import runs, steps
 from contactsync.orchestration.params import contact_sync_params
@@ -38,7 +38,7 @@ from contactsync.settings.groups import DeploymentSettings, ManagementSettings
 from contactsync.sync.account.apply import AccountSync
 from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, account, change_of, configuration, contact_of
 from tests.fakes import Fault
-from tests.gate_fakes import EPOCH
+from tests.pacing_fakes import EPOCH
 
 TRIGGER = "assumed-role/contactsync-test-trigger"
 ONE, TWO = account(1).account_id, account(2).account_id
@@ -122,7 +122,7 @@ def test_rules_that_name_nobody(world: World, caplog: pytest.LogCaptureFixture) 
     world.clock.time += timedelta(days=1)
     steps.plan(context())
     assert len(told(world)) == 2
-    notice = notice_of(first, Origin("test", RUN, world.clock.now(), None))
+    notice = notice_of(first, NoticeOrigin("test", RUN, world.clock.now(), None))
     assert notice.headline == "Rules of the configuration name nobody"
     assert "config remove excluded_accounts" in repr(notice.causes)
     assert "lear the failed task" not in repr(notice)
@@ -136,7 +136,7 @@ def test_untold_rules(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> bool:
         raise error
 
-    monkeypatch.setattr(steps.services().steps.notice_desk.requests, "store", fail)
+    monkeypatch.setattr(steps.services().steps.notice_requests.requests, "store", fail)
     assert steps.plan(context()) == [ONE, TWO]
 
 
@@ -325,7 +325,7 @@ def test_cannot_close(world: World, monkeypatch: pytest.MonkeyPatch, stored: boo
 
     monkeypatch.setattr(world.configurations, "version_error", error)
     if not stored:
-        monkeypatch.setattr(steps.services().steps.notice_desk.requests, "store", fail)
+        monkeypatch.setattr(steps.services().steps.notice_requests.requests, "store", fail)
     for _ in range(3):
         with pytest.raises(HousekeepingError):
             steps.close_abandoned(housekeeping(0, None), sync_dag="contact_sync")

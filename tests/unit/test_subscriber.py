@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from contactsync.bus.advice import Reader, sentence_for
-from contactsync.bus.consume import Failure, failure_of
+from contactsync.bus.consume import MessageFailure, failure_of
 from contactsync.errors import FunctionTimeoutError, ServiceUnavailableError, SettingsError
 from contactsync.lambdas.failed_messages import RememberingProcessor
 from contactsync.lambdas.subscriber import LEAST_TIMEOUT, subscribed
@@ -70,7 +70,7 @@ def test_mates(logger: Logger) -> None:
     assert processed({"1": UNAVAILABLE}, failures, logger) == ["1"]
     ((key, failure),) = failures.kept.items()
     assert key == ("audit", "059f36b4-87a3-44ab-83d2-661975040001")
-    assert failure == Failure("InternalServerError", sentence_for(UNAVAILABLE, Reader("audit")), 1)
+    assert failure == MessageFailure("InternalServerError", sentence_for(UNAVAILABLE, Reader("audit")), 1)
 
 
 def test_all_failed(logger: Logger) -> None:

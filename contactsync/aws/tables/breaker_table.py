@@ -15,7 +15,7 @@ from contactsync.aws.dynamodb.items import from_item, query, read_one, readable,
 from contactsync.aws.sdk.error_codes import translated
 from contactsync.clock import Clock
 from contactsync.errors import AwsCallError, ItemUnreadableError, StateConflictError
-from contactsync.pacing.breaker import BUCKETS, BreakerState, Bucket, Tally, Transition
+from contactsync.pacing.breaker import BUCKETS, BreakerState, Bucket, CallCounts, Transition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,7 +39,7 @@ STATE: Final = Codec(
     apart=["operation", "transitions"],
 )
 TRANSITION: Final = Codec(Transition, apart=["operation"])
-TALLY: Final = Codec(Tally, required=["failures", "answers"])
+TALLY: Final = Codec(CallCounts, required=["failures", "answers"])
 
 
 class DynamoDbBreakers:
@@ -117,7 +117,7 @@ class DynamoDbBreakers:
                 return bool(from_item(found.get("Item", {})).get("token") == token)
         return True
 
-    def count(self, api: str, bucket: Bucket, tally: Tally) -> None:
+    def count(self, api: str, bucket: Bucket, tally: CallCounts) -> None:
         """Add to a bucket's counters; a repeated write counts twice, which does no harm.
 
         Counters that are no numbers begin again: they would keep the breaker closed until the bucket ends.
@@ -153,7 +153,7 @@ class DynamoDbBreakers:
         log.warning("The counters %s of table %s were no numbers, and begin again.", update["Key"], self._table)
         return True
 
-    def tallies(self, api: str, newest: Bucket) -> list[Tally]:
+    def tallies(self, api: str, newest: Bucket) -> list[CallCounts]:
         """Return the calls of a window's buckets, newest first."""
         first, last = self._bucket_key(api, newest.earlier(BUCKETS)), self._bucket_key(api, newest)
         items = query(

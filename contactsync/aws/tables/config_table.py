@@ -96,7 +96,7 @@ class DynamoDbConfigurations(DynamoDbStoredConfigurations):
 
     def store(
         self,
-        settings: Configuration,
+        configuration: Configuration,
         *,
         after_version: int,
         changed_by: str,
@@ -107,9 +107,9 @@ class DynamoDbConfigurations(DynamoDbStoredConfigurations):
 
         0 stands for no version at all.
         """
-        stored = StoredConfiguration(version=after_version + 1, settings=settings)
+        stored = StoredConfiguration(version=after_version + 1, configuration=configuration)
         item = {
-            **settings.model_dump(mode="json"),
+            **configuration.model_dump(mode="json"),
             "config_key": self.config_key,
             "version": stored.version,
             "changed_at": self._clock.now(),
@@ -147,7 +147,7 @@ class DynamoDbConfigurations(DynamoDbStoredConfigurations):
 
 
 def _configuration(version: StoredVersion) -> StoredConfiguration:
-    return StoredConfiguration(version=version.number, settings=version.settings)
+    return StoredConfiguration(version=version.number, configuration=version.configuration)
 
 
 def _version(item: dict[str, Any]) -> StoredVersion:

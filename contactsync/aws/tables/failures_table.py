@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from contactsync.aws.dynamodb.codec import Codec
 from contactsync.aws.dynamodb.items import from_item, readable, to_item
 from contactsync.aws.sdk.error_codes import translated
-from contactsync.bus.consume import Failure
+from contactsync.bus.consume import MessageFailure
 from contactsync.clock import Clock
 from contactsync.errors import ThrottledError
 
@@ -24,7 +24,7 @@ LEFT_OVER_WAITS: Final = (0.1, 0.4, 1.6, 3.0)
 FAILURE_LIFE: Final = timedelta(days=20)
 """How long it is remembered why a message failed: longer than dead letters are kept."""
 
-FAILURE: Final = Codec(Failure)
+FAILURE: Final = Codec(MessageFailure)
 
 
 class DynamoDbFailures:
@@ -36,14 +36,14 @@ class DynamoDbFailures:
         self._table = table
         self._clock = clock
 
-    def remember(self, subscriber: str, message_id: str, failure: Failure) -> None:
+    def remember(self, subscriber: str, message_id: str, failure: MessageFailure) -> None:
         """Put the item; the latest failure replaces the one before."""
         expiration = int((self._clock.now() + FAILURE_LIFE).timestamp())
         item = {**_failure_key(subscriber, message_id), **FAILURE.to_map(failure), "expiration": expiration}
         with translated("PutItem"):
             self._client.put_item(TableName=self._table, Item=to_item(item))
 
-    def find(self, subscriber: str, message_id: str) -> Failure | None:
+    def find(self, subscriber: str, message_id: str) -> MessageFailure | None:
         """Get the item."""
         key = to_item(_failure_key(subscriber, message_id))
         with translated("GetItem"):
@@ -51,9 +51,9 @@ class DynamoDbFailures:
         items = [from_item(answer["Item"])] if "Item" in answer else []
         return next(readable(items, FAILURE.from_map, self._table), None)
 
-    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> dict[str, Failure]:
+    def find_all(self, subscriber: str, message_ids: Sequence[str]) -> dict[str, MessageFailure]:
         """Get the items in batches."""
-        found: dict[str, Failure] = {}
+        found: dict[str, MessageFailure] = {}
         remaining = iter(message_ids)
         while batch := list(islice(remaining, KEYS)):
             keys = {_failure_key(subscriber, message_id)["id"]: message_id for message_id in batch}

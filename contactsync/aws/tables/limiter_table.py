@@ -28,7 +28,7 @@ MISSED_AFTER: Final = 500_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class DynamoDbPacer:
+class DynamoDbLimiter:
     """Reserves turns by one atomic addition each; only the first call after a pause needs a second write."""
 
     def __init__(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from contactsync.bus.advice import delivery_advice, invocation_advice
-from contactsync.bus.consume import Names, name_in, names_in, object_in
+from contactsync.bus.consume import MessageIds, name_in, names_in, object_in
 from contactsync.errors import DeadLetterUnreadableError
 
 RULE: Final = "rule"
@@ -36,16 +36,16 @@ class DeadLetter:
     """What gives it back or deletes it."""
 
 
-def names_of(letter: DeadLetter) -> Names:
+def names_of(letter: DeadLetter) -> MessageIds:
     """Return the ids and the type of a letter, as far as it has them."""
     if letter.queue == OUTBOX:
         found = object_in(letter.body)
-        return Names(name_in(found, "id"), name_in(found, "type"), name_in(found, "correlation_id"))
+        return MessageIds(name_in(found, "id"), name_in(found, "type"), name_in(found, "correlation_id"))
     if letter.queue not in {RULE, TRIGGER}:
         return names_in(letter.body)
     detail = _member(_recorded(letter), "detail")
     event_id = name_in(detail, "eventID")
-    return Names(event_id, name_in(detail, "eventName"), event_id)
+    return MessageIds(event_id, name_in(detail, "eventName"), event_id)
 
 
 def original_event(letter: DeadLetter) -> str:

@@ -14,7 +14,7 @@ BATCHES_PER_SECOND: Final = 5
 
 
 @dataclass
-class Pace:
+class RedrivePace:
     """Waits before each batch, so that no more than `rate` messages a second are sent over time."""
 
     clock: Clock

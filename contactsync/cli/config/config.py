@@ -93,16 +93,16 @@ def show(
     if defaults and version is not None:
         raise typer.BadParameter("Name a version or --defaults, not both.")
     if defaults:
-        settings = Configuration()
+        configuration = Configuration()
     else:
         configurations = Services.from_environment(needs=READING).stored_configurations
         stored = configurations.newest() if version is None else configurations.stored(version)
-        settings = stored.settings
+        configuration = stored.configuration
         say(_described(stored), err=True)
     if output is Output.JSON:
-        typer.echo(json_shown(settings.model_dump_json(indent=2)))
+        typer.echo(json_shown(configuration.model_dump_json(indent=2)))
     else:
-        rows = ({"field": path, "value": value} for path, value in flat(settings.model_dump(mode="json")))
+        rows = ({"field": path, "value": value} for path, value in flat(configuration.model_dump(mode="json")))
         show_rows(Columns(("field", "value"), prose=("value",)), rows, output)
 
 
@@ -136,9 +136,9 @@ def validate(file: ConfigurationFile) -> None:
     from contactsync.configuration.size import check_size
 
     with problem_per_line(""):
-        settings = parse_configuration(read_configuration(file))
-        check_size(settings)
-    check_with_organization(settings)
+        configuration = parse_configuration(read_configuration(file))
+        check_size(configuration)
+    check_with_organization(configuration)
     say("The configuration is valid.")
 
 
@@ -163,10 +163,10 @@ def put(
     from contactsync.services.services import Services
 
     with problem_per_line(NOTHING_STORED):
-        settings = parse_configuration(read_configuration(file))
+        configuration = parse_configuration(read_configuration(file))
     services = Services.from_environment(needs=STORING)
     before = _in_force(services)
-    store_changed(services, before, settings, reason, yes=yes, after_version=after_version, even_equal=True)
+    store_changed(services, before, configuration, reason, yes=yes, after_version=after_version, even_equal=True)
 
 
 @app.command("set")
@@ -279,9 +279,9 @@ def rollback(version: VersionArgument, *, reason: ReasonOption = None, yes: YesO
     services = Services.from_environment(needs=STORING)
     stored = services.configurations.newest()
     with problem_per_line(NOTHING_STORED):
-        settings = services.configurations.version(version).settings
+        configuration = services.configurations.version(version).configuration
     why = f"rollback to version {version}{f': {reason}' if reason else ''}"
-    store_changed(services, stored, settings, why, yes=yes)
+    store_changed(services, stored, configuration, why, yes=yes)
 
 
 def _change(change: "Callable[[Mapping[str, Any]], dict[str, Any]]", reason: str | None, *, yes: bool) -> None:
@@ -292,8 +292,8 @@ def _change(change: "Callable[[Mapping[str, Any]], dict[str, Any]]", reason: str
     services = Services.from_environment(needs=STORING)
     stored = services.configurations.newest()
     with problem_per_line(NOTHING_STORED):
-        settings = parse_configuration(change(stored.effective))
-    store_changed(services, stored, settings, reason, yes=yes)
+        configuration = parse_configuration(change(stored.effective))
+    store_changed(services, stored, configuration, reason, yes=yes)
 
 
 def _in_force(services: "Services") -> "StoredVersion | None":
@@ -328,8 +328,8 @@ def _settings_of(configurations: "StoredConfigurations", side: int | Path | None
 
     if isinstance(side, Path):
         with problem_per_line(""):
-            settings = parse_configuration(read_configuration(side))
-        return _Side(str(side), settings.model_dump(mode="json"))
+            configuration = parse_configuration(read_configuration(side))
+        return _Side(str(side), configuration.model_dump(mode="json"))
     stored = configurations.newest() if side is None else configurations.stored(side)
     return _Side(f"version {stored.number}", stored.effective, stored.number)
 

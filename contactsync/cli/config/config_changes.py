@@ -29,7 +29,7 @@ WHOLE_LIST: Final = 10
 def store_changed(
     services: "Services",
     before: "StoredVersion | None",
-    settings: "Configuration",
+    configuration: "Configuration",
     reason: str | None,
     *,
     yes: bool,
@@ -44,19 +44,19 @@ def store_changed(
     from contactsync.configuration.size import check_size
     from contactsync.configuration.versions import MISSING, differences
 
-    check_size(settings)
-    data = settings.model_dump(mode="json")
+    check_size(configuration)
+    data = configuration.model_dump(mode="json")
     found = list(differences(before.effective, data)) if before else []
     number = before.number if before else 0
     if before and not found and not even_equal:
         say(f"Nothing changes: version {number} stays in force.")
         return
-    reach = _reach() if names_accounts(settings) or found else None
+    reach = _reach() if names_accounts(configuration) or found else None
     if before and found:
-        _confirm(before, settings, found, reach, yes=yes)
-    warn_of_unmatched(settings, reach)
+        _confirm(before, configuration, found, reach, yes=yes)
+    warn_of_unmatched(configuration, reach)
     stored = services.configuration_changes.store(
-        settings,
+        configuration,
         after_version=number if after_version is None else after_version,
         changed_by=author(services),
         reason=reason,
@@ -102,25 +102,25 @@ def full(found: "Difference") -> tuple[Any, ...]:
     return (found.path, *(None if value is MISSING else value for value in (found.before, found.after)))
 
 
-def names_accounts(settings: "Configuration") -> bool:
+def names_accounts(configuration: "Configuration") -> bool:
     """Tell whether a configuration has rules that the organization can be asked about."""
-    scopes = (settings.scope, *settings.scope.contact_types.values())
+    scopes = (configuration.scope, *configuration.scope.contact_types.values())
     rules = (rule for scope in scopes for rule in (scope.include, scope.exclude))
-    return bool(settings.excluded_accounts) or any(not rule.empty for rule in rules)
+    return bool(configuration.excluded_accounts) or any(not rule.empty for rule in rules)
 
 
-def check_with_organization(settings: "Configuration") -> None:
+def check_with_organization(configuration: "Configuration") -> None:
     """Say on stderr which rules name nobody, or in one line that this was not checked."""
-    if names_accounts(settings):
-        warn_of_unmatched(settings, _reach())
+    if names_accounts(configuration):
+        warn_of_unmatched(configuration, _reach())
 
 
-def warn_of_unmatched(settings: "Configuration", reach: "Reach | ContactSyncError | None") -> None:
+def warn_of_unmatched(configuration: "Configuration", reach: "Reach | ContactSyncError | None") -> None:
     """Say on stderr which rules name nobody, or in one line that this was not checked."""
-    if not names_accounts(settings):
+    if not names_accounts(configuration):
         return
     try:
-        for sentence in _asked(reach).unmatched(settings):
+        for sentence in _asked(reach).unmatched(configuration):
             say(f"Warning: {sentence}", err=True)
     except ContactSyncError as error:
         say(f"Not checked whether the organization has these accounts: {error}", err=True)
@@ -159,7 +159,7 @@ def _user() -> str | None:
 
 def _confirm(
     before: "StoredVersion",
-    settings: "Configuration",
+    configuration: "Configuration",
     found: Sequence["Difference"],
     reach: "Reach | ContactSyncError | None",
     *,
@@ -167,10 +167,10 @@ def _confirm(
 ) -> None:
     from contactsync.configuration.protections import losses
 
-    lost = list(losses(before.effective, settings.model_dump(mode="json")))
+    lost = list(losses(before.effective, configuration.model_dump(mode="json")))
     sentences = [loss.sentence for loss in lost if not loss.of_scope]
     if any(loss.of_scope for loss in lost):
-        sentences += _scope_sentences(before, settings, lost, reach)
+        sentences += _scope_sentences(before, configuration, lost, reach)
     if not sentences or yes:
         for sentence in sentences:
             say(f"Takes protection away: {sentence}", err=True)
@@ -185,13 +185,16 @@ def _confirm(
 
 
 def _scope_sentences(
-    before: "StoredVersion", settings: "Configuration", lost: Sequence["Loss"], reach: "Reach | ContactSyncError | None"
+    before: "StoredVersion",
+    configuration: "Configuration",
+    lost: Sequence["Loss"],
+    reach: "Reach | ContactSyncError | None",
 ) -> list[str]:
     """Return what the scope loses, with how many accounts come into reach; nothing when none does."""
     named = [loss.sentence for loss in lost if loss.of_scope]
     try:
         asked = _asked(reach)
-        gained = asked.reached(settings) - asked.reached(before.settings)
+        gained = asked.reached(configuration) - asked.reached(before.configuration)
     except ContactSyncError as error:
         return [*named, f"how many accounts come into reach is not known ({str(error).rstrip('.')})"]
     accounts = sorted({account_id for account_id, _ in gained})

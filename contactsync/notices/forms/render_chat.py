@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from contactsync.errors.remedies import Step
-from contactsync.notices.failures import Cause, Failure
+from contactsync.errors.remedies import RemedyStep
+from contactsync.notices.failures import Cause, FailedOutcome
 from contactsync.notices.notice import Notice
 from contactsync.notices.plain_text import chat_code, chat_sentence, cut, one_line
 
@@ -92,7 +92,7 @@ def _cause(cause: Cause) -> str:
     return f"- {chat_code(cause.name)}{code}{accounts}: {chat_sentence(cause.meaning, LINE_LENGTH)}"
 
 
-def _failure(failure: Failure) -> str:
+def _failure(failure: FailedOutcome) -> str:
     code = f" {chat_code(failure.error_code)}" if failure.error_code else ""
     account = f"{chat_code(failure.account_id)} {chat_code(failure.account_name)}"
     return f"- {account} {failure.contact_type}: {failure.detail}{code}"
@@ -107,7 +107,7 @@ def _next_steps(notice: Notice) -> Iterator[str]:
         yield f"See every account: {chat_code(cut(notice.links.operation, STEP_LENGTH // 2))}"
 
 
-def _step(step: Step) -> str:
+def _step(step: RemedyStep) -> str:
     """Return a step that keeps its command whole: what is too long is cut off the sentence."""
     command = f" {chat_code(cut(step.command, STEP_LENGTH // 2))}" if step.command else ""
     return chat_sentence(step.say, STEP_LENGTH - len(command)) + command

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any, Final
 
-from contactsync.notices.failures import Cause, Failure
+from contactsync.notices.failures import Cause, FailedOutcome
 from contactsync.notices.notice import Notice
 from contactsync.views.rows import json_text
 
@@ -50,5 +50,5 @@ def _cause(cause: Cause) -> dict[str, Any]:
     return {**asdict(cause), "code": cause.code or None}
 
 
-def _failure(failure: Failure) -> dict[str, Any]:
+def _failure(failure: FailedOutcome) -> dict[str, Any]:
     return {**asdict(failure), "error_code": failure.error_code or None}

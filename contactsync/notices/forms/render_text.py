@@ -4,8 +4,8 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from contactsync.errors.remedies import Step
-from contactsync.notices.failures import Cause, Failure
+from contactsync.errors.remedies import RemedyStep
+from contactsync.notices.failures import Cause, FailedOutcome
 from contactsync.notices.notice import Notice
 from contactsync.notices.plain_text import ascii_text, cut
 
@@ -72,7 +72,7 @@ def cause_line(cause: Cause) -> str:
     return f"{cause.name}{code}{accounts}: {cause.meaning}"
 
 
-def _step(step: Step) -> Iterator[str]:
+def _step(step: RemedyStep) -> Iterator[str]:
     yield from _wrapped(f"- {step.say}", "   ", "     ")
     if step.command:
         yield f"       {step.command}"
@@ -89,7 +89,7 @@ def _accounts(notice: Notice) -> Iterator[str]:
         yield f"  and {notice.failures_left_out} more; the full list is below."
 
 
-def _failure(failure: Failure) -> str:
+def _failure(failure: FailedOutcome) -> str:
     code = f" ({failure.error_code})" if failure.error_code else ""
     retries = f", {failure.retry_count} retries" if failure.retry_count else ""
     return f"{failure.account_id}  {failure.account_name}  {failure.contact_type}: {failure.detail}{code}{retries}"

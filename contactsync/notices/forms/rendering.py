@@ -9,13 +9,18 @@ from contactsync.notices.forms.render_json import render_json
 from contactsync.notices.forms.render_sms import render_sms
 from contactsync.notices.forms.render_text import render_text
 from contactsync.notices.notice import Notice
-from contactsync.notices.routing import Form
+from contactsync.notices.routing import NoticeForm
 
-RENDERERS: Final[Mapping[Form, Callable[[Notice], str]]] = MappingProxyType(
-    {Form.TEXT: render_text, Form.JSON: render_json, Form.CHAT: render_chat, Form.SMS: render_sms}
+RENDERERS: Final[Mapping[NoticeForm, Callable[[Notice], str]]] = MappingProxyType(
+    {
+        NoticeForm.TEXT: render_text,
+        NoticeForm.JSON: render_json,
+        NoticeForm.CHAT: render_chat,
+        NoticeForm.SMS: render_sms,
+    }
 )
 
 
-def rendered(notice: Notice, form: Form) -> str:
+def rendered(notice: Notice, form: NoticeForm) -> str:
     """Return one form of a notice."""
     return RENDERERS[form](notice)

@@ -9,7 +9,7 @@ from contactsync.aws.metrics import EmbeddedMetrics
 from contactsync.aws.notice_channels import OpsItemMirror, SnsNoticeTopic
 from contactsync.aws.operations.stored_operations import DynamoDbStoredOperations
 from contactsync.aws.tables.config_table import DynamoDbConfigurations
-from contactsync.aws.tables.notice_requests import DynamoDbNoticeRequests
+from contactsync.aws.tables.notice_store import DynamoDbNoticeStore
 from contactsync.aws.tables.outbox_table import DynamoDbOutbox
 from contactsync.clock import SystemClock
 from contactsync.doc_links import known_address
@@ -36,7 +36,7 @@ def notice_deliverer() -> Deliverer:
         topic=SnsNoticeTopic(_client_of("sns"), notices.topic),
         mirror=OpsItemMirror(_client_of("ssm")) if notices.ops_items else None,
         exports=S3Exports(function_clients().quick("s3"), bucket) if bucket else None,
-        deliveries=DynamoDbNoticeRequests(
+        deliveries=DynamoDbNoticeStore(
             dynamodb,
             state.table,
             retention_days=state.retention_days,

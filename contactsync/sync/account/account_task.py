@@ -15,9 +15,9 @@ from contactsync.operations.operation import (
     SyncOperation,
     TypePlan,
 )
-from contactsync.pacing.gate import Gate
+from contactsync.pacing.guarded_calls import GuardedCalls
 from contactsync.pacing.rates import LARGEST_SKEW
-from contactsync.sync.account.converge import Finding
+from contactsync.sync.account.write import WriteResult
 
 _FINAL = frozenset({OutcomeDetail.PERMISSION_DENIED, OutcomeDetail.INVALID})
 """What trying again cannot fix."""
@@ -28,13 +28,13 @@ class AccountTask:
     """One try of one account: what its steps share."""
 
     operation: SyncOperation
-    settings: Configuration
+    configuration: Configuration
     """The pinned configuration's."""
     account_id: str
     try_number: int
     first_try: int
     started: datetime
-    gate: Gate
+    guarded: GuardedCalls
 
 
 def begun(now: datetime, try_number: int, outcomes: Iterable[AccountOutcome]) -> datetime:
@@ -69,7 +69,7 @@ def attempt_of(
     )
 
 
-def brought(attempt: Attempt, found: Finding) -> Attempt:
+def brought(attempt: Attempt, found: WriteResult) -> Attempt:
     """Return an attempt with the desired contact that the account was found to carry, or brought to."""
     return replace(attempt, generation=found.generation, deleted=found.written_detail is OutcomeDetail.DELETED)
 

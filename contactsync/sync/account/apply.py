@@ -39,7 +39,7 @@ from contactsync.operations.operation import (
     sync_id_of,
 )
 from contactsync.operations.ports import Announcer, Operations
-from contactsync.pacing.gate import Gatekeeper
+from contactsync.pacing.guarded_calls import CallGuard
 from contactsync.scope.ports import Organization
 from contactsync.sync.access import AccessCheck
 from contactsync.sync.account.account_task import (
@@ -54,14 +54,14 @@ from contactsync.sync.account.account_task import (
     meant,
     written_before,
 )
-from contactsync.sync.account.converge import Converger, Finding, ForbiddenMeanwhileError, Target
 from contactsync.sync.account.exclusions import Exclusions
+from contactsync.sync.account.write import ContactWriter, ForbiddenMeanwhileError, WriteResult, WriteTarget
 from contactsync.sync.outcome_announcements import announce_late
 from contactsync.sync.ports import AccountContacts
 
 log = logging.getLogger(__name__)
 
-_NOT_ACTIVE = Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
+_NOT_ACTIVE = WriteResult(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class AccountSync:
     """Brings accounts to the desired contacts; holds the ports that this needs."""
 
     contacts: AccountContacts
-    converger: Converger
+    contact_writer: ContactWriter
     configurations: Configurations
     operations: Operations
     organization: Organization
     exclusions: Exclusions
     access: AccessCheck
-    gatekeeper: Gatekeeper
+    call_guard: CallGuard
     announcer: Announcer
     clock: Clock
     fingerprint_keys: tuple[bytes, ...] = field(repr=False)
@@ -91,12 +91,12 @@ class AccountSync:
         operation = self.operations.get(sync_id_of(dag_run_id))
         if operation is None:
             raise OperationMissingError(dag_run_id=dag_run_id)
-        return operation, self.configurations.version(operation.config_version).settings
+        return operation, self.configurations.version(operation.config_version).configuration
 
     def sync(
         self,
         operation: SyncOperation,
-        settings: Configuration,
+        configuration: Configuration,
         account_id: str,
         try_number: int,
         *,
@@ -109,10 +109,10 @@ class AccountSync:
         forbids is skipped, and raises too, so that it can be cleared. What a try since `first_try`, the first one since
         the task was cleared, found to be final is not tried again.
         """
-        gate = self.gatekeeper.gate(settings)
+        guarded = self.call_guard.guarded_calls(configuration)
         expected = self._expected(operation, account_id)
         started = begun(self.clock.now(), try_number, expected.values())
-        task = AccountTask(operation, settings, account_id, try_number, first_try, started, gate)
+        task = AccountTask(operation, configuration, account_id, try_number, first_try, started, guarded)
         halted = self._heed_halt(task, list(expected.values()))
         outcomes, errors = [], []
         try:
@@ -124,7 +124,7 @@ class AccountSync:
                 outcomes.append(outcome)
                 errors += [error] if error else []
         finally:
-            gate.finish()
+            guarded.finish()
         if halted:
             outcomes = [self._halted_too(task, outcome, halted) for outcome in outcomes]
         _raise_for(account_id, errors)
@@ -147,14 +147,14 @@ class AccountSync:
         halt = task.operation.halt
         if halt is None:
             return None
-        patience = timedelta(seconds=task.settings.breaker.check_interval)
+        patience = timedelta(seconds=task.configuration.breaker.check_interval)
         if not is_cleared(task, outcomes) or task.started - halt.at < patience:
             return HaltedError(halt.code, halt.message)
         try:
             self.access.confirm()
         except (AccessDeniedError, AwsSetupError, CallerMismatchError, TrustedAccessOffError) as cause:
             return self._halt(task, cause)
-        task.gate.reset()
+        task.guarded.reset()
         self.operations.lift_halt(task.operation)
         return None
 
@@ -177,9 +177,9 @@ class AccountSync:
             if not self._has_paused_too_long(task, outcome, paused):
                 return self._paused(task, outcome, paused, written), paused
             error = ThrottledError(operation="Account Management", aws_code=paused.cause, account_id=task.account_id)
-            found = Finding(*_verdict(error), tuple(written))
+            found = WriteResult(*_verdict(error), tuple(written))
         except ContactSyncError as caught:
-            found, error = Finding(*_verdict(caught), tuple(written)), caught
+            found, error = WriteResult(*_verdict(caught), tuple(written)), caught
         attempt = attempt_of(task, self.clock.now(), found.status, found.detail, error, written)
         settled = outcome.settled(
             brought(attempt, found) if found.generation is not None else meant(attempt, plan),
@@ -210,7 +210,7 @@ class AccountSync:
 
     def _has_paused_too_long(self, task: AccountTask, outcome: AccountOutcome, paused: PausedError) -> bool:
         """Tell whether an account was throttled for as long as calls may pause; a long queue alone always moves on."""
-        since, limit = outcome.paused_since, timedelta(seconds=task.settings.breaker.max_pause)
+        since, limit = outcome.paused_since, timedelta(seconds=task.configuration.breaker.max_pause)
         throttled = isinstance(paused.__cause__, ThrottledError)
         return throttled and since is not None and self.clock.now() - since > limit
 
@@ -234,13 +234,13 @@ class AccountSync:
             self.operations.settle_outcome(task.operation, waiting)
         return waiting
 
-    def _find(self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]) -> Finding:
+    def _find(self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]) -> WriteResult:
         if not (plan.approved or _is_asked_later(task)):
-            return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_APPROVED)
+            return WriteResult(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_APPROVED)
         try:
             return self._compare_or_bring(task, plan, outcome, written)
         except ForbiddenMeanwhileError as forbidden:
-            return Finding(OutcomeStatus.SKIPPED, forbidden.detail)
+            return WriteResult(OutcomeStatus.SKIPPED, forbidden.detail)
         except NotInOrganizationError:
             if self.organization.state(task.account_id) is AccountState.ACTIVE:
                 raise  # it was moved, or its unit was removed, while it was looked at
@@ -252,7 +252,7 @@ class AccountSync:
 
     def _compare_or_bring(
         self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]
-    ) -> Finding:
+    ) -> WriteResult:
         self._check_exclusions(task, outcome.contact_type)
         if task.operation.dry_run or plan.generation is None:
             return self._compare_only(task, plan, outcome.contact_type)
@@ -263,7 +263,7 @@ class AccountSync:
 
     def _check_exclusions(self, task: AccountTask, contact_type: ContactType, *, deletes: bool = False) -> None:
         if self.exclusions.excludes(
-            task.operation, task.settings, task.account_id, contact_type, again=deletes or self._is_old(task)
+            task.operation, task.configuration, task.account_id, contact_type, again=deletes or self._is_old(task)
         ):
             raise ForbiddenMeanwhileError(OutcomeDetail.EXCLUDED)
 
@@ -271,35 +271,35 @@ class AccountSync:
         """Tell whether what the plan knew of accounts, where they are and how they are tagged, is to be asked again."""
         return task.started - task.operation.planned > timedelta(seconds=self.plan_lasts)
 
-    def _compare_only(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> Finding:
-        observed = task.gate.call(read_of(contact_type), lambda: self.contacts.read(contact_type, task.account_id))
+    def _compare_only(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> WriteResult:
+        observed = task.guarded.call(read_of(contact_type), lambda: self.contacts.read(contact_type, task.account_id))
         fields = changed_fingerprints(plan.fingerprints, contact_type, observed, self.fingerprint_keys)
         changing = OutcomeDetail.WOULD_DELETE if plan.absent else OutcomeDetail.WOULD_UPDATE
-        return Finding(OutcomeStatus.SKIPPED, changing if fields else OutcomeDetail.WOULD_NOT_CHANGE, fields)
+        return WriteResult(OutcomeStatus.SKIPPED, changing if fields else OutcomeDetail.WOULD_NOT_CHANGE, fields)
 
     def _bring(
         self, task: AccountTask, plan: TypePlan, generation: int, outcome: AccountOutcome, written: list[str]
-    ) -> Finding:
+    ) -> WriteResult:
         def allow(deletes: bool) -> None:  # noqa: FBT001 -- a callback's only argument
             self._check_exclusions(task, outcome.contact_type, deletes=deletes)
             if deletes and not self._is_deletion_allowed(task, outcome.contact_type):
                 raise ForbiddenMeanwhileError(OutcomeDetail.NOT_APPROVED)
 
-        target = Target(
+        target = WriteTarget(
             account_id=task.account_id,
             contact_type=outcome.contact_type,
             sync_id=task.operation.sync_id,
-            gate=task.gate,
+            guarded=task.guarded,
             generation=generation,
             may_delete=plan.absent and plan.approved,
-            phones=task.settings.phone_comparison,
+            phones=task.configuration.phone_comparison,
             allow=allow,
             written_before=outcome.written_fields,
             recorded_tries=frozenset(a.try_number for a in outcome.attempts if a.written_fields),
             try_number=task.try_number,
             written=written,
         )
-        return self.converger.bring(target)
+        return self.contact_writer.write_newest(target)
 
     def _is_deletion_allowed(self, task: AccountTask, contact_type: ContactType) -> bool:
         """Tell whether a deletion that was approved or propagated still is, by the same plan and the policy in force.
@@ -311,18 +311,18 @@ class AccountSync:
         if operation is None or operation.planned != task.operation.planned:
             return False
         plan = operation.plans[contact_type]
-        policy = self.configurations.latest().settings.deletion.policy
+        policy = self.configurations.latest().configuration.deletion.policy
         if not plan.approved or policy is DeletionPolicy.IGNORE:
             return False
         return plan.decision is not None or policy is DeletionPolicy.PROPAGATE
 
-    def _denied(self, task: AccountTask, denied: AccessDeniedError) -> Finding:
+    def _denied(self, task: AccountTask, denied: AccessDeniedError) -> WriteResult:
         """Tell one account's missing permission from a cause that concerns all, and from an account that is closed."""
         if denied.account_id is None and denied.operation != "AssumeRole":  # one of our own tables
             raise denied
         try:
             # Without the role nothing can be called for any account, whatever was confirmed a moment ago.
-            self.access.confirm_recent(task.settings.breaker.check_interval if denied.account_id else 0)
+            self.access.confirm_recent(task.configuration.breaker.check_interval if denied.account_id else 0)
         except (AccessDeniedError, CallerMismatchError, TrustedAccessOffError) as cause:
             raise self._halt(task, cause) from None
         if self.organization.state(task.account_id) is not AccountState.ACTIVE:
@@ -332,7 +332,7 @@ class AccountSync:
 
 def _is_asked_later(task: AccountTask) -> bool:
     """Tell whether this is a dry run whose deletions a real one would ask for: it shows what they would change."""
-    return task.operation.dry_run and task.settings.deletion.policy is DeletionPolicy.APPROVE
+    return task.operation.dry_run and task.configuration.deletion.policy is DeletionPolicy.APPROVE
 
 
 def _raise_for(account_id: str, errors: list[ContactSyncError]) -> None:
@@ -344,8 +344,8 @@ def _raise_for(account_id: str, errors: list[ContactSyncError]) -> None:
         raise AccountsFailedError(account_id=account_id, errors=errors)
 
 
-def _halted(written: list[str]) -> Finding:
-    return Finding(OutcomeStatus.FAILED, OutcomeDetail.HALTED, tuple(written))
+def _halted(written: list[str]) -> WriteResult:
+    return WriteResult(OutcomeStatus.FAILED, OutcomeDetail.HALTED, tuple(written))
 
 
 def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
@@ -357,7 +357,7 @@ def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
     return OutcomeStatus.SKIPPED if detail is OutcomeDetail.PERMISSION_DENIED else OutcomeStatus.FAILED, detail
 
 
-def _credited(found: Finding, outcome: AccountOutcome, written: list[str]) -> Finding:
+def _credited(found: WriteResult, outcome: AccountOutcome, written: list[str]) -> WriteResult:
     """Return what the operation did: an earlier try, or an earlier look, may have written what was found unchanged."""
     fields = {*found.changed_fields, *written, *outcome.written_fields}
     if not fields:

@@ -127,7 +127,7 @@ class Exclusions:
             current = self.configurations.latest()
             asked = [(operation.config_version, planned)] if again else []
             if replaced or current.version != operation.config_version:
-                asked.append((current.version, rules_of(current.settings, contact_type).beyond(answered)))
+                asked.append((current.version, rules_of(current.configuration, contact_type).beyond(answered)))
             account = self._account(operation, account_id, current, again=again)
             looked = account.looked
             if not all(account.admitted_by(rules) for _, rules in asked):

@@ -1,4 +1,4 @@
-"""The gate that every paced call passes: breaker, limiter, and patience with throttling."""
+"""The guard that every paced call passes: breaker, limiter, and patience with throttling."""
 
 import logging
 import secrets
@@ -22,8 +22,8 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from contactsync.pacing.breaker import BreakerConfig, BreakerState, Bucket, Phase, Tally
-from contactsync.pacing.ports import Breakers, Pacer
+from contactsync.pacing.breaker import BreakerConfig, BreakerState, Bucket, CallCounts, Phase
+from contactsync.pacing.ports import Breakers, Limiter
 from contactsync.pacing.rates import Rates, jitter
 
 T = TypeVar("T")
@@ -44,10 +44,10 @@ class PacingSettings(Protocol):
 
 
 @dataclass(frozen=True)
-class Gatekeeper:
-    """Makes gates; holds the ports that they share. Times are in seconds."""
+class CallGuard:
+    """Makes guarded calls; holds the ports that they share. Times are in seconds."""
 
-    pacer: Pacer
+    limiter: Limiter
     breakers: Breakers
     clock: Clock
     throttle_tries: int
@@ -55,23 +55,23 @@ class Gatekeeper:
     throttle_wait: float
     """The longest wait between these."""
     glance: float = 1.0
-    """For how long a gate trusts what it has read of a breaker."""
+    """For how long a guard trusts what it has read of a breaker."""
     long_wait: float = 5.0
     """A wait of at least this long stands in the task's log."""
 
-    def gate(self, settings: PacingSettings) -> "Gate":
-        """Return the gate of one task, under its operation's pinned configuration."""
-        return Gate(self, settings)
+    def guarded_calls(self, settings: PacingSettings) -> "GuardedCalls":
+        """Return the guard of one task, under its operation's pinned configuration."""
+        return GuardedCalls(self, settings)
 
 
-class Gate:
+class GuardedCalls:
     """Lets the calls of one task through; one thread uses it, and ends it with `finish`.
 
     What is written about a call *after* AWS has answered is bookkeeping: when that fails it is logged, and AWS's answer
     goes out as it is. What is read *before* a call is not: without it there is no call.
     """
 
-    def __init__(self, keeper: Gatekeeper, settings: PacingSettings) -> None:
+    def __init__(self, keeper: CallGuard, settings: PacingSettings) -> None:
         """Begin with nothing known."""
         self._keeper = keeper
         self._clock = keeper.clock
@@ -81,7 +81,7 @@ class Gate:
         self._answers: Counter[tuple[str, Bucket]] = Counter()
 
     def __enter__(self) -> Self:
-        """Return the gate."""
+        """Return the guard."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -149,7 +149,7 @@ class Gate:
         """Wait for a slot, and tell whether that took any time."""
         if not self._rates.enabled:
             return False
-        wait = self._keeper.pacer.reserve(api, self._rates)
+        wait = self._keeper.limiter.reserve(api, self._rates)
         if wait <= 0:
             return False
         if wait >= self._keeper.long_wait:
@@ -225,7 +225,7 @@ class Gate:
         if seen.is_probed_by(self._token):
             return lambda found: found.failed(self._token, now, error.code)
         bucket = self._breaker.bucket_at(now, seen.episode)
-        self._keeper.breakers.count(api, bucket, Tally(failures=1))
+        self._keeper.breakers.count(api, bucket, CallCounts(failures=1))
         if self._breaker.trips(self._keeper.breakers.tallies(api, bucket)):
             return lambda found: found.tripped(now, error.code, seen.episode)
         return lambda found: found
@@ -239,7 +239,7 @@ class Gate:
 
     def _report_answers(self, api: str) -> None:
         for key in [key for key in self._answers if key[0] == api]:
-            self._keeper.breakers.count(*key, Tally(answers=self._answers[key]))
+            self._keeper.breakers.count(*key, CallCounts(answers=self._answers[key]))
             del self._answers[key]
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Fakes of the ports Pacer and Breakers, with the conditions of the real adapters; threads may share them."""
+"""Fakes of the ports Limiter and Breakers, with the conditions of the real adapters; threads may share them."""
 
 import threading
 from collections import defaultdict
@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from contactsync.clock import Clock
 from contactsync.errors import PausedError, StateConflictError
-from contactsync.pacing.breaker import BUCKETS, BreakerState, Bucket, Tally, Transition
-from contactsync.pacing.gate import Gatekeeper
+from contactsync.pacing.breaker import BUCKETS, BreakerState, Bucket, CallCounts, Transition
+from contactsync.pacing.guarded_calls import CallGuard
 from contactsync.pacing.rates import Rates
 from tests.fakes import FakeClock
 
@@ -17,7 +17,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass
-class FakeLimiters:
+class FakeLimiterItems:
     """What the limiter's items hold: a theoretical arrival time in microseconds for each API operation."""
 
     arrivals: dict[str, int] = field(default_factory=dict)
@@ -25,11 +25,11 @@ class FakeLimiters:
 
 
 @dataclass
-class FakePacer:
+class FakeLimiter:
     """The limiter as one worker's clock sees it; workers share the limiters. `error` meets every reservation."""
 
     clock: Clock
-    limiters: FakeLimiters = field(default_factory=FakeLimiters)
+    limiters: FakeLimiterItems = field(default_factory=FakeLimiterItems)
     error: Exception | None = None
     reserved: list[str] = field(default_factory=list)
 
@@ -56,7 +56,7 @@ class FakeBreakers:
     """Breakers in memory; `error` meets every method while it is set."""
 
     states: dict[str, BreakerState] = field(default_factory=dict)
-    counters: defaultdict[tuple[str, Bucket], Tally] = field(default_factory=lambda: defaultdict(Tally))
+    counters: defaultdict[tuple[str, Bucket], CallCounts] = field(default_factory=lambda: defaultdict(CallCounts))
     checked: datetime | None = None
     error: Exception | None = None
     tries: int = 5
@@ -86,13 +86,13 @@ class FakeBreakers:
             self.states[state.operation] = state
         return state
 
-    def count(self, api: str, bucket: Bucket, tally: Tally) -> None:
+    def count(self, api: str, bucket: Bucket, tally: CallCounts) -> None:
         """Add to the calls of a bucket."""
         with self.lock:
             self._called(writes=1)
             self.counters[api, bucket] += tally
 
-    def tallies(self, api: str, newest: Bucket) -> list[Tally]:
+    def tallies(self, api: str, newest: Bucket) -> list[CallCounts]:
         """Return the calls of a window's buckets, newest first."""
         with self.lock:
             self._called(reads=1)
@@ -122,9 +122,11 @@ class FakeBreakers:
         self.writes += writes
 
 
-def gatekeeper(
-    clock: FakeClock | None = None, pacer: FakePacer | None = None, breakers: FakeBreakers | None = None
-) -> Gatekeeper:
-    """Return a gatekeeper of fakes; without a pacer of the test's the limiter begins idle."""
+def call_guard(
+    clock: FakeClock | None = None, limiter: FakeLimiter | None = None, breakers: FakeBreakers | None = None
+) -> CallGuard:
+    """Return a guard of fakes; without a limiter of the test's the limiter begins idle."""
     clock = clock or FakeClock()
-    return Gatekeeper(pacer or FakePacer(clock), breakers or FakeBreakers(), clock, throttle_tries=6, throttle_wait=8.0)
+    return CallGuard(
+        limiter or FakeLimiter(clock), breakers or FakeBreakers(), clock, throttle_tries=6, throttle_wait=8.0
+    )

@@ -41,7 +41,7 @@ from contactsync.operations.account_record import UNKNOWN, AccountRecord, Mark
 from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from contactsync.operations.ports import DesiredContacts, Generations, Records
-from contactsync.pacing.gate import Gate
+from contactsync.pacing.guarded_calls import GuardedCalls
 from contactsync.sync.ports import AccountContacts
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class _LookAgainError(Exception):
 
 
 @dataclass(frozen=True)
-class Finding:
+class WriteResult:
     """What was found and done for one contact type of one account."""
 
     status: OutcomeStatus
@@ -78,13 +78,13 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Target:
+class WriteTarget:
     """One contact of one account, and what its task needs for bringing it to the desired one."""
 
     account_id: str
     contact_type: ContactType
     sync_id: str
-    gate: Gate
+    guarded: GuardedCalls
     generation: int
     """What its operation raised for this type: no older desired contact is the latest one."""
     may_delete: bool
@@ -108,7 +108,7 @@ class Target:
 class _Write:
     """One write under way: the record as it was, the same record marked, and whether AWS's answer leaves a doubt."""
 
-    target: Target
+    target: WriteTarget
     desired: DesiredContact
     print_: str
     record: AccountRecord
@@ -117,7 +117,7 @@ class _Write:
 
 
 @dataclass(frozen=True)
-class Converger:
+class ContactWriter:
     """Brings accounts to the newest desired contact; holds the ports that this needs."""
 
     contacts: AccountContacts
@@ -133,7 +133,7 @@ class Converger:
     verify_reads: int
     verify_wait: float
 
-    def bring(self, target: Target) -> Finding:
+    def write_newest(self, target: WriteTarget) -> WriteResult:
         """Write the newest desired contact when the account has, or may have, another one, and see it there.
 
         A deletion that only another operation may carry out is left to that one: nothing is read or written.
@@ -152,7 +152,7 @@ class Converger:
             item = f"The record of the {target.contact_type} contact of account {target.account_id}"
             raise StateConflictError(item=item, tries=self.looks) from None
 
-    def _look(self, target: Target) -> Finding:
+    def _look(self, target: WriteTarget) -> WriteResult:
         # The record is read before the desired contact: whoever applies a newer one later finds this record changed.
         record = self.records.get(target.account_id, target.contact_type)
         if record.mark:
@@ -162,7 +162,7 @@ class Converger:
             raise DesiredContactMissingError(contact_type=target.contact_type)
         self._check_order(target, desired, record)
         if desired.contact is None and not target.may_delete:
-            return Finding(OutcomeStatus.SKIPPED, OutcomeDetail.SUPERSEDED)
+            return WriteResult(OutcomeStatus.SKIPPED, OutcomeDetail.SUPERSEDED)
         write = _Write(target, desired, self._fingerprint(target, desired.contact), record)
         observed = self._read(target)
         fields = changed_fields(desired.contact, observed, target.phones)
@@ -173,7 +173,7 @@ class Converger:
         changed = changed_fields(desired.contact, observed)
         return self._write(write, changed or target.written_before or field_names(target.contact_type))
 
-    def _settle_unchanged(self, write: _Write, observed: Contact | None) -> Finding:
+    def _settle_unchanged(self, write: _Write, observed: Contact | None) -> WriteResult:
         target, desired, record = write.target, write.desired, write.record
         form = self._fingerprint(target, observed) if self._is_form_of_aws(write, observed) else record.form
         if not self.records.replace(
@@ -187,7 +187,7 @@ class Converger:
             _found(desired, OutcomeDetail.UNCHANGED), other_form=other_forms(desired.contact, observed) or ()
         )
 
-    def _fingerprint(self, target: Target, contact: Contact | None) -> str:
+    def _fingerprint(self, target: WriteTarget, contact: Contact | None) -> str:
         return fingerprint(target.contact_type, contact, self.fingerprint_keys[0])
 
     def _is_form_of_aws(self, write: _Write, observed: Contact | None) -> bool:
@@ -209,7 +209,7 @@ class Converger:
             return write.record.mark is None
         return is_fingerprint_of(last, desired.contact_type, desired.contact, self.fingerprint_keys)
 
-    def _check_order(self, target: Target, desired: DesiredContact, record: AccountRecord) -> None:
+    def _check_order(self, target: WriteTarget, desired: DesiredContact, record: AccountRecord) -> None:
         """Refuse a desired contact from before the one that was desired already: its table was restored, or lost.
 
         The counter is raised, so that what the next plan stores is newer than anything that was ever applied.
@@ -230,16 +230,16 @@ class Converger:
             if self.records.get(record.account_id, record.contact_type).version != record.version:
                 raise _LookAgainError
 
-    def _read(self, target: Target) -> Contact | None:
-        return target.gate.call(
+    def _read(self, target: WriteTarget) -> Contact | None:
+        return target.guarded.call(
             read_of(target.contact_type), lambda: self.contacts.read(target.contact_type, target.account_id)
         )
 
-    def _write(self, write: _Write, fields: tuple[str, ...]) -> Finding:
+    def _write(self, write: _Write, fields: tuple[str, ...]) -> WriteResult:
         target, desired = write.target, write.desired
         api = write_of(target.contact_type, deletes=desired.contact is None)
         try:
-            target.gate.call(api, lambda: self._call(write), before=lambda: self._announce(write))
+            target.guarded.call(api, lambda: self._call(write), before=lambda: self._announce(write))
         except (ContactSyncError, ForbiddenMeanwhileError):
             target.written.extend(fields if write.doubt else ())
             self._give_up(write)
@@ -296,7 +296,7 @@ class Converger:
         with suppress(ContactSyncError):
             self.records.replace(write.marked, mark=None, fingerprint=write.record.fingerprint if is_known else UNKNOWN)
 
-    def _verify(self, target: Target, desired: DesiredContact) -> tuple[tuple[str, ...], Contact | None]:
+    def _verify(self, target: WriteTarget, desired: DesiredContact) -> tuple[tuple[str, ...], Contact | None]:
         """Read back until the written contact shows: AWS's reads are eventually consistent.
 
         Return the fields that AWS keeps in another form than they were written in, and what it keeps.
@@ -330,13 +330,13 @@ class Converger:
 
 def _marked(write: _Write) -> AccountRecord:
     if write.marked is None:
-        msg = "The gate made the call without `before`."
+        msg = "The guard made the call without `before`."
         raise AssertionError(msg)
     return write.marked
 
 
-def _found(desired: DesiredContact, detail: OutcomeDetail, fields: tuple[str, ...] = ()) -> Finding:
-    return Finding(OutcomeStatus.SUCCESS, detail, fields, desired.generation, _written_detail(desired))
+def _found(desired: DesiredContact, detail: OutcomeDetail, fields: tuple[str, ...] = ()) -> WriteResult:
+    return WriteResult(OutcomeStatus.SUCCESS, detail, fields, desired.generation, _written_detail(desired))
 
 
 def _written_detail(desired: DesiredContact) -> OutcomeDetail:

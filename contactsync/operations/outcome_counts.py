@@ -18,7 +18,7 @@ NAME_LENGTH: Final = 50
 
 
 @dataclass
-class Tally:
+class OutcomeCounts:
     """Outcomes counted by what people call them and by detail, in any order."""
 
     counts: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""The gate with its adapters, against the sandbox's quotas and faults: the call log is the judge."""
+"""The guard with its adapters, against the sandbox's quotas and faults: the call log is the judge."""
 
 import time
 import uuid
@@ -13,12 +13,12 @@ import pytest
 
 from contactsync.account_management.api_operations import ApiOperation
 from contactsync.aws.tables.breaker_table import DynamoDbBreakers
-from contactsync.aws.tables.limiter_table import DynamoDbPacer
+from contactsync.aws.tables.limiter_table import DynamoDbLimiter
 from contactsync.clock import SystemClock
 from contactsync.contacts import ContactType
 from contactsync.errors import PausedError, ServiceUnavailableError
 from contactsync.pacing.breaker import BreakerConfig, Phase
-from contactsync.pacing.gate import Gatekeeper
+from contactsync.pacing.guarded_calls import CallGuard
 from contactsync.pacing.rates import Pace, Rate
 from contactsync.sandbox.contacts.defaults import MANAGEMENT_ACCOUNT, member_account_id
 from contactsync.sandbox.requests.call_log import ApiCall
@@ -55,13 +55,13 @@ def world(adapters: Adapters) -> Iterator[Adapters]:
     adapters.sandbox.conditions.faults.clear()
 
 
-def gatekeeper(world: Adapters, ahead: float, caller: str = MANAGEMENT_ACCOUNT) -> Gatekeeper:
-    """Return the gatekeeper of a worker whose clock is ahead."""
+def call_guard(world: Adapters, ahead: float, caller: str = MANAGEMENT_ACCOUNT) -> CallGuard:
+    """Return the guard of a worker whose clock is ahead."""
     clock = WrongClock(ahead)
     parts: Any = {"caller_account": caller, "conflict_tries": 5, "clock": clock}
     client, table = world.services._dynamodb, world.services.settings.state.table
-    pacer, breakers = DynamoDbPacer(client, table, **parts), DynamoDbBreakers(client, table, **parts)
-    return Gatekeeper(pacer, breakers, clock, throttle_tries=1, throttle_wait=1)
+    limiter, breakers = DynamoDbLimiter(client, table, **parts), DynamoDbBreakers(client, table, **parts)
+    return CallGuard(limiter, breakers, clock, throttle_tries=1, throttle_wait=1)
 
 
 def read_by_many(world: Adapters, calls: int, caller: str = MANAGEMENT_ACCOUNT, **settings: Any) -> list[ApiCall]:
@@ -70,10 +70,10 @@ def read_by_many(world: Adapters, calls: int, caller: str = MANAGEMENT_ACCOUNT, 
     before = len(reads(world))
 
     def read(number: int) -> None:
-        gate = gatekeeper(world, ahead=number % WORKERS / WORKERS, caller=caller).gate(pinned)
+        guarded = call_guard(world, ahead=number % WORKERS / WORKERS, caller=caller).guarded_calls(pinned)
         with suppress(PausedError, ServiceUnavailableError):
-            gate.call(GET, lambda: world.services.contacts.read(SECURITY, ACCOUNT))
-        gate.finish()
+            guarded.call(GET, lambda: world.services.contacts.read(SECURITY, ACCOUNT))
+        guarded.finish()
 
     with ThreadPoolExecutor(WORKERS) as threads:
         list(threads.map(read, range(calls)))
@@ -103,7 +103,7 @@ def test_outage(world: Adapters) -> None:
     quick: Any = {"rates": {"enabled": False}, "breaker": {"threshold": 5, "open_for": 1.5}}
     world.sandbox.conditions.faults.add(FaultSettings(operation=GET, error="InternalServerException"))
     assert 5 <= len(read_by_many(world, 60, caller, **quick)) <= 10 + WORKERS
-    breakers = gatekeeper(world, 0, caller).breakers
+    breakers = call_guard(world, 0, caller).breakers
     assert breakers.get(GET).phase is Phase.OPEN
     world.sandbox.conditions.faults.clear()
     world.sandbox.conditions.quotas.settings = QuotaSettings(enabled=False)
@@ -136,13 +136,13 @@ class MailPacing:
 
 
 def test_another_service(world: Adapters) -> None:
-    """Calls of any service are paced and guarded for each caller account; the gate knows no service by name."""
+    """Calls of any service are paced and guarded for each caller account; the guard knows no service by name."""
     caller, other = str(uuid.uuid4()), str(uuid.uuid4())
     sent: list[str] = []
 
     def send(account: str) -> None:
-        gate = gatekeeper(world, ahead=0, caller=account).gate(MailPacing())
-        gate.call("SendEmail", lambda: sent.append(account))
+        guarded = call_guard(world, ahead=0, caller=account).guarded_calls(MailPacing())
+        guarded.call("SendEmail", lambda: sent.append(account))
 
     send(caller)
     send(caller)
@@ -155,20 +155,20 @@ def test_another_service(world: Adapters) -> None:
 def test_another_service_fails(world: Adapters) -> None:
     """An outage of another service opens the breaker of its operation, and a new operation lets one call through."""
     caller = str(uuid.uuid4())
-    keeper = gatekeeper(world, ahead=0, caller=caller)
+    keeper = call_guard(world, ahead=0, caller=caller)
 
     def fail() -> None:
         raise ServiceUnavailableError("SendEmail", "InternalFailure")
 
     for error in (ServiceUnavailableError, PausedError):
         with pytest.raises(error):
-            keeper.gate(MailPacing()).call("SendEmail", fail)
+            keeper.guarded_calls(MailPacing()).call("SendEmail", fail)
     breakers = keeper.breakers
     assert breakers.get("SendEmail").phase is Phase.OPEN
     assert [change.operation for change in breakers.transitions(datetime.now(UTC) - timedelta(minutes=1))] == [
         "SendEmail"
     ]
-    keeper.gate(MailPacing(breaker=BreakerConfig(max_pause=1e-9))).reset()
+    keeper.guarded_calls(MailPacing(breaker=BreakerConfig(max_pause=1e-9))).reset()
     assert breakers.get("SendEmail").phase is Phase.HALF_OPEN
 
 

@@ -1,4 +1,4 @@
-"""The gate and the breaker: what opens it, who probes, and what the others do meanwhile."""
+"""The guard and the breaker: what opens it, who probes, and what the others do meanwhile."""
 
 from contextlib import suppress
 
@@ -11,9 +11,9 @@ from contactsync.errors import (
     PausedError,
     ServiceUnavailableError,
 )
-from contactsync.pacing.breaker import Phase, Tally
+from contactsync.pacing.breaker import CallCounts, Phase
 from tests.builders import configuration
-from tests.gate_workers import (
+from tests.guarded_workers import (
     DENIED,
     GET,
     PUT,
@@ -27,9 +27,9 @@ from tests.gate_workers import (
 def test_single_failure(workers: Workers) -> None:
     """One failure of the service is the account's own: it goes out for Airflow to retry."""
     with pytest.raises(ServiceUnavailableError) as caught:
-        workers.gate().call(PUT, service(UNAVAILABLE))
+        workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     assert caught.value is UNAVAILABLE
-    assert workers.tally == Tally(failures=1)
+    assert workers.tally == CallCounts(failures=1)
     assert workers.phase is Phase.CLOSED
 
 
@@ -37,9 +37,9 @@ def test_opening(workers: Workers) -> None:
     """The failure that opens the breaker pauses its own task as well; AWS's error is the cause."""
     for _ in range(2):
         with pytest.raises(ServiceUnavailableError):
-            workers.gate().call(PUT, service(UNAVAILABLE))
+            workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     with pytest.raises(PausedError) as caught:
-        workers.gate().call(PUT, service(UNAVAILABLE))
+        workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     assert caught.value.code == "InternalServerException"
     assert caught.value.__cause__ is UNAVAILABLE
     assert workers.phase is Phase.OPEN
@@ -47,14 +47,14 @@ def test_opening(workers: Workers) -> None:
 
 def test_failure_while_open(workers: Workers) -> None:
     """A call that was under way when the breaker opened pauses too, whatever its own failure counts for."""
-    gate = workers.gate()
+    guarded = workers.guarded_calls()
 
     def late() -> str:
         workers.open()
         raise UNAVAILABLE
 
     with pytest.raises(PausedError):
-        gate.call(PUT, late)
+        guarded.call(PUT, late)
     assert [change.after for change in workers.breakers.get(PUT).transitions] == [Phase.OPEN]
 
 
@@ -65,22 +65,22 @@ def test_open(workers: Workers) -> None:
     called, waits = service(), []
     for _ in range(20):
         with pytest.raises(PausedError) as caught:
-            workers.gate().call(PUT, called)
+            workers.guarded_calls().call(PUT, called)
         waits.append(caught.value.resume_in)
     assert called.calls == 0
     assert min(waits) >= 10
     assert max(waits) <= 25
     assert len(set(waits)) > 1
-    assert workers.gate().call(GET, service()) == "done"
+    assert workers.guarded_calls().call(GET, service()) == "done"
 
 
 def test_breaker_before_turn(workers: Workers) -> None:
     """A task that pauses takes nobody's turn."""
     workers.open()
-    reserved = len(workers.pacer.reserved)
+    reserved = len(workers.limiter.reserved)
     with pytest.raises(PausedError):
-        workers.gate().call(PUT, service())
-    assert len(workers.pacer.reserved) == reserved
+        workers.guarded_calls().call(PUT, service())
+    assert len(workers.limiter.reserved) == reserved
 
 
 def test_opens_during_wait(workers: Workers) -> None:
@@ -88,8 +88,8 @@ def test_opens_during_wait(workers: Workers) -> None:
     workers.settings = configuration(
         breaker={"threshold": 3}, rates={"operations": {PUT: {"rate": 0.1, "burst": 1}}, "clock_skew": 0}
     )
-    gate, called = workers.gate(), service()
-    gate.call(PUT, service())
+    guarded, called = workers.guarded_calls(), service()
+    guarded.call(PUT, service())
     plain_sleep = workers.clock.sleep
 
     def sleep(seconds: float) -> None:
@@ -99,7 +99,7 @@ def test_opens_during_wait(workers: Workers) -> None:
 
     workers.clock.sleep = sleep  # type: ignore[method-assign]
     with pytest.raises(PausedError):
-        gate.call(PUT, called)
+        guarded.call(PUT, called)
     assert called.calls == 0
 
 
@@ -111,15 +111,15 @@ def test_probe_succeeds(workers: Workers) -> None:
 
     def probe() -> str:
         try:
-            workers.gate().call(PUT, service())
+            workers.guarded_calls().call(PUT, service())
         except PausedError as error:
             others.append(error)
         return "done"
 
-    assert workers.gate().call(PUT, probe) == "done"
+    assert workers.guarded_calls().call(PUT, probe) == "done"
     assert len(others) == 1
     assert workers.phase is Phase.CLOSED
-    assert workers.gate().call(PUT, service()) == "done"
+    assert workers.guarded_calls().call(PUT, service()) == "done"
 
 
 @pytest.mark.parametrize("answer", [DENIED, THROTTLED])
@@ -128,7 +128,7 @@ def test_probe_is_answered(workers: Workers, answer: ContactSyncError) -> None:
     workers.open()
     workers.wait(15)
     with suppress(AccessDeniedError):
-        workers.gate().call(PUT, service(answer))
+        workers.guarded_calls().call(PUT, service(answer))
     assert workers.phase is Phase.CLOSED
 
 
@@ -136,9 +136,9 @@ def test_fresh_start(workers: Workers) -> None:
     """After a recovery the failures from before it count no more."""
     workers.open()
     workers.wait(15)
-    workers.gate().call(PUT, service())
+    workers.guarded_calls().call(PUT, service())
     with pytest.raises(ServiceUnavailableError):
-        workers.gate().call(PUT, service(UNAVAILABLE))
+        workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     assert workers.phase is Phase.CLOSED
 
 
@@ -148,7 +148,7 @@ def test_probe_fails(workers: Workers) -> None:
     since = workers.breakers.get(PUT).since
     workers.wait(15)
     with pytest.raises(PausedError) as caught:
-        workers.gate().call(PUT, service(UNAVAILABLE))
+        workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     assert caught.value.__cause__ is UNAVAILABLE
     assert workers.phase is Phase.OPEN
     assert workers.breakers.get(PUT).since == since
@@ -159,12 +159,12 @@ def test_probe_dies(workers: Workers) -> None:
     workers.open()
     workers.wait(15)
     with pytest.raises(KeyboardInterrupt):
-        workers.gate().call(PUT, service(KeyboardInterrupt()))  # type: ignore[arg-type]
+        workers.guarded_calls().call(PUT, service(KeyboardInterrupt()))  # type: ignore[arg-type]
     workers.wait(59)
     with pytest.raises(PausedError):
-        workers.gate().call(PUT, service())
+        workers.guarded_calls().call(PUT, service())
     workers.wait(1)
-    assert workers.gate().call(PUT, service()) == "done"
+    assert workers.guarded_calls().call(PUT, service()) == "done"
     assert workers.phase is Phase.CLOSED
 
 
@@ -172,23 +172,23 @@ def test_probe_without_a_call(workers: Workers) -> None:
     """A task whose call turned out unnecessary leaves the probe to the next one when it ends."""
     workers.open()
     workers.wait(15)
-    gate = workers.gate()
+    guarded = workers.guarded_calls()
     with pytest.raises(ValueError, match="unnecessary"):
-        gate.call(PUT, service(), before=lambda: (_ for _ in ()).throw(ValueError("unnecessary")))
+        guarded.call(PUT, service(), before=lambda: (_ for _ in ()).throw(ValueError("unnecessary")))
     with pytest.raises(PausedError):
-        workers.gate().call(PUT, service())
-    gate.finish()
-    assert workers.gate().call(PUT, service()) == "done"
+        workers.guarded_calls().call(PUT, service())
+    guarded.finish()
+    assert workers.guarded_calls().call(PUT, service()) == "done"
 
 
 def test_probe_again(workers: Workers) -> None:
     """The task that holds the probe may use it for its next call."""
     workers.open()
     workers.wait(15)
-    gate = workers.gate()
+    guarded = workers.guarded_calls()
     with pytest.raises(ValueError, match="unnecessary"):
-        gate.call(PUT, service(), before=lambda: (_ for _ in ()).throw(ValueError("unnecessary")))
-    assert gate.call(PUT, service()) == "done"
+        guarded.call(PUT, service(), before=lambda: (_ for _ in ()).throw(ValueError("unnecessary")))
+    assert guarded.call(PUT, service()) == "done"
     assert workers.phase is Phase.CLOSED
 
 
@@ -196,17 +196,17 @@ def test_lease_ends(workers: Workers) -> None:
     """A task that has kept the probe for longer than its lease claims it again before it calls."""
     workers.open()
     workers.wait(15)
-    gate, called = workers.gate(), service()
+    guarded, called = workers.guarded_calls(), service()
     with pytest.raises(ValueError, match="unnecessary"):
-        gate.call(PUT, service(), before=lambda: (_ for _ in ()).throw(ValueError("unnecessary")))
+        guarded.call(PUT, service(), before=lambda: (_ for _ in ()).throw(ValueError("unnecessary")))
     workers.wait(60)
 
     def probe() -> str:
         with pytest.raises(PausedError):
-            workers.gate().call(PUT, called)
+            workers.guarded_calls().call(PUT, called)
         return "done"
 
-    assert gate.call(PUT, probe) == "done"
+    assert guarded.call(PUT, probe) == "done"
     assert called.calls == 0
 
 
@@ -217,11 +217,11 @@ def test_pause_while_probed(workers: Workers) -> None:
 
     def probe() -> str:
         with pytest.raises(PausedError) as caught:
-            workers.gate().call(PUT, service())
+            workers.guarded_calls().call(PUT, service())
         assert 15 <= caught.value.resume_in <= 30
         return "done"
 
-    assert workers.gate().call(PUT, probe) == "done"
+    assert workers.guarded_calls().call(PUT, probe) == "done"
 
 
 def test_outage(workers: Workers) -> None:
@@ -231,10 +231,10 @@ def test_outage(workers: Workers) -> None:
     for _ in range(2):
         workers.wait(15)
         with pytest.raises(PausedError):
-            workers.gate().call(PUT, service(UNAVAILABLE))
+            workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     workers.wait(1)
     with pytest.raises(OutageError, match=r"breaker\.max_pause") as caught:
-        workers.gate().call(PUT, service())
+        workers.guarded_calls().call(PUT, service())
     assert caught.value.code == "InternalServerException"
 
 
@@ -244,10 +244,10 @@ def test_outage_ends(workers: Workers) -> None:
     workers.open()
     workers.wait(15)
     with pytest.raises(OutageError) as caught:
-        workers.gate().call(PUT, service(UNAVAILABLE))
+        workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     assert caught.value.__cause__ is UNAVAILABLE
     workers.wait(15)
-    assert workers.gate().call(PUT, service()) == "done"
+    assert workers.guarded_calls().call(PUT, service()) == "done"
 
 
 def test_reset(workers: Workers) -> None:
@@ -256,17 +256,17 @@ def test_reset(workers: Workers) -> None:
     workers.open()
     workers.wait(6)
     with pytest.raises(OutageError):
-        workers.gate().call(PUT, service())
-    workers.gate().reset()
+        workers.guarded_calls().call(PUT, service())
+    workers.guarded_calls().reset()
     with pytest.raises(PausedError):
-        workers.gate().call(PUT, service(UNAVAILABLE))
+        workers.guarded_calls().call(PUT, service(UNAVAILABLE))
 
 
 def test_reset_nothing(workers: Workers) -> None:
     """Where nothing is overdue there is nothing to reset, and nothing is written."""
     workers.open()
     writes = workers.breakers.writes
-    workers.gate().reset()
+    workers.guarded_calls().reset()
     assert workers.breakers.writes == writes
     assert workers.phase is Phase.OPEN
 
@@ -274,11 +274,11 @@ def test_reset_nothing(workers: Workers) -> None:
 def test_no_breaker(workers: Workers) -> None:
     """Without a breaker nothing is read, counted or reset, and errors go out as they are."""
     workers.settings = configuration(breaker={"enabled": False, "threshold": 1})
-    gate = workers.gate()
+    guarded = workers.guarded_calls()
     for error in (UNAVAILABLE, DENIED):
         with pytest.raises(type(error)):
-            gate.call(PUT, service(error))
-    gate.call(PUT, service())
-    gate.reset()
-    gate.finish()
+            guarded.call(PUT, service(error))
+    guarded.call(PUT, service())
+    guarded.reset()
+    guarded.finish()
     assert (workers.breakers.reads, workers.breakers.writes) == (0, 0)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from contactsync.bus.advice import UNRECORDED
 from contactsync.bus.audit import AuditEntry, AuditTrail, entity
-from contactsync.bus.consume import QUARANTINE_CODE, QUARANTINE_REASON, Failure, Failures
+from contactsync.bus.consume import QUARANTINE_CODE, QUARANTINE_REASON, Failures, MessageFailure
 from contactsync.bus.dead_letters.letters import (
     RULE,
     TRIGGER,
@@ -23,7 +23,7 @@ from contactsync.bus.dead_letters.letters import (
     names_of,
     undelivered,
 )
-from contactsync.bus.dead_letters.pace import LARGEST_BATCH, Pace
+from contactsync.bus.dead_letters.pace import LARGEST_BATCH, RedrivePace
 from contactsync.bus.dead_letters.ports import DeadLetterQueues
 from contactsync.bus.dead_letters.redrives import History, history_of
 from contactsync.bus.envelope import EVENT_ID_NAMESPACE
@@ -69,7 +69,7 @@ class LetterFacts:
     last_redriven_by: str | None = None
 
 
-class Step(StrEnum):
+class LetterStep(StrEnum):
     """What became of a letter."""
 
     REDRIVEN = "redriven"
@@ -84,12 +84,12 @@ class Step(StrEnum):
     """Nothing: it was not taken where it was to be handled, and others were."""
 
 
-Done = Generator[tuple[Step, LetterFacts], None, None]
+Done = Generator[tuple[LetterStep, LetterFacts], None, None]
 """What became of one letter after the other; closing it gives back what was taken."""
 
 
 @dataclass(frozen=True)
-class Order:
+class LetterOrder:
     """What somebody wants done with letters of one queue."""
 
     queue: str
@@ -101,7 +101,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class DeadLetterDesk:
+class DeadLetters:
     """Looks at dead letters, sends them where they were to be handled, or throws them away.
 
     A letter leaves its queue only after it was accepted elsewhere, or after the audit trail says who discarded it. One
@@ -131,9 +131,9 @@ class DeadLetterDesk:
             (facts,) = self._all_facts(queue, [letter], self._history(queue))
             return {**asdict(facts), "attributes": dict(letter.attributes), "body": masked_text(letter.body)}
 
-    def redrive(self, order: Order, *, rate: float, pace: Pace | None = None) -> Done:
+    def redrive(self, order: LetterOrder, *, rate: float, pace: RedrivePace | None = None) -> Done:
         """Send letters on, so many a second at most, and yield what became of each; `pace` knows the rate reached."""
-        pace = pace or Pace(self.clock, rate)
+        pace = pace or RedrivePace(self.clock, rate)
         sent: set[str] = set()
         if order.queue not in self.queues.names:
             raise DeadLetterQueueUnknownError(queue=order.queue, known=self.queues.names)
@@ -148,14 +148,14 @@ class DeadLetterDesk:
                 steps = self._redriven(portion, facts, order, sent, pace)
                 yield from self._told(portion, facts, steps, taken)
 
-    def discard(self, order: Order) -> Done:
+    def discard(self, order: LetterOrder) -> Done:
         """Delete letters, and yield what became of each."""
         history = self._history(order.queue)
         with self._taken() as taken:
             letters = self._take(order.queue, order.message_ids, taken, 1)
             for portion in _portions(letters, LARGEST_BATCH):
                 facts = self._all_facts(order.queue, portion, history)
-                step = Step.PLANNED if order.dry_run else Step.DISCARDED
+                step = LetterStep.PLANNED if order.dry_run else LetterStep.DISCARDED
                 if not order.dry_run:
                     self._finish(portion, facts, order, step)
                 yield from self._told(portion, facts, [step] * len(portion), taken)
@@ -164,12 +164,12 @@ class DeadLetterDesk:
         self,
         portion: Sequence[DeadLetter],
         facts: Sequence[LetterFacts],
-        steps: Sequence[Step],
+        steps: Sequence[LetterStep],
         taken: dict[str, DeadLetter],
-    ) -> Iterator[tuple[Step, LetterFacts]]:
+    ) -> Iterator[tuple[LetterStep, LetterFacts]]:
         """Yield what became of each letter; those that are gone from their queue are not given back."""
         for letter, step in zip(portion, steps, strict=True):
-            if step in {Step.REDRIVEN, Step.DISCARDED}:
+            if step in {LetterStep.REDRIVEN, LetterStep.DISCARDED}:
                 taken.pop(letter.message_id, None)
         yield from zip(steps, facts, strict=True)
 
@@ -193,7 +193,7 @@ class DeadLetterDesk:
         told = {message_id: (one.code, one.sentence) for message_id, one in kept.items()}
         return {**dict.fromkeys(wanted, (None, missing)), **told, **stated}
 
-    def _failures(self, queue: str, message_ids: Sequence[str]) -> tuple[Mapping[str, Failure], str]:
+    def _failures(self, queue: str, message_ids: Sequence[str]) -> tuple[Mapping[str, MessageFailure], str]:
         """Return the failures that were kept, and what is to be said of a message without one."""
         try:
             return (self.failures.find_all(queue, message_ids) if message_ids else {}), UNRECORDED
@@ -212,20 +212,20 @@ class DeadLetterDesk:
         self,
         portion: Sequence[DeadLetter],
         facts: Sequence[LetterFacts],
-        order: Order,
+        order: LetterOrder,
         sent: set[str],
-        pace: Pace,
-    ) -> list[Step]:
+        pace: RedrivePace,
+    ) -> list[LetterStep]:
         """Send a portion on, and return what became of each of its letters."""
-        steps: dict[str, Step] = {}
+        steps: dict[str, LetterStep] = {}
         chosen: dict[str, DeadLetter] = {}
         for letter in portion:
             # What comes back at once, as a type that is still unknown does, would else be sent round and round.
             content = content_of(letter)
             if content in sent or content in chosen:
-                steps[letter.message_id] = Step.LEFT
+                steps[letter.message_id] = LetterStep.LEFT
             elif order.dry_run:
-                steps[letter.message_id] = Step.PLANNED
+                steps[letter.message_id] = LetterStep.PLANNED
             else:
                 chosen[content] = letter
         if chosen:
@@ -235,16 +235,18 @@ class DeadLetterDesk:
             accepted = {one.message_id for one in chosen.values()} - refused.keys()
             sent |= {content for content, letter in chosen.items() if letter.message_id in accepted}
             done = [pair for pair in zip(portion, facts, strict=True) if pair[0].message_id in accepted]
-            self._finish([letter for letter, _ in done], [known for _, known in done], order, Step.REDRIVEN)
-            steps |= dict.fromkeys(accepted, Step.REDRIVEN)
+            self._finish([letter for letter, _ in done], [known for _, known in done], order, LetterStep.REDRIVEN)
+            steps |= dict.fromkeys(accepted, LetterStep.REDRIVEN)
         return [steps[letter.message_id] for letter in portion]
 
-    def _finish(self, letters: Sequence[DeadLetter], facts: Iterable[LetterFacts], order: Order, step: Step) -> None:
+    def _finish(
+        self, letters: Sequence[DeadLetter], facts: Iterable[LetterFacts], order: LetterOrder, step: LetterStep
+    ) -> None:
         rows = [self._entry(letter, known, order, step) for letter, known in zip(letters, facts, strict=True)]
         self.trail.add_all(rows)
         self.queues.delete_all(letters)
 
-    def _ordered(self, order: Order) -> AuditEntry:
+    def _ordered(self, order: LetterOrder) -> AuditEntry:
         """Return the row that says who ordered what; each letter that is sent on has a row of its own after it."""
         now = self.clock.now()
         event_id = str(uuid.uuid5(EVENT_ID_NAMESPACE, f"redrive#{order.queue}#{order.by}#{now.isoformat()}"))
@@ -260,7 +262,7 @@ class DeadLetterDesk:
             data=json.dumps({"queue": order.queue, "messages": wanted, "by": order.by, "reason": order.reason}),
         )
 
-    def _entry(self, letter: DeadLetter, facts: LetterFacts, order: Order, step: Step) -> AuditEntry:
+    def _entry(self, letter: DeadLetter, facts: LetterFacts, order: LetterOrder, step: LetterStep) -> AuditEntry:
         now = self.clock.now()
         unique = f"{step}#{facts.queue}#{facts.message_id}#{now.isoformat()}"
         said = {"by": order.by, "reason": order.reason, "failure": facts.code}
@@ -339,8 +341,8 @@ def _facts(letter: DeadLetter, code: str | None, reason: str | None, history: Hi
     )
 
 
-def _refused(message_id: str, error: ContactSyncError) -> Step:
+def _refused(message_id: str, error: ContactSyncError) -> LetterStep:
     if isinstance(error, DeadLetterUnreadableError):
-        return Step.UNREADABLE
+        return LetterStep.UNREADABLE
     log.warning("Message %s was not taken: %s", message_id, error)
-    return Step.REFUSED
+    return LetterStep.REFUSED

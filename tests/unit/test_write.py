@@ -247,7 +247,7 @@ def test_table_fails(method: str, at: int, applied: bool) -> None:  # noqa: FBT0
     """Whichever call of the records fails, the try fails, and the next one brings the account to the contact."""
     world = unpaced()
     records: Any = FailingRecords(world.records, method, at, applied)
-    step = replace(world.account_sync, converger=replace(world.converger, records=records))
+    step = replace(world.account_sync, contact_writer=replace(world.contact_writer, records=records))
     with pytest.raises(AccountsFailedError) as caught:
         step.sync(*step.open(RUN), ONE, 1)
     assert caught.value.retryable
@@ -263,7 +263,7 @@ def test_mark_cannot_be_cleared() -> None:
     world = unpaced()
     world.contacts.faults.append(Fault(DENIED, "write"))
     records: Any = FailingRecords(world.records, "replace", 2, applied=False)
-    step = replace(world.account_sync, converger=replace(world.converger, records=records))
+    step = replace(world.account_sync, contact_writer=replace(world.contact_writer, records=records))
     with pytest.raises(AccountsFailedError) as caught:
         step.sync(*step.open(RUN), ONE, 1)
     assert list(caught.value.errors) == [DENIED]
@@ -274,7 +274,7 @@ def test_unmarked_no_call() -> None:
     """Without a mark there is no call."""
     world = unpaced()
     records: Any = FailingRecords(world.records, "replace", 1, applied=False)
-    step = replace(world.account_sync, converger=replace(world.converger, records=records))
+    step = replace(world.account_sync, contact_writer=replace(world.contact_writer, records=records))
     with pytest.raises(AccountsFailedError):
         step.sync(*step.open(RUN), ONE, 1)
     assert writes(world) == []

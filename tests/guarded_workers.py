@@ -1,4 +1,4 @@
-"""Workers that call through gates of fakes, and the service that they call."""
+"""Workers that call through guards of fakes, and the service that they call."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from contactsync.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from contactsync.pacing.breaker import Phase, Tally
-from contactsync.pacing.gate import Gate
+from contactsync.pacing.breaker import CallCounts, Phase
+from contactsync.pacing.guarded_calls import GuardedCalls
 from tests.builders import configuration
 from tests.fakes import FakeClock
-from tests.gate_fakes import FakeBreakers, FakePacer, gatekeeper
+from tests.pacing_fakes import FakeBreakers, FakeLimiter, call_guard
 
 GET, PUT = ApiOperation.GET_ALTERNATE_CONTACT, ApiOperation.PUT_ALTERNATE_CONTACT
 ACCOUNT = "200000000001"
@@ -59,18 +59,18 @@ class Workers:
 
     def __post_init__(self) -> None:
         """Share the limiter."""
-        self.pacer = FakePacer(self.clock)
+        self.limiter = FakeLimiter(self.clock)
 
-    def gate(self) -> Gate:
-        """Return another task's gate."""
-        return gatekeeper(self.clock, self.pacer, self.breakers).gate(self.settings)
+    def guarded_calls(self) -> GuardedCalls:
+        """Return another task's guard."""
+        return call_guard(self.clock, self.limiter, self.breakers).guarded_calls(self.settings)
 
     def open(self) -> None:
         """Let the service fail until the breaker of PUT opens."""
-        gate = self.gate()
+        guarded = self.guarded_calls()
         for _ in range(3):
             with pytest.raises((ServiceUnavailableError, PausedError)):
-                gate.call(PUT, service(UNAVAILABLE))
+                guarded.call(PUT, service(UNAVAILABLE))
         assert self.phase is Phase.OPEN
 
     def wait(self, seconds: float) -> None:
@@ -83,6 +83,6 @@ class Workers:
         return self.breakers.get(PUT).phase
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> CallCounts:
         """What is counted of PUT."""
-        return sum((tally for (api, _), tally in self.breakers.counters.items() if api is PUT), Tally())
+        return sum((tally for (api, _), tally in self.breakers.counters.items() if api is PUT), CallCounts())

@@ -65,7 +65,7 @@ REQUEST: Final = Codec(StoredRequest, reads={"requested_at": _time}, apart=["sce
 END: Final = Codec(StoredEnd, reads={"at": _time})
 
 
-class DynamoDbNoticeRequests:
+class DynamoDbNoticeStore:
     """One item for each scenario of an operation; it expires as operations do."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The port Pacer: the fake and the DynamoDB adapter behave alike."""
+"""The port Limiter: the fake and the DynamoDB adapter behave alike."""
 
 import uuid
 from collections.abc import Callable
@@ -12,20 +12,20 @@ import pytest
 from contactsync.account_management.api_operations import ApiOperation
 from contactsync.account_management.quotas import RatesConfig
 from contactsync.aws.dynamodb.items import to_item
-from contactsync.aws.tables.limiter_table import DynamoDbPacer
+from contactsync.aws.tables.limiter_table import DynamoDbLimiter
 from contactsync.clock import Clock
 from contactsync.errors import PausedError
-from contactsync.pacing.ports import Pacer
+from contactsync.pacing.ports import Limiter
 from contactsync.pacing.rates import Rate
 from contactsync.sandbox.requests.faults import FaultSettings
 from tests.contract.conftest import Adapters
 from tests.fakes import START, FakeClock
-from tests.gate_fakes import FakeLimiters, FakePacer
+from tests.pacing_fakes import FakeLimiter, FakeLimiterItems
 
 GET, PUT = ApiOperation.GET_ALTERNATE_CONTACT, ApiOperation.PUT_ALTERNATE_CONTACT
 RATES = RatesConfig(operations={PUT: Rate(rate=10, burst=4)}, clock_skew=0, max_wait=5)
 
-PacerOf = Callable[[Clock], Pacer]
+PacerOf = Callable[[Clock], Limiter]
 
 
 @dataclass
@@ -46,8 +46,8 @@ class Worker:
 def make(request: pytest.FixtureRequest) -> PacerOf:
     """Give what makes a worker's limiter: the fake's, then the adapter's, of a caller account that nobody used yet."""
     if request.param == "fake":
-        limiters = FakeLimiters()
-        return lambda clock: FakePacer(clock, limiters)
+        limiters = FakeLimiterItems()
+        return lambda clock: FakeLimiter(clock, limiters)
     adapters: Adapters = request.getfixturevalue("adapters")
     return adapter_for(adapters, str(uuid.uuid4()))
 
@@ -55,7 +55,7 @@ def make(request: pytest.FixtureRequest) -> PacerOf:
 def adapter_for(adapters: Adapters, caller: str) -> PacerOf:
     """Return what makes adapters for one caller account."""
     table, client = adapters.services.settings.state.table, adapters.services._dynamodb
-    return lambda clock: DynamoDbPacer(client, table, caller_account=caller, conflict_tries=5, clock=clock)
+    return lambda clock: DynamoDbLimiter(client, table, caller_account=caller, conflict_tries=5, clock=clock)
 
 
 @pytest.fixture
@@ -194,8 +194,8 @@ def test_missed(adapters: Adapters, delay: float, arrival: float) -> None:
     table, client = adapters.services.settings.state.table, adapters.services._dynamodb
     # The first answer says that there is no queue, the second that the turn is reserved.
     slow = SlowClient(client, clock, [0, delay])
-    pacer = DynamoDbPacer(slow, table, caller_account=caller, conflict_tries=5, clock=clock)  # type: ignore[arg-type]
-    assert pacer.reserve(PUT, RATES) == 0
+    limiter = DynamoDbLimiter(slow, table, caller_account=caller, conflict_tries=5, clock=clock)  # type: ignore[arg-type]
+    assert limiter.reserve(PUT, RATES) == 0
     assert 0 <= int(item_of(adapters, caller)["arrival"]["N"]) - after(arrival) < 100_000
 
 
@@ -204,14 +204,14 @@ def test_never_in_time(adapters: Adapters) -> None:
     clock = FakeClock()
     table, client = adapters.services.settings.state.table, adapters.services._dynamodb
     slow = SlowClient(client, clock, [10.0] * 30)
-    pacer = DynamoDbPacer(
+    limiter = DynamoDbLimiter(
         slow,  # type: ignore[arg-type]
         table,
         caller_account=str(uuid.uuid4()),
         conflict_tries=3,
         clock=clock,
     )
-    assert pacer.reserve(PUT, RATES) == 0
+    assert limiter.reserve(PUT, RATES) == 0
 
 
 def test_outrun(adapters: Adapters) -> None:
