@@ -12,7 +12,7 @@ from contactsync.contacts import ContactType
 from contactsync.errors import ServiceUnavailableError
 from contactsync.operations.account_record import AccountRecord
 from contactsync.operations.desired import DesiredContact
-from contactsync.sync.account import converge
+from contactsync.sync.account import write as writing
 from contactsync.sync.account.apply import AccountSync
 from contactsync.sync.account.write import ContactWriter
 from contactsync.sync.plan import Planner
@@ -39,7 +39,7 @@ class UnconditionalDesires(FakeOperations):
         self._state.desired.update({contact.contact_type: contact for contact in desired})
 
 
-class HastyConverger(ContactWriter):
+class HastyWriter(ContactWriter):
     """Clears its mark although AWS gave no answer."""
 
     __module__ = ContactWriter.__module__  # the harness looks for ports inside of the product's classes
@@ -50,7 +50,7 @@ class HastyConverger(ContactWriter):
         super()._give_up(write)
 
 
-class BlindConverger(ContactWriter):
+class BlindWriter(ContactWriter):
     """Makes a further try of a throttled call without a look at its mark."""
 
     __module__ = ContactWriter.__module__
@@ -60,7 +60,7 @@ class BlindConverger(ContactWriter):
             super()._announce(write)
 
 
-class LookingConverger(ContactWriter):
+class LookingWriter(ContactWriter):
     """Looks whether its mark still stands before a further try, but does not renew it."""
 
     __module__ = ContactWriter.__module__
@@ -69,20 +69,20 @@ class LookingConverger(ContactWriter):
         if write.marked is None:
             super()._announce(write)
         elif self.records.get(write.target.account_id, write.target.contact_type).mark != write.marked.mark:
-            raise converge._LookAgainError
+            raise writing._LookAgainError
 
 
-class CarelessConverger(ContactWriter):
+class CarelessWriter(ContactWriter):
     """Does not ask for exclusions at its writes; they were asked when the task began."""
 
     __module__ = ContactWriter.__module__
 
-    def write_newest(self, target: converge.Target) -> converge.Finding:
+    def write_newest(self, target: writing.WriteTarget) -> writing.WriteResult:
         """Let every write be made."""
         return super().write_newest(replace(target, allow=lambda _: None))
 
 
-class TrustingConverger(ContactWriter):
+class TrustingWriter(ContactWriter):
     """Believes every read."""
 
     __module__ = ContactWriter.__module__
@@ -97,7 +97,7 @@ def in_sync(**parts: Any) -> Tamper:
     return lambda step: replace(step, contact_writer=replace(step.contact_writer, **parts)) if is_sync(step) else step
 
 
-def with_converger(kind: type[ContactWriter]) -> Tamper:
+def with_writer(kind: type[ContactWriter]) -> Tamper:
     """Let another class do it."""
     return lambda step: replace(step, contact_writer=kind(**vars(step.contact_writer))) if is_sync(step) else step
 
@@ -121,9 +121,9 @@ SABOTAGES: dict[str, Tamper] = {
     "a foreign mark is not waited out": in_sync(mark_wait=0),
     "records are stored without condition": without_conditions,
     "an older desired contact replaces a newer one": without_generations,
-    "exclusions are not asked at the write": with_converger(CarelessConverger),
-    "a read is believed that shows what was there before the last write": with_converger(TrustingConverger),
-    "a mark is cleared without an answer": with_converger(HastyConverger),
+    "exclusions are not asked at the write": with_writer(CarelessWriter),
+    "a read is believed that shows what was there before the last write": with_writer(TrustingWriter),
+    "a mark is cleared without an answer": with_writer(HastyWriter),
     "the report does not look at the source": lambda step: (
         replace(step, second_look=replace(step.second_look, follow_ups=0)) if isinstance(step, Reporter) else step
     ),
@@ -181,8 +181,8 @@ def test_further_try(stops: tuple[str, str]) -> None:
     throttled_and_overtaken(lambda step: step, *stops)
 
 
-@pytest.mark.parametrize(("careless", "stops"), [(BlindConverger, STOPS[0]), (LookingConverger, STOPS[1])])
+@pytest.mark.parametrize(("careless", "stops"), [(BlindWriter, STOPS[0]), (LookingWriter, STOPS[1])])
 def test_careless_further_try(careless: type[ContactWriter], stops: tuple[str, str]) -> None:
     """It would, without a look at its mark, and with a mere look as well."""
     with pytest.raises(AssertionError, match="newest desired contact"):
-        throttled_and_overtaken(with_converger(careless), *stops)
+        throttled_and_overtaken(with_writer(careless), *stops)

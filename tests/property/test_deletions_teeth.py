@@ -20,7 +20,7 @@ from tests.property.test_convergence import FAST
 from tests.property.test_deletions import Deletions
 
 
-class AnybodysConverger(ContactWriter):
+class AnybodysWriter(ContactWriter):
     """Carries out the latest desired contact, also when it is another operation's deletion."""
 
     __module__ = ContactWriter.__module__  # the harness looks for ports inside of the product's classes
@@ -102,7 +102,7 @@ def without_owner(step: Any) -> Any:
     """Let anybody carry out any deletion."""
     if not isinstance(step, AccountSync):
         return step
-    return AnybodysSync(**{**vars(step), "converger": AnybodysConverger(**vars(step.contact_writer))})
+    return AnybodysSync(**{**vars(step), "contact_writer": AnybodysWriter(**vars(step.contact_writer))})
 
 
 def as_another(old: type, new: type) -> Tamper:
