@@ -15,7 +15,7 @@ from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
 from tests.contract.store import Store
-from tests.fake_state import FakeDesiredContacts, FakeOperations, FakeState
+from tests.support.fakes.state import FakeDesiredContacts, FakeOperations, FakeState
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = {

@@ -8,8 +8,8 @@ from contactsync.contacts import ContactType
 from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import SyncOperation, TypePlan
 from contactsync.operations.ports import DesiredContacts, Operations
-from tests import builders
-from tests.builders import contact_of
+from tests.support import builders
+from tests.support.builders import contact_of
 
 
 @dataclass

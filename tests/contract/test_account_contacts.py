@@ -23,9 +23,9 @@ from contactsync.sandbox.contacts.defaults import member_account_id
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.scenario.scenario import AccountManagementSettings
 from contactsync.sync.ports import AccountContacts
-from tests.builders import alternate, contact_of, primary, request
 from tests.contract.conftest import Adapters
-from tests.fakes import FakeAccountContacts
+from tests.support.builders import alternate, contact_of, primary, request
+from tests.support.fakes.surroundings import FakeAccountContacts
 
 SECURITY = ContactType.SECURITY
 WITHOUT, MEMBER = (member_account_id(number) for number in (1, 2))

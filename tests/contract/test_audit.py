@@ -10,10 +10,10 @@ import pytest
 from contactsync.aws.tables.audit_table import DynamoDbAuditTrail
 from contactsync.bus.audit import DATA_LIMIT, AuditEntry, AuditTrail, entry_of
 from contactsync.bus.events import ACCOUNTS_AT_MOST, AccountFailed, AccountsWritten, ConfigurationChanged
-from tests.bus_builders import event_of
-from tests.bus_fakes import FakeAudit
 from tests.contract.conftest import Adapters
-from tests.fakes import START
+from tests.support.events import event_of
+from tests.support.fakes.bus import FakeAudit
+from tests.support.fakes.surroundings import START
 
 MINUTE = timedelta(minutes=1)
 

@@ -14,8 +14,8 @@ from contactsync.errors import StateConflictError
 from contactsync.pacing.breaker import BUCKETS, BreakerConfig, BreakerState, Bucket, CallCounts, Phase
 from contactsync.pacing.ports import Breakers
 from tests.contract.conftest import Adapters
-from tests.fakes import START, FakeClock
-from tests.pacing_fakes import FakeBreakers
+from tests.support.fakes.pacing import FakeBreakers
+from tests.support.fakes.surroundings import START, FakeClock
 
 GET, PUT = ApiOperation.GET_ALTERNATE_CONTACT, ApiOperation.PUT_ALTERNATE_CONTACT
 CODE = "InternalServerException"

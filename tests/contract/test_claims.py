@@ -8,8 +8,8 @@ from contactsync.aws.claim_bucket import S3Claims
 from contactsync.bus.claims import claim_of
 from contactsync.bus.ports import Claim, Claims
 from contactsync.errors import ClaimRefusedError
-from tests.bus_fakes import FakeClaims
 from tests.contract.conftest import Adapters
+from tests.support.fakes.bus import FakeClaims
 
 DATA = b'{"a": "value"}'
 

@@ -25,8 +25,8 @@ from contactsync.operations.operation import OutcomeDetail, OutcomeStatus, TypeP
 from contactsync.sandbox.contacts.defaults import member_account_id
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.services.services import Services
-from tests.builders import alternate, operation, primary, request
 from tests.contract.conftest import Adapters
+from tests.support.builders import alternate, operation, primary, request
 
 SECURITY, PRIMARY = ContactType.SECURITY, ContactType.PRIMARY
 ONE, TWO = (member_account_id(number) for number in (1, 2))

@@ -15,9 +15,9 @@ from contactsync.errors import (
     ServiceUnavailableError,
 )
 from contactsync.sandbox.requests.faults import FaultSettings
-from tests.builders import configuration
 from tests.contract.conftest import Adapters
-from tests.fakes import FakeConfigurations
+from tests.support.builders import configuration
+from tests.support.fakes.surroundings import FakeConfigurations
 
 FULL = configuration(
     contact_types=["security", "primary"],

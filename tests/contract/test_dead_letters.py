@@ -23,10 +23,10 @@ from contactsync.errors import (
     ResourceMissingError,
     SettingsError,
 )
-from tests.bus_fakes import FakeDeadLetters, FakeFailures
 from tests.contract.conftest import Adapters
-from tests.fakes import FakeClock
-from tests.recorded import changed, recorded
+from tests.support.fakes.bus import FakeDeadLetters, FakeFailures
+from tests.support.fakes.surroundings import FakeClock
+from tests.support.recorded import changed, recorded
 
 EVENT = recorded("put_alternate_camel")
 POLICY = {"maxReceiveCount": "3"}

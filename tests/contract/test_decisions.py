@@ -9,10 +9,10 @@ from contactsync.contacts import ContactType
 from contactsync.errors import AwsCallError, OvertakenError
 from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import Decision, Halt, OperationStatus, SyncOperation, TypePlan, Verdict
-from tests.builders import contact_of
 from tests.contract.store import Store
 from tests.contract.test_operations import values
-from tests.fakes import START
+from tests.support.builders import contact_of
+from tests.support.fakes.surroundings import START
 
 BILLING = ContactType.BILLING
 LATER = START + timedelta(minutes=5)

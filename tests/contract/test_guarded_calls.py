@@ -24,8 +24,8 @@ from contactsync.sandbox.contacts.defaults import MANAGEMENT_ACCOUNT, member_acc
 from contactsync.sandbox.requests.call_log import ApiCall
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.requests.quotas import QuotaSettings
-from tests.builders import configuration
 from tests.contract.conftest import Adapters
+from tests.support.builders import configuration
 
 SECURITY = ContactType.SECURITY
 GET = ApiOperation.GET_ALTERNATE_CONTACT

@@ -19,8 +19,8 @@ from contactsync.pacing.ports import Limiter
 from contactsync.pacing.rates import Rate
 from contactsync.sandbox.requests.faults import FaultSettings
 from tests.contract.conftest import Adapters
-from tests.fakes import START, FakeClock
-from tests.pacing_fakes import FakeLimiter, FakeLimiterItems
+from tests.support.fakes.pacing import FakeLimiter, FakeLimiterItems
+from tests.support.fakes.surroundings import START, FakeClock
 
 GET, PUT = ApiOperation.GET_ALTERNATE_CONTACT, ApiOperation.PUT_ALTERNATE_CONTACT
 RATES = RatesConfig(operations={PUT: Rate(rate=10, burst=4)}, clock_skew=0, max_wait=5)

@@ -11,9 +11,9 @@ import pytest
 from contactsync.accounts import FoundPlaces
 from contactsync.aws.dynamodb.items import from_item, to_item, to_text
 from contactsync.scope.ports import Lookups
-from tests.builders import account
-from tests.fake_state import FakeLookups
-from tests.fakes import START
+from tests.support.builders import account
+from tests.support.fakes.state import FakeLookups
+from tests.support.fakes.surroundings import START
 
 if TYPE_CHECKING:
     from tests.contract.conftest import Adapters

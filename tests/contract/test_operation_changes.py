@@ -9,9 +9,9 @@ import pytest
 from contactsync.contacts import ContactType
 from contactsync.errors import OvertakenError
 from contactsync.operations.operation import Halt, OperationStatus, SyncOperation
-from tests import builders
 from tests.contract.store import Store
-from tests.fakes import START
+from tests.support import builders
+from tests.support.fakes.surroundings import START
 
 SECURITY, PRIMARY = ContactType.SECURITY, ContactType.PRIMARY
 

@@ -19,10 +19,10 @@ from contactsync.operations.operation import (
     SyncOperation,
 )
 from contactsync.operations.queries import DesiredVersion, Period
-from tests import builders
-from tests.builders import contact_of
 from tests.contract.conftest import Adapters
-from tests.fakes import START
+from tests.support import builders
+from tests.support.builders import contact_of
+from tests.support.fakes.surroundings import START
 
 SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING
 HOUR = timedelta(hours=1)

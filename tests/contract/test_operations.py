@@ -19,10 +19,10 @@ from contactsync.operations.operation import (
     TypePlan,
 )
 from contactsync.sync.judgement import judge
-from tests import builders
-from tests.builders import account, contact_of
 from tests.contract.store import Store
-from tests.fakes import START
+from tests.support import builders
+from tests.support.builders import account, contact_of
+from tests.support.fakes.surroundings import START
 
 SECURITY, PRIMARY = ContactType.SECURITY, ContactType.PRIMARY
 

@@ -15,7 +15,7 @@ from contactsync.sandbox.contacts.defaults import MANAGEMENT_ACCOUNT, member_acc
 from contactsync.scope.rules import Admission, ScopeFilter
 from contactsync.scope.selection import Selection
 from tests.contract.conftest import Adapters, adapters_on
-from tests.fakes import FakeClock, FakeOrganization
+from tests.support.fakes.surroundings import FakeClock, FakeOrganization
 
 MEMBERS = tuple(member_account_id(number) for number in range(1, 46))
 ONE, TWO, THREE, FOUR = MEMBERS[:4]

@@ -30,9 +30,9 @@ from contactsync.operations.operation import (
 )
 from contactsync.operations.writes import Write, unannounced
 from contactsync.services.services import Services
-from tests.builders import account, operation
 from tests.contract.conftest import Adapters
-from tests.fakes import START
+from tests.support.builders import account, operation
+from tests.support.fakes.surroundings import START
 
 LATER = START + timedelta(days=1)
 SECURITY = ContactType.SECURITY

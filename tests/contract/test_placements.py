@@ -11,9 +11,9 @@ from contactsync.aws.organization import AwsOrganization
 from contactsync.contacts import ContactType
 from contactsync.sandbox.contacts.defaults import member_account_id
 from contactsync.sync.account.exclusions import Exclusions
-from tests.builders import configuration, operation
 from tests.contract.conftest import Adapters, adapters_on
-from tests.fakes import FakeClock, FakeConfigurations
+from tests.support.builders import configuration, operation
+from tests.support.fakes.surroundings import FakeClock, FakeConfigurations
 
 SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING
 PLACES = ("Workloads/Production/Web", "Workloads/Test", "Sandbox", "Security")

@@ -33,9 +33,9 @@ from contactsync.operations.operation import (
 from contactsync.operations.queries import DesiredVersion
 from contactsync.pacing.breaker import BreakerState, Bucket, CallCounts, Phase, Transition
 from contactsync.services.services import Services
-from tests.builders import account, contact_of, operation
 from tests.contract.conftest import Adapters
-from tests.fakes import START, FakeClock
+from tests.support.builders import account, contact_of, operation
+from tests.support.fakes.surroundings import START, FakeClock
 
 ITEMS: Final = Path(__file__).parents[1] / "data" / "items.json"
 """In DynamoDB's form, as the version of 28 November 2026 stored them, without the tokens that differ each time."""

@@ -16,10 +16,10 @@ from contactsync.errors import ServiceUnavailableError, StateConflictError, Thro
 from contactsync.operations.account_record import AccountRecord, Mark
 from contactsync.operations.ports import Records
 from contactsync.sandbox.requests.faults import CONNECTION_DROPPED, FaultSettings
-from tests.builders import account
 from tests.contract.conftest import Adapters
-from tests.fake_state import FakeRecords, FakeState
-from tests.fakes import START, FakeClock
+from tests.support.builders import account
+from tests.support.fakes.state import FakeRecords, FakeState
+from tests.support.fakes.surroundings import START, FakeClock
 
 SECURITY, PRIMARY = ContactType.SECURITY, ContactType.PRIMARY
 THREADS = 20

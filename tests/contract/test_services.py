@@ -17,9 +17,9 @@ from contactsync.sandbox.contacts.defaults import member_account_id
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.services.services import Services
 from contactsync.views.report_table import report_text
-from tests.builders import KEY, request
 from tests.contract.conftest import Adapters
-from tests.fakes import FakeClock
+from tests.support.builders import KEY, request
+from tests.support.fakes.surroundings import FakeClock
 
 ONE, TWO, SUSPENDED = (member_account_id(number) for number in (1, 2, 3))
 

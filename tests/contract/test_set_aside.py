@@ -18,7 +18,7 @@ from contactsync.errors import PublishFailedError
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.services.services import Services
 from tests.contract.conftest import Adapters
-from tests.fakes import START
+from tests.support.fakes.surroundings import START
 
 LATER = START + timedelta(days=1)
 

@@ -14,7 +14,7 @@ from contactsync.cli.app import app
 from contactsync.cli.local.local_system import DAG_ID
 from contactsync.operations.operation import OutcomeDetail
 from tests.e2e.accidents import begin
-from tests.leak_search import LeakSearch
+from tests.support.leaks import LeakSearch
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import World

@@ -20,9 +20,9 @@ from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.bus_builders import data_of
-from tests.fakes import START
 from tests.integration.conftest import Command
+from tests.support.events import data_of
+from tests.support.fakes.surroundings import START
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 60.0

@@ -9,7 +9,7 @@ import pytest
 
 from contactsync.errors.clearing import CLEAR_RUN, DOWNSTREAM, clear_task
 from contactsync.errors.root import ContactSyncError
-from tests.unit.test_errors import CLASSES, made
+from tests.unit.errors.test_errors import CLASSES, made
 
 ROOT = Path(__file__).parents[2]
 CODE = [*sorted((ROOT / "contactsync").rglob("*.py")), *sorted((ROOT / "dags").glob("*.py"))]

@@ -19,9 +19,9 @@ from contactsync.operations.operation import AccountOutcome, sync_id_of
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.builders import account, contact_of, operation
-from tests.bus_builders import event_of
 from tests.integration.conftest import Command, refused
+from tests.support.builders import account, contact_of, operation
+from tests.support.events import event_of
 
 ROOT = Path(__file__).parents[2]
 SECURITY = ContactType.SECURITY

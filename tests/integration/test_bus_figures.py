@@ -16,7 +16,7 @@ from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.fakes import START
+from tests.support.fakes.surroundings import START
 
 ROOT = Path(__file__).parents[2]
 SINGLE, MANY = 100, 300

@@ -19,10 +19,10 @@ from contactsync.bus.relay import Relay
 from contactsync.configuration.schema import DeliveryChannel
 from contactsync.lambdas.subscriber import LEAST_TIMEOUT
 from contactsync.sandbox.stacks.templates import load
-from tests.bus_builders import data_of
-from tests.bus_fakes import FakeOutbox, FakeTopic
-from tests.fakes import START, FakeClock
-from tests.unit.test_notices_delivery import Post
+from tests.support.events import data_of
+from tests.support.fakes.bus import FakeOutbox, FakeTopic
+from tests.support.fakes.surroundings import START, FakeClock
+from tests.unit.notices.test_delivery import Post
 
 ROOT = Path(__file__).parents[2]
 RESOURCES: dict[str, dict[str, Any]] = load(ROOT / "infra" / "bus.yaml")["Resources"]

@@ -24,9 +24,9 @@ from contactsync.sandbox.contacts.defaults import member_account_id
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.builders import operation
-from tests.fakes import START
 from tests.integration.conftest import Command, misused, refused
+from tests.support.builders import operation
+from tests.support.fakes.surroundings import START
 
 ONE, TWO = (member_account_id(number) for number in (1, 2))
 SETTINGS: dict[str, Any] = {"contact_types": ["security"], "notification_settings": {"failure_threshold": 2}}

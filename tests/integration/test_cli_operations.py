@@ -31,9 +31,9 @@ from contactsync.operations.operation import (
 )
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.builders import account, alternate_values, contact_of, operation
-from tests.fakes import START
 from tests.integration.conftest import Answer, Command, misused, refused
+from tests.support.builders import account, alternate_values, contact_of, operation
+from tests.support.fakes.surroundings import START
 
 SECURITY = ContactType.SECURITY
 RUNS = ("run-a", "run-b", "run-c")

@@ -18,8 +18,8 @@ from contactsync.sandbox.contacts.defaults import member_account_id
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.builders import operation
-from tests.fakes import START
+from tests.support.builders import operation
+from tests.support.fakes.surroundings import START
 
 MAIN: Final = "from contactsync.cli.app import main; main()"
 NAME: Final = "日本支社 é"

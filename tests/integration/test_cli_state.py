@@ -12,8 +12,8 @@ import pytest
 from contactsync.configuration.schema import Configuration
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.builders import request
 from tests.integration.conftest import Command, misused, refused
+from tests.support.builders import request
 
 
 @pytest.fixture

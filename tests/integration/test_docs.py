@@ -18,7 +18,7 @@ from contactsync.settings.groups import Group
 from contactsync.settings.settings import variables_of
 from contactsync.sync.report import stored_report
 from contactsync.views.report_table import report_renderables
-from tests.builders import operation
+from tests.support.builders import operation
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -19,8 +19,8 @@ from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.bus_builders import data_of
-from tests.fakes import START
+from tests.support.events import data_of
+from tests.support.fakes.surroundings import START
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 150.0
@@ -36,7 +36,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("infra")
     for path in (ROOT / "infra").glob("*.yaml"):
         text = path.read_text(encoding="utf-8").replace(
-            "contactsync.lambdas.audit.handler", "tests.killing_audit.handler"
+            "contactsync.lambdas.audit.handler", "tests.support.killing_audit.handler"
         )
         if path.stem == "bus":
             text = text.replace("Timeout: 30\n", "Timeout: 12\n").replace(

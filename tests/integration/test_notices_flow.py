@@ -15,7 +15,7 @@ from contactsync.notices.scenarios import Scenario
 from contactsync.sandbox.scenario.scenario import Scenario as SandboxScenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.people import People, recorded, wait_for
+from tests.support.worlds.people import People, recorded, wait_for
 
 ROOT = Path(__file__).parents[2]
 MAIL, PHONE, CHAT = "operators@example.com", "+12065550100", "contactsync-local"

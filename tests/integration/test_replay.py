@@ -19,8 +19,8 @@ from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.bus_builders import data_of, event_of
 from tests.integration.conftest import Command, misused, refused
+from tests.support.events import data_of, event_of
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 60.0

@@ -13,9 +13,9 @@ from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationConflictError, ContactSyncError
 from tests.contract.conftest import adapters_on
 from tests.integration.conftest import Command
-from tests.spoiling import Kind, Raw, Reader, Typed, logged, spoiled, times_named
-from tests.stored import Stored
-from tests.stored_kinds import KINDS
+from tests.support.stored.deployment import Stored
+from tests.support.stored.kinds import KINDS
+from tests.support.stored.spoiling import Kind, Raw, Reader, Typed, logged, spoiled, times_named
 
 SCENARIO = {"organization": {"accounts": 2}, "quotas": {"enabled": False}}
 

@@ -22,8 +22,8 @@ from contactsync.pacing.breaker import BreakerConfig, BreakerState, CallCounts, 
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.builders import account, contact_of, operation
-from tests.fakes import START
+from tests.support.builders import account, contact_of, operation
+from tests.support.fakes.surroundings import START
 
 ROOT = Path(__file__).parents[2]
 SECURITY = ContactType.SECURITY

@@ -10,7 +10,7 @@ from contactsync.notices.scenarios import Scenario
 from contactsync.sandbox.scenario.scenario import Scenario as SandboxScenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.people import People, recorded, wait_for
+from tests.support.worlds.people import People, recorded, wait_for
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from contactsync.account_management.api_operations import ApiOperation
 from contactsync.pacing.breaker import KEPT_TRANSITIONS, BreakerConfig, BreakerState, Phase
-from tests.fakes import START
+from tests.support.fakes.surroundings import START
 
 WORKERS = 3
 MICROSECOND = timedelta(microseconds=1)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from contactsync.errors import ChangeRefusedError
 from contactsync.intake.change import RefusalReason, changes_in
 from contactsync.intake.contact_change import ContactChange
-from tests.recorded import MANAGEMENT_ACCOUNT, NAMES, in_sns, in_sns_in_sqs, in_sqs, recorded
-from tests.strategies import json_values
+from tests.support.recorded import MANAGEMENT_ACCOUNT, NAMES, in_sns, in_sns_in_sqs, in_sqs, recorded
+from tests.support.strategies import json_values
 
 
 def paths(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

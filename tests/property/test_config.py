@@ -13,7 +13,7 @@ from contactsync.configuration.schema import Configuration, DeletionPolicy, Retr
 from contactsync.configuration.versions import changed, differences
 from contactsync.contacts import ContactType
 from contactsync.errors import ConfigurationInvalidError
-from tests.strategies import account_ids, json_values
+from tests.support.strategies import account_ids, json_values
 
 
 def keys_of(*models: type[BaseModel]) -> list[str]:

@@ -25,8 +25,8 @@ from contactsync.bus.consume import Consumer, Subscriber
 from contactsync.bus.envelope import Event
 from contactsync.bus.events import EVENT_TYPES
 from contactsync.errors import EventUnderWayError
-from tests.bus_builders import event_of
-from tests.bus_fakes import FakeAudit, FakeQuarantine
+from tests.support.events import event_of
+from tests.support.fakes.bus import FakeAudit, FakeQuarantine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

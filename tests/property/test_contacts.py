@@ -20,8 +20,8 @@ from contactsync.fingerprints import (
     fingerprint,
     is_fingerprint_of,
 )
-from tests.builders import KEY
-from tests.strategies import contact_types, contacts, json_values, observed_contacts
+from tests.support.builders import KEY
+from tests.support.strategies import contact_types, contacts, json_values, observed_contacts
 
 
 @st.composite

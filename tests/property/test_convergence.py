@@ -1,9 +1,9 @@
 """Whatever the interleaving, accounts end at the newest desired contact: real steps under a state machine.
 
-Hypothesis drives several runs over the same accounts, call by call (tests/interleaving.py): changes with and without
-an event, repeated plans, killed and abandoned processes and their retries, lost answers, writes that land late, stale
-reads, cleared tasks, accounts excluded meanwhile. At the end everything that is under way comes to its end, and the
-test judges what the accounts hold, what was written, and whether every outcome is true.
+Hypothesis drives several runs over the same accounts, call by call (tests/support/simulation/schedule.py): changes
+with and without an event, repeated plans, killed and abandoned processes and their retries, lost answers, writes that
+land late, stale reads, cleared tasks, accounts excluded meanwhile. At the end everything that is under way comes to its
+end, and the test judges what the accounts hold, what was written, and whether every outcome is true.
 """
 
 from typing import Any, Final
@@ -24,9 +24,10 @@ from contactsync.contacts import Contact, ContactType
 from contactsync.intake.request import RunRequest
 from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
-from tests.airflow_model import AirflowModel, Run, Tamper
-from tests.builders import World, account, alternate, change_of, configuration, primary, request
-from tests.interleaving import CALL_TIMEOUT, Fate, Flight, Schedule, Task
+from tests.support.builders import account, alternate, change_of, configuration, primary, request
+from tests.support.simulation.airflow import AirflowModel, Run, Tamper
+from tests.support.simulation.schedule import CALL_TIMEOUT, Fate, Flight, Schedule, Task
+from tests.support.worlds.world import World
 
 MOST_CHANGES: Final = 4
 MOST_RUNS: Final = 4

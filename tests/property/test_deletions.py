@@ -16,10 +16,10 @@ from hypothesis.stateful import initialize, precondition, rule, run_state_machin
 from contactsync.configuration.schema import DeletionPolicy
 from contactsync.contacts import ContactType
 from contactsync.operations.operation import OutcomeDetail, Verdict
-from tests.airflow_model import APPROVE, Run
-from tests.builders import configuration, request
-from tests.interleaving import Fate, Flight
 from tests.property.test_convergence import FAST, MOST_RUNS, TYPES, Convergence
+from tests.support.builders import configuration, request
+from tests.support.simulation.airflow import APPROVE, Run
+from tests.support.simulation.schedule import Fate, Flight
 
 CLOSED: Final = "Closed"
 ANSWERS: Final = (Verdict.APPROVED, Verdict.APPROVED, Verdict.REJECTED, Verdict.TIMED_OUT)

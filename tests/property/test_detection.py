@@ -19,9 +19,9 @@ from contactsync.lambdas import trigger
 from contactsync.sandbox.events.rules import EventPattern
 from contactsync.sandbox.functions.invocations import RETRY_DELAYS
 from contactsync.sandbox.stacks.templates import load
-from tests.mwaa_endpoint import STARTED, MwaaEndpoint, aws_error, broken, refused, trigger_surroundings
-from tests.recorded import ABSENT, MANAGEMENT_ACCOUNT, changed, recorded, user_identities
-from tests.strategies import contact_types, contacts
+from tests.support.mwaa_endpoint import STARTED, MwaaEndpoint, aws_error, broken, refused, trigger_surroundings
+from tests.support.recorded import ABSENT, MANAGEMENT_ACCOUNT, changed, recorded, user_identities
+from tests.support.strategies import contact_types, contacts
 
 RESOURCES: Final = load(Path(__file__).parents[2] / "infra" / "trigger.yaml")["Resources"]
 PATTERN: Final = {

@@ -11,7 +11,7 @@ from contactsync.operations.operation import AccountOutcome, SyncOperation
 from contactsync.plain_text import file_text
 from contactsync.views.export import CSV_COLUMNS, operations_csv, operations_json
 from contactsync.views.rows import FORMULA_STARTS, csv_lines
-from tests.strategies import operations, outcomes
+from tests.support.strategies import operations, outcomes
 
 histories = st.lists(
     st.tuples(operations(), st.lists(outcomes, max_size=3, unique_by=lambda outcome: outcome.key)),

@@ -9,7 +9,7 @@ from contactsync.aws.operations.operation_items import operation_from, operation
 from contactsync.contacts import ContactType, contact_class
 from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import AccountOutcome, SyncOperation
-from tests.strategies import contact_types, contacts, moments, operations, outcomes
+from tests.support.strategies import contact_types, contacts, moments, operations, outcomes
 
 
 @given(outcomes)

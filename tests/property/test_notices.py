@@ -30,10 +30,11 @@ from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation
 from contactsync.operations.outcome_counts import OutcomeCounts
 from contactsync.sync.report import stored_report
-from tests.builders import RUN, World, alternate_values, configuration, primary_values
-from tests.fakes import START, Fault
-from tests.leak_search import LeakSearch
-from tests.strategies import operations, outcomes
+from tests.support.builders import RUN, alternate_values, configuration, primary_values
+from tests.support.fakes.surroundings import START, Fault
+from tests.support.leaks import LeakSearch
+from tests.support.strategies import operations, outcomes
+from tests.support.worlds.world import World
 
 SOURCE: Final = {
     ContactType.PRIMARY: primary_values(StateOrRegion="Wobbleshire", CountryCode="FR"),

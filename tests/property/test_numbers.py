@@ -33,8 +33,9 @@ from contactsync.operations.operation import OperationStatus
 from contactsync.sync.report import Report, stored_report
 from contactsync.views.export import operations_json
 from contactsync.views.report_table import headline
-from tests.builders import RUN, World, account, configuration, request
-from tests.fakes import START, Fault
+from tests.support.builders import RUN, account, configuration, request
+from tests.support.fakes.surroundings import START, Fault
+from tests.support.worlds.world import World
 
 SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING
 IDS = tuple(account(number).account_id for number in range(1, 5))

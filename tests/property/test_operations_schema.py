@@ -25,9 +25,10 @@ from contactsync.errors import (
 from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from contactsync.sync.report import Report
-from tests.builders import MANAGEMENT_ACCOUNT, RUN, World, change_of, configuration, request
-from tests.fakes import FakeAccountContacts, FakeConfigurations, FakeOrganization, Fault
-from tests.strategies import accounts, contact_types, contacts
+from tests.support.builders import MANAGEMENT_ACCOUNT, RUN, change_of, configuration, request
+from tests.support.fakes.surroundings import FakeAccountContacts, FakeConfigurations, FakeOrganization, Fault
+from tests.support.strategies import accounts, contact_types, contacts
+from tests.support.worlds.world import World
 
 ERRORS = (AccessDeniedError, ThrottledError, ServiceUnavailableError, RequestInvalidError)
 

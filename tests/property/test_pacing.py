@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from contactsync.account_management.api_operations import ApiOperation
 from contactsync.account_management.quotas import QUOTAS, RatePreset, RatesConfig
 from contactsync.pacing.rates import Rate
-from tests.fakes import START, FakeClock
-from tests.pacing_fakes import FakeLimiter, FakeLimiterItems
+from tests.support.fakes.pacing import FakeLimiter, FakeLimiterItems
+from tests.support.fakes.surroundings import START, FakeClock
 
 PUT = ApiOperation.PUT_ALTERNATE_CONTACT
 MICROSECOND = timedelta(microseconds=1)

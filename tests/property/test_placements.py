@@ -12,8 +12,9 @@ from contactsync.errors import ThrottledError
 from contactsync.operations.operation import SyncOperation
 from contactsync.scope.placements import PLACES_LAST
 from contactsync.sync.account.exclusions import LATELY, Exclusions
-from tests.builders import World, account, configuration, operation
-from tests.fakes import FakeOrganization
+from tests.support.builders import account, configuration, operation
+from tests.support.fakes.surroundings import FakeOrganization
+from tests.support.worlds.world import World
 
 SECURITY = ContactType.SECURITY
 IDS = tuple(account(number).account_id for number in range(1, 4))

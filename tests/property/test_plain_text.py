@@ -35,8 +35,8 @@ from contactsync.sync.report import stored_report
 from contactsync.views.export import operations_csv, operations_json
 from contactsync.views.report_table import report_text
 from contactsync.views.rows import csv_lines
-from tests.builders import RUN, operation
-from tests.fakes import START
+from tests.support.builders import RUN, operation
+from tests.support.fakes.surroundings import START
 
 PIECES = [
     "\x1b[31mred\x1b[0m",

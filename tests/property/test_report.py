@@ -8,8 +8,8 @@ from contactsync.operations.operation import AccountOutcome
 from contactsync.operations.outcome_counts import OutcomeCounts
 from contactsync.sync.report import stored_report
 from contactsync.views.report_table import report_text
-from tests.builders import operation
-from tests.strategies import outcomes
+from tests.support.builders import operation
+from tests.support.strategies import outcomes
 
 
 def tally(counted: list[AccountOutcome]) -> OutcomeCounts:

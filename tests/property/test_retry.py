@@ -9,8 +9,9 @@ from contactsync.errors import AccountsFailedError, AwsCallError, PausedError, S
 from contactsync.limits import RETRIES_LIMIT
 from contactsync.operations.operation import OutcomeStatus
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY, ContactSyncRetryPolicy
-from tests.builders import RUN, World, account
-from tests.fakes import Fault
+from tests.support.builders import RUN, account
+from tests.support.fakes.surroundings import Fault
+from tests.support.worlds.world import World
 
 ONE = account(1).account_id
 POLICY = ContactSyncRetryPolicy(RETRIES_LIMIT)

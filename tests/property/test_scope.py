@@ -11,9 +11,10 @@ from contactsync.contacts import ContactType
 from contactsync.errors import ScopeEmptyError
 from contactsync.operations.operation import OutcomeDetail
 from contactsync.scope.rules import Admission, Rules, ScopeFilter, rules_of
-from tests.builders import World, account, configuration, operation
-from tests.fakes import unit_path
-from tests.strategies import contact_types
+from tests.support.builders import account, configuration, operation
+from tests.support.fakes.surroundings import unit_path
+from tests.support.strategies import contact_types
+from tests.support.worlds.world import World
 
 IDS = tuple(account(number).account_id for number in range(1, 6))
 PATHS = ("", "Workloads", "Workloads/Production", "Workloads/Production/Web", "Sandbox")

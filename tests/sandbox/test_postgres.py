@@ -21,7 +21,7 @@ from contactsync.local_airflow import postgres
 from contactsync.local_airflow.postgres import PostgresServer
 from contactsync.local_airflow.postgres_program import PostgresError, ServerUser, installed_program
 from contactsync.local_airflow.sessions import SessionWatcher, process_start
-from tests.leak_search import LeakSearch
+from tests.support.leaks import LeakSearch
 
 SECONDS = 120
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.guarded_workers import Workers
+from tests.support.worlds.workers import Workers
 
 
 @pytest.fixture

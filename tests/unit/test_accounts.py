@@ -1,7 +1,7 @@
 """Accounts, and the names of the organizational units that they are in."""
 
 from contactsync.accounts import OrganizationalUnit, path_of, unit_names
-from tests.builders import account
+from tests.support.builders import account
 
 ROOT = OrganizationalUnit("r-abcd", "Root")
 WORKLOADS = OrganizationalUnit("ou-abcd-11111111", "Workloads")

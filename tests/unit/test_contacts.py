@@ -16,7 +16,7 @@ from contactsync.contacts import (
     contact_class,
     doubtful_fields,
 )
-from tests.builders import alternate, alternate_values, contact_of, primary, primary_values
+from tests.support.builders import alternate, alternate_values, contact_of, primary, primary_values
 
 PRIMARY_LIMITS = {
     "FullName": 50,

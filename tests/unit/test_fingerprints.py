@@ -22,8 +22,9 @@ from contactsync.fingerprints import (
 )
 from contactsync.operations.operation import OutcomeDetail
 from contactsync.operations.operation import OutcomeStatus as Status
-from tests.builders import KEY, RUN, World, alternate, alternate_values, request
-from tests.one_account import ONE, record, writes
+from tests.support.builders import KEY, RUN, alternate, alternate_values, request
+from tests.support.worlds.one_account import ONE, record, writes
+from tests.support.worlds.world import World
 
 SECURITY, BILLING = ContactType.SECURITY, ContactType.BILLING
 ANOTHER = secrets.token_bytes(32)

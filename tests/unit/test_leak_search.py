@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.leak_search import LeakSearch
+from tests.support.leaks import LeakSearch
 
 CONTACT = {
     "Name": "Zyxquill Märquetrous",
