@@ -24,7 +24,7 @@ OF_STATE = (
     "items.py",
     "limiter_table.py",
     "lookups_table.py",
-    "notice_requests.py",
+    "notice_store.py",
     "operation_queries.py",
     "outbox_table.py",
     "outbox_transactions.py",
