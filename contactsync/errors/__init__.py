@@ -3,7 +3,7 @@
 Standard library only: the trigger Lambda imports this package.
 """
 
-from contactsync.errors.answers import (
+from contactsync.errors.aws.answers import (
     AnswerForeignError,
     ConflictError,
     KeyUnusableError,
@@ -19,6 +19,20 @@ from contactsync.errors.answers import (
     ThrottledError,
     UnexpectedAwsError,
 )
+from contactsync.errors.aws.calls import (
+    AccessDeniedError,
+    AwsCallError,
+    KeyDeniedError,
+)
+from contactsync.errors.aws.credentials import (
+    AwsSetupError,
+    ClockWrongError,
+    CredentialsError,
+    CredentialsExpiredError,
+    CredentialsMissingError,
+    CredentialsRefusedError,
+    CredentialsUnreachableError,
+)
 from contactsync.errors.bus import (
     ClaimRefusedError,
     DeadLetterMissingError,
@@ -33,11 +47,6 @@ from contactsync.errors.bus import (
     OutOfTimeError,
     PublishFailedError,
 )
-from contactsync.errors.calls import (
-    AccessDeniedError,
-    AwsCallError,
-    KeyDeniedError,
-)
 from contactsync.errors.configuration import (
     ConfigurationConflictError,
     ConfigurationError,
@@ -48,15 +57,6 @@ from contactsync.errors.configuration import (
     OrganizationUnreadError,
     ProtectionLostError,
     RulesUnmatchedError,
-)
-from contactsync.errors.credentials import (
-    AwsSetupError,
-    ClockWrongError,
-    CredentialsError,
-    CredentialsExpiredError,
-    CredentialsMissingError,
-    CredentialsRefusedError,
-    CredentialsUnreachableError,
 )
 from contactsync.errors.housekeeping import (
     HousekeepingError,

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 
-from contactsync.errors.aws_codes import MEANINGS, Meaning
-from contactsync.errors.calls import AwsCallError
+from contactsync.errors.aws.calls import AwsCallError
+from contactsync.errors.aws.codes import MEANINGS, Meaning
 from contactsync.errors.root import ContactSyncError
 
 

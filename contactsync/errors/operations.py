@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contactsync.errors.aws_services import name_of, service_of
+from contactsync.errors.aws.services import name_of, service_of
 from contactsync.errors.clearing import CLEAR_RUN, clear_task
 from contactsync.errors.remedies import HEALTH, WAIT, Blame, Remedy, RemedyStep
 from contactsync.errors.root import ContactSyncError

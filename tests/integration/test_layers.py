@@ -46,7 +46,7 @@ def test_unlisted_package(copy: Path) -> None:
     assert "reconcile" in answer.stdout
 
 
-@pytest.mark.parametrize("room", ["sync", "bus", "notices", "aws", "cli", "sandbox"])
+@pytest.mark.parametrize("room", ["sync", "bus", "notices", "aws", "cli", "sandbox", "errors", "services"])
 def test_unlisted_module(copy: Path, room: str) -> None:
     """In a room that has rooms of its own, a new module that no layer lists fails the check."""
     (copy / "contactsync" / room / "added.py").write_text('"""New."""\n')

@@ -18,7 +18,7 @@ ALLOWED = {
     "contactsync/services/functions/notices.py": {"sns"},
     "contactsync/services/functions/publisher.py": {"sns"},
     # Names in sentences about calls that failed.
-    "contactsync/errors/aws_services.py": {"sns", "PublishBatch"},
+    "contactsync/errors/aws/services.py": {"sns", "PublishBatch"},
 }
 """The adapter of the bus, the one of notices to people, a reader of filter policies, and makers of clients."""
 

@@ -1,6 +1,6 @@
 """Turns what AWS answers into contactsync's errors.
 
-What a code means is in `contactsync.errors.aws_codes`; what is known of the call is added here.
+What a code means is in `contactsync.errors.aws.codes`; what is known of the call is added here.
 """
 
 import re
@@ -22,7 +22,7 @@ from contactsync.errors import (
     ThrottledError,
     UnexpectedAwsError,
 )
-from contactsync.errors.aws_codes import MEANINGS
+from contactsync.errors.aws.codes import MEANINGS
 from contactsync.errors.kinds import kinds
 
 ERRORS: Final[Mapping[str, type[AwsCallError]]] = {code: kinds()[meaning] for code, meaning in MEANINGS.items()}

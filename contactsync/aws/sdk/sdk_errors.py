@@ -34,8 +34,8 @@ from contactsync.errors import (
     RequestInvalidError,
     ServiceUnavailableError,
 )
-from contactsync.errors.aws_codes import CODES, MEANINGS, Meaning
-from contactsync.errors.aws_services import name_of
+from contactsync.errors.aws.codes import CODES, MEANINGS, Meaning
+from contactsync.errors.aws.services import name_of
 from contactsync.errors.kinds import kinds
 
 

@@ -25,7 +25,7 @@ from contactsync.errors import (
     ThrottledError,
     UnexpectedAwsError,
 )
-from contactsync.errors.aws_services import ACCOUNT_OPERATIONS
+from contactsync.errors.aws.services import ACCOUNT_OPERATIONS
 from tests.support.builders import account
 
 ONE = account(1).account_id

@@ -27,17 +27,16 @@ from contactsync.errors import (
     StateConflictError,
     ThrottledError,
     UnexpectedAwsError,
-    aws_codes,
-    aws_services,
 )
+from contactsync.errors.aws import codes, services
 
 READER = Reader("tickets", "contactsync-prod-tickets")
 KINDS = sorted(
     {*ERRORS.values(), UnexpectedAwsError, CredentialsMissingError} - {AwsSetupError, ObjectMissingError},
     key=lambda kind: kind.__name__,
 )
-SERVICES = {call: service.name for service in aws_services.SERVICES.values() for call in sorted(service.calls)}
-GONE = aws_codes.CODES[aws_codes.Meaning.OBJECT_MISSING].split()
+SERVICES = {call: service.name for service in services.SERVICES.values() for call in sorted(service.calls)}
+GONE = codes.CODES[codes.Meaning.OBJECT_MISSING].split()
 NOT_FOR_LETTERS = ("task", "trusted access", "docs/operations", "not one that AWS documents", "clear")
 
 

@@ -44,8 +44,8 @@ from contactsync.errors import (
     UnexpectedAwsError,
     kind_of,
 )
-from contactsync.errors.aws_codes import MEANINGS
-from contactsync.errors.aws_services import ACCOUNT_OPERATIONS, SERVICES
+from contactsync.errors.aws.codes import MEANINGS
+from contactsync.errors.aws.services import ACCOUNT_OPERATIONS, SERVICES
 from contactsync.errors.clearing import CLEAR_RUN
 from contactsync.errors.kinds import kinds
 from contactsync.errors.remedies import Blame
@@ -58,7 +58,7 @@ from contactsync.operations.operation import AccountOutcome, Halt, OperationStat
 from contactsync.orchestration.causes import log_cause
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY, ContactSyncRetryPolicy
 from tests.support.builders import operation as an_operation
-from tests.unit.errors.test_aws_codes import SERVICES as CALLS
+from tests.unit.errors.aws.test_codes import SERVICES as CALLS
 from tests.unit.errors.test_errors import CONCRETE, made
 
 ORIGIN = NoticeOrigin("test", "run-1", datetime(2026, 11, 1, tzinfo=UTC))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contactsync.errors.aws_codes import Meaning
-from contactsync.errors.calls import AwsCallError
+from contactsync.errors.aws.calls import AwsCallError
+from contactsync.errors.aws.codes import Meaning
 from contactsync.errors.remedies import HEALTH, IDENTITY, SOURCE_CONTACT, TASK_LOG, WAIT, Blame, Remedy, RemedyStep
 from contactsync.errors.root import Reader
 

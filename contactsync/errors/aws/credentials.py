@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contactsync.errors.aws_codes import Meaning
-from contactsync.errors.calls import AccessDeniedError, AwsCallError
+from contactsync.errors.aws.calls import AccessDeniedError, AwsCallError
+from contactsync.errors.aws.codes import Meaning
 from contactsync.errors.remedies import IDENTITY, Remedy, RemedyStep
 from contactsync.errors.root import Reader
 

@@ -24,8 +24,8 @@ from contactsync.errors import (
     UnexpectedAwsError,
     kind_of,
 )
-from contactsync.errors.aws_codes import CODES, MEANINGS, Meaning
-from contactsync.errors.aws_services import SERVICES as NAMED
+from contactsync.errors.aws.codes import CODES, MEANINGS, Meaning
+from contactsync.errors.aws.services import SERVICES as NAMED
 from contactsync.errors.kinds import kinds
 
 # "Common Errors" of the API references, as AWS wrote it until 2022 and as it does since.

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contactsync.errors.aws_codes import MEANINGS, Meaning
-from contactsync.errors.aws_services import name_of, service_of, thing_of, what_to_check
+from contactsync.errors.aws.codes import MEANINGS, Meaning
+from contactsync.errors.aws.services import name_of, service_of, thing_of, what_to_check
 from contactsync.errors.remedies import IDENTITY, ROLE_POLICY, TRUSTED_ACCESS, Blame, Remedy, RemedyStep
 from contactsync.errors.root import ContactSyncError, Reader
 

@@ -1,0 +1,1 @@
+"""Calls of AWS that failed: what AWS's codes mean, and the classes for each meaning."""
