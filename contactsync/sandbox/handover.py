@@ -1,4 +1,4 @@
-"""The one way in which moto hands over to a sandbox: what is put in the place of moto's own, and taken out again."""
+"""How the sandbox replaces parts of moto while it runs, and puts moto's own parts back afterwards."""
 
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
@@ -10,23 +10,23 @@ _MISSING = object()
 
 
 class Correction(Protocol):
-    """One thing of moto that is different while a sandbox runs."""
+    """One change of moto that is active while a sandbox runs."""
 
     def install(self) -> Callable[[], object]:
-        """Put it in force, and return what takes it out again."""
+        """Make the change, and return the function that undoes it."""
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute of one of moto's classes, modules or objects; one that moto lacks is removed again."""
+    """A replaced attribute of a class, module or object of moto; if moto does not have it, undoing removes it."""
 
     owner: object
     name: str
     replacement: object
 
     def install(self) -> Callable[[], object]:
-        """Set it, and return what sets moto's own."""
-        original = vars(self.owner).get(self.name, _MISSING)  # as it is kept: a class method stays one
+        """Set the attribute, and return the function that restores moto's own."""
+        original = vars(self.owner).get(self.name, _MISSING)  # getattr() would unwrap a class method
         setattr(self.owner, self.name, self.replacement)
         if original is _MISSING:
             return lambda: delattr(self.owner, self.name)
@@ -35,14 +35,14 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of one of moto's tables, which is asked for when a sandbox starts because moto builds it late."""
+    """A replaced entry of one of moto's mappings; `table` returns it at the start, because moto builds some late."""
 
     table: Callable[[], MutableMapping[str, Any]]
     key: str
     replacement: object
 
     def install(self) -> Callable[[], object]:
-        """Set it, and return what sets moto's own."""
+        """Set the entry, and return the function that restores moto's own."""
         table = self.table()
         original = table.get(self.key, _MISSING)
         table[self.key] = self.replacement
@@ -53,12 +53,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Emptied:
-    """What moto has made with the classes of before, forgotten when a sandbox starts and again when it stops."""
+    """A cache of moto that is cleared when a sandbox starts and stops: it can hold objects of the replaced classes."""
 
     forget: Callable[[], object]
 
     def install(self) -> Callable[[], object]:
-        """Forget, and return what forgets."""
+        """Clear the cache, and return the function that clears it again."""
         self.forget()
         return self.forget
 
@@ -67,21 +67,21 @@ class Handover(Generic[T]):
     """The corrections of one part of moto, and the part of the running sandbox that they call."""
 
     def __init__(self, *corrections: Correction) -> None:
-        """Take what is corrected; nothing is until `to` is entered."""
+        """Keep the corrections; they take effect when `to` is entered."""
         self._corrections = corrections
         self._installed = ExitStack()
         self._parts: list[T] = []
 
     @property
     def part(self) -> T | None:
-        """What moto calls now; nothing before and after, also for a request that was on its way at the stop."""
+        """The part that moto calls now; None before the start and after the stop, even while a request is running."""
         return self._parts[-1] if self._parts else None
 
     @contextmanager
     def to(self, part: T) -> Iterator[None]:
-        """Call this part until the end of the block; without a part moto is as it was.
+        """Let moto call this part until the end of the block; after the last block, moto is as it was.
 
-        moto's classes are shared by the whole process: where blocks overlap, the part that came last is called.
+        The whole process shares moto's classes. Where blocks overlap, moto calls the part of the latest one.
         """
         self._enter(part)
         try:

@@ -1,4 +1,4 @@
-"""Which services and operations there are: a fault, a quota or a latency for another name would never strike."""
+"""The names of AWS services and operations: a fault, quota or latency for an unknown name would have no effect."""
 
 import functools
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ SIMULATED: Final = (
     "cloudtrail", "cloudformation", "cloudwatch", "logs", "iam", "s3", "ssm", "kms", "secretsmanager",
     "notifications", "notificationscontacts", "chatbot",
 )  # fmt: skip
-"""The services that a name without its service is looked for in."""
+"""The services that are searched when an operation is named without its service."""
 
 
 def check_service(service: str) -> None:
-    """Raise ValueError, with the nearest name, for a service that no SDK has."""
+    """Raise ValueError, with the nearest name, for a service that the SDK does not have."""
     services = _services()
     if service not in services:
         message = f"{service} is no service of the SDK; {nearest(service, services, 'there are')}"
@@ -36,7 +36,7 @@ def check_operation(operation: str, services: Iterable[str] = SIMULATED) -> None
 
 @functools.cache
 def operations_of(service: str) -> frozenset[str]:
-    """Name the operations that this SDK has for the service."""
+    """Return the names of the service's operations in the installed SDK."""
     model = isolated_session().get_service_model(service)
     return frozenset(map(str, model.operation_names))
 

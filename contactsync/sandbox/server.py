@@ -43,15 +43,14 @@ _one_at_a_time = threading.Lock()
 
 
 class SandboxRunningError(Exception):
-    """Another sandbox runs in this process, and moto's state is one for the whole process."""
+    """Another sandbox runs in this process; moto's state is shared by the whole process."""
 
     def __init__(self) -> None:
-        """Say what to do."""
         super().__init__("another sandbox runs in this process; stop it first")
 
 
 class Sandbox:
-    """One simulated organization; `start` and `stop`, or a `with` statement, bound its life, which it has once."""
+    """One simulated organization; it is started and stopped once, by `start` and `stop` or by a `with` statement."""
 
     def __init__(
         self,
@@ -62,7 +61,7 @@ class Sandbox:
         parameters: Mapping[str, str] | None = None,
         code_root: Path = _CHECKOUT,
     ) -> None:
-        """Take what to simulate; nothing runs yet.
+        """Build the sandbox without starting it.
 
         `templates` is a directory of CloudFormation templates to deploy, `parameters` adds to or replaces the values of
         their parameters, and the functions' code is imported from `code_root`.
@@ -102,12 +101,12 @@ class Sandbox:
 
     @property
     def endpoint_url(self) -> str:
-        """Where AWS clients reach it."""
+        """The URL for AWS clients."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def organization(self) -> OrganizationState:
-        """The organization as it is now; there is one while the sandbox runs."""
+        """The organization as it is now; raises RuntimeError when the sandbox does not run."""
         if self._organization is None:
             message = "the sandbox does not run"
             raise RuntimeError(message)
@@ -119,7 +118,7 @@ class Sandbox:
         return merged_outputs(self.stacks)
 
     def environment(self) -> dict[str, str]:
-        """Give the variables that make a process's AWS clients use the sandbox, as a user of the management account."""
+        """Return the variables that let AWS clients use the sandbox, as a user of the management account."""
         return {
             **local_environment(self.endpoint_url),
             "AWS_ACCESS_KEY_ID": "sandbox",
@@ -130,14 +129,14 @@ class Sandbox:
     def register_airflow(
         self, base_url: str, username: str | None = None, password: str = "", *, environment: str = MWAA_ENVIRONMENT
     ) -> None:
-        """Let an Airflow stand for the MWAA environment that the templates name, or for another one."""
+        """Use an Airflow as the MWAA environment that the templates name, or as another one."""
         secret = SecretStr(password) if username is not None else None
         self.loop.mwaa.register(
             AirflowEnvironment(environment=environment, base_url=base_url, username=username, password=secret)
         )
 
     def session(self) -> boto3.Session:
-        """Make a session of the management account; its clients still need the endpoint URL."""
+        """Return a session of the management account; its clients still need the endpoint URL."""
         return boto3.Session("sandbox", "sandbox", region_name=REGION, botocore_session=isolated_session())
 
     def start(self) -> None:
@@ -153,7 +152,7 @@ class Sandbox:
             self.loop.start(self.endpoint_url)
             if self.templates is not None:
                 self._deploy(self.templates)
-        except BaseException:  # also Ctrl-C: what was started by then must not stay
+        except BaseException:  # also Ctrl-C: nothing that was started may be left
             self._end()
             raise
 
@@ -226,7 +225,7 @@ class Sandbox:
 
 
 class _Moto(DomainDispatcherApplication):  # type: ignore[misc] # moto is untyped
-    """moto's dispatcher; it lists its own source directories for every request unless the answer is remembered."""
+    """moto's dispatcher with a cache; without it, moto lists its source directories for every request."""
 
     def get_backend_for_host(self, host: str | None) -> object:
         """Find the backend once for each host."""

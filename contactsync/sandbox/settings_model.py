@@ -1,4 +1,4 @@
-"""What all sections of a scenario file and documents of the control API share: strict keys, and clear sentences."""
+"""What scenario files and control API documents share: unknown keys are refused, and errors are clear sentences."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -12,11 +12,11 @@ _READ_AS = ((bool, "true or false"), (int, "a number"), (float, "a number"), (da
 _WANTED = {"model_type": "mapping", "dict_type": "mapping", "mapping_type": "mapping", "tuple_type": "list"}
 _UNKNOWN_KEY = "unknown_key"
 _LISTED = 12
-"""So many names are listed where none is near; of more only the nearest helps."""
+"""How many known names an error lists at most when none of them is near."""
 
 
 class SettingsModel(BaseModel):
-    """A document in which a slip of the pen is refused instead of passed over."""
+    """A document whose mistakes, such as an unknown key, are refused and never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -42,7 +42,7 @@ class SettingsModel(BaseModel):
 
 
 def nearest(name: str, names: Iterable[str], otherwise: str) -> str:
-    """Name the nearest, whatever its capitals; where none is near list them after `otherwise`."""
+    """Return a hint for an unknown name: the nearest known one; or all of them after `otherwise`, if they are few."""
     known = sorted(names)
     lowered = {item.lower(): item for item in known}
     found = difflib.get_close_matches(name.lower(), lowered, n=1)
@@ -52,14 +52,14 @@ def nearest(name: str, names: Iterable[str], otherwise: str) -> str:
 
 
 def first_sentence(error: ValidationError) -> str:
-    """Say where and what the first mistake is, without the value: it can be a contact's."""
+    """Return a sentence about the first mistake, without the value, which can be a contact value."""
     first = _most_telling(error.errors(include_url=False))
     place = _place(first)
     return _ended(f"{place}.{first['msg']}" if first["type"] == _UNKNOWN_KEY and place else _told(place, first))
 
 
 def all_problems(error: ValidationError) -> str:
-    """Say the same of every mistake in one sentence."""
+    """Return one sentence about all mistakes, without the values."""
     problems = (_told(_place(item) or "document", item) for item in error.errors(include_url=False))
     return _ended("; ".join(dict.fromkeys(problems)))
 
@@ -93,7 +93,7 @@ def _literals(error: Mapping[str, Any]) -> list[str]:
 
 
 def _most_telling(errors: list[Any]) -> Any:  # noqa: ANN401 - pydantic's error details
-    """Take the first; where a text could have been one of a few words, that is what was meant, and not a mapping."""
+    """Return the first error; for a text, prefer the error that lists the allowed words to one that wants a mapping."""
     first = errors[0]
     others = [item for item in errors if item["type"] == "literal_error" and _place(item) == _place(first)]
     return others[0] if others and isinstance(first["input"], str) else first

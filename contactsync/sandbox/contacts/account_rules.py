@@ -13,7 +13,7 @@ _EMAIL_ADDRESS = r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"
 _ALTERNATE_PHONE = r"[\s0-9()+-]+"
 _PRIMARY_PHONE = r"[+][\s0-9()-]+"
 _ECMA_BLANKS = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-"""What \\s is in the expressions of AWS's validator, which are ECMA 262; its \\w and \\d are ASCII only."""
+"""What \\s matches in AWS's validator, whose expressions follow ECMA 262; its \\w and \\d match ASCII only."""
 _COUNTRIES_WITH_STATES = frozenset({"US", "CA", "GB", "DE", "JP", "IN", "BR"})
 _COUNTRY_CODES = (
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA "
@@ -39,7 +39,7 @@ _US_STATES = frozenset(
 
 
 class ContactType(StrEnum):
-    """The four contacts of an account; the alternate ones are named in capitals in requests."""
+    """The four contact types of an account; requests name the alternate ones in capitals."""
 
     PRIMARY = "primary"
     BILLING = "billing"
@@ -49,7 +49,7 @@ class ContactType(StrEnum):
 
 @dataclass(frozen=True)
 class FieldRule:
-    """What one text field of a request may hold."""
+    """The limits of one text field of a request; `shortest` and `longest` count characters."""
 
     name: str
     longest: int
@@ -94,14 +94,14 @@ CONTACT_INFORMATION = (
 
 
 def field_errors(rules: tuple[FieldRule, ...], values: Mapping[str, str]) -> list[FieldError]:
-    """Check every field as it was sent and list what is refused; fields without a rule are passed over, as by AWS."""
+    """Return the errors of all fields, before any trimming; fields without a rule are ignored, as AWS does."""
     return [error for rule in rules if (error := _error(rule, values.get(rule.name)))]
 
 
 def contact_errors(
     contact_type: ContactType, values: Mapping[str, str], *, strict_states: bool = False
 ) -> list[FieldError]:
-    """Check a whole contact of that type: all that the form of its fields breaks, or else the first wrong value."""
+    """Return a contact's errors: all fields of a wrong form, or, if there are none, the first wrong value."""
     if contact_type is not ContactType.PRIMARY:
         return field_errors(ALTERNATE_CONTACT, values)
     errors = field_errors(CONTACT_INFORMATION, values)
@@ -109,13 +109,13 @@ def contact_errors(
 
 
 def contact_fields(contact_type: ContactType) -> frozenset[str]:
-    """Name the fields that a contact of that type can have."""
+    """Return the names of the fields that a contact of that type can have."""
     rules = CONTACT_INFORMATION if contact_type is ContactType.PRIMARY else ALTERNATE_CONTACT
     return frozenset(rule.name for rule in rules)
 
 
 def stored(contact_type: ContactType, values: Mapping[str, str]) -> dict[str, str]:
-    """Return what AWS keeps of a contact: a primary one is trimmed, of an alternate one the e-mail address only."""
+    """Return what AWS stores: all fields of a primary contact trimmed, of an alternate one only the address."""
     known = contact_fields(contact_type)
     kept = {name: value for name, value in values.items() if name in known}
     if contact_type is not ContactType.PRIMARY:
@@ -147,7 +147,7 @@ def _error(rule: FieldRule, value: str | None) -> FieldError | None:
 
 
 def _value_errors(values: Mapping[str, str], *, strict_states: bool) -> list[FieldError]:
-    """Check what is left after trimming, in the service's own words, which name the field and not the value."""
+    """Return the errors of trimmed values in the service's own words, which name the field and not the value."""
     blank = [name for name, value in values.items() if not value]
     errors = [FieldError(name, "Member must not be blank", f"the argument {name} can not be empty") for name in blank]
     country, state = values.get("CountryCode", ""), values.get("StateOrRegion")

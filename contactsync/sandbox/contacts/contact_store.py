@@ -10,7 +10,7 @@ from contactsync.sandbox.contacts.account_rules import ContactType
 
 @dataclass(frozen=True)
 class _Versions:
-    """The latest value of a contact, the one before it, and when the change was made."""
+    """The latest value of a contact, the one before it, and the time of the change in seconds of the store's clock."""
 
     latest: Mapping[str, str] | None
     before: Mapping[str, str] | None
@@ -18,7 +18,7 @@ class _Versions:
 
 
 class ContactStore:
-    """Contacts by account and type; what was never written is made by `initial` when it is asked for."""
+    """The contacts by account and type; `initial` makes those that were never written, when they are read."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class ContactStore:
         stale_account: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start from the initial contacts; `stale_seconds` and `stale_account` can be changed at any time."""
+        """Keep the source of the contacts; `stale_seconds` and `stale_account` can be changed at any time."""
         self.stale_seconds = stale_seconds
         self.stale_account = stale_account
         self._initial = initial
@@ -37,9 +37,9 @@ class ContactStore:
         self._written: dict[tuple[str, ContactType], _Versions] = {}
 
     def read(self, account: str, contact_type: ContactType) -> Mapping[str, str] | None:
-        """Answer the contact as a read sees it: for `stale_seconds` after a write, the value from before that write.
+        """Return the contact as a read sees it: for `stale_seconds` after a write, the value from before that write.
 
-        With a `stale_account`, reads of that account only lag behind.
+        With `stale_account`, this is so for reads of that account only.
         """
         with self._lock:
             versions = self._written.get((account, contact_type))
@@ -50,7 +50,7 @@ class ContactStore:
             return versions.before if stale else versions.latest
 
     def latest(self, account: str, contact_type: ContactType) -> Mapping[str, str] | None:
-        """Answer the contact as the latest write left it, however stale reads are."""
+        """Return the contact after the latest write, also while reads are stale."""
         with self._lock:
             return self._latest(account, contact_type)
 
@@ -60,7 +60,7 @@ class ContactStore:
             self._write(account, contact_type, dict(contact))
 
     def delete(self, account: str, contact_type: ContactType) -> bool:
-        """Remove the contact and tell whether there was one."""
+        """Remove the contact, and return whether there was one."""
         with self._lock:
             if self._latest(account, contact_type) is None:
                 return False

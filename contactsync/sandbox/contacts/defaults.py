@@ -1,4 +1,4 @@
-"""The organization that a scenario gets without saying more: names, units, tags and contacts, all of them invented."""
+"""The default organization of a scenario: names, organizational units, tags and contacts, all invented."""
 
 import hashlib
 from collections.abc import Mapping
@@ -83,12 +83,12 @@ MANAGEMENT_CONTACTS: Mapping[ContactType, Mapping[str, str]] = MappingProxyType(
 
 
 def member_account_id(number: int) -> str:
-    """Give the id of the generated account with that number, from 1; some ids start with a zero, as at AWS."""
+    """Return the id of the generated account with this number, from 1; some ids start with a zero, as in AWS."""
     return f"{(_ID_START + number * _ID_STEP) % _IDS:012d}"
 
 
 def member_name(number: int) -> str:
-    """Name a generated account, uniquely in an organization."""
+    """Return the name of a generated account, which is unique in the organization."""
     if number <= len(_FOUNDATION):
         return _FOUNDATION[number - 1][0]
     round_, workload, stage = _workload(number)
@@ -97,7 +97,7 @@ def member_name(number: int) -> str:
 
 
 def member_unit(number: int, units: tuple[str, ...]) -> str:
-    """Place a generated account; in units other than the default ones the accounts take turns."""
+    """Return the unit of a generated account; units other than the default ones get accounts in turn."""
     if units != ORGANIZATIONAL_UNITS:
         return units[number % len(units)]
     if number <= len(_FOUNDATION):
@@ -106,7 +106,7 @@ def member_unit(number: int, units: tuple[str, ...]) -> str:
 
 
 def member_tags(number: int) -> dict[str, str]:
-    """Tag a generated account as a landing zone would."""
+    """Return the tags of a generated account, as a landing zone would set them."""
     if number <= len(_FOUNDATION):
         return {"team": _FOUNDATION[number - 1][2], "environment": "shared", "cost-center": "1000"}
     _, workload, stage = _workload(number)
@@ -118,12 +118,12 @@ def member_tags(number: int) -> dict[str, str]:
 
 
 def member_joined(number: int) -> datetime:
-    """Tell when a generated account was created; the management account is number 0."""
+    """Return when a generated account was created; the management account is number 0."""
     return _FOUNDED + timedelta(hours=number)
 
 
 def member_contact(number: int, contact_type: ContactType) -> dict[str, str]:
-    """Invent a contact of a generated account: never the management account's, and valid by the service's rules."""
+    """Return an invented contact of a generated account: valid for the service, and never the management account's."""
     person = number * len(ContactType) + list(ContactType).index(contact_type)
     first, last = _FIRST_NAMES[person % len(_FIRST_NAMES)], _LAST_NAMES[person % len(_LAST_NAMES)]
     if contact_type is ContactType.PRIMARY:
@@ -137,7 +137,7 @@ def member_contact(number: int, contact_type: ContactType) -> dict[str, str]:
 
 
 def derived_id(prefix: str, length: int, *parts: str) -> str:
-    """Derive one of the identifiers that AWS draws at random, so that every run has the same."""
+    """Return an id as AWS makes them at random, derived from `parts` so that it is the same in every run."""
     digest = int.from_bytes(hashlib.sha256("/".join(parts).encode()).digest(), "big")
     alphabet = "0123456789abcdefghijklmnopqrstuvwxyz"
     letters = []

@@ -1,4 +1,4 @@
-"""The control API under /_sandbox: what a test or a person asks of the sandbox itself, in JSON."""
+"""The control API under /_sandbox: JSON requests of tests and people to the sandbox itself."""
 
 import json
 import re
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PREFIX = "/_sandbox"
 MARK = "X-Contactsync-Sandbox"
-"""A header of every answer, by which a command sees that it has asked a sandbox."""
+"""A header of every answer; commands recognize a sandbox by it."""
 Query = Mapping[str, str]
 Reply = tuple[int, dict[str, Any]]
 Handler = Callable[[Mapping[str, str], Query, Any], Reply]
@@ -30,10 +30,9 @@ _CALL_FILTERS = ("service", "operation", "account", "caller", "since", "error")
 
 
 class ControlError(Exception):
-    """A request that the control API refuses, in a sentence."""
+    """The control API refuses a request; the message is a sentence for the client."""
 
     def __init__(self, status: int, message: str) -> None:
-        """Keep the status and the sentence."""
         self.status = status
         self.message = message
         super().__init__(message)
@@ -51,11 +50,10 @@ class Control:
     """The registry of routes, and the WSGI application that serves them."""
 
     def __init__(self) -> None:
-        """Offer nothing yet."""
         self._routes: list[_Route] = []
 
     def route(self, method: str, path: str, handler: Handler) -> None:
-        """Offer a path below /_sandbox; {name} in it is handed to the handler with the query and the body."""
+        """Offer a path below /_sandbox; the handler gets its {name} parts, the query and the body."""
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
         self._routes.append(_Route(method, path, re.compile(PREFIX + pattern), handler))
 
@@ -93,7 +91,7 @@ class Control:
 
 
 def offer_calls(control: Control, call_log: CallLog) -> None:
-    """Offer the call log; contact values are never part of it."""
+    """Offer the call log, which never shows contact values."""
 
     def calls(_: Mapping[str, str], query: Query, __: object) -> Reply:
         filters, limit = _call_filters(query)
@@ -160,7 +158,7 @@ def _offer_settings(control: Control, path: str, holder: Any, model: type[BaseMo
 
 
 def _call_filters(query: Query) -> tuple[dict[str, Any], int]:
-    """Read the filters, and how many of the latest calls are wanted (0: all of them)."""
+    """Return the filters, and how many of the latest calls are wanted (0: all of them)."""
     filters: dict[str, Any] = dict(filters_of(query, (*_CALL_FILTERS, "limit")))
     limit = limit_of(filters, "calls")
     filters.pop("limit", None)
@@ -170,7 +168,7 @@ def _call_filters(query: Query) -> tuple[dict[str, Any], int]:
 
 
 def filters_of(query: Query, names: Sequence[str]) -> Query:
-    """Return the query, or refuse it when it asks by something else than these names."""
+    """Return the query, or refuse it when it has other names than these."""
     unknown = sorted(set(query) - set(names))
     if unknown:
         raise ControlError(400, f"{', '.join(unknown)}: no such filter; there are {', '.join(names)}.")
@@ -178,7 +176,7 @@ def filters_of(query: Query, names: Sequence[str]) -> Query:
 
 
 def limit_of(query: Query, what: str) -> int:
-    """Read how many of the latest are wanted; 0 is all of them."""
+    """Return how many of the latest items are wanted; 0 means all of them."""
     limit = query.get("limit", "0")
     if not limit.isdecimal():
         raise ControlError(400, f"limit: a number of {what} is wanted.")
@@ -186,7 +184,7 @@ def limit_of(query: Query, what: str) -> int:
 
 
 def since_of(text: str) -> int | datetime:
-    """Read a sequence number or a time, or refuse it."""
+    """Return a sequence number or a time, or refuse the text."""
     if text.isdecimal():
         return int(text)
     try:

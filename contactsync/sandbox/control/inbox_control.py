@@ -9,7 +9,7 @@ _FILTERS = ("channel", "since")
 
 
 def offer_inbox(control: Control, inbox: Inbox) -> None:
-    """Offer what people would have received, and what AWS would have dropped."""
+    """Offer the messages that people would have received, and a list of those that AWS would have dropped."""
 
     def messages(_: Mapping[str, str], query: Query, __: object) -> Reply:
         channel, since = _filters(query)

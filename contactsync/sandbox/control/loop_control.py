@@ -12,7 +12,7 @@ _EVENT_FILTERS = ("account", "id", "matched")
 
 
 def offer_loop(control: Control, loop: Loop) -> None:
-    """Offer the events and what became of them, the functions and what they printed, and the Airflow behind MWAA."""
+    """Offer the events and their deliveries, the functions and their logs, and the Airflow behind MWAA."""
     events, functions = _EventRoutes(loop), _FunctionRoutes(loop)
     control.route("GET", "/events", events.events)
     control.route("POST", "/events", events.put)

@@ -1,4 +1,4 @@
-"""The control API's routes for the organization: what there is, states of accounts, trusted access."""
+"""The control API's routes for the organization: its status, the states of accounts, trusted access."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from contactsync.sandbox.stacks.templates import Stack
 
 
 class Running(Protocol):
-    """What the routes need to know of a sandbox."""
+    """The parts of a sandbox that the routes use."""
 
     scenario: Scenario
     loop: Loop
@@ -20,7 +20,7 @@ class Running(Protocol):
 
     @property
     def endpoint_url(self) -> str:
-        """Where AWS clients reach it."""
+        """The URL for AWS clients."""
 
     @property
     def organization(self) -> OrganizationState:
@@ -28,7 +28,7 @@ class Running(Protocol):
 
 
 def offer_organization(control: Control, sandbox: Running) -> None:
-    """Offer the status, the organization and what can be changed of it."""
+    """Offer the status, the organization, and changes of its state."""
     routes = _OrganizationRoutes(sandbox)
     control.route("GET", "/status", routes.status)
     control.route("GET", "/organization", routes.organization)

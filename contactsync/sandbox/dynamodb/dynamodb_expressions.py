@@ -1,4 +1,4 @@
-"""What DynamoDB refuses of a request's expressions, and moto lets pass or fails over."""
+"""Checks of a request's expressions: what DynamoDB refuses, and moto accepts or fails on."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _PLACEHOLDERS: Final = {
 
 
 def check_expressions(body: Body) -> None:
-    """Raise what AWS answers to placeholders that are not defined or not used, and to bounds in the wrong order."""
+    """Raise AWS's error for placeholders that are undefined or unused, wrong bounds of BETWEEN, and a Limit below 1."""
     for part in _parts(body):
         found = {name: part[name] for name in _EXPRESSIONS if part.get(name)}
         for member, (pattern, role, kind) in _PLACEHOLDERS.items():
@@ -42,7 +42,7 @@ def check_expressions(body: Body) -> None:
 
 
 def _parts(body: Body) -> Iterator[Body]:
-    """Yield what has expressions of its own: the request, each operation of a transaction, each table of a batch."""
+    """Yield the parts that have expressions: the request, each operation of a transaction, each table of a batch."""
     yield body
     for write in body.get("TransactItems", ()):
         yield from write.values()

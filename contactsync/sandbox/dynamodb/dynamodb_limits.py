@@ -1,7 +1,7 @@
-"""What DynamoDB refuses for its size, number or keys, and moto lets pass: checked on the whole request beforehand.
+"""Checks of a whole request before moto gets it: sizes, numbers and keys that DynamoDB refuses and moto accepts.
 
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html; the sentences are AWS's where public
-recordings have them.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html; the error texts are AWS's where
+public recordings have them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,10 +16,10 @@ from moto.dynamodb.models.table import Table
 from contactsync.sandbox.dynamodb.dynamodb_expressions import check_expressions
 from contactsync.sandbox.dynamodb.item_sizes import LARGEST_ITEM, item_size
 
-LARGEST_REQUEST: Final = 16 * 1024 * 1024
-LARGEST_TRANSACTION: Final = 4 * 1024 * 1024
-MOST_IN_TRANSACTION: Final = 100
-_MOST_WRITES, _MOST_GETS = 25, 100
+LARGEST_REQUEST: Final = 16 * 1024 * 1024  # bytes
+LARGEST_TRANSACTION: Final = 4 * 1024 * 1024  # bytes
+MOST_IN_TRANSACTION: Final = 100  # items
+_MOST_WRITES, _MOST_GETS = 25, 100  # items of one batch
 _TOO_LARGE = "Item size has exceeded the maximum allowed size"
 _TRANSACTION_TOO_LARGE = "The aggregate size of the items in the transaction exceeds 4 MB"  # our words: not recorded
 _DUPLICATES = "Provided list of item keys contains duplicates"
@@ -31,7 +31,7 @@ Check = Callable[[DynamoDBBackend, Body], None]
 
 
 def check_request(operation: str, backend: DynamoDBBackend, body: Body) -> None:
-    """Raise what AWS answers; beside expressions, operations that are not listed are moto's alone."""
+    """Raise the error that AWS answers; for an operation without a check, only expressions are checked."""
     check_expressions(body)
     check = _CHECKS.get(operation)
     if check is not None:
@@ -39,7 +39,7 @@ def check_request(operation: str, backend: DynamoDBBackend, body: Body) -> None:
 
 
 def check_transaction_size(sizes: Iterable[int]) -> None:
-    """Refuse a transaction whose items are too large together."""
+    """Refuse a transaction whose items are too large together; `sizes` are in bytes."""
     if sum(sizes) > LARGEST_TRANSACTION:
         raise MockValidationException(_TRANSACTION_TOO_LARGE)
 
@@ -130,7 +130,7 @@ def _check_item(table: Table, item: Body) -> None:
 
 
 def _checked_key(table: Table, attributes: Body, *, whole: bool) -> tuple[str, ...]:
-    """Return the key, which must have the schema's attributes and types, and no others where it is the whole."""
+    """Return the key after a check of its attributes and types; with `whole`, other attributes are refused."""
     types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in table.attr}
     names = _key_names(table)
     missing = any(name not in attributes or types[name] not in attributes[name] for name in names)
@@ -167,7 +167,7 @@ def _key_of(table: Table, attributes: Body) -> tuple[str, ...]:
 
 
 def _key_names(table: Table) -> tuple[str, ...]:
-    """Name the table's own keys; moto's `attribute_keys` has those of the indexes too."""
+    """Return the names of the table's own key attributes; moto's `attribute_keys` has those of the indexes too."""
     return (table.hash_key_attr, table.range_key_attr) if table.range_key_attr else (table.hash_key_attr,)
 
 
@@ -188,7 +188,7 @@ def _table(backend: DynamoDBBackend, name: str) -> Table | None:
     try:
         return backend.get_table(name)
     except ResourceNotFoundException:
-        return None  # moto says so
+        return None  # moto answers that the table does not exist
 
 
 _CHECKS: Mapping[str, Check] = {

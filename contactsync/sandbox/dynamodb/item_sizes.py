@@ -1,7 +1,7 @@
-"""What DynamoDB counts as the size of an item, to the byte; moto's own count is an estimate.
+"""The size of items in bytes, exactly as DynamoDB counts it; moto's own count is an estimate.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html, and for numbers what was
-measured at AWS (public conformance tests): digits before and behind the point are counted apart, and both rounded up.
+measured at AWS (public conformance tests): digits before and after the point are counted separately, each rounded up.
 """
 
 import base64
@@ -11,17 +11,17 @@ from typing import Any, Final
 
 from moto.dynamodb.models.dynamo_type import DynamoType
 
-LARGEST_ITEM: Final = 400 * 1024
-_DOCUMENT_OVERHEAD, _ELEMENT_OVERHEAD = 3, 1
+LARGEST_ITEM: Final = 400 * 1024  # bytes
+_DOCUMENT_OVERHEAD, _ELEMENT_OVERHEAD = 3, 1  # bytes
 
 
 def item_size(attributes: Mapping[str, Any]) -> int:
-    """Count an item or a key as it is sent: names and values."""
+    """Return the bytes of an item or a key in a request: names and values."""
     return sum(len(name.encode()) + DynamoType(value).size() for name, value in attributes.items())
 
 
 def value_size(value: DynamoType) -> int:
-    """Count one value; nested ones have an overhead, sets have none."""
+    """Return the bytes of one value; lists and maps have an overhead, sets have none."""
     content: Any = value.value
     if value.type == "N":
         return _number_size(str(content))

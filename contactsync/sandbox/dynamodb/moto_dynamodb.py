@@ -1,4 +1,4 @@
-"""DynamoDB with AWS's limits: moto counts sizes roughly, and lets much pass that AWS refuses."""
+"""DynamoDB with AWS's limits: moto counts sizes roughly, and accepts much that AWS refuses."""
 
 import copy
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from contactsync.sandbox.dynamodb.dynamodb_limits import LARGEST_REQUEST, MOST_I
 from contactsync.sandbox.dynamodb.item_sizes import LARGEST_ITEM, value_size
 from contactsync.sandbox.handover import Attribute, Handover
 
-_PAGE = 1024 * 1024
+_PAGE = 1024 * 1024  # bytes
 _REQUEST_TOO_LARGE = 413
 
 _original_call_action: Callable[[DynamoHandler], Any] = DynamoHandler.call_action
@@ -34,18 +34,18 @@ _original_update: Callable[..., Item] = DynamoDBBackend.update_item
 _COMPARISONS: dict[type[Any], Callable[[Any, Item | None], bool]] = {
     kind: kind.expr for kind in (OpLessThan, OpLessThanOrEqual, OpGreaterThan, OpGreaterThanOrEqual, FuncBetween)
 }
-"""What orders two values, as moto has it: values of different types, such as a text and a number, make it fail."""
+"""moto's comparisons by order; they fail on values of different types, such as a text and a number."""
 
 
 class ValidationError(Exception):
-    """Why an update cancels its transaction; moto takes the reason's code from the name of the class."""
+    """The reason why an update cancels its transaction; moto uses the name of the class as the reason's code."""
 
 
 def _false_between_types(plain: Callable[[Any, Item | None], bool]) -> Callable[[Any, Item | None], bool]:
     def compared(self: Any, item: Item | None) -> bool:  # noqa: ANN401 -- moto's own classes
         parts = (self.start, self.attr, self.end) if isinstance(self, FuncBetween) else (self.lhs, self.rhs)
         try:
-            # Python orders True and a number.
+            # Python can compare True with a number, DynamoDB cannot.
             return not any(isinstance(part.expr(item), bool) for part in parts) and plain(self, item)
         except TypeError:
             return False
@@ -55,7 +55,7 @@ def _false_between_types(plain: Callable[[Any, Item | None], bool]) -> Callable[
 
 def _call_action(handler: DynamoHandler) -> Any:  # noqa: ANN401 - moto's triple
     if len(handler.raw_body) > LARGEST_REQUEST:
-        return _REQUEST_TOO_LARGE, {}, ""  # as recorded: without a body
+        return _REQUEST_TOO_LARGE, {}, ""  # AWS's recorded answer has no body
     try:
         check_request(handler._get_action(), handler.dynamodb_backend, getattr(handler, "params", {}))  # noqa: SLF001 - moto has no other way
     except MockValidationException as error:
@@ -64,7 +64,7 @@ def _call_action(handler: DynamoHandler) -> Any:  # noqa: ANN401 - moto's triple
 
 
 def _batch_get_item(handler: DynamoHandler) -> Any:  # noqa: ANN401 - moto's result
-    """Give back what was not read as AWS does: with all that was asked of the table, to be sent again as it is."""
+    """Add the table's other request members to UnprocessedKeys, as AWS does, so that it can be sent again unchanged."""
     answer = _original_batch_get(handler)
     for name, rest in answer.result["UnprocessedKeys"].items():
         asked = handler.body["RequestItems"][name]
@@ -73,7 +73,7 @@ def _batch_get_item(handler: DynamoHandler) -> Any:  # noqa: ANN401 - moto's res
 
 
 def _update_item(backend: DynamoDBBackend, table_name: str, key: dict[str, Any], *args: Any, **kwargs: Any) -> Item:  # noqa: ANN401 - moto's signature
-    """Update an item whole or not at all, and only to a size that DynamoDB stores."""
+    """Update an item completely or not at all, and refuse a result that is too large for DynamoDB."""
     touched = [
         (table, place, copy.deepcopy(moto_transactions.item_at(table, place)))
         for table, place in moto_transactions.touched(backend, [{"Update": {"TableName": table_name, "Key": key}}])
@@ -81,7 +81,7 @@ def _update_item(backend: DynamoDBBackend, table_name: str, key: dict[str, Any],
     try:
         item = _original_update(backend, table_name, key, *args, **kwargs)
         _check_size(item)
-    except BaseException:
+    except BaseException:  # raised again below: an update is done completely or not at all
         for table, place, before in touched:
             moto_transactions.restore(table, place, before)
         raise
@@ -99,7 +99,7 @@ handover: Handover[None] = Handover(
     Attribute(LimitedSizeDict, "__setitem__", dict.__setitem__),  # the whole item is checked, not each attribute of it
     Attribute(DynamoHandler, "call_action", _call_action),
     Attribute(DynamoHandler, "batch_get_item", _batch_get_item),
-    Attribute(DynamoHandler, "_contains_duplicates", lambda *_: False),  # checked before, for each table by itself
+    Attribute(DynamoHandler, "_contains_duplicates", lambda *_: False),  # checked earlier, for each table
     Attribute(DynamoDBBackend, "update_item", _update_item),
     Attribute(DynamoDBBackend, "transact_write_items", moto_transactions.transact_write_items),
     *(Attribute(kind, "expr", _false_between_types(plain)) for kind, plain in _COMPARISONS.items()),

@@ -1,4 +1,4 @@
-"""Event buses and rules as they are deployed in moto, read with our own matching."""
+"""The event buses and rules that are deployed in moto, matched by our own patterns."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ from moto.events.utils import EventTemplateParser
 from contactsync.sandbox.events.rules import EventPattern
 
 _DEFAULT_RETRIES = 185
-_DEFAULT_AGE = 86_400.0
+_DEFAULT_AGE = 86_400.0  # seconds
 _READ_CALLS_TOO = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 
 
@@ -25,13 +25,14 @@ class Target:
     arn: str
     maximum_retries: int
     maximum_age: float
+    """In seconds."""
     dead_letter_queue: str | None
     message_group: str | None
     settings: Mapping[str, Any]
 
 
 def bus_exists(bus: str, account: str, region: str) -> bool:
-    """Tell whether the account has such a bus."""
+    """Return whether the account has such a bus."""
     return bus in events_backends[account][region].event_buses
 
 
@@ -39,13 +40,13 @@ def bus_rules(event: Mapping[str, Any], account: str, region: str, bus: str = "d
     """List the enabled rules of a bus that select the event; an account or region without a bus has none."""
     try:
         buses = events_backends[account][region].event_buses
-    except KeyError:  # a region that moto does not know, in an event that was posted raw
+    except KeyError:  # an event from the control API can name a region that moto does not know
         return []
     return [rule for rule in list(buses[bus].rules.values()) if selects(rule, event)] if bus in buses else []
 
 
 def selects(rule: Rule, event: Mapping[str, Any]) -> bool:
-    """Tell whether the rule is enabled for such an event and its pattern matches; a schedule alone never does."""
+    """Return whether the rule is enabled for this event and its pattern matches; without a pattern it never does."""
     pattern = rule.event_pattern.dump()
     if not pattern or rule.state not in ("ENABLED", _READ_CALLS_TOO):
         return False
@@ -60,7 +61,7 @@ def targets_of(rule: Rule) -> list[Target]:
 
 
 def rendered_input(target: Target, event: Mapping[str, Any]) -> object:
-    """Give what the target receives: the event, or what Input, InputPath or InputTransformer make of it."""
+    """Return what the target receives: the event, or what Input, InputPath or InputTransformer make of it."""
     if "Input" in target.settings:
         return json.loads(target.settings["Input"])
     if "InputPath" in target.settings:

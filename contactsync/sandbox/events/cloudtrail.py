@@ -16,7 +16,7 @@ _PARAMETERS_LIMIT = 100 * 1024  # bytes; CloudTrail replaces larger request para
 
 
 class RecordedCall(Protocol):
-    """What a record needs to know of a call that reached the sandbox; the call log's ApiCall has it."""
+    """The facts about a call that its CloudTrail record needs; the call log's ApiCall has them."""
 
     @property
     def time(self) -> datetime:
@@ -24,7 +24,7 @@ class RecordedCall(Protocol):
 
     @property
     def service(self) -> str:
-        """The service as in its SDK, such as account."""
+        """The service's name in the SDK, such as account."""
 
     @property
     def operation(self) -> str:
@@ -36,7 +36,7 @@ class RecordedCall(Protocol):
 
     @property
     def caller_arn(self) -> str:
-        """The caller as STS names it."""
+        """The caller's ARN, as STS returns it."""
 
     @property
     def source_ip(self) -> str:
@@ -44,7 +44,7 @@ class RecordedCall(Protocol):
 
     @property
     def user_agent(self) -> str:
-        """How the client names itself."""
+        """The client's User-Agent header."""
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -52,11 +52,11 @@ class RecordedCall(Protocol):
 
     @property
     def error_code(self) -> str | None:
-        """The error that was answered, if one was."""
+        """The code of the error that was answered; None without an error."""
 
     @property
     def error_message(self) -> str | None:
-        """That error's message."""
+        """The message of the error that was answered; None without an error."""
 
     @property
     def request_id(self) -> str:
@@ -68,17 +68,17 @@ class RecordedCall(Protocol):
 
     @property
     def applied(self) -> bool:
-        """Whether the service carried the call out, whatever its client was told."""
+        """Whether the service carried out the call, also when its client got an error."""
 
 
 def is_recorded(call: RecordedCall) -> bool:
-    """Tell whether the call makes an event: writes do, also failed ones; reads, and what never arrived, do not."""
+    """Return whether the call makes an event: all writes that arrived do, also failed ones; reads do not."""
     arrived = call.applied or call.status != 0
     return call.service == "account" and call.operation in WRITE_CALLS and arrived
 
 
 def event_of(call: RecordedCall, settings: EventSettings) -> dict[str, Any]:
-    """Write the event for a call, for the default bus of the caller's account in us-east-1."""
+    """Return the event of a call, for the default bus of the caller's account in us-east-1."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -103,7 +103,7 @@ def _record(call: RecordedCall, settings: EventSettings) -> dict[str, Any]:
         "sourceIPAddress": call.source_ip,
         "userAgent": call.user_agent,
     }
-    if call.error_code and not call.applied:  # CloudTrail tells what the service did, not what its client heard
+    if call.error_code and not call.applied:  # CloudTrail records what the service did, not what the client received
         record["errorCode"] = call.error_code
         record["errorMessage"] = REDACTED if settings.redacted and _quotes_values(call) else call.error_message
     return record | {
@@ -125,19 +125,19 @@ def _record(call: RecordedCall, settings: EventSettings) -> dict[str, Any]:
 
 
 def _quotes_values(call: RecordedCall) -> bool:
-    """Tell whether the error's message can repeat what the client sent (the service's model marks it as sensitive)."""
+    """Return whether the error's message can repeat what the client sent (sensitive by the service's model)."""
     return call.error_code == "ValidationException"
 
 
 def request_parameters(
     operation: str, parameters: Mapping[str, object] | None, settings: EventSettings
 ) -> dict[str, Any] | None:
-    """Write the parameters in the casing in force; the account id is there exactly when the client sent one."""
+    """Return the parameters in the chosen casing; the account id is there only if the client sent it."""
     if parameters is None:
         return None
     written = {name: _value(name, value, redacted=settings.redacted) for name, value in parameters.items()}
     if operation == "PutAlternateContact" and settings.casing == "camel" and not settings.redacted:
-        written.pop("PhoneNumber", None)  # absent from the record in AWS's documentation
+        written.pop("PhoneNumber", None)  # the record in AWS's documentation does not have it
     size = len(json.dumps(written, default=str))
     if size > _PARAMETERS_LIMIT:
         return {"omitted": True, "originalSize": size, "reason": "requestParameters too large"}

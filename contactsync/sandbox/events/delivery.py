@@ -1,4 +1,4 @@
-"""EventBridge's part of the way: events meet the deployed rules, and matches reach the rules' targets at least once."""
+"""EventBridge in the sandbox: events are matched against the deployed rules, and delivered to targets at least once."""
 
 import json
 import random
@@ -23,14 +23,14 @@ from contactsync.sandbox.queues.delayed_calls import DelayedCalls
 from contactsync.sandbox.queues.resource_policy import allows
 
 _KEPT_EVENTS = 20_000
-ENTRY_LIMIT = 1024 * 1024  # bytes of an event on a bus
-_SHUFFLE_SPREAD = 5
-_BACKOFF_FIRST, _BACKOFF_LONGEST = 1.0, 300.0  # EventBridge documents exponential backoff with jitter, not its figures
+ENTRY_LIMIT = 1024 * 1024  # bytes of one event on a bus
+_SHUFFLE_SPREAD = 5  # times the delay
+_BACKOFF_FIRST, _BACKOFF_LONGEST = 1.0, 300.0  # seconds; EventBridge documents backoff with jitter, but no numbers
 
 
 @dataclass
 class EventRecord:
-    """An event that was made, and all that became of it."""
+    """An event, and what happened to it."""
 
     event: Mapping[str, Any]
     origin: str
@@ -58,7 +58,7 @@ class EventRecord:
 
 @dataclass(frozen=True)
 class TargetError:
-    """Why a target did not take an event: EventBridge's error code, a sentence, and whether trying again can help."""
+    """Why a target did not accept an event: EventBridge's error code, a sentence, and whether a retry can help."""
 
     code: str
     message: str
@@ -74,11 +74,12 @@ class _Attempt:
     target: Target
     copy: int
     since: float
+    """The time of the first try, in seconds of time.monotonic()."""
     retries: int = 0
 
 
 class Delivery:
-    """Matches events against deployed rules and brings them to targets under EventBridge's retry rules."""
+    """The delivery of events: it matches them against deployed rules, and retries by EventBridge's rules."""
 
     def __init__(
         self,
@@ -89,10 +90,7 @@ class Delivery:
         *,
         on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
-        """Take where events go and what runs later; `settings` can be replaced at any time.
-
-        `on_event` sees every event that reaches the default bus of its account, once.
-        """
+        """Keep the parts; `on_event` is called once for every event that reaches the default bus of its account."""
         self._on_event = on_event
         self._functions = functions
         self._invocations = invocations
@@ -105,7 +103,7 @@ class Delivery:
 
     @property
     def settings(self) -> EventSettings:
-        """The settings in force; setting them restarts the sequence of random choices."""
+        """The current settings; setting them restarts the random choices from the seed."""
         return self._settings
 
     @settings.setter
@@ -126,12 +124,12 @@ class Delivery:
         return next(wanted, None)
 
     def clear(self) -> None:
-        """Forget the recorded events; those under way still arrive."""
+        """Forget the recorded events; running deliveries go on."""
         with self._lock:
             self._records.clear()
 
     def put(self, event: Mapping[str, Any], *, origin: str) -> EventRecord:
-        """Put an event on the default bus of its account and region, with the scripted accidents."""
+        """Put an event on the default bus of its account and region, with the configured drops, copies and delays."""
         record = EventRecord(event, origin)
         with self._lock:
             self._records.append(record)
@@ -148,7 +146,7 @@ class Delivery:
         return record
 
     def deliver(self, event: Mapping[str, Any], rule: Rule) -> None:
-        """Bring an event of PutEvents to the targets of a rule that it matched."""
+        """Deliver an event of PutEvents to the targets of a rule that matched it."""
         record = next((known for known in self.records() if known.event.get("id") == event.get("id")), None)
         if record is None:
             record = EventRecord(event, "PutEvents")
@@ -158,7 +156,7 @@ class Delivery:
         self._send(record, rule, 1, 0)
 
     def redeliver(self, record: EventRecord) -> int:
-        """Deliver a recorded event once more to the rules that match it now, and return how many those are."""
+        """Deliver a recorded event again to the rules that match it now, and return how many there are."""
         matching = bus_rules(record.event, str(record.event.get("account")), str(record.event.get("region")))
         for rule in matching:
             self._send(record, rule, len(record.deliveries) + 1, 0)
@@ -291,7 +289,7 @@ def _to_queue(attempt: _Attempt) -> TargetError | None:
 
 
 def custom_event(entry: Mapping[str, Any], account: str) -> dict[str, Any]:
-    """Complete an event that was posted raw to what is on a bus; raises ValueError for what no bus would take."""
+    """Add the missing members of the envelope to a posted event; raise ValueError for one that no bus would accept."""
     if not isinstance(entry.get("source"), str) or not isinstance(entry.get("detail-type"), str):
         message = "an event needs the strings source and detail-type"
         raise ValueError(message)  # noqa: TRY004 - one error for every event that is refused

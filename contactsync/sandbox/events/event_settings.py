@@ -8,7 +8,7 @@ from contactsync.sandbox.settings_model import SettingsModel
 
 
 class EventSettings(SettingsModel):
-    """The spelling of CloudTrail's records and the accidents of delivery; the keys of `events` in a scenario file."""
+    """The form of CloudTrail's records and the faults of delivery; the keys of `events` in a scenario file."""
 
     casing: Literal["camel", "pascal"] = "pascal"
     redacted: bool = True

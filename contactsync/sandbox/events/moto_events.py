@@ -1,4 +1,4 @@
-"""Where moto hands over to us: rules' targets, pattern checks, and the running of functions."""
+"""The corrections of moto's EventBridge and Lambda: targets of rules, checks of patterns, and how functions run."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,13 +17,13 @@ _OWN_TARGETS = frozenset({"lambda", "sqs", "events"})
 
 
 class Connected(Protocol):
-    """What moto's classes call while a sandbox runs."""
+    """The part of a running sandbox that moto's classes call."""
 
     def deliver(self, event: Mapping[str, Any], rule: Rule) -> None:
-        """Bring an event that a rule selected to the rule's targets."""
+        """Deliver an event that a rule selected to the rule's targets."""
 
     def invoke(self, function: LambdaFunction, body: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-        """Run a function for Invoke and give the body and the headers of the answer."""
+        """Run a function for Invoke, and return the body and the headers of the answer."""
 
 
 _original_send = Rule.send_to_targets
@@ -61,7 +61,7 @@ def _iso(time: object) -> object:
 
 
 def _put_events(backend: EventsBackend, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Refuse sources of AWS's own, as the service does, and let moto do the rest."""
+    """Refuse events with a source of AWS, as the service does, and let moto handle the others."""
     answers = iter(_original_put_events(backend, [event for event in events if not _is_reserved(event)]))
     refusal = {
         "ErrorCode": "NotAuthorizedForSourceException",
@@ -86,7 +86,7 @@ def _invoke(function: LambdaFunction, body: str | bytes, request_headers: Any, r
 
 
 def _map(backend: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
-    """Let the sandbox poll the queue, where moto would run the function inside SendMessage."""
+    """Create a mapping whose queue the sandbox polls; moto would run the function inside SendMessage."""
     if handover.part is None:
         return _original_map(backend, spec)
     if not spec.get("EventSourceArn"):
@@ -100,7 +100,7 @@ def _map(backend: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
 
 
 def _change_map(backend: LambdaBackend, uuid: str, spec: dict[str, Any]) -> EventSourceMapping | None:
-    """Hold a changed mapping to the same rules."""
+    """Check a changed mapping by the same rules as a new one."""
     mapping = backend.get_event_source_mapping(uuid)
     if handover.part is not None and mapping is not None:
         function = backend.get_function(str(spec.get("FunctionName") or mapping.function_arn))
@@ -119,7 +119,7 @@ def _create(
     region_name: str,
     **kwargs: Any,  # noqa: ANN401 - moto's signature
 ) -> LambdaFunction:
-    """Keep the properties that moto drops and that decide where failures and logs go."""
+    """Keep two properties that moto drops; they say where failures and logs go."""
     function: LambdaFunction = _original_create(
         cls, resource_name, cloudformation_json, account_id, region_name, **kwargs
     )
@@ -135,7 +135,7 @@ def _update(
     account_id: str,
     region_name: str,
 ) -> LambdaFunction:
-    """Leave the code alone: the checkout is run anyway, and moto cannot update code that stands in a template."""
+    """Update all but the code: the sandbox runs the checkout, and moto cannot update code that is in a template."""
     del cls, new_resource_name, account_id, region_name
     original_resource.update_configuration(cloudformation_json["Properties"])
     return _with_destinations(original_resource, cloudformation_json["Properties"])

@@ -1,6 +1,6 @@
-"""EventBridge event patterns: checked when a rule is deployed, matched the way the service documents it.
+"""EventBridge event patterns: checked when a rule is deployed, and matched as the service documents it.
 
-moto's own matching accepts any filter name, takes `true` for 1 and loses objects in arrays, so it is not used. The
+moto's own matching is not used: it accepts any filter name, takes `true` for 1 and loses objects in arrays. The
 semantics are those of the EventBridge user guide (comparison operators) and of the README of event-ruler, AWS's engine.
 """
 
@@ -28,22 +28,20 @@ class InvalidPatternError(ValueError):
     """A pattern that EventBridge would refuse, with the field that is wrong."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        """Keep the field's path and why it is refused."""
         self.path = path
         self.reason = reason
         super().__init__(f"event pattern is not valid at {'.'.join(path) or 'the top level'}: {reason}")
 
 
 class EventPattern:
-    """A checked pattern; raises InvalidPatternError for what EventBridge does not know or does not allow."""
+    """An event pattern; the constructor raises InvalidPatternError for what EventBridge does not allow."""
 
     def __init__(self, pattern: str | Mapping[str, Any]) -> None:
-        """Take the pattern as JSON text or as the object that the text holds."""
         loaded = _load(pattern) if isinstance(pattern, str) else pattern
         self._root = _Object(loaded, ())
 
     def matches(self, event: Mapping[str, Any]) -> bool:
-        """Tell whether the event (EventBridge's envelope with its detail) is selected."""
+        """Return whether the pattern selects the event (EventBridge's envelope with its detail)."""
         return self._root.matches(event, frozenset(_leaf_paths(event, ())))
 
 
@@ -113,7 +111,7 @@ class _Leaf:
 
 
 def _any_object(fields: _Object, value: object, present: frozenset[Path]) -> bool:
-    """Match one and the same object of an array; a missing or scalar parent is an object without fields."""
+    """Return whether one object of an array matches all fields; a missing or scalar parent is an empty object."""
     objects = [item for item in _flat(value) if isinstance(item, Mapping)] or [{}]
     return any(fields.matches(item, present) for item in objects)
 
@@ -140,7 +138,10 @@ def _leaf_paths(value: object, path: Path) -> Iterator[Path]:
 
 
 def _is_alternatives(value: object) -> bool:
-    """Tell an or-relationship from a field that is really named `$or` (event-ruler, README, "$or")."""
+    """Return whether the value of `$or` is a list of alternatives, and not that of a field with this name.
+
+    README of event-ruler, section "$or".
+    """
     minimum = 2
     return (
         isinstance(value, list)

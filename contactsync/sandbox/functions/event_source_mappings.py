@@ -25,10 +25,10 @@ SUPPORTED: Final = frozenset(
 )
 _ADDED_BY_MOTO = frozenset({"RegionName", "AccountId", "FunctionArn", "UUID", "FunctionName"})
 _DEFAULT_CONCURRENCY: Final = 2
-"""Batches that one mapping has under way at most when nothing is set; Lambda begins with five and goes on to 1,250."""
-_SMALL_BATCH, _LARGEST_BATCH = 10, 10_000
-_LONGEST_WINDOW = 300
-_CONCURRENCY = range(2, 1001)
+"""How many batches of one mapping may run at the same time by default; Lambda begins with 5 and goes up to 1,250."""
+_SMALL_BATCH, _LARGEST_BATCH = 10, 10_000  # messages
+_LONGEST_WINDOW = 300  # seconds
+_CONCURRENCY = range(2, 1001)  # batches at the same time
 
 
 class MappingRefusedError(JsonRESTError):  # type: ignore[misc] # moto has no types for us
@@ -37,12 +37,11 @@ class MappingRefusedError(JsonRESTError):  # type: ignore[misc] # moto has no ty
     code = 400
 
     def __init__(self, message: str) -> None:
-        """Say it under Lambda's code."""
         super().__init__("InvalidParameterValueException", message)
 
 
 def check(spec: Mapping[str, Any], function: LambdaFunction) -> None:
-    """Refuse a mapping of something else than a standard queue, with unknown properties, or beyond Lambda's limits."""
+    """Refuse a mapping that has no standard queue, or unsupported properties, or that exceeds Lambda's limits."""
     arn = str(spec.get("EventSourceArn"))
     if ":sqs:" not in arn or arn.endswith(".fifo"):
         message = f"the sandbox polls standard SQS queues only, not {arn}"
@@ -58,29 +57,29 @@ def check(spec: Mapping[str, Any], function: LambdaFunction) -> None:
 
 
 def queue_at(arn: str) -> Queue | None:
-    """Return the queue with this ARN, or nothing when there is none."""
+    """Return the queue with this ARN, or None."""
     _, _, service, region, account, name = arn.split(":", 5)
     found: Queue | None = sqs_backends[account][region].queues.get(name) if service == "sqs" else None
     return found
 
 
 def is_enabled(mapping: EventSourceMapping) -> bool:
-    """Tell whether the mapping polls; templates may say it in text."""
+    """Return whether the mapping is enabled; a template may give this as text."""
     return str(mapping.enabled).lower() == "true"
 
 
 def window_of(mapping: EventSourceMapping) -> float:
-    """Return the seconds for which a batch is gathered."""
+    """Return for how many seconds a batch is collected."""
     return float(mapping.max_batch_window or 0)
 
 
 def concurrency_of(mapping: EventSourceMapping) -> int:
-    """Return how many batches may be under way at the same time."""
+    """Return how many batches may run at the same time."""
     return int((mapping.scaling_config or {}).get("MaximumConcurrency") or _DEFAULT_CONCURRENCY)
 
 
 def reports_failures(mapping: EventSourceMapping) -> bool:
-    """Tell whether the function may name the messages that it failed on."""
+    """Return whether the function may report the messages that failed."""
     return REPORT_FAILURES in (mapping.function_response_types or ())
 
 
@@ -107,7 +106,7 @@ def _concurrency_complaint(spec: Mapping[str, Any]) -> str:
 
 
 def _check_timeouts(queue: Queue | None, function: LambdaFunction) -> None:
-    """Refuse a queue whose messages would be received again while the function still has them."""
+    """Refuse a queue whose messages could be received again while the function still handles them."""
     if queue is not None and int(queue.visibility_timeout) < int(function.timeout):
         message = (
             f"Queue visibility timeout: {queue.visibility_timeout} seconds is less than "

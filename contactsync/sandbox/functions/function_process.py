@@ -1,4 +1,4 @@
-"""One process of a function: started cold, kept warm, killed when it hangs, given up when it ends."""
+"""One process of a function: started cold, kept warm, killed at a timeout, and closed when it ends."""
 
 import contextlib
 import fcntl
@@ -20,13 +20,13 @@ from typing import Any
 INIT_LIMIT = 10.0  # seconds that AWS gives the init phase before it counts against the function's own timeout
 _RUNTIME = Path(__file__).with_name("function_runtime.py")
 _LENGTH = struct.Struct("!I")
-_ANSWER_LIMIT = 6 * 1024 * 1024
-_LOG_LIMIT = 256 * 1024  # bytes of output kept of one invocation: its last ones
+_ANSWER_LIMIT = 6 * 1024 * 1024  # bytes
+_LOG_LIMIT = 256 * 1024  # bytes: the end of one invocation's output
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an invocation came to: a result as JSON text, or the error in Lambda's words, and what was printed."""
+    """The end of an invocation: its result as JSON text, or Lambda's error, and its output."""
 
     result: str | None
     error: Mapping[str, Any] | None
@@ -37,11 +37,11 @@ class FunctionProcess:
     """A Python process that serves one invocation at a time with a function's environment."""
 
     def __init__(self, environment: Mapping[str, str], directory: Path) -> None:
-        """Start the process; its import of the handler goes on while this returns."""
+        """Start the process, without waiting until it has imported the handler."""
         self._channel, theirs = socket.socketpair()
         life_read, self._lifeline = os.pipe()
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
-        fcntl.fcntl(self._output, fcntl.F_SETFL, os.O_APPEND)  # else writes after a truncation leave a hole
+        fcntl.fcntl(self._output, fcntl.F_SETFL, os.O_APPEND)  # else output after a truncation leaves a hole
         self._ready = False
         self._closing = threading.Lock()
         self._closed = False
@@ -71,7 +71,7 @@ class FunctionProcess:
 
     @property
     def pid(self) -> int:
-        """The process id, which is also its session's."""
+        """The process id, which is also the id of its session."""
         return self._process.pid
 
     @property
@@ -80,7 +80,7 @@ class FunctionProcess:
         return not self._closed and self._process.poll() is None
 
     def invoke(self, invocation: Mapping[str, Any], timeout: float) -> Answer:
-        """Run one event; when no answer comes back the process is closed and the error says what happened."""
+        """Run one event within `timeout` seconds; without an answer, close the process and return the reason."""
         request_id = str(invocation["request_id"])
         try:
             if (error := self._init(timeout)) is not None:
@@ -99,7 +99,7 @@ class FunctionProcess:
         return Answer(answer.get("result"), answer.get("error"), self._take_log())
 
     def close(self) -> None:
-        """Kill the process with everything it started and give back what it held; does nothing the second time."""
+        """Kill the process and everything that it started, and free its resources; a second call does nothing."""
         with self._closing:
             if self._closed:
                 return
@@ -110,7 +110,7 @@ class FunctionProcess:
             self._output.close()
 
     def kill(self) -> None:
-        """End the process under a running invocation, which then returns with an error."""
+        """Kill the process; a running invocation then returns an error."""
         with self._closing:
             if not self._closed:
                 self._kill()
@@ -137,7 +137,7 @@ class FunctionProcess:
 
     def _exit_error(self, request_id: str) -> dict[str, Any]:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)  # the socket is closed a moment before the process has ended
+            self._process.wait(1)  # the socket closes a moment before the process ends
         code = self._process.poll()
         if code is None:
             reason = "Runtime closed its connection"
@@ -150,7 +150,7 @@ class FunctionProcess:
         return {"errorType": "Runtime.ExitError", "errorMessage": f"RequestId: {request_id} Error: {reason}"}
 
     def _take_log(self) -> str:
-        """Read what was printed since the last time, and forget it."""
+        """Return the output since the last call, and delete it."""
         with self._closing:
             if self._closed:
                 return ""

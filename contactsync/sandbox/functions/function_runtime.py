@@ -1,6 +1,6 @@
-"""What runs inside a function's process: imports the handler, takes events from a socket, answers with results.
+"""The program inside a function's process: imports the handler, reads events from a socket, answers with results.
 
-Started by path, with the standard library only, so that nothing of the sandbox can be seen from a handler.
+It is started by path and imports only the standard library, so that a handler sees nothing of the sandbox.
 """
 
 import importlib
@@ -21,10 +21,9 @@ _LENGTH = struct.Struct("!I")
 
 
 class Context:
-    """The context object of the Python runtime, in the names that AWS documents for it."""
+    """The context object of the Python runtime, with the names that AWS documents."""
 
     def __init__(self, invocation: dict[str, Any]) -> None:
-        """Take what differs between invocations; the rest is in the environment."""
         self.aws_request_id: str = invocation["request_id"]
         self.invoked_function_arn: str = invocation["invoked_function_arn"]
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
@@ -37,7 +36,7 @@ class Context:
         self._deadline: float = time.monotonic() + invocation["timeout"]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Tell how long the function may still run."""
+        """Return for how many milliseconds the function may still run."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
@@ -116,7 +115,7 @@ def _end_with_the_sandbox(lifeline: int) -> None:
     os.set_inheritable(lifeline, False)  # noqa: FBT003 - the function takes it by position only
 
     def wait() -> None:
-        os.read(lifeline, 1)  # nothing is ever written: it returns when the sandbox's end is closed
+        os.read(lifeline, 1)  # nothing is ever written: this returns when the sandbox closes its end
         os.killpg(0, signal.SIGKILL)  # this process and what its handlers started
 
     threading.Thread(target=wait, daemon=True).start()

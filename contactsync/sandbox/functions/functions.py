@@ -1,4 +1,4 @@
-"""Lambda functions deployed in moto, run by their Handler string in processes of their own instead of in containers."""
+"""Lambda functions deployed in moto; they run by their Handler string in processes, and not in containers."""
 
 import base64
 import contextlib
@@ -19,18 +19,19 @@ from moto.awslambda.utils import get_backend
 
 from contactsync.sandbox.functions.function_process import Answer, FunctionProcess
 
-_KEPT_INVOCATIONS = 200
-_LOG_TAIL = 4096
+_KEPT_INVOCATIONS = 200  # of each function
+_LOG_TAIL = 4096  # characters
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One run of a function: what it came to and what it printed."""
+    """One run of a function, with its result or error and its output."""
 
     request_id: str
     function: str
     started: datetime
     duration: float
+    """In seconds."""
     cold_start: bool
     result: str | None
     error: Mapping[str, Any] | None
@@ -57,17 +58,17 @@ class Invocation:
 
 @dataclass
 class _Instances:
-    """The processes of one function: those that wait for work, and the environment that they were started with."""
+    """The idle processes of one function, and the environment with which they were started."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     idle: deque[FunctionProcess] = field(default_factory=deque)
 
 
 class Functions:
-    """Runs functions in processes that stay warm, each for one invocation at a time, until a function changes."""
+    """The functions and their warm processes: each runs one invocation at a time, until the function changes."""
 
     def __init__(self, code_root: Path, client_environment: Callable[[LambdaFunction], Mapping[str, str]]) -> None:
-        """Take the directory that stands in for the zip, and what gives a function its endpoint and credentials."""
+        """Keep the directory that replaces the zip, and the source of a function's endpoint and credentials."""
         self._code_root = code_root
         self._client_environment = client_environment
         self._lock = threading.Lock()
@@ -78,14 +79,14 @@ class Functions:
         self._stopped = False
 
     def find(self, arn_or_name: str, account: str, region: str) -> LambdaFunction | None:
-        """Return the deployed function, or nothing when there is none."""
+        """Return the deployed function, or None."""
         try:
             return get_backend(account, region).get_function(arn_or_name)
         except UnknownFunctionException:
             return None
 
     def invoke(self, function: LambdaFunction, event: object, *, request_id: str | None = None) -> Invocation:
-        """Run the function once and wait for it; an error of the function is part of what comes back, never raised."""
+        """Run the function once and wait for its end; an error of the function is returned, not raised."""
         request_id = request_id or str(uuid.uuid4())
         started = datetime.now(UTC)
         process, cold_start = self._take(function)
@@ -119,13 +120,13 @@ class Functions:
             return sorted(self._invocations)
 
     def process_ids(self) -> list[int]:
-        """List the processes that are alive, busy or waiting."""
+        """List the ids of all processes, busy or idle."""
         with self._lock:
             idle = [process for instances in self._instances.values() for process in instances.idle]
             return [process.pid for process in [*idle, *self._busy]]
 
     def stop(self) -> None:
-        """Kill every process; invocations under way return with an error."""
+        """Kill every process; running invocations return an error."""
         with self._lock:
             self._stopped = True
             idle = [process for instances in self._instances.values() for process in instances.idle]
@@ -181,7 +182,7 @@ class Functions:
         }
 
     def _own_environment(self, function: LambdaFunction) -> dict[str, str]:
-        """List the function's variables and Lambda's own (developer guide, "Defined runtime environment variables")."""
+        """Return the function's variables and Lambda's (developer guide, "Defined runtime environment variables")."""
         variables = {name: str(value) for name, value in function.environment_vars.items()}
         stream = uuid.uuid5(uuid.NAMESPACE_DNS, function.function_arn).hex
         return variables | {
@@ -204,13 +205,13 @@ class Functions:
 
 
 def log_group(function: LambdaFunction) -> str:
-    """Name the function's log group, its own one when LoggingConfig names it."""
+    """Return the name of the function's log group: that of LoggingConfig, or else the default."""
     configured = getattr(function, "logging_config", None) or {}
     return str(configured.get("LogGroup") or f"/aws/lambda/{function.function_name}")
 
 
 def answer_headers(invocation: Invocation) -> dict[str, str]:
-    """Give the headers of a synchronous Invoke's answer."""
+    """Return the headers of a synchronous Invoke's answer."""
     tail = base64.b64encode(invocation.log[-_LOG_TAIL:].encode()).decode()
     headers = {"x-amz-log-result": tail, "X-Amz-Executed-Version": "$LATEST"}
     return headers | ({"x-amz-function-error": "Unhandled"} if invocation.error is not None else {})

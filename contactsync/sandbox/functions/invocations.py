@@ -1,7 +1,7 @@
-"""Lambda's rules for asynchronous invocations: queued, tried again after errors, handed on when they failed for good.
+"""Asynchronous invocations by Lambda's rules: queued, retried after errors, and sent to a destination at the end.
 
 Developer guide, "How Lambda handles errors and retries with asynchronous invocation" and "Capturing records of Lambda
-asynchronous invocations": errors of the function are tried twice more, after one minute and after two.
+asynchronous invocations": after errors of the function there are two retries, after one minute and after two.
 """
 
 import json
@@ -18,9 +18,9 @@ from contactsync.sandbox.functions.functions import Functions, Invocation
 from contactsync.sandbox.queues import dead_letters
 from contactsync.sandbox.queues.delayed_calls import DelayedCalls
 
-RETRY_DELAYS = (60.0, 120.0)
+RETRY_DELAYS = (60.0, 120.0)  # seconds
 _DEFAULT_RETRIES = 2
-_DEFAULT_AGE = 21_600.0
+_DEFAULT_AGE = 21_600.0  # seconds
 _SYSTEM_ERROR_LONGEST = 300.0  # seconds between tries after throttling and errors of Lambda itself
 _DLQ_MESSAGE_LIMIT = 1024  # bytes of the error message in a dead letter's attribute
 PAYLOAD_LIMIT = 1024 * 1024  # bytes of an asynchronous invocation's event
@@ -30,17 +30,18 @@ Report = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class AsyncRules:
-    """A function's settings for asynchronous invocation, Lambda's defaults where nothing is set."""
+    """A function's settings for asynchronous invocation, with Lambda's defaults where nothing is set."""
 
     maximum_retries: int
     maximum_age: float
+    """In seconds."""
     on_failure: str | None
     on_success: str | None
     dead_letter_target: str | None
 
 
 def rules_of(function: LambdaFunction) -> AsyncRules:
-    """Read the function's event invoke config and dead-letter config."""
+    """Return the rules from the function's event invoke config and dead-letter config."""
     config: Mapping[str, Any] = function.event_invoke_config[-1].config if function.event_invoke_config else {}
     destinations = config.get("DestinationConfig") or {}
     dead_letters_to = getattr(function, "dead_letter_config", None) or {}
@@ -54,16 +55,16 @@ def rules_of(function: LambdaFunction) -> AsyncRules:
 
 
 class AsyncInvocations:
-    """Accepts events for functions and sees each through to success, to its retries' end, or to its greatest age."""
+    """The queue of asynchronous events: each is tried until it succeeds, has no retries left, or is too old."""
 
     def __init__(self, functions: Functions, calls: DelayedCalls, time_scale: Callable[[], float]) -> None:
-        """Take what runs functions, what runs later, and how much AWS's waits are shrunk."""
+        """Keep the parts; `time_scale` returns the factor, from 0 to 1, for AWS's waits."""
         self._functions = functions
         self._calls = calls
         self._time_scale = time_scale
 
     def accept(self, function: LambdaFunction, event: object, report: Report) -> str:
-        """Queue an event and return the request id of all its attempts; `report` gets a note of each of them."""
+        """Queue an event and return the request id that all its tries share; `report` gets a note about each one."""
         queued = _Queued(function, event, report)
         self._calls.after(0, lambda: self._attempt(queued))
         return queued.request_id
@@ -92,7 +93,7 @@ class AsyncInvocations:
             self._after_error(function, rules, queued, invocation)
 
     def _after_system_error(self, function: LambdaFunction, rules: AsyncRules, queued: "_Queued") -> None:
-        """Try again until the event is too old; such errors use up no retries."""
+        """Try again until the event is too old; these errors do not count as retries."""
         scale = self._time_scale()
         delay = min(2.0**queued.system_errors, _SYSTEM_ERROR_LONGEST) * scale
         queued.system_errors += 1
@@ -155,7 +156,7 @@ def _note(queued: _Queued, invocation: Invocation) -> dict[str, Any]:
 
 
 def _record(function: LambdaFunction, queued: _Queued, condition: str, invocation: Invocation | None) -> dict[str, Any]:
-    """Write the invocation record that a destination receives, in the shape of the developer guide."""
+    """Return the invocation record that a destination receives, in the form of the developer guide."""
     record: dict[str, Any] = {
         "version": "1.0",
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

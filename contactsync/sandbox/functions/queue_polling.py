@@ -1,9 +1,9 @@
-"""Lambda's event source mappings of SQS queues: polled, batched, and deleted only when the function took them.
+"""Lambda's polling of SQS queues: messages come in batches, and are deleted only when the function has handled them.
 
-As in AWS: a message of a failed batch is visible again when the queue's visibility timeout has passed since it was
-received, and with ReportBatchItemFailures only the messages are that the function names. The receive count and the
-redrive policy are the queue's own (moto).
-Other than in AWS: Lambda's polling does not back off after errors, and a batch is not cut at 6 MB.
+As in AWS: messages of a failed batch are visible again when the queue's visibility timeout is over, which began when
+they were received; with ReportBatchItemFailures, only the messages that the function reports. moto counts the receives
+and applies the redrive policy.
+Unlike AWS: polling does not slow down after errors, and a batch is not limited to 6 MB.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
@@ -44,7 +44,7 @@ class _Batch:
     queue: Queue
     messages: Sequence[Message]
     visible_at: float
-    """In moto's milliseconds since 1970."""
+    """In milliseconds since 1970, as moto has it."""
 
     @property
     def sent(self) -> frozenset[str]:
@@ -53,10 +53,10 @@ class _Batch:
 
 
 class QueuePolling:
-    """Polls the queues of all mappings between `start` and `join`."""
+    """The threads that poll the queues of all mappings between `start` and `join`."""
 
     def __init__(self, functions: Functions, time_scale: Callable[[], float]) -> None:
-        """Take what runs functions, and how much AWS's waits are shrunk."""
+        """Keep the parts; `time_scale` returns the factor, from 0 to 1, for AWS's waits."""
         self._functions = functions
         self._time_scale = time_scale
         self._stopping = threading.Event()
@@ -75,13 +75,13 @@ class QueuePolling:
         self._stopping.set()
 
     def join(self) -> None:
-        """Wait for batches under way, after `close`; make their functions end before."""
+        """Wait for running batches; before that, call `close` and end their functions."""
         if self._thread:
             self._thread.join()
         self._workers.shutdown(wait=True, cancel_futures=True)
 
     def is_idle(self) -> bool:
-        """Tell whether no batch is under way and no polled queue holds a message, visible or not."""
+        """Return whether no batch is running and no polled queue has a message, visible or not."""
         with self._lock:
             busy = any(self._under_way.values())
         queues = [queue_at(mapping.event_source_arn) for mapping in _mappings()]
@@ -92,7 +92,7 @@ class QueuePolling:
             for mapping in list(_mappings()):
                 try:
                     self._take(mapping)
-                except Exception:  # the edge of the thread, which must outlive a queue that moto fails on
+                except Exception:  # the edge of the thread, which must go on when moto fails on one queue
                     logger.exception("Queue %s could not be polled", mapping.event_source_arn)
 
     def _take(self, mapping: EventSourceMapping) -> None:
@@ -106,7 +106,7 @@ class QueuePolling:
             self._workers.submit(self._handle, batch)
 
     def _may_take(self, mapping: EventSourceMapping, queue: Queue) -> bool:
-        """Tell whether a batch may begin: there is room for one more, and it is full or its window is over."""
+        """Return whether a batch may begin: one more may run, and it is full or its window is over."""
         with self._lock:
             if self._under_way.get(mapping.uuid, 0) >= concurrency_of(mapping):
                 return False
@@ -118,7 +118,7 @@ class QueuePolling:
         return bool(_now() - oldest >= window * 1000)
 
     def _receive(self, mapping: EventSourceMapping, queue: Queue) -> _Batch:
-        """Receive a batch; its messages stay invisible for the whole, unscaled timeout unless they are given back."""
+        """Receive a batch; its messages stay invisible for the whole, unscaled timeout or until they are given back."""
         timeout = int(queue.visibility_timeout)
         visible_at = _now() + timeout * 1000 * self._time_scale()
         backend = sqs_backends[queue.account_id][queue.region]
@@ -130,7 +130,7 @@ class QueuePolling:
         failed = batch.sent
         try:
             failed = self._run(batch)
-        except Exception:  # the edge of a pool thread, which would swallow it without a word
+        except Exception:  # the edge of a pool thread: the pool would drop the error silently
             if not self._stopping.is_set():
                 logger.exception("A batch of queue %s was not handled", batch.queue.name)
         finally:
@@ -148,7 +148,7 @@ class QueuePolling:
 
 
 def _settle(batch: _Batch, failed: frozenset[str]) -> None:
-    """Delete what was taken, and let the rest be visible when its timeout, shrunk, is over."""
+    """Delete the handled messages, and make the failed ones visible again after the scaled timeout."""
     for message in batch.messages:
         if message.id in failed:
             _give_back(batch, message)
@@ -166,15 +166,15 @@ def _delete(batch: _Batch, message: Message) -> None:
 
 
 def _give_back(batch: _Batch, message: Message) -> None:
-    kept = next((item for item in batch.queue._messages if item.id == message.id), None)  # noqa: SLF001 - received are copies
+    kept = next((item for item in batch.queue._messages if item.id == message.id), None)  # noqa: SLF001 - received messages are copies
     if kept is not None and kept.receipt_handle == message.receipt_handle:
         kept.visible_at = batch.visible_at
 
 
 def failed_messages(invocation: Invocation, sent: frozenset[str], *, reports: bool) -> frozenset[str]:
-    """Name the messages that the function did not take.
+    """Return the ids of the messages that the function did not handle.
 
-    An error, an answer that cannot be understood, and an identifier that is missing or was not sent mean all of them.
+    These are all messages after an error, an unreadable answer, or an identifier that is missing or was not sent.
     """
     if invocation.error is not None:
         return sent
@@ -196,7 +196,7 @@ def _identifier(item: object) -> str:
 
 
 def record(message: Message, queue: Queue) -> dict[str, Any]:
-    """Write a message as Lambda hands it to a function."""
+    """Return a message in the form in which Lambda passes it to a function."""
     attributes = message.message_attributes
     written = {
         "messageId": message.id,
@@ -220,7 +220,7 @@ def record(message: Message, queue: Queue) -> dict[str, Any]:
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
     written: dict[str, Any] = {"stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
     if value.get("BinaryValue") is not None:
-        binary = value["BinaryValue"]  # bytes of a client of SQS, base64 already when it came through SNS
+        binary = value["BinaryValue"]  # bytes from clients of SQS, base64 text from SNS
         return written | {"binaryValue": binary if isinstance(binary, str) else base64.b64encode(binary).decode()}
     return written | {"stringValue": value.get("StringValue")}
 

@@ -1,4 +1,4 @@
-"""The way of a contact change in the sandbox: account call, CloudTrail event, rule, function, MWAA, local Airflow."""
+"""The path of a contact change in the sandbox: account call, CloudTrail event, rule, function, MWAA, local Airflow."""
 
 import json
 import logging
@@ -34,38 +34,36 @@ from contactsync.sandbox.requests.faults import Faults
 from contactsync.sandbox.stacks import notification_types, template_types
 
 logger = logging.getLogger(__name__)
-_CREDENTIAL_SECONDS = 43_200
+_CREDENTIAL_SECONDS = 43_200  # AWS's longest session of a role
 _STS_PARTITION = "aws"
 
 
 class InvalidContentError(JsonRESTError):  # type: ignore[misc] # moto has no types for us
-    """Invoke was given something that is not JSON."""
+    """Invoke got a body that is not JSON."""
 
     code = 400
 
     def __init__(self) -> None:
-        """Say it in Lambda's words."""
         super().__init__("InvalidRequestContentException", "Could not parse request body into json")
 
 
 class PayloadTooLargeError(JsonRESTError):  # type: ignore[misc] # moto has no types for us
-    """An asynchronous Invoke with more than Lambda queues."""
+    """An asynchronous Invoke got more bytes than Lambda accepts."""
 
     code = 413
 
     def __init__(self) -> None:
-        """Say it in Lambda's words."""
         message = f"Request must be smaller than {PAYLOAD_LIMIT} bytes for the InvokeFunction operation"
         super().__init__("RequestTooLargeException", message)
 
 
 class Loop:
-    """The event side of one sandbox: owns its threads and the processes of its functions between `start` and `stop`."""
+    """The event side of one sandbox; between `start` and `stop` it owns threads and the processes of functions."""
 
     def __init__(
         self, settings: EventSettings, *, code_root: Path, management_account: str, faults: Faults | None = None
     ) -> None:
-        """Put the parts together; nothing runs yet. `faults` are those that strike entries of batches."""
+        """Build the parts without starting them; `faults` can hit entries of batches."""
         self.management_account = management_account
         self.mwaa = Mwaa()
         self.calls = DelayedCalls()
@@ -85,14 +83,14 @@ class Loop:
         self._handed_over = ExitStack()
 
     def start(self, endpoint_url: str) -> None:
-        """Start delivering; functions reach AWS at this endpoint."""
+        """Start to deliver events; functions call AWS at this endpoint."""
         self._endpoint_url = endpoint_url
         self.calls.start()
         self._hand_over()
         self.queue_polling.start()
 
     def stop(self) -> None:
-        """End deliveries and functions' processes; no thread and no process is left."""
+        """End deliveries and the processes of functions; no thread and no process is left."""
         self._handed_over.close()
         self.calls.close()
         self.queue_polling.close()
@@ -111,7 +109,7 @@ class Loop:
             self._handed_over.enter_context(handed_over)
 
     def on_call(self, call: RecordedCall) -> None:
-        """Make the event of a call that the call log has recorded; returns at once and never raises."""
+        """Put the event of a recorded call on the bus, and return at once; if no event can be made of it, log that."""
         if not is_recorded(call):
             return
         try:
@@ -123,11 +121,11 @@ class Loop:
         self.delivery.put(event, origin="Systems Manager")
 
     def deliver(self, event: Mapping[str, Any], rule: Rule) -> None:
-        """Bring an event of PutEvents to a rule's targets (called by moto)."""
+        """Deliver an event of PutEvents to a rule's targets (called by moto)."""
         self.delivery.deliver(event, rule)
 
     def invoke(self, function: LambdaFunction, body: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-        """Run a function for Invoke (called by moto): now for RequestResponse, queued for Event."""
+        """Run a function for Invoke (called by moto): at once for RequestResponse, from a queue for Event."""
         try:
             event = json.loads(body)
         except (ValueError, RecursionError) as error:
@@ -144,7 +142,7 @@ class Loop:
         return invocation.payload, answer_headers(invocation)
 
     def _client_environment(self, function: LambdaFunction) -> dict[str, str]:
-        """Give a function the sandbox's endpoint and the credentials of its role's session."""
+        """Return the sandbox's endpoint and the credentials of a session of the function's role."""
         role = sts_backends[function.account_id][_STS_PARTITION].assume_role(
             region_name=function.region,
             role_session_name=function.function_name,
@@ -164,7 +162,7 @@ class Loop:
 
 
 def mwaa_request(request: Request) -> str | None:
-    """Return the region when the request is signed for the service `airflow`, else nothing."""
+    """Return the region when the request is signed for the service `airflow`, else None."""
     scope = request.headers.get("Authorization", "").partition("Credential=")[2].partition(",")[0].split("/")
     expected = 5
     if len(scope) == expected and scope[3] == "airflow":
@@ -173,6 +171,6 @@ def mwaa_request(request: Request) -> str | None:
 
 
 def respond_as_mwaa(loop: Loop, request: Request, account: str) -> Response | None:
-    """Answer a request for MWAA, and leave every other one alone."""
+    """Answer a request for MWAA; return None for every other one."""
     region = mwaa_request(request)
     return None if region is None else loop.mwaa.respond(request, account=account, region=region)

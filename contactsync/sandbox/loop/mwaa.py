@@ -1,4 +1,4 @@
-"""Amazon MWAA as far as a client can tell: InvokeRestApi and GetEnvironment in front of a local Airflow."""
+"""Amazon MWAA as its clients see it: InvokeRestApi and GetEnvironment in front of a local Airflow."""
 
 import json
 import re
@@ -12,15 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from werkzeug.wrappers import Request, Response
 
 CALL_TIMEOUT = 10.0  # seconds, after which InvokeRestApi ends by itself
-_RESPONSE_LIMIT = 6 * 1024 * 1024
-_PATH_LIMIT = 64
+_RESPONSE_LIMIT = 6 * 1024 * 1024  # bytes
+_PATH_LIMIT = 64  # characters
 _METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 _NAME = re.compile(r"[a-zA-Z][0-9a-zA-Z\-_]{0,79}", re.ASCII)
 _CLIENT_ERROR, _SERVER_ERROR, _UNAUTHORIZED = 400, 500, 401
 
 
 class AirflowEnvironment(BaseModel):
-    """A local Airflow that stands for an MWAA environment; without a user name its token needs none."""
+    """A local Airflow that acts as an MWAA environment; without a user name, its tokens need no credentials."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,10 +42,13 @@ class _ServiceError(Exception):
 
 
 class Mwaa:
-    """The service: environments that are registered while it runs, and their Airflow's REST API."""
+    """The simulated service: the registered environments, and their Airflow's REST API."""
 
     def __init__(self, *, rate: float = 10, timeout: float = CALL_TIMEOUT) -> None:
-        """Start with no environment; `rate` calls of InvokeRestApi per second and environment are let through."""
+        """Start without environments; `timeout` is in seconds.
+
+        `rate` is how many calls of InvokeRestApi are allowed per second and environment.
+        """
         self._rate = rate
         self._timeout = timeout
         self._lock = threading.Lock()
@@ -54,7 +57,7 @@ class Mwaa:
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
 
     def register(self, environment: AirflowEnvironment) -> None:
-        """Make an Airflow known under its environment's name, in place of an earlier one of that name."""
+        """Register an Airflow under its environment's name; it replaces an earlier one of that name."""
         with self._lock:
             self._environments[environment.environment] = environment
             self._tokens.pop(environment.environment, None)
@@ -180,7 +183,7 @@ def _body(request: Request) -> Mapping[str, Any]:
 
 
 def _http() -> requests.Session:
-    """Return what calls an Airflow of this machine: without the proxies and certificates of the shell's variables."""
+    """Return a session for an Airflow on this machine; it ignores the shell's proxies and certificates."""
     session = requests.Session()
     session.trust_env = False
     return session

@@ -1,8 +1,7 @@
-"""Amazon Q Developer in chat applications: channels that listen to topics, and the one message form they take.
+"""Amazon Q Developer in chat applications: channels that listen to topics, and the only form of messages they accept.
 
-https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html: a message of another form is
-dropped without a word. Real channels understand events of AWS services too; no topic of ours carries those, so here
-they are dropped as well.
+https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html: messages of another form are dropped silently.
+Real channels also show events of AWS services; our topics carry none of them, so here they are dropped too.
 """
 
 import json
@@ -15,16 +14,15 @@ from moto.sns.models import sns_backends
 from contactsync.sandbox.messages.inbox import Channel, Inbox
 
 ENDPOINT = "https://global.sns-api.chatbot.amazonaws.com"
-"""What every topic of a channel has as a subscription of protocol https, whatever the channel is."""
-_LONGEST = {"title": 250, "description": 8000}
-_LONGEST_STEP, _LONGEST_KEYWORD = 350, 75
+"""The https endpoint that is subscribed to every topic of a channel; it is the same for all channels."""
+_LONGEST = {"title": 250, "description": 8000}  # characters
+_LONGEST_STEP, _LONGEST_KEYWORD = 350, 75  # characters
 
 
 class ChatChannels:
-    """The channel configurations, and what they make of a topic's messages."""
+    """The chat channels, and what they show of their topics' messages."""
 
     def __init__(self, inbox: Inbox) -> None:
-        """Start without channels."""
         self._inbox = inbox
         self._lock = threading.Lock()
         self._topics: dict[str, set[str]] = {}
@@ -43,7 +41,7 @@ class ChatChannels:
             self._topics.pop(channel_arn, None)
 
     def known(self) -> set[str]:
-        """Name the channels, by ARN."""
+        """Return the ARNs of the channels."""
         with self._lock:
             return set(self._topics)
 
@@ -70,7 +68,7 @@ def name_of(channel_arn: str) -> str:
 
 
 def custom_notification(text: str) -> Mapping[str, Any]:
-    """Return the content of a custom notification; ValueError says why a message is none."""
+    """Return the content of a custom notification; raise ValueError, with the reason, for any other message."""
     content = _content(text)
     if content.get("textType", "client-markdown") != "client-markdown":
         _refuse("textType is not client-markdown")

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-CAPACITY = 10_000
+CAPACITY = 10_000  # messages
 
 
 class Channel(StrEnum):
-    """How a message reaches people; the values of the control API and the command line."""
+    """How a message reaches people; the control API and the command line use these values."""
 
     EMAIL = "email"
     SMS = "sms"
@@ -30,7 +30,7 @@ class InboxMessage:
     subject: str | None
     text: str
     origin: str
-    """The topic, or the notification configuration, by ARN; empty for a text message to a number."""
+    """The ARN of the topic or of the notification configuration; empty for a text message to a number."""
 
     def as_json(self) -> dict[str, Any]:
         """Describe it for the control API."""
@@ -39,24 +39,23 @@ class InboxMessage:
 
 @dataclass(frozen=True)
 class Drop:
-    """Why AWS would have let a message fall without a word to its sender."""
+    """A message that AWS would have dropped without an error to its sender, and why."""
 
     recipient: str
     reason: str
 
 
 class Inbox:
-    """Takes messages from many threads; the oldest go first."""
+    """The received messages, added by many threads; above `capacity` the oldest ones are dropped."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        """Start empty."""
         self._lock = threading.Lock()
         self._messages: deque[InboxMessage] = deque(maxlen=capacity)
         self._dropped: Counter[Drop] = Counter()
         self._last_sequence = 0
 
     def put(self, channel: Channel, recipient: str, *, text: str, origin: str, subject: str | None = None) -> None:
-        """Keep a message that arrives now."""
+        """Store a message with the current time."""
         with self._lock:
             self._last_sequence += 1
             now = datetime.now(UTC)
@@ -68,18 +67,18 @@ class Inbox:
             self._dropped[Drop(recipient, reason)] += 1
 
     def messages(self, *, channel: str | None = None, since: int | datetime | None = None) -> list[InboxMessage]:
-        """List the messages, oldest first; `since` is a sequence number or a time after which they are wanted."""
+        """List the messages, oldest first; with `since`, only those after this sequence number or time."""
         with self._lock:
             kept = list(self._messages)
         return [message for message in kept if channel in (None, message.channel) and _is_after(message, since)]
 
     def dropped(self) -> list[dict[str, Any]]:
-        """List what never arrived, with how often."""
+        """List the dropped messages, with how many there were for each recipient and reason."""
         with self._lock:
             return [{**asdict(drop), "count": count} for drop, count in self._dropped.items()]
 
     def clear(self) -> None:
-        """Forget all messages and drops; sequence numbers go on from where they were."""
+        """Forget all messages and drops; sequence numbers continue."""
         with self._lock:
             self._messages.clear()
             self._dropped.clear()

@@ -1,4 +1,4 @@
-"""Where moto hands over what is published on topics and sent to queues, and what its queues lack under threads."""
+"""The corrections of moto's SNS and SQS: what is published and sent, and locks that moto's queues lack."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,12 +17,12 @@ from contactsync.sandbox.requests.faults import Faults, FaultSettings
 from contactsync.sandbox.requests.wire import status_of
 
 _SERVER_ERROR = 500
-_LONG_POLL_STEP = 0.05
+_LONG_POLL_STEP = 0.05  # seconds
 
 
 @dataclass(frozen=True)
 class Messages:
-    """What moto calls for messages while a sandbox runs."""
+    """The part of a running sandbox that moto calls for messages."""
 
     topics: TopicDelivery
     faults: Faults
@@ -46,7 +46,7 @@ def _deliver(  # noqa: PLR0913, PLR0917 - moto's interface
     deduplication_id: str | None = None,
     message_structure: str | None = None,
 ) -> None:
-    """Let the sandbox deliver what it knows better, under the subscription's filter policy, and moto the rest."""
+    """Apply the subscription's filter policy; then let the sandbox deliver what it can, and moto the rest."""
     messages = handover.part
     matcher = subscription._filter_policy_matcher  # noqa: SLF001 - moto has no public way
     if messages is not None and matcher is not None and not matcher.matches(message_attributes, message):
@@ -98,7 +98,7 @@ def _publish(  # noqa: PLR0913, PLR0917 - moto's interface
 def _publish_batch(
     backend: SNSBackend, topic_arn: str, publish_batch_request_entries: list[dict[str, Any]]
 ) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
-    """Check the batch, and let no entry get lost: moto forgets those that fail for a reason it did not think of."""
+    """Check the batch, and answer every entry; moto leaves out entries that fail with an unexpected error."""
     messages = handover.part
     if messages is None:
         answered: tuple[list[dict[str, str]], list[dict[str, Any]]] = _original_publish_batch(
@@ -148,7 +148,7 @@ def _send_batch(
 def _struck(
     faults: Faults, service: str, operation: str, account: str, entries: Iterable[dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Part the entries that no scripted fault hits from the answers to those that one does."""
+    """Return the entries that no scripted fault hits, and the answers to those that one hits."""
     hits = [(entry, faults.strike_entry(service, operation, account, entry)) for entry in entries]
     failed = [_scripted(service, entry["Id"], fault) for entry, fault in hits if fault is not None]
     return [entry for entry, fault in hits if fault is None], failed
@@ -172,7 +172,7 @@ def _receive(
     visibility_timeout: int,
     message_attribute_names: list[str] | None = None,
 ) -> Sequence[Message]:
-    """Receive under the queue's lock, else two receivers get the same message and one that is deleted comes back."""
+    """Receive under the queue's lock; else two receivers can get the same message, and a deleted one can come back."""
     if handover.part is None:
         received: list[Message] = _original_receive(
             backend, queue_name, count, wait_seconds_timeout, visibility_timeout, message_attribute_names
@@ -191,7 +191,7 @@ def _receive(
 
 
 def _delete(queue: Queue, receipt_handle: str) -> None:
-    """Delete under the lock: moto replaces the list, and a message that is added meanwhile would be lost."""
+    """Delete under the queue's lock: moto replaces the list, and a message that is added meanwhile would be lost."""
     with queue._messages_lock:  # noqa: SLF001 - the lock that moto itself takes to add a message
         _original_delete(queue, receipt_handle)
 

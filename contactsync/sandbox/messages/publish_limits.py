@@ -1,7 +1,7 @@
-"""What SNS refuses to publish and moto takes.
+"""What SNS refuses to publish and moto accepts.
 
-https://docs.aws.amazon.com/sns/latest/api/API_Publish.html, API_PublishBatch.html; the names, types and values of
-message attributes count: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html, API_PublishBatch.html; the size includes names, types and
+values of message attributes: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
 """
 
 import base64
@@ -15,18 +15,18 @@ from moto.sns.exceptions import SNSException, SNSInvalidParameter
 
 SIZE_LIMIT: Final = 262_144
 """Bytes of one message, and of all messages of a batch together."""
-BATCH_LIMIT: Final = 10
+BATCH_LIMIT: Final = 10  # messages
 _SUBJECT = re.compile(r"[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,99}")
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 Attributes = Mapping[str, Mapping[str, Any]]
-"""As moto keeps them: Type and Value by name, binary values in base64."""
+"""Message attributes as moto stores them: Type and Value by name; binary values are base64 text."""
 
 
 def check_message(
     message: str | None, subject: str | None, attributes: Attributes | None, structure: str | None
 ) -> None:
-    """Refuse an empty or too large message, a subject that no mail could have, and a structure without a default."""
+    """Refuse an empty or too large message, a subject that no e-mail can have, and a structure without a default."""
     if not message:
         raise SNSInvalidParameter("Invalid parameter: Empty message")
     if size_of(message, attributes) > SIZE_LIMIT:
@@ -38,7 +38,7 @@ def check_message(
 
 
 def check_batch(entries: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a batch as a whole; one that passes can still have entries that are refused."""
+    """Refuse a whole batch; single entries of an accepted batch can still be refused later."""
     ids = [str(entry.get("Id")) for entry in entries]
     if not ids:
         raise SNSException("EmptyBatchRequest", "The batch request doesn't contain any entries.")
@@ -57,7 +57,7 @@ def check_batch(entries: Sequence[Mapping[str, Any]]) -> None:
 
 
 def size_of(message: str, attributes: Attributes | None) -> int:
-    """Count the bytes of a message as SNS does."""
+    """Return the size of a message in bytes, as SNS counts it."""
     described = sum(
         len(name.encode()) + len(str(value["Type"]).encode()) + len(_value(value))
         for name, value in (attributes or {}).items()

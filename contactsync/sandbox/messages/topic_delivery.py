@@ -1,7 +1,7 @@
-"""What SNS does with a published message that moto does not: people's inboxes, chat channels, and queues' policies.
+"""Deliveries of SNS that moto lacks: to people's inboxes and chat channels, and to queues under their policies.
 
-Other than in AWS every subscription counts as confirmed, a topic's own policy and its key are not looked at, and
-first-in-first-out queues are left to moto.
+Unlike AWS: every subscription counts as confirmed, a topic's policy and its key are ignored, and moto handles FIFO
+queues.
 """
 
 import base64
@@ -31,7 +31,7 @@ class Published:
     structure: str | None
 
     def text_for(self, protocol: str) -> str:
-        """Return what a subscription of this protocol receives, the default when it has no text of its own."""
+        """Return the text for subscriptions of this protocol: its own text, or else the default."""
         if self.structure != "json":
             return self.message
         texts = json.loads(self.message)
@@ -40,15 +40,14 @@ class Published:
 
 
 class TopicDelivery:
-    """Brings published messages to the subscriptions that moto leaves alone or treats too kindly."""
+    """The delivery to subscriptions that moto ignores, or serves without checking the queue's policy."""
 
     def __init__(self, inbox: Inbox, channels: chat.ChatChannels) -> None:
-        """Take where people's messages go."""
         self._inbox = inbox
         self._channels = channels
 
     def deliver(self, subscription: Subscription, published: Published) -> bool:
-        """Deliver a message that the subscription's filter let through; tell whether that was ours to do."""
+        """Deliver a message that passed the subscription's filter; return False when moto must deliver it."""
         protocol, text = subscription.protocol, published.text_for(subscription.protocol)
         if protocol in ("email", "email-json"):
             self._mail(subscription, published, text)
@@ -76,7 +75,7 @@ class TopicDelivery:
         )
 
     def _queue(self, subscription: Subscription, published: Published, text: str) -> None:
-        """Send to the queue; when SNS may not, to the subscription's dead letters, without a retry."""
+        """Send to the queue; if SNS cannot, send to the subscription's dead-letter queue at once, without a retry."""
         refusal = _send(subscription, subscription.endpoint, published, text)
         if refusal is None:
             return
@@ -99,7 +98,7 @@ def _send(
 
 
 def is_raw(subscription: Subscription) -> bool:
-    """Tell whether the subscription wants the bare message; the attribute is a text when an API call set it."""
+    """Return whether the subscription gets the message without envelope; an API call sets the attribute as text."""
     return str(subscription.attributes.get("RawMessageDelivery")).lower() == "true"
 
 

@@ -1,10 +1,10 @@
-"""AWS User Notifications: events of AWS services that event rules select, on the configurations' channels.
+"""AWS User Notifications: events of AWS services, selected by event rules and shown on a configuration's channels.
 
-Nothing can be sent through it; only events of AWS services come in, at most one a second for each account,
-and what is beyond is lost. EventBridge hands it every event of a rule's source and type, and the pattern is applied
-afterwards, so the events that it then lets fall have counted (an inference).
-Other than in AWS: aggregated notifications (SHORT, LONG) arrive at once too, e-mail contacts count as activated, and
-the words are the event's own; how AWS words an OpsItem is not documented.
+Only events of AWS services come in, at most one per second and account; more are lost. EventBridge passes on every
+event of a rule's source and type, and the pattern is applied later, so events that do not match the pattern count too
+(our inference).
+Unlike AWS: aggregated notifications (SHORT, LONG) arrive at once, e-mail contacts are active at once, and the text is
+the event's own, because AWS does not document its text for an OpsItem.
 """
 
 import json
@@ -19,12 +19,12 @@ from contactsync.sandbox.messages.inbox import Channel, Inbox
 
 SECONDS_BETWEEN_EVENTS: Final = 1.0
 CENTER: Final = "Notification Center"
-"""Who sees a notification whose configuration has no channel: people who sign in to the console."""
+"""The recipient when a configuration has no channel: people who sign in to the console."""
 
 
 @dataclass(frozen=True)
 class EventRule:
-    """Which events a configuration is about."""
+    """A rule that selects events for a configuration."""
 
     configuration: str
     source: str
@@ -33,34 +33,34 @@ class EventRule:
     pattern: EventPattern | None
 
     def is_for(self, event: Mapping[str, Any]) -> bool:
-        """Tell whether the service hands over such an event for this rule."""
+        """Return whether EventBridge passes on such an event for this rule."""
         kind = (event.get("source"), event.get("detail-type"))
         return kind == (self.source, self.event_type) and event.get("region") in self.regions
 
     def selects(self, event: Mapping[str, Any]) -> bool:
-        """Tell whether such an event becomes a notification."""
+        """Return whether such an event matches the pattern and becomes a notification."""
         return self.pattern is None or self.pattern.matches(event)
 
 
 @dataclass
 class AccountResources:
-    """Everything of one account; User Notifications is a global service."""
+    """The resources of one account; they have no region, because User Notifications is a global service."""
 
     hubs: set[str] = field(default_factory=set)
     configurations: set[str] = field(default_factory=set)
     rules: dict[str, EventRule] = field(default_factory=dict)
     channels: set[tuple[str, str]] = field(default_factory=set)
-    """Configuration and channel."""
+    """Pairs of ARNs: a configuration and its channel."""
     contacts: dict[str, str] = field(default_factory=dict)
-    """E-mail addresses."""
+    """E-mail addresses by the ARN of the contact."""
     last_event: float | None = None
+    """In seconds of the clock; None before the first event."""
 
 
 class UserNotifications:
-    """The notifications of all accounts; templates put resources in, the bus puts events in."""
+    """The notifications of all accounts; templates add resources, and the bus adds events."""
 
     def __init__(self, inbox: Inbox, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take where notifications go."""
         self._inbox = inbox
         self._clock = clock
         self._lock = threading.Lock()
@@ -72,7 +72,7 @@ class UserNotifications:
             change(self._accounts.setdefault(account, AccountResources()))
 
     def on_event(self, event: Mapping[str, Any]) -> None:
-        """Notify the channels of the configurations that an event is for."""
+        """Notify the channels of all configurations whose rules select the event."""
         with self._lock:
             resources = self._accounts.get(str(event.get("account")))
             rules = [rule for rule in resources.rules.values() if rule.is_for(event)] if resources else []
@@ -86,7 +86,7 @@ class UserNotifications:
             self._notify(rule, recipient, event, obstacle)
 
     def _obstacle(self, resources: AccountResources) -> str | None:
-        """Count the event, and say why it is lost."""
+        """Count the event, and return why it is lost; None when it is not."""
         now = self._clock()
         if not resources.hubs:
             return "the account has no notification hub"

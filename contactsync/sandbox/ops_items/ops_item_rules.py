@@ -16,8 +16,8 @@ _LONGEST: Mapping[str, int] = {"Title": 1024, "Description": 2048, "Source": 128
 _REQUIRED = ("Description", "Source", "Title")
 _PRIORITIES = range(1, 6)
 _STATUSES = frozenset({"Open", "InProgress", "Resolved"})
-"""Those of an issue; the others belong to change requests."""
-_LONGEST_KEY, _MOST_DATA = 128, 20_480
+"""The statuses of an issue; AWS has others for change requests."""
+_LONGEST_KEY, _MOST_DATA = 128, 20_480  # characters, bytes
 _RESERVED = re.compile(r"/?(amazon|aws|amzn|ssm)", re.IGNORECASE)
 _ALLOWED_KEYS = frozenset({DEDUP, "/aws/resources", "/aws/automations"})
 _TEXT_KEYS = frozenset({"Status", "Source", "Title", "OpsItemId", "Severity", "Category", "CreatedBy", "OpsItemType"})
@@ -26,17 +26,16 @@ _LARGEST_PAGE = 50
 
 
 class OpsItemError(ServiceException):  # type: ignore[misc] # moto has no types for us
-    """A refusal in the service's words, with the members that its exception has."""
+    """An error of the service, with the members that its model defines."""
 
     def __init__(self, code: str, message: str, **members: object) -> None:
-        """Take the members by the names of the service's model."""
         super().__init__(code, message)
         for name, value in members.items():
             setattr(self, name, value)
 
 
 def check_item(request: Mapping[str, Any], *, required: bool) -> None:
-    """Refuse members that are missing, too long or out of range; what is not given is not looked at."""
+    """Refuse members that are missing, too long or out of range; without `required`, members may be missing."""
     for name in _REQUIRED if required else ():
         if name not in request:
             _invalid(name, "Member must not be null")
@@ -51,7 +50,7 @@ def check_item(request: Mapping[str, Any], *, required: bool) -> None:
 
 
 def check_update(request: Mapping[str, Any]) -> None:
-    """Refuse a status that an issue cannot have, and a change of what duplicates are recognized by."""
+    """Refuse a status that an issue cannot have, and a change of the deduplication string."""
     if request.get("Status", "Open") not in _STATUSES:
         _invalid("Status", f"Member must satisfy enum value set: {sorted(_STATUSES)} (of an issue)")
     touched = {*(request.get("OperationalData") or {}), *(request.get("OperationalDataToDelete") or ())}
@@ -60,7 +59,7 @@ def check_update(request: Mapping[str, Any]) -> None:
 
 
 def dedup_key(request: Mapping[str, Any]) -> str | None:
-    """Return what the service makes its hash of: the deduplication string and what the item is about."""
+    """Return the key of duplicates: the deduplication string, with the resources or the source; else None."""
     data = request.get("OperationalData") or {}
     text = _dedup_string((data.get(DEDUP) or {}).get("Value"))
     about = (data.get("/aws/resources") or {}).get("Value") or request.get("Source")
@@ -68,7 +67,7 @@ def dedup_key(request: Mapping[str, Any]) -> str | None:
 
 
 def check_filters(filters: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse filters that the sandbox does not know, rather than to give too many items."""
+    """Refuse filters that the sandbox does not know; ignoring them would return too many items."""
     for item in filters:
         key, operator = item.get("Key"), item.get("Operator")
         allowed = ("Equal", "Contains") if key in _TEXT_KEYS else ("GreaterThan", "LessThan")
@@ -79,7 +78,7 @@ def check_filters(filters: Sequence[Mapping[str, Any]]) -> None:
 
 
 def matches(item: Mapping[str, Any], filters: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether an item passes all filters; of a filter's values one is enough."""
+    """Return whether an item passes all filters; one matching value of each filter is enough."""
     return all(
         any(_TESTS[given["Operator"]](item.get(given["Key"], ""), str(value)) for value in given.get("Values") or ())
         for given in filters
@@ -87,7 +86,7 @@ def matches(item: Mapping[str, Any], filters: Sequence[Mapping[str, Any]]) -> bo
 
 
 def check_page(request: Mapping[str, Any]) -> tuple[int, int]:
-    """Return where a page begins and how many items it may have."""
+    """Return the index of a page's first item, and how many items the page may have."""
     size = request.get("MaxResults") or _LARGEST_PAGE
     if not 1 <= int(size) <= _LARGEST_PAGE:
         _invalid("MaxResults", f"Member must have value from 1 to {_LARGEST_PAGE}")

@@ -1,4 +1,4 @@
-"""Systems Manager's OpsItems: created, changed, listed, held to the service's limits, and told to the bus.
+"""Systems Manager's OpsItems: created, changed and listed within the service's limits, with events on the bus.
 
 API reference: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html; duplicates:
 https://docs.aws.amazon.com/systems-manager/latest/userguide/OpsCenter-working-deduplication.html.
@@ -32,7 +32,7 @@ Emit = Callable[[Mapping[str, Any]], object]
 
 @dataclass(frozen=True)
 class Place:
-    """Whose items they are, and who asks."""
+    """The account and region of the items, and the ARN of the caller."""
 
     account: str
     region: str
@@ -41,7 +41,7 @@ class Place:
 
 @dataclass
 class _Stored:
-    """An item, and what duplicates of it are recognized by."""
+    """An item, and the key by which its duplicates are recognized."""
 
     members: dict[str, Any]
     key: str | None = None
@@ -52,13 +52,12 @@ class OpsItems:
     """The items of all accounts and regions."""
 
     def __init__(self, emit: Emit) -> None:
-        """Take what puts events on the bus."""
         self._emit = emit
         self._lock = threading.Lock()
         self._items: dict[tuple[str, str], dict[str, _Stored]] = {}
 
     def create(self, place: Place, request: Mapping[str, Any]) -> dict[str, str]:
-        """Create an item and tell its id and ARN; an open one with the same deduplication string refuses it."""
+        """Create an item, and return its id and ARN; refused while a duplicate of it is open."""
         check_item(request, required=True)
         key = dedup_key(request)
         item = _Stored(_new(place, request), key, dict(request.get("OperationalData") or {}))

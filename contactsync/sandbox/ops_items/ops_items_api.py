@@ -1,4 +1,4 @@
-"""Where moto hands over to us for OpsItems, which it lacks."""
+"""The operations on OpsItems, added to moto's Systems Manager."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from contactsync.sandbox.requests.callers import Callers
 
 @dataclass(frozen=True)
 class OpsItemsApi:
-    """What moto calls while a sandbox runs."""
+    """The part of a running sandbox that moto calls for OpsItems."""
 
     items: OpsItems
     callers: Callers

@@ -8,7 +8,7 @@ class AccessDeniedError(Exception):
 
 
 class AccountDirectory(Protocol):
-    """What the decision needs to know of the organization."""
+    """The facts about the organization that the decision needs."""
 
     @property
     def management_account(self) -> str:
@@ -23,14 +23,14 @@ class AccountDirectory(Protocol):
         """Whether Account Management has trusted access."""
 
     def is_delegated_administrator(self, account_id: str) -> bool:
-        """Tell whether the account is a delegated administrator for Account Management."""
+        """Return whether the account is a delegated administrator for Account Management."""
 
     def state_of(self, account_id: str) -> str | None:
-        """Tell an account's state; nothing when it is not in the organization."""
+        """Return an account's state; None when it is not in the organization."""
 
 
 def account_to_act_on(directory: AccountDirectory, caller: str, named: str | None) -> str:
-    """Return the account that a call is about, the caller's own where none is named, or raise AccessDeniedError."""
+    """Return the account that a call is about, by default the caller's own; may raise AccessDeniedError."""
     if named is None:
         _refuse_unusable(directory.state_of(caller) or "ACTIVE")
         return caller

@@ -35,7 +35,7 @@ _PATHS = "{0}/(?P<operation>[A-Za-z]+)$"
 
 
 class _ServiceError(Exception):
-    """An error in the service's words, which can quote a value from the request: nothing keeps or logs it."""
+    """An error in the service's words, which can quote a value of the request; so nothing stores or logs them."""
 
     def __init__(self, status: int, code: str, message: str, **members: object) -> None:
         self.status = status
@@ -48,7 +48,6 @@ class AccountApi:
     """The five operations on contacts; many threads call it."""
 
     def __init__(self, organization: OrganizationState) -> None:
-        """Serve the contacts of this organization's accounts."""
         self._organization = organization
         self._callers = Callers(organization.management_account)
         self._operations: Mapping[str, _Operation] = {
@@ -60,7 +59,7 @@ class AccountApi:
         }
 
     def respond(self, request: Any, _url: str = "", _headers: object = None) -> Answer:  # noqa: ANN401 - moto's request
-        """Answer a request, in the form that moto wants of its services."""
+        """Answer a request in moto's form: status, headers and body."""
         try:
             operation = self._operation(request.path.rstrip("/").rpartition("/")[2])
             answer = operation(self._caller(request), _body(request.get_data()))
@@ -117,7 +116,7 @@ class AccountApi:
     def _contact_type(
         self, caller: Caller, body: Mapping[str, str], operation: str, further_errors: list[FieldError] | None = None
     ) -> ContactType:
-        """Return the type; one that AWS does not have is refused by its authorization, before anything is checked."""
+        """Return the type; AWS refuses an unknown type as not authorized, before it checks anything else."""
         contact_type = body.get("AlternateContactType")
         if contact_type not in (None, *ALTERNATE_TYPES):
             raise _denied(caller, operation, "You specified an invalid Alternate Contact type.")
@@ -157,7 +156,7 @@ def _respond(request: Any, url: str = "", headers: object = None) -> Answer:  # 
 
 
 def _body(content: bytes) -> dict[str, Any]:
-    """Read a request: text members only, apart from ContactInformation; null is the same as absent."""
+    """Return the members of a request: only texts, and ContactInformation; null counts as absent."""
     try:
         body = json.loads(content or b"{}")
     except (ValueError, RecursionError):
@@ -200,4 +199,4 @@ def _unreadable() -> _ServiceError:
 
 
 handover: Handover[AccountApi] = Handover(Attribute(moto.account.urls, "url_paths", {_PATHS: _respond}))
-"""Servers look the paths up when they are first asked for the service, so it is entered before they are."""
+"""A server reads the paths at its first request for the service, so this is entered before the server starts."""

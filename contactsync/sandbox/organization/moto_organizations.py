@@ -35,9 +35,9 @@ from contactsync.sandbox.handover import Attribute, Emptied, Entry, Handover
 
 ACCOUNT_MANAGEMENT = "account.amazonaws.com"
 PARTITION = "aws"
-_PAGE = 20
+_PAGE = 20  # items
 _ACTIVE = "ACTIVE"
-# The States without a Status of the same name are shown as SUSPENDED: our reading, AWS documents no mapping.
+# A State without a Status of the same name is shown as SUSPENDED: our guess, AWS documents no mapping.
 _STATUSES = {"ACTIVE": "ACTIVE", "PENDING_CLOSURE": "PENDING_CLOSURE"}
 _FOR_EVERY_MEMBER = frozenset({"describe_organization", "leave_organization"})
 
@@ -56,10 +56,9 @@ class NewAccount:
 
 
 class SandboxAccount(FakeAccount):  # type: ignore[misc] # moto is untyped
-    """An account that has a State and Paths, and for which no IAM role is made, so that thousands are quick."""
+    """An account with a State and Paths; it gets no IAM role, so that thousands of accounts are made quickly."""
 
     def __init__(self, backend: "SandboxOrganizationsBackend", new: NewAccount) -> None:
-        """Take the place in the organization that `new` tells."""
         self.backend = backend
         self.type = "ACCOUNT"
         self.region = backend.org.region
@@ -67,7 +66,7 @@ class SandboxAccount(FakeAccount):  # type: ignore[misc] # moto is untyped
         self.master_account_id = backend.org.master_account_id
         self.create_account_status_id = f"car-{new.id}"
         self.id, self.name, self.email = new.id, new.name, new.email
-        self.create_time = new.joined.replace(tzinfo=None)  # moto reckons in UTC without saying so
+        self.create_time = new.joined.replace(tzinfo=None)  # moto's times are UTC without a time zone
         self.joined_method = "CREATED"
         self.parent_id = new.parent_id
         self.attached_policies: list[Any] = []
@@ -75,22 +74,21 @@ class SandboxAccount(FakeAccount):  # type: ignore[misc] # moto is untyped
         self.state = self.status = new.state
 
     def describe(self) -> dict[str, Any]:
-        """Describe the account with its paths, and the Status that its State makes."""
+        """Describe the account with its paths, and the Status that belongs to its State."""
         path = f"{self.backend.path(self.parent_id)}{self.id}/"
         return {**super().describe(), "Status": _STATUSES.get(self.state, "SUSPENDED"), "Paths": [path]}
 
     def close(self) -> None:
-        """Close the account; AWS passes through PENDING_CLOSURE for a moment, which is left out."""
+        """Close the account at once; in AWS it is PENDING_CLOSURE first."""
         if self.state in ("PENDING_CLOSURE", "CLOSED"):
             raise AccountAlreadyClosedException
         self.state = "CLOSED"
 
 
 class AccountList(list[SandboxAccount]):
-    """moto's list of accounts with a look-up by id, as moto searches the list from its start."""
+    """moto's list of accounts with an index by id; moto would search the list from its start."""
 
     def __init__(self) -> None:
-        """Start without accounts."""
         super().__init__()
         self.by_id: dict[str, SandboxAccount] = {}
 
@@ -100,7 +98,7 @@ class AccountList(list[SandboxAccount]):
         super().append(account)
 
     def remove(self, account: SandboxAccount) -> None:
-        """Take an account out."""
+        """Remove an account."""
         self.by_id.pop(account.id, None)
         super().remove(account)
 
@@ -109,8 +107,9 @@ class SandboxOrganizationsBackend(OrganizationsBackend):  # type: ignore[misc] #
     """An organization as moto keeps it, with the rules of AWS that moto lacks."""
 
     empty_pages = 0
+    """How many empty pages a listing starts with."""
     on_created: Callable[[str, str], None] | None = None
-    """Told the id and the name of every account that CreateAccount makes."""
+    """Called with the id and the name of every account that CreateAccount makes."""
 
     def _reset(self) -> None:
         super()._reset()
@@ -121,7 +120,7 @@ class SandboxOrganizationsBackend(OrganizationsBackend):  # type: ignore[misc] #
         return moto.organizations.urls
 
     def create_organization(self, region: str, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - moto's signature
-        """Make the organization, its management account among the accounts."""
+        """Create the organization with its management account."""
         description: dict[str, Any] = super().create_organization(region, **kwargs)
         self.accounts.by_id = {account.id: account for account in self.accounts}
         return description
@@ -152,22 +151,22 @@ class SandboxOrganizationsBackend(OrganizationsBackend):  # type: ignore[misc] #
         return status
 
     def get_account_by_id(self, account_id: str) -> SandboxAccount:
-        """Find an account without searching."""
+        """Return the account from the index; raise AccountNotFoundException when there is none."""
         account = self.accounts.by_id.get(account_id)
         if account is None:
             raise AccountNotFoundException
         return account
 
     def list_parents(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - moto's signature
-        """Name the parent of an account or unit, or say with AWS's error for this call that there is no such child."""
+        """List the parent of an account or unit; raise AWS's error for this call when there is no such child."""
         child_id = kwargs["ChildId"]
         if child_id not in self.accounts.by_id and all(child_id != unit.id for unit in self.ou):
             raise OrganizationsClientError("ChildNotFoundException", "You specified a child that doesn't exist.")
         parents: dict[str, Any] = super().list_parents(**kwargs)
         return parents
 
-    def update_organizational_unit(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
-        """Rename a unit; its name is to be unique among its siblings, where moto looks everywhere."""
+    def update_organizational_unit(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - moto's signature
+        """Rename a unit; its name must differ from those beside it, while moto compares it with all units."""
         unit = self.get_organizational_unit_by_id(kwargs["OrganizationalUnitId"])
         if any(s.name == kwargs["Name"] and s.parent_id == unit.parent_id and s is not unit for s in self.ou):
             raise DuplicateOrganizationalUnitException
@@ -179,7 +178,7 @@ class SandboxOrganizationsBackend(OrganizationsBackend):  # type: ignore[misc] #
         return self.accounts.by_id.get(resource_id) or super()._get_resource_for_tagging(resource_id)
 
     def path(self, parent_id: str) -> str:
-        """Write the path of a root or unit, such as o-x/r-y/ou-y-z/."""
+        """Return the path of a root or unit, such as o-x/r-y/ou-y-z/."""
         units = {unit.id: unit for unit in self.ou}
         ids = []
         while parent_id in units:
@@ -188,18 +187,18 @@ class SandboxOrganizationsBackend(OrganizationsBackend):  # type: ignore[misc] #
         return "/".join([self.org.id, *reversed(ids)]) + "/"
 
     def is_trusted(self, service_principal: str) -> bool:
-        """Tell whether the service has trusted access."""
+        """Return whether the service has trusted access."""
         return any(service["ServicePrincipal"] == service_principal for service in self.services)
 
     def administers(self, account_id: str, service_principal: str | None = None) -> bool:
-        """Tell whether the account is a delegated administrator, for the service or for any."""
+        """Return whether the account is a delegated administrator, for the service or for any."""
         return any(
             admin.account.id == account_id and (service_principal is None or service_principal in admin.services)
             for admin in self.admins
         )
 
     def register_delegated_administrator(self, **kwargs: str) -> None:
-        """Register an active member account, once the service has trusted access."""
+        """Register a member account, which must be active; Account Management must have trusted access."""
         account, service = kwargs["AccountId"], kwargs["ServicePrincipal"]
         if account != self.account_id and self.get_account_by_id(account).state != _ACTIVE:
             raise _violation("CANNOT_REGISTER_SUSPENDED_ACCOUNT_AS_DELEGATED_ADMINISTRATOR")
@@ -209,11 +208,11 @@ class SandboxOrganizationsBackend(OrganizationsBackend):  # type: ignore[misc] #
 
 
 class SandboxOrganizationsResponse(OrganizationsResponse):  # type: ignore[misc] # moto is untyped
-    """The service as its callers see it: pages of at most 20, and members that may not look around."""
+    """The service as its callers see it: pages of at most 20 items, and few rights for member accounts."""
 
     @property
     def organizations_backend(self) -> Any:  # noqa: ANN401 - moto's class
-        """The organization that the caller belongs to; an empty one for outsiders."""
+        """The caller's organization; an empty one for accounts without an organization."""
         return organization_of(self.current_account)
 
     def call_action(self) -> Any:  # noqa: ANN401 - moto's triple
@@ -229,11 +228,11 @@ class SandboxOrganizationsResponse(OrganizationsResponse):  # type: ignore[misc]
         return self._page("Accounts", self.organizations_backend.accounts)
 
     def list_accounts_for_parent(self) -> str:
-        """List the accounts right under a root or unit."""
+        """List the accounts directly under a root or unit."""
         return self._page("Accounts", self._children("ACCOUNT"))
 
     def list_organizational_units_for_parent(self) -> str:
-        """List the units right under a root or unit."""
+        """List the units directly under a root or unit."""
         units = self._children("ORGANIZATIONAL_UNIT")
         return self._page(
             "OrganizationalUnits", units, lambda unit: {"Id": unit.id, "Arn": unit.arn, "Name": unit.name}
@@ -247,13 +246,13 @@ class SandboxOrganizationsResponse(OrganizationsResponse):  # type: ignore[misc]
         )
 
     def list_children(self) -> str:
-        """List the accounts or the units right under a root or unit."""
+        """List the accounts or the units directly under a root or unit."""
         child_type = self._get_param("ChildType")
         children = self._children(child_type)
         return self._page("Children", children, lambda child: {"Id": child.id, "Type": child_type})
 
     def list_delegated_administrators(self) -> str:
-        """List the delegated administrators, of one service where it is named."""
+        """List the delegated administrators, or only those of the named service."""
         service = self._get_param("ServicePrincipal")
         if service is not None and not FakeServiceAccess.trusted_service(service):
             raise InvalidInputException("You specified an unrecognized service principal.")
@@ -280,7 +279,7 @@ class SandboxOrganizationsResponse(OrganizationsResponse):  # type: ignore[misc]
             return
         reads = action.startswith(("list_", "describe_"))
         if not (reads and backend.administers(caller)):
-            # moto takes the service from the class's module, so that its core's ServiceException would not do.
+            # moto finds the service by the module of the error's class, so its general ServiceException is no use here.
             raise OrganizationsClientError(
                 "AccessDeniedException", "You don't have permissions to access this resource."
             )
@@ -304,7 +303,7 @@ class SandboxOrganizationsResponse(OrganizationsResponse):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class _Position:
-    """Where a listing goes on; clients see it as an opaque token."""
+    """The position where a listing continues; clients see it as an opaque token."""
 
     listing: str
     offset: int = 0
@@ -327,7 +326,7 @@ class _Position:
 
 
 def organization_of(account_id: str) -> SandboxOrganizationsBackend:
-    """Find the organization of a management or member account; an empty one for any other account."""
+    """Return the organization of a management or member account; an empty one for any other account."""
     management_account, partition = organizations_backends.master_accounts.get(account_id, (account_id, PARTITION))
     backend: SandboxOrganizationsBackend = organizations_backends[management_account][partition]
     return backend
@@ -354,4 +353,4 @@ handover: Handover[None] = Handover(
         [*FakeDelegatedAdministrator.SUPPORTED_SERVICES, ACCOUNT_MANAGEMENT],
     ),
 )
-"""Servers look the paths up when they are first asked for the service, so it is entered before they are."""
+"""A server reads the paths at its first request for the service, so this is entered before the server starts."""

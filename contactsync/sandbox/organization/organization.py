@@ -1,4 +1,4 @@
-"""The organization of a sandbox, built from its scenario inside moto, and what may be asked of it or changed."""
+"""The organization of a sandbox, built in moto from its scenario; its state can be read and changed."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -34,10 +34,10 @@ class UnknownAccountError(LookupError):
 
 
 class OrganizationState:
-    """The organization as the services share it: accounts and access in moto's backend, contacts in a store."""
+    """The organization that all services share: accounts and access in moto's backend, contacts in a store."""
 
     def __init__(self, scenario: Scenario, backend: SandboxOrganizationsBackend, handed_over: ExitStack) -> None:
-        """Take an organization that has its accounts; its contacts are made from the scenario when they are read."""
+        """Keep a backend that has its accounts; contacts are made from the scenario when they are read."""
         self._handed_over = handed_over
         self._scenario = scenario
         self._backend = backend
@@ -56,17 +56,17 @@ class OrganizationState:
 
     @property
     def organization_id(self) -> str:
-        """The id that ARNs and paths start with."""
+        """The id of the organization, such as o-exampleorgid."""
         return str(self._backend.org.id)
 
     @property
     def has_all_features(self) -> bool:
-        """Whether the organization is more than a shared bill."""
+        """Whether all features are enabled, and not only consolidated billing."""
         return bool(self._backend.org.feature_set == "ALL")
 
     @property
     def trusted_access(self) -> bool:
-        """Whether Account Management has trusted access, as organizations' API sees it; setting it changes that."""
+        """Whether Account Management has trusted access, as the Organizations API shows it; it can be set."""
         return self._backend.is_trusted(ACCOUNT_MANAGEMENT)
 
     @trusted_access.setter
@@ -81,16 +81,16 @@ class OrganizationState:
         return [account for account in admins if self.is_delegated_administrator(account)]
 
     def is_delegated_administrator(self, account_id: str) -> bool:
-        """Tell whether the account is a delegated administrator for Account Management."""
+        """Return whether the account is a delegated administrator for Account Management."""
         return self._backend.administers(account_id, ACCOUNT_MANAGEMENT)
 
     def state_of(self, account_id: str) -> AccountState | None:
-        """Tell an account's state; nothing when it is not in the organization."""
+        """Return an account's state; None when it is not in the organization."""
         account = self._backend.accounts.by_id.get(account_id)
         return None if account is None else cast("AccountState", account.state)
 
     def set_state(self, account_id: str, state: str) -> None:
-        """Change a member's state; raises UnknownAccountError or, for a state that AWS does not have, ValueError."""
+        """Change a member's state; raise UnknownAccountError, or ValueError for a state that it cannot have."""
         if state not in get_args(AccountState):
             message = f"{state} is not one of {', '.join(get_args(AccountState))}"
             raise ValueError(message)
@@ -123,7 +123,7 @@ class OrganizationState:
         return [account.id for account in list(self._backend.accounts)]
 
     def close(self) -> None:
-        """Take the organization out of moto again."""
+        """Remove the organization from moto."""
         self._handed_over.close()
 
     def _unit_paths(self) -> dict[str, str]:
@@ -152,7 +152,7 @@ class OrganizationState:
         return cast("Mapping[str, str] | None", choice)
 
     def _contact_of_a_new_account(self, account_id: str, contact_type: ContactType) -> Mapping[str, str] | None:
-        """Give an account that was created at run time the management account's address of then, under its own name."""
+        """Return a contact of an account created at run time: the management account's address, under its own name."""
         return self._created.get(account_id) if contact_type is ContactType.PRIMARY else None
 
     def _note_created(self, account_id: str, name: str) -> None:
@@ -164,7 +164,7 @@ class OrganizationState:
 
 
 def build(scenario: Scenario) -> OrganizationState:
-    """Make the scenario's organization in this process's moto, one at a time, until it is closed."""
+    """Build the scenario's organization in moto; a process has one at a time, until it is closed."""
     with ExitStack() as handed_over:
         handed_over.enter_context(moto_organizations.handover.to(None))
         return OrganizationState(scenario, _filled(scenario.organization), handed_over.pop_all())
@@ -198,7 +198,7 @@ def _create(backend: SandboxOrganizationsBackend, settings: OrganizationSettings
 
 
 def _add_units(backend: SandboxOrganizationsBackend, paths: tuple[str, ...]) -> dict[str, str]:
-    """Add the units, those in between too, and return their ids by path."""
+    """Add the units and the units above them, and return their ids by path."""
     ids = {"": str(backend.org.root_id)}
     for path in paths:
         names = path.split("/")
@@ -241,7 +241,7 @@ def _member(
 
 
 def _numbers(settings: OrganizationSettings) -> dict[str, int]:
-    """Give every member a number: the generated ones, then those that the scenario gives by id."""
+    """Return a number for every member: first the generated ones, then those that the scenario names by id."""
     given = [member.id for member in settings.members if member.id]
     generated = {member_account_id(number): number for number in range(1, settings.accounts + 1)}
     return generated | {account_id: settings.accounts + 1 + index for index, account_id in enumerate(given)}

@@ -1,4 +1,4 @@
-"""Queues as EventBridge and Lambda use them: as targets, for what failed for good, and under their queue policies."""
+"""Sending to queues on behalf of EventBridge, SNS and Lambda: to targets and to dead-letter queues."""
 
 import json
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from moto.sqs.models import Queue, sqs_backends
 
 from contactsync.sandbox.queues.resource_policy import allows
 
-_MESSAGE_LIMIT = 1024 * 1024  # bytes; SQS
+_MESSAGE_LIMIT = 1024 * 1024  # bytes, SQS's limit
 
 
 @dataclass(frozen=True)
 class QueueRefusal:
-    """Why a message did not get into a queue, as an error code of EventBridge and a sentence."""
+    """Why a message was not put into a queue: EventBridge's error code and a sentence."""
 
     code: str
     message: str
@@ -28,13 +28,13 @@ def send(
     rule_arn: str | None = None,
     group: str | None = None,
 ) -> QueueRefusal | None:
-    """Put a document into a queue; with a rule's ARN the queue's policy must let EventBridge in for that rule."""
+    """Put a document into a queue; with a rule's ARN, the queue's policy must let EventBridge send for that rule."""
     refused = None if rule_arn is None else refusal(queue_arn, service="events.amazonaws.com", source_arn=rule_arn)
     return refused or put(queue_arn, json.dumps(body), _typed(attributes), group)
 
 
 def refusal(queue_arn: str, *, service: str, source_arn: str) -> QueueRefusal | None:
-    """Tell why a service may not send to a queue on behalf of a rule or a topic; nothing when it may."""
+    """Return why a service may not send to a queue on behalf of a rule or a topic; None when it may."""
     queue = _find(queue_arn)
     if queue is None:
         return _missing(queue_arn)
@@ -54,7 +54,7 @@ def refusal(queue_arn: str, *, service: str, source_arn: str) -> QueueRefusal | 
 def put(
     queue_arn: str, text: str, attributes: Mapping[str, Mapping[str, Any]], group: str | None = None
 ) -> QueueRefusal | None:
-    """Put a message with attributes in SQS's form into a queue, whatever its policy says."""
+    """Put a message into a queue without checking its policy; `attributes` have SQS's form."""
     queue = _find(queue_arn)
     if queue is None:
         return _missing(queue_arn)
@@ -81,7 +81,7 @@ def _find(queue_arn: str) -> Queue | None:
 
 
 def _typed(attributes: Mapping[str, str | int]) -> dict[str, dict[str, str]]:
-    """Write message attributes; numbers keep their type, as Lambda's ErrorCode does."""
+    """Return message attributes in SQS's form, without empty texts; numbers keep their type, as Lambda's ErrorCode."""
     return {
         name: {"DataType": "Number" if isinstance(value, int) else "String", "StringValue": str(value)}
         for name, value in attributes.items()

@@ -1,4 +1,4 @@
-"""Work that is done later by a few threads: deliveries, retries, and what else waits."""
+"""Calls that a few threads make later, such as deliveries and retries."""
 
 import heapq
 import itertools
@@ -12,10 +12,9 @@ logger = logging.getLogger(__name__)
 
 
 class DelayedCalls:
-    """A queue of calls ordered by the time they are due; what is not done when it stops is dropped."""
+    """A queue of calls, ordered by the time when they are due; calls that have not begun at the stop are dropped."""
 
     def __init__(self, *, workers: int = 8, name: str = "sandbox-events") -> None:
-        """Prepare the threads; none runs before `start`."""
         self._name = name
         self._workers = workers
         self._changed = threading.Condition()
@@ -34,28 +33,28 @@ class DelayedCalls:
         self._thread.start()
 
     def close(self) -> None:
-        """Drop what is not begun and begin nothing more."""
+        """Drop the calls that have not begun, and begin no more."""
         with self._changed:
             self._stopped = True
             self._due.clear()
             self._changed.notify_all()
 
     def join(self) -> None:
-        """Wait for what runs, after `close`; make it end before (kill its processes)."""
+        """Wait for the running calls; before that, call `close` and end the processes that they wait for."""
         if self._thread:
             self._thread.join()
         if self._pool:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Do the call in so many seconds; ignored once stopped."""
+        """Make the call after this many seconds; ignored before `start` and after `close`."""
         with self._changed:
             if not self._stopped:
                 heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), call))
                 self._changed.notify_all()
 
     def wait_until_idle(self, timeout: float) -> bool:
-        """Wait until nothing runs and nothing is due (a retry in an hour counts as due), or the time is over."""
+        """Wait up to `timeout` seconds until no call is running or planned, and return whether that is so."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._due and not self._running, timeout)
 
@@ -78,7 +77,7 @@ class DelayedCalls:
         try:
             if not self._stopped:
                 call()
-        except Exception:  # the edge of a pool thread, which would swallow it without a word
+        except Exception:  # the edge of a pool thread: the pool would drop the error silently
             if not self._stopped:
                 logger.exception("A delayed call of the sandbox failed")
         finally:

@@ -1,4 +1,4 @@
-"""Resource policies of queues and functions: whether they let an AWS service in, and on behalf of which source."""
+"""Resource policies of queues and functions: whether an AWS service may act, and on behalf of which source."""
 
 import fnmatch
 from collections.abc import Iterable, Mapping
@@ -14,9 +14,9 @@ def allows(
     source_account: str,
     resource: str | None = None,
 ) -> bool:
-    """Tell whether the service may do the action for this source; a Deny wins, an unknown condition fails.
+    """Return whether the service may do the action for this source; a Deny wins, and an unknown condition is not met.
 
-    With a `resource` a statement that names others does not count.
+    With `resource`, statements about other resources do not count.
     """
     context = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account, "aws:securetransport": "true"}
     matching = [

@@ -1,4 +1,4 @@
-"""Every request that reached the sandbox, kept in memory for tests, people and the events that calls make."""
+"""The log of requests to the sandbox, kept in memory for tests, for people and for CloudTrail events."""
 
 import threading
 from collections import deque
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-CAPACITY = 200_000
+CAPACITY = 200_000  # calls
 ANY_ERROR = "*"
 _CONTACT_TYPES = frozenset({"BILLING", "OPERATIONS", "SECURITY"})
 
@@ -32,13 +32,14 @@ class ApiCall:
     error_code: str | None
     error_message: str | None
     duration: float
+    """In seconds."""
     request_id: str
     applied: bool = False
-    """Whether the service carried the call out, whatever its client was told."""
+    """Whether the service carried out the call, also when its client got an error."""
 
     @property
     def account(self) -> str:
-        """The account that was acted on: the one the request names, or else the caller's own."""
+        """The account that the call is about: the one that the request names, or else the caller's own."""
         return self.target_account or self.caller_account
 
     def as_json(self) -> dict[str, object]:
@@ -64,21 +65,20 @@ class ApiCall:
 
     def _contact_type(self) -> str | None:
         given = self.parameters.get("AlternateContactType")
-        return given if isinstance(given, str) and given in _CONTACT_TYPES else None  # or else it is a client's text
+        return given if isinstance(given, str) and given in _CONTACT_TYPES else None  # other text is the client's own
 
 
 class CallLog:
-    """A bounded log that many threads write to; the oldest calls go first."""
+    """A log of at most `capacity` calls, written by many threads; the oldest calls are dropped first."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        """Start empty."""
         self._lock = threading.Lock()
         self._calls: deque[ApiCall] = deque(maxlen=capacity)
         self._last_sequence = 0
         self._subscribers: list[Subscriber] = []
 
     def append(self, call: ApiCall) -> ApiCall:
-        """Give the call the next sequence number, keep it and tell the subscribers; return it as it was kept."""
+        """Store the call with the next sequence number, pass it to the subscribers, and return the stored call."""
         with self._lock:
             self._last_sequence += 1
             kept = replace(call, sequence=self._last_sequence)
@@ -117,12 +117,12 @@ class CallLog:
         ]
 
     def clear(self) -> None:
-        """Forget all calls; sequence numbers go on from where they were."""
+        """Forget all calls; sequence numbers continue."""
         with self._lock:
             self._calls.clear()
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Have a function called with every call from now on, in the thread of the request: it must return at once."""
+        """Call a function with every call from now on, in the thread of the request; it must return at once."""
         with self._lock:
             self._subscribers.append(subscriber)
 

@@ -1,4 +1,4 @@
-"""Whose credentials a request carries, told by moto's IAM users and assumed roles."""
+"""Who sent a request: the IAM user or assumed role that moto knows by the access key."""
 
 import threading
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
-_GENERATED_KEY_LENGTH = 20  # moto's and AWS's own access keys; a shorter one such as "sandbox" is nobody's
+_GENERATED_KEY_LENGTH = 20  # of keys that moto or AWS generates; another key, such as "sandbox", belongs to nobody
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Caller:
 
 
 class Callers:
-    """Looks callers up; what is found is kept, because a key never changes hands."""
+    """The callers by access key; found ones are cached, because a key never changes its owner."""
 
     def __init__(self, management_account: str) -> None:
         """Let every unknown access key act as a user of the management account."""
@@ -27,7 +27,7 @@ class Callers:
         self._known: dict[str, Caller] = {}
 
     def caller_of(self, access_key: str) -> Caller:
-        """Return who the access key belongs to."""
+        """Return the owner of the access key."""
         if len(access_key) != _GENERATED_KEY_LENGTH:
             return self._default
         with self._lock:
@@ -42,7 +42,7 @@ class Callers:
 
 
 def _look_up(access_key: str) -> Caller | None:
-    """Search only the backends that exist: moto's own search makes one for each account and partition."""
+    """Search only the backends that exist; moto's own search would create one for each account and partition."""
     for account, partitions in list(iam_backends.items()):
         for partition, backend in list(partitions.items()):
             if access_key in backend.access_keys:

@@ -1,4 +1,4 @@
-"""Scripted trouble: errors, lost connections and slow answers for chosen operations and accounts."""
+"""Scripted faults: errors, lost connections and slow answers for chosen operations and accounts."""
 
 import json
 import random
@@ -78,10 +78,10 @@ class FaultSettings(SettingsModel):
 
 
 class Fault:
-    """A scripted fault and how often it has struck."""
+    """A scripted fault, and how many calls it has hit."""
 
     def __init__(self, identifier: str, settings: FaultSettings) -> None:
-        """Start its own sequence of chances from its seed, so that a run can be repeated."""
+        """Start the random choices from the fault's own seed, so that a run can be repeated."""
         self.id = identifier
         self.settings = settings
         self.struck = 0
@@ -89,13 +89,13 @@ class Fault:
 
     @property
     def is_spent(self) -> bool:
-        """Whether it has struck as often as it should."""
+        """Whether the fault has hit all `count` calls."""
         return self.settings.count is not None and self.struck >= self.settings.count
 
     def strikes(
         self, service: str, operation: str, account: str, caller: str, parameters: Mapping[str, object]
     ) -> bool:
-        """Tell whether this call is hit, and count it when it is."""
+        """Return whether the fault hits this call, and count it if so."""
         settings = self.settings
         wanted = (
             not self.is_spent
@@ -110,15 +110,14 @@ class Fault:
         return hit
 
     def as_json(self) -> dict[str, Any]:
-        """Describe the fault and its use so far."""
+        """Describe the fault, and how many calls it has hit."""
         return {"id": self.id, **self.settings.model_dump(), "struck": self.struck, "spent": self.is_spent}
 
 
 class Faults:
-    """The faults in force, in the order they were added; the first that hits a call decides."""
+    """The active faults, in the order in which they were added; the first one that hits a call is used."""
 
     def __init__(self, settings: Iterable[FaultSettings] = ()) -> None:
-        """Start with those of a scenario."""
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._last = 0
@@ -126,7 +125,7 @@ class Faults:
             self.add(item)
 
     def add(self, settings: FaultSettings) -> Fault:
-        """Put a fault in force."""
+        """Add a fault, which is active at once."""
         with self._lock:
             self._last += 1
             fault = Fault(f"fault-{self._last}", settings)
@@ -134,12 +133,12 @@ class Faults:
         return fault
 
     def all(self) -> list[Fault]:
-        """List the faults, also those that are spent."""
+        """List all faults, also those that hit no more calls."""
         with self._lock:
             return list(self._faults)
 
     def remove(self, identifier: str) -> bool:
-        """Take a fault away; tell whether it was there."""
+        """Remove a fault, and return whether there was one."""
         with self._lock:
             kept = [fault for fault in self._faults if fault.id != identifier]
             found = len(kept) < len(self._faults)
@@ -147,7 +146,7 @@ class Faults:
         return found
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 

@@ -26,10 +26,9 @@ _STOP_SECONDS = 1.5
 
 
 class PortTakenError(Exception):
-    """Another process listens on the port."""
+    """The port cannot be used, for example because another process listens on it."""
 
     def __init__(self, port: int, reason: str) -> None:
-        """Keep the port and the system's reason."""
         self.port = port
         self.reason = reason
         super().__init__(f"port {port} cannot be used ({reason}); choose another one, or 0 for any free port")
@@ -39,7 +38,7 @@ class HttpServer:
     """The server and its threads, between `start` and `stop`."""
 
     def __init__(self, application: "WSGIApplication", port: int) -> None:
-        """Take the port, or a free one for 0; raises PortTakenError."""
+        """Bind the port, or a free one for 0; raise PortTakenError if that fails."""
         listening = _listen(port)
         with listening:
             self._server = _Server(HOST, 0, application, _Handler, fd=listening.fileno())
@@ -51,7 +50,7 @@ class HttpServer:
         self._thread.start()
 
     def stop(self, seconds: float = _STOP_SECONDS) -> None:
-        """Take no more connections, let answers on their way go out, and wait for the threads for so many seconds."""
+        """Accept no more connections, let running requests finish, and wait up to `seconds` for their threads."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -63,7 +62,7 @@ class HttpServer:
 
 
 class _Server(ThreadedWSGIServer):
-    """Werkzeug's server, which knows its connections so that idle ones can be ended."""
+    """Werkzeug's server with a list of its connections, so that idle ones can be closed."""
 
     daemon_threads = True
 
@@ -88,7 +87,7 @@ class _Server(ThreadedWSGIServer):
                 self._connections.pop(threading.current_thread(), None)
 
     def end_connections(self, seconds: float) -> None:
-        """End the reading side of every connection and wait for their threads."""
+        """Close the reading side of every connection, and wait up to `seconds` for their threads."""
         with self._lock:
             connections = dict(self._connections)
         for connection in connections.values():
@@ -100,7 +99,7 @@ class _Server(ThreadedWSGIServer):
 
 
 class _Handler(MotoRequestHandler):  # type: ignore[misc] # moto is untyped
-    """Requests one after the other on a connection; werkzeug's own handler closes it after each."""
+    """A handler that keeps a connection open for more requests; werkzeug's own handler closes it after each."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -117,7 +116,7 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc] # moto is untyped
         except ConnectionError:
             self.close_connection = True
             return
-        except Exception:  # the edge of the process: a fault of moto's must not end the connection silently
+        except Exception:  # the edge of the process: after an error of moto, the client still gets an answer
             logger.exception("No answer to %s %s", self.command, environ.get("PATH_INFO"))
             status, headers, body = (
                 "500 Internal Server Error",
@@ -127,11 +126,11 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc] # moto is untyped
         self._send(status, headers, body)
 
     def handle_expect_100(self) -> bool:
-        """Leave it to run_wsgi, else a client is told twice to continue."""
+        """Leave the answer to run_wsgi; else a client would get it twice."""
         return True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Write nothing: the call log has it."""
+        """Write nothing, because the call log has the request."""
 
     def _read_body(self, environ: dict[str, Any]) -> None:
         stream = environ["wsgi.input"]

@@ -10,7 +10,7 @@ from contactsync.sandbox.settings_model import SettingsModel
 
 
 class LatencySettings(SettingsModel):
-    """Seconds that a call takes before it is carried out; `jitter` is the most that is added at random."""
+    """Seconds to wait before a call is carried out; up to `jitter` seconds are added at random."""
 
     default: NonNegativeFloat = 0.0
     operations: dict[str, NonNegativeFloat] = Field(default_factory=dict)
@@ -26,16 +26,15 @@ class LatencySettings(SettingsModel):
 
 
 class Latency:
-    """The waits in force; many threads ask."""
+    """The current waits; many threads may ask for them."""
 
     def __init__(self, settings: LatencySettings | None = None) -> None:
-        """Start with those of a scenario."""
         self._lock = threading.Lock()
         self.settings = settings or LatencySettings()
 
     @property
     def settings(self) -> LatencySettings:
-        """What is in force; setting it starts the jitter from its seed."""
+        """The current settings; setting them restarts the jitter from its seed."""
         return self._settings
 
     @settings.setter
@@ -45,7 +44,7 @@ class Latency:
             self._jitter = random.Random(settings.seed)  # noqa: S311 - repeatable, nothing secret
 
     def seconds(self, operation: str) -> float:
-        """Return how long this call should take."""
+        """Return how many seconds to wait before this call."""
         with self._lock:
             settings = self._settings
             wait = settings.operations.get(operation, settings.default)

@@ -35,7 +35,7 @@ _ORGANIZATIONS_RATE_EXCEEDED = WireError(
 )
 _APPLIED = "contactsync.applied"
 _MOTO_USER = re.compile(rb"arn:[a-z-]+:sts::[0-9]{12}:user/moto")
-"""What moto's STS calls everybody whose key it has not given out; CloudTrail's records have another name."""
+"""The ARN that moto's STS returns for every key that moto has not created; CloudTrail's records have another one."""
 _CONTROL = "/_sandbox"
 _MOTO_RESET = "/moto-api/reset"
 
@@ -46,7 +46,7 @@ class ConnectionDroppedError(ConnectionError):
 
 @dataclass
 class Conditions:
-    """What can be changed while the sandbox runs and that every call meets."""
+    """The conditions that apply to every call; they can be changed while the sandbox runs."""
 
     quotas: Quotas
     faults: Faults
@@ -66,7 +66,6 @@ class Middleware:
         call_log: CallLog,
         mwaa: MwaaResponder | None = None,
     ) -> None:
-        """Put the parts in front of moto."""
         self._moto = moto
         self._control = control
         self._callers = callers
@@ -74,15 +73,15 @@ class Middleware:
         self._call_log = call_log
         self._mwaa = mwaa
         self._stopping = threading.Event()
-        # moto's tables have no locks, and threads would interleave within a conditional write or a transaction.
+        # moto's tables have no locks, so another thread could run within a conditional write or a transaction.
         self._dynamodb = threading.RLock()
 
     def start(self) -> None:
-        """Wait again as told, after an earlier `stop`."""
+        """Allow waits again, after an earlier `stop`."""
         self._stopping.clear()
 
     def stop(self) -> None:
-        """Cut all waits short, so that threads end."""
+        """End all waits at once, so that threads end."""
         self._stopping.set()
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
@@ -146,9 +145,9 @@ class Middleware:
         try:
             with alone:
                 return Response.from_app(self._moto, request.environ, buffered=True)
-        except Exception as error:  # the edge of moto: what it lacks must reach the client as an AWS error
-            # A line for whoever watches the sandbox; what a developer needs of it is asked for with the log level.
-            logger.error("The sandbox cannot do %s %s in %s: %r", call.service, call.operation, call.region, error)  # noqa: TRY400 -- no traceback, as said
+        except Exception as error:  # the edge of moto: what it cannot do must reach the client as an AWS error
+            # One line for people who watch the sandbox; the traceback is logged at level DEBUG.
+            logger.error("The sandbox cannot do %s %s in %s: %r", call.service, call.operation, call.region, error)  # noqa: TRY400 -- the traceback follows below
             logger.debug("Where it came from", exc_info=True)
             failure = WireError("InternalFailure", f"The sandbox cannot do this: {type(error).__name__}")
             return error_response(request, call.service, call.operation, failure, status=500)
@@ -201,7 +200,7 @@ class _Record:
 
 
 def _struck(fault: FaultSettings, request: Request, call: WireCall) -> Response | None:
-    """Answer with the fault's error; nothing when it is a delay only."""
+    """Return an answer with the fault's error; None for a fault that is only a delay."""
     if fault.error is None:
         return None
     if fault.error == CONNECTION_DROPPED:

@@ -20,7 +20,7 @@ _LIMITED = (_ACCOUNT, _ORGANIZATIONS)
 
 
 class Quota(SettingsModel):
-    """How many calls a second are refilled, and how many can come at once."""
+    """A token bucket: how many calls per second refill it, and how many it holds."""
 
     rate: float = Field(gt=0, description="calls per second")
     burst: int = Field(ge=1, description="calls at once after a pause")
@@ -30,7 +30,7 @@ def _quotas(**quotas: tuple[float, int]) -> dict[str, Quota]:
     return {operation: Quota(rate=rate, burst=burst) for operation, (rate, burst) in quotas.items()}
 
 
-# Where AWS states no burst (GetAccountInformation and later rows), a second's worth of calls is taken.
+# Where AWS documents no burst (from GetAccountInformation on), it is the calls of one second.
 PRESETS: Mapping[str, Mapping[str, Quota]] = {
     "commercial": _quotas(
         GetAlternateContact=(10, 15),
@@ -104,7 +104,7 @@ ORGANIZATIONS: Mapping[str, Quota] = _quotas(
     RegisterDelegatedAdministrator=(1, 2),
     DeregisterDelegatedAdministrator=(1, 2),
 )
-"""For each calling account, also in China (our guess); what AWS does not list is not limited."""
+"""Limits of each calling account, also in China (our guess); operations that AWS does not list have no limit."""
 
 WHOLE_ORGANIZATION: Mapping[str, Quota] = _quotas(
     DescribeAccount=(24, 36),
@@ -131,13 +131,13 @@ WHOLE_ORGANIZATION: Mapping[str, Quota] = _quotas(
     ListDelegatedServicesForAccount=(1, 4),
     ListDelegatedAdministrators=(6, 10),
 )
-"""For all accounts of the organization together, beside the limits of each."""
+"""Limits of all accounts of the organization together, in addition to those of each account."""
 
 _Bucket = tuple[str, str]
 
 
 class QuotaSettings(SettingsModel):
-    """Which quotas are in force: a preset, with single operations changed."""
+    """The quotas: a preset, with changes of single operations."""
 
     enabled: bool = True
     preset: Preset = "commercial"
@@ -152,18 +152,18 @@ class QuotaSettings(SettingsModel):
         return operations
 
     def in_force(self) -> dict[str, Quota]:
-        """Merge the presets with the operations that were changed; nothing when quotas are off."""
+        """Return the quotas of each caller: the presets with the changed operations; empty when quotas are off."""
         if not self.enabled:
             return {}
         return {**PRESETS[self.preset], **(ORGANIZATIONS if self.organizations else {}), **self.operations}
 
     def for_all_callers(self) -> dict[str, Quota]:
-        """List what the callers share; an operation that was changed has its limit for each caller only."""
+        """Return the quotas that all callers share; a changed operation has only its limit per caller."""
         shared = WHOLE_ORGANIZATION if self.enabled and self.organizations else {}
         return {operation: quota for operation, quota in shared.items() if operation not in self.operations}
 
     def as_json(self) -> dict[str, Any]:
-        """Describe the settings with every quota in force."""
+        """Describe the settings with every active quota."""
         in_force = {operation: quota.model_dump() for operation, quota in self.in_force().items()}
         return {
             "enabled": self.enabled,
@@ -174,17 +174,16 @@ class QuotaSettings(SettingsModel):
 
 
 class Quotas:
-    """The buckets; many threads take from them."""
+    """The token buckets; many threads may take from them."""
 
     def __init__(self, settings: QuotaSettings | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with full buckets."""
         self._clock = clock
         self._lock = threading.Lock()
         self.settings = settings or QuotaSettings()
 
     @property
     def settings(self) -> QuotaSettings:
-        """What is in force; setting it fills all buckets."""
+        """The current settings; setting them fills all buckets."""
         return self._settings
 
     @settings.setter
@@ -195,7 +194,7 @@ class Quotas:
             self._buckets: dict[_Bucket, tuple[float, float]] = {}
 
     def take(self, service: str, operation: str, caller_account: str) -> bool:
-        """Tell whether the caller may make this call now, and count it when it may."""
+        """Return whether the caller may make this call now, and count it if so."""
         if service not in _LIMITED or operation not in operations_of(service):
             return True
         with self._lock:

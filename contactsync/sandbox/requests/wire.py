@@ -1,4 +1,4 @@
-"""What a request to AWS says on the wire: service, operation and parameters; and errors in its protocol's shape."""
+"""AWS calls as HTTP: the service, operation and parameters of a request, and errors in the protocol of the service."""
 
 import functools
 import json
@@ -48,7 +48,7 @@ _ACCOUNT_ID = re.compile(r"[0-9]{12}", re.ASCII)
 
 @dataclass(frozen=True)
 class WireCall:
-    """A request as far as it can be told without carrying it out; `service` is named as in the SDK."""
+    """What a request asks for, known before it is carried out; `service` is the name in the SDK."""
 
     service: str
     operation: str
@@ -58,7 +58,7 @@ class WireCall:
 
     @property
     def target_account(self) -> str | None:
-        """The account that the request names in AccountId; other text there may be anybody's data and is not kept."""
+        """The account id in the request's AccountId; other text there can be personal data and is ignored."""
         account = self.parameters.get("AccountId")
         return account if isinstance(account, str) and _ACCOUNT_ID.fullmatch(account) else None
 
@@ -72,7 +72,7 @@ class WireError:
 
 
 class _ServiceError(Exception):
-    """An error for moto's serializers, which look an exception of moto's own up in the wrong service."""
+    """An error for moto's serializers; they would look up an exception of moto in the wrong service."""
 
     def __init__(self, error: WireError) -> None:
         self.code = error.code
@@ -81,7 +81,7 @@ class _ServiceError(Exception):
 
 
 def read_call(request: Request) -> WireCall | None:
-    """Tell what a signed request asks for; nothing when it is not signed with SigV4 (then it is no SDK's)."""
+    """Return what a signed request asks for; None when it is not signed with SigV4, so that no SDK has sent it."""
     signed = _SIGNED.search(request.headers.get("Authorization", ""))
     if signed is None:
         credential = request.args.get("X-Amz-Credential", "")
@@ -95,7 +95,7 @@ def read_call(request: Request) -> WireCall | None:
 
 
 def error_response(request: Request, service: str, operation: str, error: WireError, status: int | None) -> Response:
-    """Make the answer that the service would give for this error; `status` overrides the one of its model."""
+    """Return the answer of the service for this error; `status` replaces the one of its model."""
     body, headers = _serialized(request, service, operation, error)
     request_id = str(uuid.uuid4())
     response = Response(_REQUEST_ID.sub(rf"\g<1>{request_id}\g<2>", body))
@@ -108,7 +108,7 @@ def error_response(request: Request, service: str, operation: str, error: WireEr
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> WireError | None:
-    """Find the error in an answer of any protocol."""
+    """Return the error in an answer of any protocol; None when it is not an error."""
     if status < _CLIENT_ERROR:
         return None
     document = _json_object(body)
@@ -131,7 +131,7 @@ def _service(scope: str, request: Request) -> str:
 
 
 def _operation(service: str, request: Request) -> tuple[str, Mapping[str, object]]:
-    """Name the operation and its parameters; JSON members are as the client sent them."""
+    """Return the name of the operation and its parameters; JSON members are as the client sent them."""
     target = request.headers.get("X-Amz-Target")
     if target:
         return target.rpartition(".")[2], _json_object(request.get_data())
@@ -153,7 +153,7 @@ def _form(request: Request) -> dict[str, object]:
 
 @functools.cache
 def _fixed_paths(service: str) -> Mapping[tuple[str, str], str]:
-    """List the operations whose path has no labels: by far the quicker way to the operations of the account service."""
+    """Return the operations whose path has no labels; for the account service this is much faster than routing."""
     model = _model(service)
     if model is None or not str(model.protocol).startswith("rest"):
         return {}
@@ -172,7 +172,7 @@ def _routed(service: str, request: Request) -> tuple[str, Mapping[str, object]]:
         operation, labels = get_service_router(service).match(request)
     except (HTTPException, NotImplementedError):
         return UNKNOWN_OPERATION, {}
-    body = {} if service == "s3" else _json_object(request.get_data())  # an object may be JSON, and is no parameter
+    body = {} if service == "s3" else _json_object(request.get_data())  # an S3 object may be JSON, but no parameter
     return str(operation.name), {**body, **labels}
 
 
@@ -208,7 +208,7 @@ def _serialized(request: Request, service: str, operation: str, error: WireError
 
 
 def status_of(service: str, code: str) -> int:
-    """Tell the HTTP status by the service's model; where it does not have the code, by what services commonly do."""
+    """Return the HTTP status of the service's model; for a code that the model does not have, the usual one."""
     model = _model(service)
     shape = _errors.for_service(model).from_code(code) if model else None
     if shape is None:

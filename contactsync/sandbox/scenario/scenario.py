@@ -1,4 +1,4 @@
-"""Scenario files: the organization, the contacts and the accidents that a sandbox starts with."""
+"""Scenario files: the organization, the contacts and the faults that a sandbox starts with."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,7 +59,7 @@ Alternate = Annotated[Mapping[str, str], _valid_contact(ContactType.BILLING)]
 
 
 class MemberContacts(SettingsModel):
-    """A member's contacts: invented ones, the management account's, given ones, or none (null)."""
+    """The contacts of a member account: invented, the management account's, given here, or none (null)."""
 
     primary: Primary | ContactChoice | None = "generated"
     billing: Alternate | ContactChoice | None = "generated"
@@ -68,7 +68,7 @@ class MemberContacts(SettingsModel):
 
 
 class MemberSettings(SettingsModel):
-    """What is special about one member: a generated one by `number` (from 1), or one more by `id`."""
+    """The settings of one member account: a generated one, by `number` (from 1), or an additional one, by `id`."""
 
     number: int | None = Field(default=None, ge=1)
     id: AccountId | None = None
@@ -88,7 +88,7 @@ class MemberSettings(SettingsModel):
 
     @property
     def account_id(self) -> str:
-        """The account that is meant."""
+        """The id of the member account."""
         return self.id or member_account_id(self.number or 0)
 
 
@@ -98,7 +98,7 @@ def _duplicate(ids: list[str]) -> str:
 
 
 class OrganizationSettings(SettingsModel):
-    """The accounts, where they are, and who may manage their contacts."""
+    """The accounts, their organizational units, and who may manage their contacts."""
 
     management_account: AccountId = MANAGEMENT_ACCOUNT
     accounts: int = Field(default=25, ge=0, le=LARGEST_ORGANIZATION, description="how many members are generated")
@@ -159,14 +159,14 @@ class ContactSettings(SettingsModel):
 
 
 class StaleReads(SettingsModel):
-    """How long reads of contacts answer the value from before the latest write."""
+    """For how many seconds reads of a contact return the value from before the latest write."""
 
     seconds: float = Field(default=0.0, ge=0, le=86_400)
     account: AccountId | None = Field(default=None, description="the only one whose reads lag; all do by default")
 
 
 class AccountManagementSettings(SettingsModel):
-    """Where AWS's documentation and what was recorded from it differ: recorded behaviour unless it is chosen here."""
+    """Choices where AWS's documentation differs from its recorded behaviour, which is the default."""
 
     strict_states: bool = Field(
         default=False, description="refuse a primary contact without StateOrRegion in the seven documented countries"
@@ -175,7 +175,7 @@ class AccountManagementSettings(SettingsModel):
 
 
 class Scenario(SettingsModel):
-    """Everything that a sandbox starts with; an empty file is a working organization of 25 members."""
+    """Everything that a sandbox starts with; an empty file gives a working organization of 25 members."""
 
     organization: OrganizationSettings = OrganizationSettings()
     contacts: ContactSettings = ContactSettings()
@@ -188,7 +188,7 @@ class Scenario(SettingsModel):
 
 
 def load_scenario(path: Path) -> Scenario:
-    """Read a scenario file, or raise ScenarioError with one sentence on what is wrong in it."""
+    """Read a scenario file, or raise ScenarioError with one sentence about what is wrong."""
     try:
         content = read_scenario_file(path)
         return parse_scenario({} if content is None else content)

@@ -1,4 +1,4 @@
-"""Scenario files as people make them: read as UTF-8 YAML, and what YAML would guess or drop silently is refused."""
+"""Reading of scenario files: UTF-8 YAML, in which text that YAML would misread or drop silently is refused."""
 
 import codecs
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-# PyYAML lets Python's own errors out where a scalar only looks like a date, a number or a truth value.
+# PyYAML raises Python's own errors for a value that only looks like a date, a number or a boolean.
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, ValueError, yaml.YAMLError)
 _MERGE = "tag:yaml.org,2002:merge"
 _TEXT = "tag:yaml.org,2002:str"
@@ -20,7 +20,7 @@ class ScenarioError(Exception):
 
 
 def read_scenario_file(path: Path) -> object:
-    """Return what the file holds, or raise ScenarioError with a sentence without the file's name."""
+    """Return the file's content, or raise ScenarioError; its sentence does not name the file."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -59,16 +59,16 @@ def _content(text: str) -> object:
 
 
 def _position(error: yaml.YAMLError) -> str:
-    """Say what is wrong and where, without the line itself: it can hold a contact's values."""
+    """Return what is wrong and where, without the line's text, which can hold contact values."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"{error.problem} in line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
     return " ".join(str(error).split())
 
 
 def _problems(node: yaml.Node, path: str, looked_at: set[int], above: tuple[int, ...] = ()) -> Iterator[str]:
-    """Find what YAML reads without a word: keys given twice, keys that are no text, dates that there are not.
+    """Yield what YAML accepts silently or cannot read: duplicate keys, keys that are not text, dates that do not exist.
 
-    Each node is looked at once, however many aliases lead to it.
+    Each node is visited once, also when several aliases lead to it.
     """
     if id(node) in above:
         yield f"{path or 'the file'} holds itself, by an alias in line {_line(node)}."
@@ -106,7 +106,7 @@ def _key_problems(node: yaml.MappingNode, path: str) -> Iterator[str]:
 
 
 def _unreadable(node: yaml.Node) -> str:
-    """Say what to do about a scalar that has a date's or a number's form and is none, or that no encoding can write."""
+    """Return the problem of a value that only looks like a date or a number, or cannot be encoded; else no text."""
     if not _is_text(node.value):
         return f"the text in line {_line(node)} {_HALF}"
     try:

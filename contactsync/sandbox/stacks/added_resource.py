@@ -1,4 +1,4 @@
-"""What every CloudFormation type has that the sandbox adds to moto's."""
+"""The base class of the CloudFormation types that the sandbox adds to moto's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,22 +7,21 @@ from moto.core.common_models import CloudFormationModel
 
 
 class AddedResource(CloudFormationModel):  # type: ignore[misc] # moto has no types for us
-    """What every added type has: a physical id, and nothing to undo when its stack is deleted."""
+    """An added type of resource: it has a physical id, and by default deleting its stack undoes nothing."""
 
     def __init__(self, physical_resource_id: str, account: str, region: str) -> None:
-        """Take the id, and where the resource is."""
         self.physical_resource_id = physical_resource_id
         self.account = account
         self.region = region
 
     @staticmethod
     def cloudformation_name_type() -> str:
-        """Name the property that names the resource; most have none."""
+        """Return the name of the property that names the resource; most types have none."""
         return ""
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:  # noqa: ARG003 - moto's interface
-        """Allow an attribute for Fn::GetAtt."""
+        """Return whether Fn::GetAtt may read the attribute; by default it may read none."""
         return False
 
     @classmethod
@@ -47,7 +46,7 @@ class AddedResource(CloudFormationModel):  # type: ignore[misc] # moto has no ty
         account_id: str,
         region_name: str,
     ) -> "AddedResource":
-        """Put the changed properties in the place of the earlier ones."""
+        """Apply the changed properties to the resource."""
         name = original_resource.physical_resource_id if original_resource else new_resource_name
         return cls.create_from_cloudformation_json(name, cloudformation_json, account_id, region_name)
 
@@ -59,9 +58,9 @@ class AddedResource(CloudFormationModel):  # type: ignore[misc] # moto has no ty
         account_id: str,
         region_name: str,
     ) -> None:
-        """Leave things as they are: what the added types change goes with the resource they change."""
+        """Do nothing: what an added type has changed is deleted together with the changed resource."""
 
     @classmethod
     def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:  # noqa: ARG003 - the interface of all types
-        """Do what the properties say, and return the physical id."""
+        """Do what the properties say, and return the physical id; by default, only return it."""
         return name

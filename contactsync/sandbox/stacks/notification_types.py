@@ -1,4 +1,4 @@
-"""The CloudFormation types of AWS User Notifications and of Amazon Q in chat applications, checked as AWS does.
+"""The CloudFormation types of AWS User Notifications and of Amazon Q in chat applications, checked as AWS checks them.
 
 Properties and limits are from the services' models and the CloudFormation registry.
 """
@@ -19,8 +19,8 @@ from contactsync.sandbox.messages.chat import ChatChannels
 from contactsync.sandbox.messages.user_notifications import AccountResources, EventRule, UserNotifications
 from contactsync.sandbox.stacks.added_resource import AddedResource
 
-_LONGEST_PATTERN = 4096
-_MOST_HUBS = 3
+_LONGEST_PATTERN = 4096  # characters
+_MOST_HUBS = 3  # of one account
 _TEXTS: Mapping[str, re.Pattern[str]] = {
     "Name": re.compile(r"[A-Za-z0-9_\-]{1,64}"),
     "Description": re.compile(r"[^\x00-\x1f]{0,256}"),
@@ -34,7 +34,7 @@ _TEXTS: Mapping[str, re.Pattern[str]] = {
 
 @dataclass(frozen=True)
 class Notifications:
-    """What the types change while a sandbox runs."""
+    """The parts of a running sandbox that the types change."""
 
     user_notifications: UserNotifications
     channels: ChatChannels
@@ -100,14 +100,14 @@ class _Type(AddedResource):
 
 
 class NotificationHub(_Type):
-    """AWS::Notifications::NotificationHub: a region that keeps notifications; its physical id is the region."""
+    """AWS::Notifications::NotificationHub: a region that stores notifications; its physical id is the region."""
 
     TYPE = "AWS::Notifications::NotificationHub"
     REQUIRED = ("Region",)
 
     @classmethod
     def put(cls, name: str, properties: Mapping[str, Any], account: str) -> str:
-        """Register the hub; an account has three at most."""
+        """Register the hub; an account can have three."""
         region = str(properties["Region"])
 
         def register(resources: AccountResources) -> None:
@@ -125,7 +125,7 @@ class NotificationHub(_Type):
 
 
 class NotificationConfiguration(_Type):
-    """AWS::Notifications::NotificationConfiguration: what rules and channels belong to."""
+    """AWS::Notifications::NotificationConfiguration: has event rules and channels."""
 
     TYPE = "AWS::Notifications::NotificationConfiguration"
     REQUIRED = ("Name", "Description")
@@ -145,7 +145,7 @@ class NotificationConfiguration(_Type):
 
 
 class NotificationEventRule(_Type):
-    """AWS::Notifications::EventRule: the events of one AWS service and type that a configuration is about."""
+    """AWS::Notifications::EventRule: selects events of one AWS service and type for a configuration."""
 
     TYPE = "AWS::Notifications::EventRule"
     REQUIRED = ("NotificationConfigurationArn", "Source", "EventType", "Regions")
@@ -178,7 +178,7 @@ class NotificationEventRule(_Type):
 
 
 class EmailContact(_Type):
-    """AWS::NotificationsContacts::EmailContact: an address; it counts as activated, which people must do in AWS."""
+    """AWS::NotificationsContacts::EmailContact: an address; it is active at once, in AWS its owner must activate it."""
 
     TYPE = "AWS::NotificationsContacts::EmailContact"
     REQUIRED = ("Name", "EmailAddress")
@@ -199,14 +199,14 @@ class EmailContact(_Type):
 
 
 class ChannelAssociation(_Type):
-    """AWS::Notifications::ChannelAssociation: a channel of a configuration; its physical id is both ARNs."""
+    """AWS::Notifications::ChannelAssociation: connects a channel to a configuration; its physical id is both ARNs."""
 
     TYPE = "AWS::Notifications::ChannelAssociation"
     REQUIRED = ("Arn", "NotificationConfigurationArn")
 
     @classmethod
     def put(cls, name: str, properties: Mapping[str, Any], account: str) -> str:
-        """Associate the channel, which must be an e-mail contact or a chat channel that exists."""
+        """Associate the channel, which must be an existing e-mail contact or chat channel."""
         channel, configuration = str(properties["Arn"]), str(properties["NotificationConfigurationArn"])
         chats = _notifications().channels.known()
 
@@ -284,7 +284,7 @@ def _notifications() -> Notifications:
 
 
 def _pattern(name: str, given: object) -> EventPattern | None:
-    """Check a pattern; User Notifications knows no wildcards."""
+    """Check a pattern; User Notifications supports no wildcards."""
     if not given:
         return None
     text = given if isinstance(given, str) else json.dumps(given)

@@ -14,7 +14,7 @@ from moto.sqs.models import sqs_backends
 from contactsync.sandbox.handover import Attribute, Entry, Handover
 from contactsync.sandbox.stacks.added_resource import AddedResource
 
-# type -> why nothing need happen in the sandbox
+# type -> why it needs no effect in the sandbox
 WITHOUT_EFFECT: Mapping[str, str] = {
     "AWS::ApiGateway::Stage": "the sandbox has no HTTP endpoint for an API; its function is invoked directly",
     "AWS::CloudWatch::Dashboard": "draws metrics; the sandbox has no console",
@@ -28,12 +28,12 @@ class QueuePolicy(AddedResource):
 
     @staticmethod
     def cloudformation_type() -> str:
-        """Name the type."""
+        """Return the name of the type."""
         return "AWS::SQS::QueuePolicy"
 
     @classmethod
     def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:
-        """Set the policy; the queues are given by URL, as Ref of a queue gives them."""
+        """Set the policy; queues are given by URL, which is what Ref of a queue returns."""
         for url in properties["Queues"]:
             queue = sqs_backends[account][region].get_queue(url.rpartition("/")[2])
             queue.policy = _document(properties["PolicyDocument"])
@@ -41,16 +41,16 @@ class QueuePolicy(AddedResource):
 
 
 class FunctionEventInvokeConfig(AddedResource):
-    """AWS::Lambda::EventInvokeConfig: retries, greatest age and destinations of asynchronous invocations."""
+    """AWS::Lambda::EventInvokeConfig: retries, maximum age and destinations of asynchronous invocations."""
 
     @staticmethod
     def cloudformation_type() -> str:
-        """Name the type."""
+        """Return the name of the type."""
         return "AWS::Lambda::EventInvokeConfig"
 
     @classmethod
     def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:
-        """Replace the function's configuration (moto's own call would keep the first one in force)."""
+        """Replace the function's configuration; moto's own call would keep the first one."""
         function = get_backend(account, region).get_function(properties["FunctionName"])
         known = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
         config = {key: properties[key] for key in known if key in properties}
@@ -62,21 +62,21 @@ class FunctionEventInvokeConfig(AddedResource):
 
 
 class MetricAlarm(AddedResource):
-    """AWS::CloudWatch::Alarm: an alarm on one metric, whose state moto keeps and never computes."""
+    """AWS::CloudWatch::Alarm: an alarm on one metric; moto stores its state, but never computes it."""
 
     @staticmethod
     def cloudformation_name_type() -> str:
-        """Name the property that names the alarm."""
+        """Return the name of the property that names the alarm."""
         return "AlarmName"
 
     @staticmethod
     def cloudformation_type() -> str:
-        """Name the type."""
+        """Return the name of the type."""
         return "AWS::CloudWatch::Alarm"
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
-        """Allow the ARN."""
+        """Return whether the attribute is the ARN, the only one that Fn::GetAtt can read."""
         return attr == "Arn"
 
     def get_cfn_attribute(self, attribute_name: str) -> str:  # noqa: ARG002 - has_cfn_attr lets only Arn pass
@@ -85,7 +85,7 @@ class MetricAlarm(AddedResource):
 
     @classmethod
     def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:
-        """Put the alarm with the properties that describe one metric."""
+        """Create or replace the alarm; properties about several metrics are ignored."""
         cloudwatch_backends[account][region].put_metric_alarm(
             name=name,
             namespace=properties.get("Namespace", ""),
@@ -109,7 +109,7 @@ class TopicSubscription(AddedResource):
 
     @staticmethod
     def cloudformation_type() -> str:
-        """Name the type."""
+        """Return the name of the type."""
         return "AWS::SNS::Subscription"
 
     @classmethod
@@ -117,7 +117,7 @@ class TopicSubscription(AddedResource):
         """Subscribe the endpoint and set the attributes."""
         backend = sns_backends[account][region]
         subscription = backend.subscribe(properties["TopicArn"], properties["Endpoint"], properties["Protocol"])
-        # moto reads the filter policy by the scope, which must be there before
+        # moto reads the filter policy by its scope, so the scope is set first
         for attribute in ("FilterPolicyScope", "FilterPolicy", "RedrivePolicy"):
             if attribute in properties:
                 backend.set_subscription_attributes(subscription.arn, attribute, _document(properties[attribute]))
@@ -128,7 +128,7 @@ class TopicSubscription(AddedResource):
     def delete_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
     ) -> None:
-        """Unsubscribe: the topic can belong to another stack, and stays."""
+        """Unsubscribe; the topic stays, because it can belong to another stack."""
         del cloudformation_json
         sns_backends[account_id][region_name].unsubscribe(resource_name)
 
@@ -138,7 +138,7 @@ class TopicPolicy(AddedResource):
 
     @staticmethod
     def cloudformation_type() -> str:
-        """Name the type."""
+        """Return the name of the type."""
         return "AWS::SNS::TopicPolicy"
 
     @classmethod
@@ -170,7 +170,7 @@ _original_clean = parsing.clean_json
 
 
 def _clean(resource_json: Any, resources_map: Any) -> Any:  # noqa: ANN401 - moto's signature
-    """Leave out of a list what is AWS::NoValue, for which moto puts a null into it."""
+    """Remove AWS::NoValue from lists, where moto would leave a null."""
     cleaned = _original_clean(resource_json, resources_map)
     return [item for item in cleaned if item is not None] if isinstance(resource_json, list) else cleaned
 
@@ -180,11 +180,11 @@ handover: Handover[None] = Handover(
     Attribute(parsing, "clean_json", _clean),
     Entry(parsing.get_name_type_map, "AWS::CloudWatch::Alarm", "AlarmName"),
 )
-"""Makes the types known to moto's CloudFormation, which looks only at direct subclasses of its model."""
+"""Registers the types with moto's CloudFormation, which by itself finds only direct subclasses of its model."""
 
 
 def is_known(type_name: str) -> bool:
-    """Tell whether a resource of this type can be created, or at least accepted."""
+    """Return whether a resource of this type can be created, or at least accepted."""
     known = type_name in parsing.get_model_map() or type_name in parsing.NULL_MODELS
     return known or type_name.startswith("Custom::")
 

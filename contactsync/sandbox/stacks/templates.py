@@ -25,10 +25,9 @@ _PER_FILE = "StackPerFileIn"
 
 
 class TemplateError(Exception):
-    """A template that the sandbox cannot deploy faithfully, with the file and what to do."""
+    """A template cannot be deployed as in AWS; the message names the file and what to do."""
 
     def __init__(self, template: str, reason: str) -> None:
-        """Keep the template's name and the reason."""
         self.template = template
         self.reason = reason
         super().__init__(f"{template}: {reason}")
@@ -51,11 +50,11 @@ def deploy(
     parameters: Mapping[str, str],
     order: Sequence[str] = ORDER,
 ) -> list[Stack]:
-    """Create a stack contactsync-<file name> of every template in the directory; TemplateError when one cannot be.
+    """Create a stack contactsync-<file name> from every template in the directory; raise TemplateError when one fails.
 
-    `parameters` is shared: each template gets those it declares. Outputs that a later template declares as parameters
-    of the same name are passed on to it. A template whose metadata name a folder (StackPerFileIn) has a stack
-    contactsync-<template>-<file name> for each file of parameters there, whose outputs are not passed on.
+    A template gets those of `parameters` that it declares, and outputs of earlier stacks with the name of one of its
+    parameters. If the template's metadata name a folder (StackPerFileIn), each file of parameters in it makes a stack
+    contactsync-<template>-<file name>, whose outputs later templates do not get.
     """
     known = dict(parameters)
     stacks = []
@@ -75,7 +74,7 @@ def deploy(
 
 
 def local_parameters(management_account: str, **changes: str) -> dict[str, str]:
-    """Give the values of our templates' parameters in the local system; `changes` replace or add some."""
+    """Return the values of our templates' parameters in the local system; `changes` replaces or adds some."""
     values = {
         "Environment": "local",
         "ManagementAccountId": management_account,
@@ -106,7 +105,7 @@ def _ordered(directory: Path, order: Sequence[str]) -> list[Path]:
 
 @dataclass(frozen=True)
 class _Planned:
-    """A stack that is to be created, and the file to name when that fails."""
+    """A stack to create, and the file that an error names."""
 
     name: str
     file: str
@@ -183,7 +182,7 @@ def _check_value(name: str, parameter: str, value: str, declaration: Mapping[str
 
 
 def _put_code(session: boto3.Session, endpoint_url: str, given: Mapping[str, str]) -> None:
-    """Put an empty zip where the template expects the function's: the sandbox runs the checkout instead."""
+    """Put a placeholder where the template expects the function's zip: the sandbox runs the checkout instead."""
     keys = [value for name, value in given.items() if name.endswith(_CODE_KEY)]
     if _CODE_BUCKET not in given or not keys:
         return
@@ -206,7 +205,7 @@ def _create(client: "CloudFormationClient", planned: _Planned) -> dict[str, str]
         )
     except ClientError as error:
         raise TemplateError(planned.file, error.response["Error"].get("Message", str(error))) from error
-    except ResponseParserError as error:  # moto answers errors of other services inside a stack in those services' form
+    except ResponseParserError as error:  # moto answers errors of a stack's resources in the form of their services
         raise TemplateError(planned.file, _message_in(str(error))) from error
     stack = client.describe_stacks(StackName=planned.name)["Stacks"][0]
     if stack["StackStatus"] != "CREATE_COMPLETE":
