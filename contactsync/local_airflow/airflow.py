@@ -1,4 +1,4 @@
-"""A local Airflow that stands in for an Amazon MWAA environment: its processes, from their start to their end."""
+"""A local Airflow that replaces an Amazon MWAA environment: its processes, from their start to their end."""
 
 import signal
 import socket
@@ -36,7 +36,7 @@ COMPONENTS: Mapping[str, Sequence[str]] = {
 
 _HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 _TAIL_LINES = 40
-_POLL = 0.1
+_POLL = 0.1  # seconds
 
 
 class LocalAirflowError(Exception):
@@ -58,10 +58,10 @@ class _Component:
 
 
 class LocalAirflow:
-    """Runs Airflow's components with the LocalExecutor on a PostgreSQL server of its own, in one home directory.
+    """An Airflow with the LocalExecutor and a database of its own, in one home directory.
 
-    The home keeps database, keys, password and logs, so that a later start continues where this one stopped.
-    Use as a context manager, or call `start` and `stop`; `stop` is right after a failed or interrupted start, too.
+    The home keeps database, keys, passwords and logs, so that a later start continues where this one stopped.
+    Use it as a context manager, or call `start` and `stop`; `stop` also works after a failed or interrupted start.
     """
 
     def __init__(  # noqa: PLR0913 one keyword per setting of the machine
@@ -77,9 +77,10 @@ class LocalAirflow:
         triggerer: bool = False,
         start_seconds: float = 120.0,
     ) -> None:
-        """Prepare; `environment` reaches all processes and every task (AWS_*, CONTACTSYNC_*, further AIRFLOW__*).
+        """Keep the settings; `environment` is for all processes and tasks (AWS_*, CONTACTSYNC_*, further AIRFLOW__*).
 
-        Port 0 is any free one. Only deferred tasks and deadlines with asynchronous callbacks need the triggerer.
+        Port 0 is any free one. `parallelism` is the number of tasks at a time, `start_seconds` the longest wait for one
+        step of the start. Only deferred tasks and deadlines with asynchronous callbacks need the triggerer.
         """
         self.home, self.dags, self.plugins = home.resolve(), dags.resolve(), plugins.resolve()
         self._extra, self._database = dict(environment or {}), database
@@ -94,22 +95,22 @@ class LocalAirflow:
 
     @property
     def base_url(self) -> str:
-        """The address of the UI and, with /api/v2 behind it, of the REST API."""
+        """The address of the UI; the REST API is below it, at /api/v2."""
         return self._running_place.base_url
 
     @property
     def username(self) -> str:
-        """The person's user, an administrator."""
+        """The user name of the administrator."""
         return USERNAME
 
     @property
     def password(self) -> str:
-        """The user's password, made for this home and kept in it."""
+        """The administrator's password, made for this home and kept in it."""
         return user_password(self._running_place)
 
     @property
     def trigger_credentials(self) -> tuple[str, str]:
-        """User and password with which an MWAA in front of this Airflow starts runs for the trigger function."""
+        """The user and password with which the sandbox's MWAA starts runs for the trigger function."""
         return TRIGGER_USERNAME, user_password(self._running_place, TRIGGER_USERNAME)
 
     @property
@@ -120,7 +121,7 @@ class LocalAirflow:
         return self._api
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of Airflow's processes, for `airflow` commands beside them."""
+        """Return the environment of Airflow's processes, for other `airflow` commands."""
         return dict(self._environment)
 
     def start(self) -> None:
@@ -133,12 +134,12 @@ class LocalAirflow:
             for name in self._names:
                 self._launch(name)
             self.wait_until_healthy()
-        except BaseException:  # also Ctrl-C: whatever was started by then must not stay
+        except BaseException:  # also Ctrl-C: nothing that was started may be left
             self.stop()
             raise
 
     def stop(self, *, grace: float = 5.0) -> None:
-        """End all components with everything they started: asked first, killed after `grace` seconds."""
+        """End all components and everything that they started; kill what is left after `grace` seconds."""
         end_sessions([component.session for component in self._components.values()], grace=grace)
         for name in list(self._components):
             self._drop(name)
@@ -166,11 +167,11 @@ class LocalAirflow:
         self._wait(self._healthy, "Airflow is healthy", self._start_seconds)
 
     def wait_for_dag(self, dag_id: str, *, seconds: float = 60.0) -> None:
-        """Wait until the DAG is parsed and may run; a file that cannot be imported is raised, with its traceback."""
+        """Wait until the DAG is parsed and not paused; raise LocalAirflowError if files cannot be imported."""
         self._wait(lambda: self._has_dag(dag_id), f"the DAG {dag_id} is parsed and not paused", seconds)
 
     def check(self) -> None:
-        """Raise when a component has ended by itself."""
+        """Raise LocalAirflowError when a component or the database has ended by itself."""
         for component in self._components.values():
             if (code := component.process.poll()) is not None:
                 what = f"Airflow's {component.name} ended by itself with exit code {code}"
@@ -180,18 +181,18 @@ class LocalAirflow:
                 self._postgres.check()
 
     def processes(self) -> list[int]:
-        """List the ids of all living processes of this Airflow, those of its tasks and its database included."""
+        """List the ids of all running processes of this Airflow, including those of its tasks and its database."""
         database = self._postgres.processes() if self._postgres else []
         return session_members([component.session for component in self._components.values()]) + database
 
     def kill_component(self, name: str, *, only_leader: bool = False) -> None:
-        """Kill a component (SIGKILL) with all it started, or only its first process."""
+        """Kill a component (SIGKILL) with everything that it started, or only its first process."""
         component = self._components[name]
         send([component.session] if only_leader else session_members([component.session]), signal.SIGKILL)
         component.process.wait()
 
     def restart_component(self, name: str, *, grace: float = 5.0) -> None:
-        """End a component with all it started, start it again and wait until it is healthy."""
+        """End a component with everything that it started, start it again and wait until it is healthy."""
         if name in self._components:
             end_sessions([self._components[name].session], grace=grace)
             self._drop(name)
@@ -215,7 +216,7 @@ class LocalAirflow:
         port = free_port(self._wanted_port)
         self._place = AirflowPlace(self.home, self.dags, self.plugins, port, self._parallelism)
         self._place.component_logs.mkdir(exist_ok=True)
-        # Airflow would write a file of 130 KB here, with keys in it, and read it in every process.
+        # Without this file, Airflow would write one of 130 KB with keys in it, and read it in every process.
         (self.home / "airflow.cfg").write_text("# All settings are in the environment.\n", encoding="utf-8")
         user_password(self._place)
 
@@ -295,7 +296,7 @@ class LocalAirflow:
         return dag is not None and not dag["is_paused"] and not dag["is_stale"]
 
     def _is_current(self, error: Mapping[str, Any]) -> bool:
-        """Tell an error of the file as it is from one that stays in the database until Airflow looks again."""
+        """Return whether an import error is about the file's present content, and not about an earlier one."""
         file = self.dags / str(error["filename"])
         seen: datetime = datetime.fromisoformat(error["timestamp"])
         return file.exists() and file.stat().st_mtime <= seen.timestamp()
@@ -321,7 +322,7 @@ def _heartbeat(health: Mapping[str, Any], key: str) -> datetime | None:
 
 
 def free_port(wanted: int) -> int:
-    """Return the wanted port, or any that is free for 0; raise LocalAirflowError when the wanted one is not."""
+    """Return the wanted port, or any free one for 0; raise LocalAirflowError when the wanted one is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port of a stopped server counts as free
         try:

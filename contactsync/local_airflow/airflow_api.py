@@ -1,4 +1,4 @@
-"""A client for the REST API of an Airflow (version 2 of the API), as far as tests and the demonstration need it."""
+"""A client of Airflow's REST API, version 2, with what tests and the demo need."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,25 +11,24 @@ Json = dict[str, Any]
 """An object of the API, with the API's own field names."""
 
 FINISHED = frozenset({"success", "failed"})
-"""The states in which a DAG run stays."""
+"""The states that a DAG run never leaves by itself."""
 
-_PAGE = 500
+_PAGE = 500  # items
 
 
 class AirflowApiError(Exception):
-    """An answer of Airflow's REST API that is not what was asked for; `status` is None when there was no answer."""
+    """A request to Airflow's REST API failed; `status` is the HTTP status, or None when there was no answer."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
-        """Keep the HTTP status beside the sentence."""
         super().__init__(message)
         self.status = status
 
 
 class AirflowApi:
-    """Speaks to one Airflow as one user; the token is fetched when it is needed, and again when it has expired."""
+    """A client of one Airflow as one user; it gets a token when it needs one, and a new one when that has expired."""
 
     def __init__(self, base_url: str, username: str, password: str, *, timeout: float = 30.0) -> None:
-        """Take the address without /api/v2; nothing is sent yet. `timeout` is in seconds, for each request."""
+        """Keep the address, without /api/v2, and send nothing yet; `timeout` is in seconds, for each request."""
         self.base_url = base_url.rstrip("/")
         self._credentials = {"username": username, "password": password}
         self._timeout = timeout
@@ -61,7 +60,7 @@ class AirflowApi:
         return list(self._pages("/importErrors", "import_errors"))
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, run_id: str | None = None) -> Json:
-        """Start a run and return it; the status of the error is 409 when a run with this id exists."""
+        """Start a run and return it; raise an error with status 409 when a run with this id exists."""
         body: Json = {"logical_date": None, "conf": dict(conf or {})}
         if run_id is not None:
             body["dag_run_id"] = run_id
@@ -78,7 +77,7 @@ class AirflowApi:
     def wait_for_run(
         self, dag_id: str, run_id: str, *, states: Sequence[str] | frozenset[str] = FINISHED, seconds: float = 120.0
     ) -> Json:
-        """Wait until the run exists and is in one of the states, and return it."""
+        """Wait up to `seconds` until the run exists and is in one of the states, and return it."""
         return self.wait_until(
             lambda: run if (run := self.run(dag_id, run_id)) and run["state"] in states else None,
             f"run {run_id} of {dag_id} is {' or '.join(sorted(states))}",
@@ -86,7 +85,7 @@ class AirflowApi:
         )
 
     def wait_until(self, look: Callable[[], Json | None], what: str, *, seconds: float, every: float = 0.25) -> Json:
-        """Look again and again until there is something, and return it; `what` says it in the error."""
+        """Call `look` every `every` seconds until it returns something, and return that; `what` is for the error."""
         deadline = time.monotonic() + seconds
         while (seen := look()) is None:
             if time.monotonic() > deadline:
@@ -95,19 +94,19 @@ class AirflowApi:
         return seen
 
     def task_instances(self, dag_id: str, run_id: str, *, task_id: str | None = None) -> list[Json]:
-        """List all task instances of a run, mapped ones included, from all pages; `task_id` keeps those of one task."""
-        # Ordered by an unchanging column: pages of a run that is under way would otherwise overlap.
+        """List all task instances of a run from all pages, including mapped ones; with `task_id`, those of one task."""
+        # Ordered by a column that never changes: otherwise the pages of an active run would overlap.
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         instances = self._pages(path, "task_instances", order_by="id")
         return [instance for instance in instances if task_id in {None, instance["task_id"]}]
 
     def tries(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> list[Json]:
-        """List the tries of one task instance, the present one included, in their order."""
+        """List the tries of one task instance in their order, including the current one."""
         answer = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/{_mapped(map_index)}tries")
         return sorted(answer["task_instances"], key=lambda instance: instance["try_number"])
 
     def log(self, dag_id: str, run_id: str, task_id: str, *, try_number: int = 1, map_index: int = -1) -> str:
-        """Return the log of one try as text: one line per message, its fields after it."""
+        """Return the log of one try as text: one line per message, followed by its fields."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         lines: list[str] = []
         token: str | None = None
@@ -159,7 +158,7 @@ class AirflowApi:
     def call(
         self, method: str, path: str, body: Json | None = None, *, parameters: Mapping[str, Any] | None = None
     ) -> Json:
-        """Send any request to /api/v2 and return its answer's object; anything but success is raised."""
+        """Send a request to /api/v2 and return the object in the answer; raise AirflowApiError unless it succeeds."""
         if "Authorization" not in self._session.headers:
             self._sign_in()
         try:
@@ -183,7 +182,7 @@ class AirflowApi:
                 return None
             raise
 
-    def _pages(self, path: str, key: str, **parameters: Any) -> Iterator[Json]:  # noqa: ANN401 as above
+    def _pages(self, path: str, key: str, **parameters: Any) -> Iterator[Json]:  # noqa: ANN401 query parameters are of any type
         offset = 0
         while True:
             answer = self.call("GET", path, parameters={**parameters, "limit": _PAGE, "offset": offset})

@@ -13,11 +13,11 @@ from contactsync.isolation import is_foreign
 
 USERNAME = "admin"
 TRIGGER_USERNAME = "assumed-role/contactsync-local-trigger"
-"""The user that MWAA would make for the trigger function's role; nobody signs in as it."""
+"""The user that MWAA would create for the trigger function's role; nobody signs in with it."""
 
 
 class Database(StrEnum):
-    """What the local Airflow keeps its state in."""
+    """The database in which the local Airflow keeps its state."""
 
     POSTGRESQL = "postgresql"
     SQLITE = "sqlite"
@@ -29,23 +29,23 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
         "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
         "simple_auth_manager_users": f"{USERNAME}:admin,{TRIGGER_USERNAME}:user",
         "load_examples": "False",
-        "dags_are_paused_at_creation": "False",  # a DAG that appears here is there to run
+        "dags_are_paused_at_creation": "False",  # here every DAG is meant to run
         "max_map_length": "10000",  # one mapped task per member account; Airflow's own limit is 1,024
         "max_active_tasks_per_dag": "1000",  # parallelism alone limits how many run
         "default_pool_task_slot_count": "1000",
-        "min_serialized_dag_update_interval": "0",  # a changed DAG file counts at once
+        "min_serialized_dag_update_interval": "0",  # a changed DAG file is used at once
         "dagbag_import_error_traceback_depth": "10",
         "hostname_callable": "socket.gethostname",  # the default asks DNS, which a laptop without a network waits for
         "killed_task_cleanup_time": "5",
     },
     "database": {
-        "check_migrations": "False",  # start() has just migrated; each component would look again
+        "check_migrations": "False",  # start() has just migrated the database; each component would check it again
         "sql_alchemy_pool_size": "20",  # the API server answers each request in a thread with a connection
         "sql_alchemy_max_overflow": "40",
     },
     "scheduler": {
-        "enable_health_check": "False",  # a server on port 8974 that nobody asks
-        "scheduler_idle_sleep_time": "0.2",  # how late the scheduler sees that a task ended
+        "enable_health_check": "False",  # it is a server on port 8974, which nobody calls
+        "scheduler_idle_sleep_time": "0.2",  # seconds until the scheduler sees that a task has ended
         "job_heartbeat_sec": "2",
         "scheduler_heartbeat_sec": "2",
         "scheduler_health_check_threshold": "20",
@@ -59,16 +59,16 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
         "use_job_schedule": "True",
     },
     "workers": {
-        # The supervisor may miss the end of its task and then sleeps this long before it looks again, its slot taken.
+        # A supervisor that misses the end of its task keeps the slot, and looks again only after this many seconds.
         "min_heartbeat_interval": "1",
-        "execution_api_timeout": "30",  # two cores under a burst of tasks answer later than a server does
+        "execution_api_timeout": "30",  # two cores with many tasks answer later than a server does
         "execution_api_retry_wait_min": "0.2",
         "execution_api_retry_wait_max": "5",
         "missing_dag_retry_delay": "2",
     },
     "dag_processor": {
-        "refresh_interval": "2",  # new files
-        "min_file_process_interval": "30",  # a changed file is read at the next refresh all the same
+        "refresh_interval": "2",  # seconds until new files are found
+        "min_file_process_interval": "30",  # for unchanged files; a changed one is read at the next refresh
         "bundle_refresh_check_interval": "1",
         "parsing_processes": "1",
         "print_stats_interval": "0",
@@ -84,7 +84,7 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
         "worker_timeout": "10",
     },
     "triggerer": {"job_heartbeat_sec": "2", "capacity": "100"},
-    "execution_api": {"jwt_expiration_time": "86400"},  # MWAA's: a task that waits in the queue keeps its token
+    "execution_api": {"jwt_expiration_time": "86400"},  # as in MWAA: a waiting task keeps its token
     "state_store": {"default_retention_days": "30"},
     "logging": {"colored_console_log": "False", "logging_level": "INFO"},
     "metrics": {"statsd_on": "False", "otel_on": "False"},
@@ -92,14 +92,14 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
     "lineage": {"max_assets_per_collector": "1"},
 }
 
-# Of the starting process's environment these never reach Airflow: a developer's Airflow, real AWS credentials, a proxy,
-# and what PostgreSQL's client library reads.
+# Variables of the starting process that Airflow never gets, beside AWS credentials and proxies (`is_foreign`): those of
+# a developer's Airflow, and what PostgreSQL's client library reads.
 _DROPPED_PREFIXES = ("AIRFLOW", "CONTACTSYNC_", "OTEL_", "PG", "STATSD_")
 
 
 @dataclass(frozen=True)
 class AirflowPlace:
-    """Where one local Airflow lives: its directories, its port, and how many tasks it runs at a time."""
+    """The directories and the port of one local Airflow, and how many tasks it runs at a time."""
 
     home: Path
     dags: Path
@@ -124,9 +124,9 @@ class AirflowPlace:
 
 
 def airflow_environment(place: AirflowPlace, database: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for all processes of the local Airflow; `extra` wins over everything else.
+    """Return the environment for all processes of the local Airflow; `extra` overrides everything else.
 
-    `database` are the options of that section that say where the database is.
+    `database` has the options of Airflow's section `database` that say where the database is.
     """
     inherited = {name: value for name, value in os.environ.items() if _inherited(name)}
     package_parent = Path(__file__).resolve().parents[2]
@@ -149,13 +149,13 @@ def airflow_environment(place: AirflowPlace, database: Mapping[str, str], extra:
 def sqlite_options(home: Path) -> Mapping[str, str]:
     """Return the options of section `database` for a file in the home directory.
 
-    Writers wait for each other: SQLite has one at a time. Airflow itself switches on the write-ahead log.
+    SQLite has one writer at a time, so others wait up to 60 seconds. Airflow itself switches on the write-ahead log.
     """
     return {"sql_alchemy_conn": f"sqlite:///{home}/airflow.db?timeout=60"}
 
 
 def fixed_secrets(home: Path) -> Mapping[str, Mapping[str, str]]:
-    """Return the keys of this home, made on first use: a session and a stored value survive a restart."""
+    """Return the keys of this home, made on first use, so that sessions and encrypted values survive a restart."""
     file = home / "secrets.json"
     if not file.exists():
         keys = {

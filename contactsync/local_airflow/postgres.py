@@ -26,18 +26,18 @@ from contactsync.local_airflow.postgres_program import (
 )
 from contactsync.local_airflow.sessions import SessionWatcher, kill_sessions, send, uninterrupted
 
-_USER, _DATABASE = "airflow", "postgres"  # the second is there in every new server
+_USER, _DATABASE = "airflow", "postgres"  # every new server has the second one
 
 _SETTINGS: Final[Mapping[str, str]] = {
     "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",  # a socket's path may have 107 bytes at most, and homes are deep
+    "unix_socket_directories": "",  # no socket: its path may have 107 bytes at most, and homes are deep
     "max_connections": "400",  # four components, each with a pool for threads and one for coroutines
-    # What it shares is in files of the data directory: /dev/shm keeps what a killed server had there.
+    # Shared memory is in files of the data directory; in /dev/shm, that of a killed server would stay.
     "dynamic_shared_memory_type": "mmap",
     "max_parallel_workers_per_gather": "0",
     "shared_buffers": "64MB",
     "io_method": "sync",
-    # A crash of this machine may cost the data, which a killed process never does. Nothing here is worth a wait.
+    # A crash of this machine may destroy the data, a killed process does not. Nothing here is worth a wait.
     "fsync": "off",
     "full_page_writes": "off",
     "wal_level": "minimal",
@@ -45,27 +45,27 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-# None of the caller's: PGDATA, PGPORT, PGOPTIONS and a locale that this machine may not have would change the server.
+# Not the caller's variables: PGDATA, PGPORT, PGOPTIONS or a locale that is missing here change the server.
 _ENVIRONMENT: Final[Mapping[str, str]] = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 _ENDINGS: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
-"""How a server is ended: clients are sent away and all is written; at once; killed."""
-_END_SECONDS: Final = 15.0
+"""The signals that end a server, in this order: after all is written, at once, killed."""
+_END_SECONDS: Final = 15.0  # after each signal
 _PORT_TRIES: Final = 5
-_POLL: Final = 0.05
-_LONGEST_NAME: Final = 60
+_POLL: Final = 0.05  # seconds
+_LONGEST_NAME: Final = 60  # characters
 _READY_LINES: Final = 8  # of postmaster.pid: process id, folder, start, port, socket, address, shared memory, state
 _MARKS: Final = ("PANIC: ", "FATAL: ", "ERROR: ", "error: ")
 
 
 class PostgresServer:
-    """Runs one server on a free port of 127.0.0.1, with a password of its own; its data stays in the home directory.
+    """One server on a free port of 127.0.0.1, with a password of its own; the home directory keeps its data.
 
-    Where we are root it runs as the user `nobody`, and its data is below /tmp meanwhile: after a kill it is gone.
+    When we are root, it runs as the user `nobody`, with its data below /tmp; if this process is killed, that is lost.
     """
 
     def __init__(self, home: Path, log: Path, *, program: Path | None = None, user: ServerUser | None = None) -> None:
-        """Prepare; `program` is the folder with bin, lib and share, by default the installed package's."""
+        """Keep the settings; `program` is the folder with bin, lib and share, by default the installed package's."""
         self._home, self._log, self._installed = home, log, program
         self._user = user or ServerUser.current()
         self._shelter = Shelter(self._user)
@@ -85,21 +85,24 @@ class PostgresServer:
         }
 
     def processes(self) -> list[int]:
-        """List the ids of the server's living processes; each connection has one, in a session of its own."""
+        """List the ids of the server's running processes; each connection has one, in a session of its own."""
         if self._process is None:
             return []
         return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _works_in(self._data, int(entry.name))]
 
     def start(self, watcher: SessionWatcher, *, seconds: float) -> None:
-        """Start it and wait until it takes connections; after an error `stop` is due. The watcher ends it after us."""
+        """Start the server and wait up to `seconds` until it accepts connections; after an error, call `stop`.
+
+        The watcher ends the server when this process is gone.
+        """
         self._watcher = watcher
         try:
             self._start(watcher, seconds)
-        except OSError as error:  # no space, or a folder that is not ours
+        except OSError as error:  # for example no space, or a folder of another user
             raise PostgresError(f"PostgreSQL cannot run here: {error.strerror or error} ({error.filename}).") from error
 
     def stop(self) -> None:
-        """End it and keep its data; right after a failed or interrupted start, too."""
+        """End the server and keep its data; also works after a failed or interrupted start."""
         if self._process is not None:
             _end(self._process)
             self._ended()
@@ -110,7 +113,7 @@ class PostgresServer:
             self._lock = None
 
     def check(self) -> None:
-        """Raise when the server has ended by itself."""
+        """Raise PostgresError when the server has ended by itself."""
         if self._process is not None and (code := self._process.poll()) is not None:
             raise PostgresError(f"PostgreSQL ended by itself with exit code {code}. Its log is {self._log}.")
 
@@ -158,7 +161,7 @@ class PostgresServer:
     def _keep_data(self) -> None:
         if not self._user.differs or not self._cluster.exists():
             return
-        # Under another name until it is complete: the disk may be full.
+        # Under another name until it is complete, because the disk can be full.
         unfinished, owner = self._home / "postgres.new", self._home.stat()
         with contextlib.suppress(OSError):
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -192,7 +195,7 @@ class PostgresServer:
         unfinished.rename(self._cluster)
 
     def _launch(self, program: Path, seconds: float) -> bool:
-        """Start the server on a port that was free a moment ago; tell whether it could take it."""
+        """Start the server on a port that was free a moment ago; return False when another process has taken it."""
         self._port = _free_port()
         name = str(self._home).encode("ascii", "replace").decode()[-_LONGEST_NAME:]
         arguments = ["-D", str(self._data), "-p", str(self._port), "-c", f"cluster_name={name}"]
@@ -261,7 +264,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=_END_SECONDS)
             break
-    kill_sessions([process.pid])  # what initdb had started; the server's processes end with it
+    kill_sessions([process.pid])  # what initdb started; the processes of a server end with it
 
 
 def _pid_file(data: Path) -> list[str]:
@@ -277,9 +280,9 @@ def _ready(data: Path, pid: int) -> bool:
 
 
 def _end_earlier(data: Path) -> None:
-    """End a server that outlived its parent and its watcher, and drop the file that says that one is running.
+    """End a server that is left from an earlier process, and remove its pid file.
 
-    PostgreSQL itself believes that file when another process has the number now, as happens in containers.
+    PostgreSQL believes this file also when another process has the same id now, which happens in containers.
     """
     lines = _pid_file(data)
     if lines and lines[0].isdecimal():
@@ -301,7 +304,7 @@ def _works_in(data: Path, pid: int) -> bool:
 
 
 def _release_shared_memory(data: Path, pid: int) -> None:
-    """Give back the few bytes that a killed server leaves to the kernel: an ended one has removed its file."""
+    """Free the small shared memory of a killed server; a server that ended by itself has removed its pid file."""
     lines = _pid_file(data)
     if len(lines) >= _READY_LINES - 1 and lines[0] == str(pid):
         segment = int(lines[_READY_LINES - 2].split()[1])

