@@ -1,4 +1,4 @@
-"""The command contactsync: its groups, and how errors end it."""
+"""The command contactsync: its groups, and what it does with errors."""
 
 import contextlib
 import errno
@@ -84,7 +84,7 @@ app.command("demo")(demo.demo)
 def main() -> None:
     """Run a command; exit codes: 0 fine, 1 failed (one sentence on stderr), 2 wrong usage, 3 differences found.
 
-    Where a pipe is closed it ends quietly, with 141.
+    When the reader of a pipe has gone, it ends without a message, with 141.
     """
     terminal.prepare()
     complete_at_first_tab()
@@ -103,7 +103,7 @@ def main() -> None:
 
 
 def _run() -> str | int | None:
-    """Return the command's exit code; raise the OSError that typer has made one of."""
+    """Return the command's exit code; raise BrokenPipeError again, which typer turns into an exit code."""
     try:
         app()
     except SystemExit as ended:

@@ -1,4 +1,4 @@
-"""`contactsync audit`: what happened, to what, and what one cause brought about."""
+"""`contactsync audit`: what happened, to what, and everything that had one cause."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -31,7 +31,7 @@ def _kinds() -> list[str]:
 
 
 def _entity(text: str | None) -> str | None:
-    """Return the name of an entity; wrong usage when it is none."""
+    """Return the name of an entity; raise BadParameter for any other text."""
     if text is None:
         return None
     kind, mark, name = text.partition("#")
@@ -97,7 +97,7 @@ def _found(
     if correlation_id:
         return trail.correlated(correlation_id, limit=limit)
     if start and not names:
-        # Clocks differ, and an event may be a moment ahead of this machine's.
+        # Clocks differ: the time of an event may be later than this machine's time.
         return trail.during(start, end or datetime.now(UTC) + DAY, limit=limit)
     return _first(trail.about(name, since=start, until=end, limit=limit) for name in names)
 
@@ -112,7 +112,7 @@ def _first(listings: Iterable[Iterator["AuditEntry"]]) -> Iterator["AuditEntry"]
 
 
 def _names(entity: str | None, account: str | None, operation: str | None) -> list[str]:
-    """Return the names that the one thing may have which the options name; wrong usage when they name several."""
+    """Return the possible names of the entity that the options name; raise BadParameter when they name several."""
     from contactsync.bus.audit import entity as named
     from contactsync.operations.operation import sync_id_of
 
@@ -131,7 +131,7 @@ def _names(entity: str | None, account: str | None, operation: str | None) -> li
 def _midnight(text: str) -> datetime:
     try:
         midnight = datetime.combine(date.fromisoformat(text), time.min, tzinfo=UTC)
-        midnight + DAY  # the calendar's last day has no end
+        midnight + DAY  # raises for the calendar's last day, which has no end
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!r} is not a date; write 2026-01-31.") from None
     return midnight

@@ -44,11 +44,11 @@ DONE_COLUMNS: Final = Columns(
 )
 
 DONE_STEP: Final = 10
-"""Messages between two changes of the progress, when each takes its time."""
+"""How many messages are handled between two updates of the progress; few, because each takes its time."""
 
 
 def _queues() -> list[str]:
-    """Return the names of the queues, or nothing where the settings do not say."""
+    """Return the names of the queues; an empty list when the settings are missing."""
     from contactsync.errors import SettingsError
     from contactsync.settings.settings import Settings
 
@@ -86,7 +86,7 @@ def list_letters(
 
     services = Services.from_environment(needs=NEEDS)
     queues = [queue] if queue else services.dead_letter_queues.names
-    # Asked before the messages are looked at, which is what makes them invisible to others.
+    # Counted first, because reading the messages makes them invisible too.
     others = {name: services.dead_letter_queues.counts(name).in_flight for name in queues}
     listed = dict.fromkeys(queues, 0)
     show_rows(COLUMNS, _rows(services, listed), output)
@@ -175,7 +175,7 @@ def discard(
 
 
 def _counted(number: int, others: int) -> str:
-    """Return how many messages there are, and how many somebody else is looking at."""
+    """Return how many messages there are, and how many somebody else is reading."""
     here = f"{number} message{'' if number == 1 else 's'}"
     if not others:
         return here
@@ -204,7 +204,7 @@ def _order(
 
 
 def _show_done(done: "Done", output: Output) -> None:
-    """Show what became of each message; exit code 1 when one could not be sent on."""
+    """Show what happened to each message; exit with 1 when one could not be sent on."""
     from contactsync.bus.dead_letters.handling import LetterStep
 
     steps = Counter[LetterStep]()
@@ -229,7 +229,7 @@ def _show_done(done: "Done", output: Output) -> None:
 
 
 def _rows(services: "Services", listed: dict[str, int]) -> Iterator[Row]:
-    """Yield the messages of queues, and count them."""
+    """Yield the messages of the queues, and count them in `listed`."""
     for queue in listed:
         with closing(services.dead_letters.look(queue)) as letters:
             for facts in counted(letters, f"{queue}: {{}} messages read".format):

@@ -1,4 +1,4 @@
-"""The file that a shell sources to use a running sandbox: all that commands need, and nothing that leads elsewhere."""
+"""The file that a shell sources to use a running sandbox; it unsets variables that would lead elsewhere."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ from contactsync.errors import ContactSyncError, FileNotWrittenError
 DIRECTORY: Final = Path(".run")
 
 MARKER: Final = "CONTACTSYNC_SANDBOX"
-"""The variable that says which sandbox a shell has chosen; commands name it when it does not answer any more."""
+"""The variable that says which sandbox a shell has chosen; an error names it when the sandbox does not answer."""
 
 HEAD: Final = re.compile(r"# Written by contactsync, process ([0-9]+), ")
 
@@ -31,20 +31,21 @@ FOREIGN: Final = (
     r"\(CURL_CA_BUNDLE\)",
     r"\(SSL_CERT_[A-Z]*\)",
 )
-"""The names of variables that would lead elsewhere, as `sed` takes them."""
+"""Patterns of `sed` for the names of variables that would lead commands elsewhere."""
 
 AWS_COMMAND: Final = (
     "unalias aws 2>/dev/null || :",
     """aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }""",
 )
-"""Before its version 2.13 (in Debian 12 it is 2.9) the AWS command line takes no endpoint from the environment."""
+"""The AWS command line before version 2.13 (Debian 12 has 2.9) takes no endpoint from the environment."""
 
 CONNECT: Final = 2.0
+"""Seconds to wait for a connection."""
 
 
 @dataclass(eq=False)
 class SandboxGoneError(ContactSyncError):
-    """Say that the sandbox whose file a shell has sourced does not answer any more."""
+    """The sandbox that a shell has chosen does not answer any more."""
 
     url: str
 
@@ -59,9 +60,9 @@ class SandboxGoneError(ContactSyncError):
 
 @contextmanager
 def env_file(variables: Mapping[str, str], url: str, directory: Path = DIRECTORY) -> Iterator[Path]:
-    """Keep a file to source while a sandbox runs; raise FileNotWrittenError when it cannot be written.
+    """Write a file to source, and remove it at the end; raise FileNotWrittenError when it cannot be written.
 
-    It is `env`, or another name beside the `env` of a sandbox that still runs.
+    It is `env`, or has another name when `env` belongs to a sandbox that still runs.
     """
     try:
         path = _written(_text(variables, url), url, directory)
@@ -76,7 +77,7 @@ def env_file(variables: Mapping[str, str], url: str, directory: Path = DIRECTORY
 
 
 def sandbox_gone(environ: Mapping[str, str]) -> SandboxGoneError | None:
-    """Return the error when this shell has chosen a sandbox, and nothing listens there."""
+    """Return an error when this shell has chosen a sandbox, and nothing listens there."""
     url = environ.get(MARKER)
     if not url or environ.get("AWS_ENDPOINT_URL") != url:
         return None
@@ -110,7 +111,7 @@ def _names(directory: Path, url: str) -> Iterator[Path]:
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """Let nobody else choose a name meanwhile."""
+    """Lock the directory, so that no other process chooses a name at the same time."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -120,7 +121,7 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 def _taken(path: Path) -> bool:
-    """Whether a file is somebody's: not ours to write at all, or of a process that still runs."""
+    """Return whether a file must not be overwritten: we did not write it, or its process still runs."""
     if not path.exists():
         return False
     owner = _owner(path)
@@ -141,7 +142,7 @@ def _runs(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # somebody else's
+    except OSError:  # it runs, but under another user
         return True
     return True
 
@@ -171,7 +172,7 @@ def _text(variables: Mapping[str, str], url: str) -> str:
 
 
 def _path() -> Iterator[str]:
-    """Yield what puts this installation's command first."""
+    """Yield the line that puts this installation's command first in PATH."""
     place = Path(sys.executable).parent
     if (place / "contactsync").exists():
         yield f'export PATH={shlex.quote(str(place))}:"$PATH"'

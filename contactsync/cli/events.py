@@ -1,4 +1,4 @@
-"""`contactsync events`: the audit trail's events, published once more."""
+"""`contactsync events`: publishing events of the audit trail again."""
 
 import math
 from collections import Counter
@@ -27,8 +27,9 @@ COLUMNS: Final = Columns(("event_type", "fate", "events"), drop=())
 NEEDS: Final = (Group.AUDIT, Group.BUS, Group.DEAD_LETTERS, Group.DEPLOYMENT)
 
 PROGRESS_STEP: Final = 10
+"""Events between two updates of the progress."""
 SHOWN: Final = 5
-"""Events that were not taken, or cannot be sent, and are named."""
+"""How many of the events that were not sent are named."""
 
 
 @app.command("replay")
@@ -103,7 +104,7 @@ def replay(  # noqa: PLR0913 -- one option per part of the order
 
 
 class _Tally:
-    """What became of how many events, by type, and the first that could not be sent."""
+    """The number of events by type and fate, and the names of those that could not be sent."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -130,11 +131,11 @@ class _Tally:
 
 
 def _say_filters(replayer: "Replayer", order: "ReplayOrder") -> None:
-    """Say what a subscriber takes by its own choice: a replay into its queue goes past it."""
+    """Print the filter policies of a subscriber, because a replay into its queue does not apply them."""
     from contactsync.bus.replay import WANTED
 
     if order.subscriber is None or order.subscriber in WANTED or order.subscriber not in replayer.queues.subscribers:
-        return  # there is none, it is kept to anyway, or the order is refused
+        return  # no subscriber, one whose filter is applied anyway, or an order that is refused
     try:
         policies = replayer.queues.filter_policies(order.subscriber)
     except ContactSyncError as error:
@@ -145,7 +146,7 @@ def _say_filters(replayer: "Replayer", order: "ReplayOrder") -> None:
 
 
 def _say_end(order: "ReplayOrder", position: "Position", tally: _Tally) -> None:
-    """Name what was not sent, and where to go on when the replay was broken off."""
+    """Print which events were not sent, and how to continue when the replay was interrupted."""
     if tally.unsent:
         more = f" and {len(tally.unsent) - SHOWN} more" if len(tally.unsent) > SHOWN else ""
         say(f"Not sent: {', '.join(tally.unsent[:SHOWN])}{more}.", err=True)

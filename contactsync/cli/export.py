@@ -76,25 +76,25 @@ def export(
 
 @dataclass
 class Written:
-    """Counts what is exported while it is written, and takes its digest."""
+    """The counts and the digest of an export, updated while it is written."""
 
     numbers: Counter[str] = field(default_factory=Counter)
     digest: Any = field(default_factory=hashlib.sha256)
 
     def operations(self, found: Iterable[SyncOperation]) -> Iterator[SyncOperation]:
-        """Pass operations on."""
+        """Yield the operations, and count them."""
         for operation in found:
             self.numbers["operations"] += 1
             yield operation
 
     def outcomes(self, found: Iterable[AccountOutcome]) -> Iterator[AccountOutcome]:
-        """Pass outcomes on."""
+        """Yield the outcomes, and count them."""
         for outcome in found:
             self.numbers["outcomes"] += 1
             yield outcome
 
     def text(self, parts: Iterable[str]) -> Iterator[str]:
-        """Pass text on."""
+        """Yield the text, and add it to the digest."""
         for part in parts:
             self.digest.update(part.encode(errors="backslashreplace"))
             yield part
@@ -111,7 +111,7 @@ def _counted(number: int, name: str) -> str:
 
 
 def warn_of_expiry(services: "Services", since: datetime) -> None:
-    """Say that what is asked for may have expired; how long items last, the newest operation tells."""
+    """Warn when operations of the period may have expired; the newest operation shows how long they are kept."""
     lasts = services.operation_queries.lasts() or timedelta(days=services.settings.state.retention_days)
     kept = services.clock.now() - lasts
     if since < kept:
@@ -123,8 +123,8 @@ def warn_of_expiry(services: "Services", since: datetime) -> None:
 
 
 def write_file(path: Path, parts: Iterable[str]) -> None:
-    """Write a file as a whole or not at all; raise FileNotWrittenError when the system refuses."""
-    target = path.resolve()  # so that a link stays one
+    """Write a file completely or not at all; raise FileNotWrittenError when the system refuses."""
+    target = path.resolve()  # so that a symbolic link is kept
     special = target.exists() and not target.is_file()
     partial = target if special else target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:

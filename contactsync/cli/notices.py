@@ -1,4 +1,4 @@
-"""`contactsync notices`: which notices there are, what each of them looks like, and how those of an operation ended."""
+"""`contactsync notices`: which notices there are, what they look like, and how those of an operation were delivered."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
@@ -37,7 +37,7 @@ class PreviewFormat(StrEnum):
 
 
 def _scenario(text: str) -> str:
-    """Return a scenario's own name for it or an alias; wrong usage, with all names, when there is none."""
+    """Return the scenario of a name or an alias; raise BadParameter, with all names, for any other text."""
     from contactsync.notices.scenarios import Scenario
 
     return one_of(ALIASES.get(text, text), Scenario)

@@ -100,7 +100,7 @@ def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
     if output is Output.TABLE:
         notices = services.notice_store.deliveries(operation.sync_id)
         show_facts(flat({**_operation_row(operation), "notices": _ends(notices)}))
-        # Held as a whole, to be sorted: 10,000 outcomes are some megabytes.
+        # All in memory, because they are sorted: 10,000 outcomes are some megabytes.
         outcomes = sorted(services.stored_operations.outcomes(operation.sync_id), key=_failed_first)
         rows = (choose(OUTCOME, outcome) for outcome in outcomes)
         show_rows(OUTCOME_COLUMNS, rows, output, alarming=_failed)
@@ -156,7 +156,7 @@ def operation_named(services: "Services", name: str) -> SyncOperation:
 
 
 def period_of(since: Any, until: Any) -> "Period":  # noqa: ANN401 -- what the parsers of cli/screen/periods.py return
-    """Return the period; wrong usage when its end does not come after its start."""
+    """Return the period; raise BadParameter when its end does not come after its start."""
     from contactsync.operations.queries import Period
 
     period = Period(since, until)
@@ -178,12 +178,12 @@ def _operation_row(operation: SyncOperation) -> Row:
 
 
 def _short(row: Row) -> Row:
-    """Leave out the run id where it is the event's, by which nobody looks for a run."""
+    """Leave out a run id that is only the id of the event, because nobody searches for it."""
     return {**row, "dag_run_id": None} if row["dag_run_id"] == row["event_id"] else row
 
 
 def _failed(row: Row) -> bool:
-    """Whether a row is about something that failed."""
+    """Return whether a row is about a failure."""
     from contactsync.operations.operation import OutcomeDetail
 
     return row["status"] == OperationStatus.FAILED or row.get("detail") == OutcomeDetail.PERMISSION_DENIED
@@ -196,7 +196,7 @@ def _failed_first(outcome: AccountOutcome) -> tuple[bool, str, str, str]:
 
 
 def _listed_row(operation: SyncOperation) -> Row:
-    """Return a row whose numbers answer in one cell: a dry run's by contact type, and no failure without one."""
+    """Return a row with the numbers in one cell: a dry run's by contact type, or that a failed run has none."""
     numbers: dict[str, int] = dict(operation.counts)
     if len(operation.would_change) > 1:
         numbers |= {f"would_change {contact_type}": number for contact_type, number in operation.would_change.items()}
@@ -205,7 +205,7 @@ def _listed_row(operation: SyncOperation) -> Row:
 
 
 def _ends(deliveries: Iterable[Row]) -> dict[str, str]:
-    """Return how each notice and channel ended, in a few words."""
+    """Return how the delivery of each notice on each channel ended, in a few words."""
     return {
         ".".join(filter(None, (one["scenario"], one.get("channel")))): " ".join(
             str(one[name]) for name in ("status", "code", "at") if one.get(name)

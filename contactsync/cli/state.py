@@ -128,7 +128,7 @@ def read_state(services: "Services") -> "StatementState":
 
 
 def _written(parts: Iterator[str], file: Path | None) -> str:
-    """Write text, and return its digest."""
+    """Write text, and return its SHA-256 digest."""
     digest = hashlib.sha256()
 
     def passed_on() -> Iterator[str]:

@@ -250,7 +250,7 @@ def diff(
 
     sides: list[int | Path | None] = [_side(text) for text in (version, other) if text is not None]
     configurations = Services.from_environment(needs=READING).stored_configurations
-    if len(sides) == 1:  # a file is what comes after, a version what was before
+    if len(sides) == 1:  # a file is shown as the later side, a version as the earlier one
         sides.insert(0 if isinstance(sides[0], Path) else 1, None)
     before, after = (_settings_of(configurations, side) for side in sides)
     found = list(differences(before.data, after.data))
@@ -285,7 +285,7 @@ def rollback(version: VersionArgument, *, reason: ReasonOption = None, yes: YesO
 
 
 def _change(change: "Callable[[Mapping[str, Any]], dict[str, Any]]", reason: str | None, *, yes: bool) -> None:
-    """Store the settings in force, changed."""
+    """Change the current configuration, and store it as the next version."""
     from contactsync.configuration.schema import parse_configuration
     from contactsync.services.services import Services
 
@@ -305,7 +305,7 @@ def _in_force(services: "Services") -> "StoredVersion | None":
 
 @dataclass(frozen=True)
 class _Side:
-    """What is compared: settings as plain data, and what the column is called."""
+    """One side of a comparison: a configuration as plain data, and the name of its column."""
 
     name: str
     data: "Mapping[str, Any]"

@@ -1,4 +1,4 @@
-"""How a version of the configuration is stored: changes are shown, and what takes protection away is asked about."""
+"""Storing a version of the configuration: changes are shown, and a loss of protection must be confirmed."""
 
 import json
 import sys
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from contactsync.services.services import Services
 
 MOST_NAMED: Final = 5
-"""How many accounts that come into reach are named."""
+"""How many of the accounts that come into reach are named."""
 
 WHOLE_LIST: Final = 10
-"""Up to how many entries a list is shown whole; of a longer one the entries that come and go."""
+"""How many entries a list may have to be shown whole; of a longer one only added and removed entries are shown."""
 
 
 def store_changed(
@@ -36,10 +36,10 @@ def store_changed(
     after_version: int | None = None,
     even_equal: bool = False,
 ) -> None:
-    """Store settings after the version that they were made from, and print what changed.
+    """Store a configuration that was made from the version `before`, and print what changed.
 
-    Equal settings are stored only with `even_equal`. Raises ProtectionLostError when protection would go and nobody has
-    confirmed it: without a terminal `yes` is needed.
+    An equal configuration is stored only with `even_equal`. A loss of protection is confirmed by `yes` or on a
+    terminal; else ProtectionLostError is raised.
     """
     from contactsync.configuration.size import check_size
     from contactsync.configuration.versions import MISSING, differences
@@ -67,7 +67,7 @@ def store_changed(
 
 
 def changed_lines(found: Sequence["Difference"]) -> Iterator[str]:
-    """Yield a line per field: what was there, and what is there now."""
+    """Yield a line for each field, with the old and the new value."""
     for one in found:
         path, before, after = full(one)
         only = _only(before, after)
@@ -76,7 +76,7 @@ def changed_lines(found: Sequence["Difference"]) -> Iterator[str]:
 
 
 def short(found: "Difference") -> tuple[str, ...]:
-    """Return a difference's cells: JSON; of a long list how long it is, and the entries that the other one lacks."""
+    """Return a difference's cells as JSON; for a long list, its length and the entries that only this side has."""
     path, before, after = full(found)
     if only := _only(before, after):
         return path, _of_many(before, only[0]), _of_many(after, only[1])
@@ -84,7 +84,7 @@ def short(found: "Difference") -> tuple[str, ...]:
 
 
 def _only(before: Any, after: Any) -> tuple[list[Any], list[Any]] | None:  # noqa: ANN401 -- values of any field
-    """Return what only one of two lists has, when one of them is long and more than their order differs."""
+    """Return the entries that only one of two lists has; None unless one is long, and not only their order differs."""
     if not (isinstance(before, list) and isinstance(after, list)) or max(len(before), len(after)) <= WHOLE_LIST:
         return None
     only = _without(before, after), _without(after, before)
@@ -96,27 +96,27 @@ def _of_many(entries: list[Any], only: list[Any]) -> str:
 
 
 def full(found: "Difference") -> tuple[Any, ...]:
-    """Return a difference's cells as they are; a missing field is None."""
+    """Return a difference's field and its plain values; a missing value is None."""
     from contactsync.configuration.versions import MISSING
 
     return (found.path, *(None if value is MISSING else value for value in (found.before, found.after)))
 
 
 def names_accounts(configuration: "Configuration") -> bool:
-    """Tell whether a configuration has rules that the organization can be asked about."""
+    """Return whether a configuration has rules that can be checked with the organization."""
     scopes = (configuration.scope, *configuration.scope.contact_types.values())
     rules = (rule for scope in scopes for rule in (scope.include, scope.exclude))
     return bool(configuration.excluded_accounts) or any(not rule.empty for rule in rules)
 
 
 def check_with_organization(configuration: "Configuration") -> None:
-    """Say on stderr which rules name nobody, or in one line that this was not checked."""
+    """Print on stderr which rules match no account, or in one line that this was not checked."""
     if names_accounts(configuration):
         warn_of_unmatched(configuration, _reach())
 
 
 def warn_of_unmatched(configuration: "Configuration", reach: "Reach | ContactSyncError | None") -> None:
-    """Say on stderr which rules name nobody, or in one line that this was not checked."""
+    """Print on stderr which rules match no account, or in one line that this was not checked."""
     if not names_accounts(configuration):
         return
     try:
@@ -128,7 +128,10 @@ def warn_of_unmatched(configuration: "Configuration", reach: "Reach | ContactSyn
 
 @contextmanager
 def problem_per_line(consequence: str) -> Iterator[None]:
-    """Show several problems of a configuration under each other; one is left to the command's end."""
+    """Print the problems of a configuration, one per line, and end the command.
+
+    With a `consequence`, a single problem is raised again: the end of the command prints it.
+    """
     try:
         yield
     except ConfigurationInvalidError as error:
@@ -190,7 +193,7 @@ def _scope_sentences(
     lost: Sequence["Loss"],
     reach: "Reach | ContactSyncError | None",
 ) -> list[str]:
-    """Return what the scope loses, with how many accounts come into reach; nothing when none does."""
+    """Return what the scope loses, and how many accounts come into reach; an empty list when none does."""
     named = [loss.sentence for loss in lost if loss.of_scope]
     try:
         asked = _asked(reach)
@@ -212,7 +215,7 @@ def _asked(reach: "Reach | ContactSyncError | None") -> "Reach":
 
 
 def _reach() -> "Reach | ContactSyncError":
-    """Return what asks the organization, or why it cannot be asked from here."""
+    """Return the Reach, which asks the organization, or the error that says why it cannot be asked."""
     from contactsync.configuration.reach import Reach
     from contactsync.services.services import Services
 

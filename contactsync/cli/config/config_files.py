@@ -1,4 +1,4 @@
-"""Configurations as people write them: files from any editor, and values of the command line."""
+"""Reading of configurations that people write: files from any editor, and values on the command line."""
 
 import codecs
 import json
@@ -24,7 +24,7 @@ _LEADING_ZERO: Final = re.compile(r"0[0-9]")
 
 
 def read_configuration(file: Path) -> Any:  # noqa: ANN401 -- whatever JSON the file holds
-    """Return what a file holds, with or without a byte order mark; raise ConfigurationInvalidError for no JSON."""
+    """Return a file's content, with or without a byte order mark; raise ConfigurationInvalidError if it is not JSON."""
     given = file == STANDARD_INPUT
     try:
         return _json(_text(sys.stdin.buffer.read() if given else file.read_bytes()))
@@ -66,8 +66,8 @@ def _text(content: bytes) -> str:
         raise ValueError(message) from None
 
 
-def _json(text: str) -> Any:  # noqa: ANN401 -- as read_configuration
-    """Read JSON; raise ValueError also for keys that stand there twice, of which json would take the last."""
+def _json(text: str) -> Any:  # noqa: ANN401 -- whatever JSON the text holds
+    """Read JSON; raise ValueError also for duplicate keys, of which json would keep the last."""
     try:
         return json.loads(text, object_pairs_hook=_distinct)
     except RecursionError:

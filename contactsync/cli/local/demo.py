@@ -55,12 +55,12 @@ def demo(
 
     Example: `contactsync demo --accounts 200 --contact primary --once`
     """
-    # Also where a shell started us in the background, with SIGINT ignored.
+    # A shell that starts us in the background makes us ignore SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     address = known_address()
     isolate()
-    if address:  # leads nowhere but to pages
+    if address:  # it is used only in links to pages
         os.environ[VARIABLE] = address
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=window() is None)
     chosen = _scenario(scenario, accounts, contact)
@@ -84,7 +84,7 @@ def demo(
 
 
 def _scenario(file: Path | None, accounts: int | None, contact: ContactType) -> "Scenario":
-    """Read the scenario before anything is made, so that a mistake in it leaves nothing behind."""
+    """Read the scenario before anything is made, so that a mistake in it leaves nothing to remove."""
     from contactsync.cli.local.demo_change import demo_scenario
     from contactsync.cli.local.local_system import sandbox_errors
 

@@ -1,4 +1,4 @@
-"""What the demo changes, and the organization that it changes it in."""
+"""The contact change of the demo, and the organization in which it happens."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +34,7 @@ NEW_PRIMARY: Final = {
 
 
 def new_contact(contact: ContactType) -> dict[str, str]:
-    """Return the contact that the demo puts; nobody real."""
+    """Return the demo's new contact; the person is invented."""
     if contact is ContactType.PRIMARY:
         return dict(NEW_PRIMARY)
     return {
@@ -46,7 +46,7 @@ def new_contact(contact: ContactType) -> dict[str, str]:
 
 
 def demo_scenario(file: Path | None, *, accounts: int | None, contact: ContactType) -> Scenario:
-    """Return the file's organization, or one of 25 with one suspended, and three that have the new contact already."""
+    """Return the file's scenario, or by default 25 accounts: one suspended, three with the new contact already."""
     if file:
         scenario = load_scenario(file)
         if accounts is None:
@@ -64,7 +64,7 @@ def demo_scenario(file: Path | None, *, accounts: int | None, contact: ContactTy
 
 
 def demo_configuration(scenario: Scenario) -> Configuration:
-    """Return the defaults, with every notice on every channel; one account of a generated organization is excluded."""
+    """Return the defaults with all notices, by e-mail, SMS and Slack; with 11 accounts or more, one is excluded."""
     few = scenario.organization.accounts < EXCLUDED
     return Configuration(
         excluded_accounts=() if few else (member_account_id(EXCLUDED),),

@@ -17,7 +17,7 @@ LONGEST: Final = 20.0
 
 
 def show_notices(console: "Console", system: "LocalSystem", run_id: str) -> None:
-    """Print every notice that was requested about the run, each with whom it reached."""
+    """Wait for the notices that were requested about the run, and print everything that people received."""
     deliveries = system.services.notice_store.deliveries(sync_id_of(run_id))
     requested = {one["notice_id"] for one in deliveries if one["notice_id"]}
     if not requested:

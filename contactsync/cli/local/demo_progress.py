@@ -1,4 +1,4 @@
-"""The demo's view of a run while it goes on, from Airflow's REST API."""
+"""The progress of the demo's run, from Airflow's REST API."""
 
 import time
 from collections import Counter
@@ -10,14 +10,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from contactsync.cli.local.local_system import DAG_ID, LocalSystem
 
 START_LIMIT: Final = 60.0
-"""Seconds within which a change must have become a run."""
+"""Seconds until a change must have started a run."""
 
 RUN_LIMIT: Final = 3600.0
+"""Seconds until the run must have ended."""
 POLL: Final = 1.0
+"""Seconds between two requests."""
 BAR_WIDTH: Final = 16
 
 SHORT: Final = {"running": "running", "up_for_retry": "retrying", "up_for_reschedule": "paused", "failed": "failed"}
-"""States whose numbers stand beside the bar, which shows how many have ended; more would not fit 80 columns."""
+"""States whose numbers are shown beside the bar; more would not fit into 80 columns."""
 
 ENDED: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 

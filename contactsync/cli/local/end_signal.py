@@ -10,12 +10,12 @@ _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def end_signal() -> Iterator[Callable[[], int]]:
-    """Give what waits for Ctrl-C or SIGTERM and returns its number; a signal that comes before the wait counts too.
+    """Yield a function that waits for Ctrl-C or SIGTERM and returns its number; signals before the wait count too.
 
-    Only in the main thread. The wait reads the bytes that Python itself writes when a signal arrives
-    (`signal.set_wakeup_fd`). A wait for a lock, a queue or an event can miss its signal for ever: one that arrives
-    after Python last looked for signals and before the system call begins wakes nobody, and neither does one that the
-    system hands to another thread.
+    Only in the main thread. The function reads the bytes that Python itself writes when a signal arrives
+    (`signal.set_wakeup_fd`). A wait for a lock, a queue or an event can miss a signal for ever: nothing ends the wait
+    when the signal arrives between Python's last look for signals and the system call, or when the system gives it to
+    another thread.
     """
     reader, writer = socket.socketpair()
     with reader, writer:
@@ -26,7 +26,7 @@ def end_signal() -> Iterator[Callable[[], int]]:
                 pass
             return number
 
-        # The descriptor comes first and goes last: a handler alone would swallow a signal.
+        # The descriptor is set first and removed last: with only the handler, a signal would be lost.
         woken_before = signal.set_wakeup_fd(writer.fileno())
         before = {number: signal.getsignal(number) for number in _ENDINGS}
         try:

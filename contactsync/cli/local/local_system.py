@@ -35,7 +35,7 @@ _FINGERPRINT_KEY: Final = "nnZ3QtgEbHfl/UXgIU6S9iXvLnQichhOHdgUEZT17wQ="
 
 @dataclass(eq=False)
 class ProjectMissingError(ContactSyncError):
-    """Say that the clone's folders are not there, as in an installed wheel."""
+    """The folders of the clone are missing, as in an installed wheel."""
 
     folder: Path
 
@@ -47,7 +47,7 @@ class ProjectMissingError(ContactSyncError):
 
 @dataclass(eq=False)
 class LocalSystemError(ContactSyncError):
-    """Say why the sandbox or Airflow could not do its part."""
+    """The sandbox or the local Airflow failed."""
 
     reason: str
 
@@ -59,7 +59,7 @@ class LocalSystemError(ContactSyncError):
 
 @contextmanager
 def sandbox_errors() -> Iterator[None]:
-    """Turn the sandbox's errors, which know nothing of ours, into one of ours."""
+    """Raise errors of the sandbox and the local Airflow as a LocalSystemError."""
     try:
         yield
     except (AirflowApiError, LocalAirflowError, PortTakenError, ScenarioError, TemplateError) as error:
@@ -76,7 +76,7 @@ class LocalSystem:
 
     @property
     def services(self) -> Services:
-        """Return the product's services; the process needs `environment` in its own."""
+        """The product's services; the process must have `environment` in its own environment."""
         return Services.from_environment(self.environment)
 
 
@@ -99,14 +99,14 @@ def local_system(
     database: Database = Database.POSTGRESQL,
     tell: Callable[[str], None] = typer.echo,
 ) -> Iterator[LocalSystem]:
-    """Start everything, store a configuration, and stop everything on the way out, also when starting fails.
+    """Start everything and store a configuration; stop everything at the end, also when starting fails.
 
-    While it runs, the environment of this process points boto3 at the sandbox.
+    While it runs, the environment of this process leads boto3 to the sandbox.
     """
     root = project_root()
     with ExitStack() as stack:
         tell("Starting the sandbox: a simulated AWS organization")
-        # Chosen first: notices link to Airflow's pages.
+        # Chosen before the sandbox starts, because notices link to Airflow's pages.
         port = free_port(airflow_port)
         links = {"AirflowUrl": f"http://127.0.0.1:{port}", "DocsUrl": known_address() or ""}
         sandbox = stack.enter_context(
@@ -124,7 +124,7 @@ def local_system(
             environment=environment,
             database=database,
             port=port,
-            triggerer=True,  # no task of ours waits in it, but without one Airflow's home page shows a red cross
+            triggerer=True,  # our tasks do not need it, but without one Airflow's home page shows a red cross
         )
         stack.enter_context(airflow)
         sandbox.register_airflow(airflow.base_url, *airflow.trigger_credentials)
@@ -134,7 +134,7 @@ def local_system(
 
 
 def product_environment(sandbox: Sandbox) -> dict[str, str]:
-    """Return the variables that a deployment has: from the stacks' outputs, as on MWAA, and the sandbox's endpoint."""
+    """Return the variables of a deployment: from the stacks' outputs, as on MWAA, with the sandbox's endpoint."""
     outputs = {name: value for stack in sandbox.stacks for name, value in stack.outputs.items()}
     return {
         **sandbox.environment(),
@@ -155,7 +155,7 @@ def product_environment(sandbox: Sandbox) -> dict[str, str]:
         ),
         "CONTACTSYNC_TRIGGER_FUNCTION": outputs["FunctionName"],
         "CONTACTSYNC_FINGERPRINT_KEY": _FINGERPRINT_KEY,
-        # A lost answer is noticed, and a killed task's call waited out, sooner than across a network.
+        # Across a network, waiting for an answer or for a killed task's call takes longer than on one machine.
         "CONTACTSYNC_CONNECT_TIMEOUT": "2",
         "CONTACTSYNC_READ_TIMEOUT": "8",
         "CONTACTSYNC_MARK_WAIT": "12",
@@ -164,6 +164,6 @@ def product_environment(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _docs() -> dict[str, str]:
-    """Return the address of the documentation, when the shell has one: its links can be looked at here, too."""
+    """Return the variable with the documentation's address if the shell has it, so that links work here too."""
     address = known_address()
     return {VARIABLE: address} if address else {}

@@ -4,7 +4,7 @@ import socket
 from typing import Final
 
 SANDBOX_PORT: Final = 4599
-"""Where the sandbox listens when nobody else does."""
+"""The default port of the sandbox, when it is free."""
 
 
 def free(port: int) -> int:

@@ -1,4 +1,4 @@
-"""The commands `contactsync sandbox ...`: run a simulated AWS organization, and ask it and change it while it runs."""
+"""The commands `contactsync sandbox ...`: run a simulated AWS organization, and show and change it while it runs."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from contactsync.sandbox.scenario.scenario import Scenario
     from contactsync.sandbox.server import Sandbox
 
-_TIMEOUT = 30
+_TIMEOUT = 30  # seconds
 _FOLLOW_SECONDS = 1.0
 _TEMPLATES = (Path("infra"), Path(__file__).resolve().parents[3] / "infra")
 _CLIENT_ERROR = 400
@@ -253,7 +253,7 @@ def account_state(
 
 @contextlib.contextmanager
 def _started(scenario: Path | None, accounts: int | None, port: int, templates: Path | None) -> "Iterator[Sandbox]":
-    """Start a sandbox, or end the command with a sentence; stop it at the end."""
+    """Start a sandbox, and stop it at the end; if it cannot start, end the command with a sentence."""
     from contactsync.isolation import isolate
 
     isolate()
@@ -276,7 +276,7 @@ def _started(scenario: Path | None, accounts: int | None, port: int, templates: 
 
 @contextlib.contextmanager
 def _ready(path: Path | None, sandbox: "Sandbox") -> Iterator[None]:
-    """Tell in a file that the sandbox is ready, for as long as it is."""
+    """Write the ready file, and remove it when the sandbox stops."""
     if path is None:
         yield
         return
@@ -292,12 +292,12 @@ def _ready(path: Path | None, sandbox: "Sandbox") -> Iterator[None]:
 
 @contextlib.contextmanager
 def _sourced(sandbox: "Sandbox") -> Iterator[Path]:
-    """Keep a file to source, or end the command with a sentence."""
+    """Write the file to source, and remove it at the end; if that fails, end the command with a sentence."""
     from contactsync.cli.local.local_system import product_environment
 
     try:
         variables = product_environment(sandbox)
-    except KeyError:  # other templates, of which nobody knows what they deploy
+    except KeyError:  # other templates need not have the outputs of ours
         variables = sandbox.environment()
     try:
         with env_file(variables, sandbox.endpoint_url) as file:
@@ -350,14 +350,14 @@ def _write_ready_file(path: Path, sandbox: "Sandbox") -> None:
 
 
 def _call(url: str, method: str, path: str, *, query: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401 -- the control API's JSON
-    """Ask the control API, or end the command with its sentence."""
+    """Return the answer of the control API, or end the command with its sentence."""
     try:
         with requests.Session() as session:
             session.trust_env = False  # no proxy leads to an address of this machine
             answer = session.request(
                 method, f"{url.rstrip('/')}/_sandbox{path}", params=query, json=body, timeout=_TIMEOUT
             )
-    except (requests.RequestException, LocationValueError):  # of which the second is about a host's name
+    except (requests.RequestException, LocationValueError):  # the second is raised for a bad name of a host
         _fail(
             f"No sandbox answers at {url}; start one with `contactsync sandbox start`, or give its address with --url."
         )
@@ -375,7 +375,7 @@ def _fail(message: str) -> NoReturn:
 
 
 def _show(content: object, columns: Columns, rows: list[dict[str, Any]], output: Output) -> None:
-    """Write rows; JSON has all of what the sandbox answered."""
+    """Write rows; JSON is the whole answer of the sandbox."""
     if output is Output.JSON:
         typer.echo(json.dumps(content, indent=2))
     else:
@@ -383,7 +383,7 @@ def _show(content: object, columns: Columns, rows: list[dict[str, Any]], output:
 
 
 def _inbox_answers(url: str, channel: str | None, *, follow: bool) -> Iterator[dict[str, Any]]:
-    """Ask for the messages, and with `follow` for those that have come since, once a second, without an end."""
+    """Yield the messages; with `follow`, go on with new ones, once a second and without an end."""
     query = {} if channel is None else {"channel": channel}
     answer = _call(url, "GET", "/inbox", query=query)
     yield answer

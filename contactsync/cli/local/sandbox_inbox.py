@@ -19,9 +19,9 @@ Message = Mapping[str, Any]
 
 
 def show_inbox(answer: Mapping[str, Any], output: Output, *, full: bool, in_lines: bool, goes_on: bool = False) -> None:
-    """Write what the control API answered; `in_lines` is for output that goes on, with one JSON object per line.
+    """Write the answer of the control API; with `in_lines`, for output that goes on, JSON has one object per line.
 
-    `goes_on` is what comes after the first of such answers: a file of CSV has one header.
+    `goes_on` is for every such answer but the first, so that CSV has one header.
     """
     if output is Output.JSON and in_lines:
         for message in answer["messages"]:

@@ -14,7 +14,7 @@ from contactsync.errors import ContactSyncError
 HELP_OPTIONS: Final = ["-h", "--help"]
 
 CUT_OFF: Final = 141
-"""The exit code where the reader of the output has gone, as in `| head`: what shells give to other tools, too."""
+"""The exit code when the reader of the output has gone, as in `| head`; shells give it to other tools too."""
 
 EXAMPLE: Final = "Example: "
 
@@ -22,14 +22,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _Described:
-    """Help that is the same wherever it is shown."""
+    """The help of a command or group, which has the same form everywhere."""
 
     help: str | None
     epilog: str | None
     params: list[Any]
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 -- typer's own
-        """Name values that have no name after their option, and put an example where all have it: in the help."""
+        """Name values that have no name yet, and move an example from the epilog into the help, where all have it."""
         super().__init__(*args, **options)
         if (self.epilog or "").startswith(EXAMPLE):
             self.help = f"{self.help}\n\n{EXAMPLE}`{str(self.epilog).removeprefix(EXAMPLE)}`"
@@ -49,16 +49,16 @@ class _Described:
 class Command(_Described, TyperCommand):
     """A command."""
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 -- as above
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 -- typer's context has no public type
         """Return the parts of the usage line: optional ones in brackets, the others as they are."""
         return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 -- as above
-        """Understand the spellings of earlier versions."""
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 -- typer's context has no public type
+        """Accept the spellings of earlier versions."""
         known = {name for param in self.params for name in param.opts}
         return super().parse_args(ctx, list(_present(args, known)) if "--output" in known else args)
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 -- as above
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 -- typer's context has no public type
         """Run the command; end quietly when nobody reads the output any more."""
         try:
             result = super().invoke(ctx)
@@ -68,7 +68,7 @@ class Command(_Described, TyperCommand):
                 raise gone from error
             raise
         except BrokenPipeError:
-            # Python writes what is left at its end, and would complain then.
+            # Python writes the rest when it ends, and would print an error then.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(CUT_OFF) from None
         return result
@@ -79,10 +79,9 @@ class Group(_Described, TyperGroup):
 
 
 class CommandGroup(typer.Typer):
-    """A group whose commands have names of their own, so that renaming a function changes nothing for users."""
+    """A group whose commands have explicit names, so that renaming a function changes nothing for users."""
 
     def __init__(self, help: str, **options: Any) -> None:  # noqa: A002, ANN401 -- as typer names and takes them
-        """Take what the commands are for."""
         super().__init__(cls=Group, help=help, no_args_is_help=True, **options)
 
     def command(self, name: str, **options: Any) -> Callable[[Function], Function]:  # type: ignore[override]  # noqa: ANN401 -- the name is no option here
@@ -91,7 +90,7 @@ class CommandGroup(typer.Typer):
 
 
 def _present(args: Iterable[str], known: set[str]) -> Iterator[str]:
-    """Yield the arguments as they are spelled now; what follows `--` is left alone."""
+    """Yield the arguments in the present spelling; those after `--` stay as they are."""
     left = iter(args)
     for arg in left:
         name, equals, value = arg.partition("=")
@@ -103,7 +102,7 @@ def _present(args: Iterable[str], known: set[str]) -> Iterator[str]:
         elif name == "--format" and name not in known:
             yield f"--output{equals}{value}"
         elif name in {"--output", "-o"} and "--file" in known:
-            # It named the file once; no form of an output has a dot or a slash.
+            # In earlier versions it named the file; no form of an output has a dot or a slash.
             value = value if equals else next(left, "")
             yield f"--file={value}" if {".", "/"} & set(value) else f"--output={value}"
         else:
@@ -111,7 +110,7 @@ def _present(args: Iterable[str], known: set[str]) -> Iterator[str]:
 
 
 def _metavar(param: Any) -> str | None:  # noqa: ANN401 -- an argument or an option
-    """Return the name of a value: `<on|off>` where all are known, else `FILE` or the option's own in capitals."""
+    """Return the name of a value: `<on|off>` if all values are known, else `FILE` or the option's name in capitals."""
     if getattr(param, "is_flag", False):
         return None
     if getattr(param.type, "choices", None):

@@ -17,15 +17,16 @@ from contactsync.views.rows import as_text, csv_lines, json_text
 from contactsync.views.tables import Columns, card, fit, listing
 
 ROWS_PER_TABLE: Final = 500
-"""A long listing becomes several tables, so that it is shown while it is read."""
+"""Rows of one table; a longer listing has several tables, so that the first rows are shown early."""
 
 NOTHING_FOUND: Final = "Nothing was found."
-"""What every listing without a row says, beside the standard output."""
+"""What a listing without rows prints on stderr."""
 
 LEAST_WIDTH: Final = 20
+"""Columns of the narrowest terminal."""
 
 FRACTION: Final = re.compile(r"(?<![\w#:-])(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(?=Z|[+-]\d\d:\d\d)", re.ASCII)
-"""Of a second in a time; what is part of an id stays as it is."""
+"""Fractions of a second in times; those in ids do not match."""
 
 PRINCIPAL: Final = re.compile(r"\barn:[a-z-]+:(?:iam|sts)::[0-9]{12}:", re.ASCII)
 PRINCIPALS: Final = frozenset({"initiating_user", "changed_by"})
@@ -35,7 +36,7 @@ QUOTED: Final = re.compile(r"`[^`]*`")
 KEPT_BLANK: Final = "\ue000"
 
 COPIED: Final = ("contactsync ", "aws ", "http://", "https://")
-"""How lines begin that somebody copies."""
+"""How lines begin that people copy; they are not folded."""
 
 Row = Mapping[str, Any]
 
@@ -53,7 +54,7 @@ LimitOption = Annotated[int, typer.Option(min=1, help="The newest so many.")]
 
 
 class PlainConsole(Console):
-    """A console that leaves the end of its reader to the command, which has one exit code for it."""
+    """A console that raises an error when its reader has gone; the command has one exit code for that."""
 
     def on_broken_pipe(self) -> None:
         """Raise BrokenPipeError."""
@@ -67,7 +68,7 @@ def show_rows(
     *,
     alarming: Callable[[Row], bool] = lambda _: False,
 ) -> None:
-    """Write rows one by one; JSON has all that a row holds, the other forms the columns.
+    """Write rows one by one; JSON has everything in a row, the other forms have the columns.
 
     Rows that are `alarming` are red on a terminal.
     """
@@ -86,7 +87,7 @@ def show_facts(facts: Iterable[tuple[str, Any]]) -> None:
 
 
 def show(part: RenderableType, width: int | None = None) -> None:
-    """Write a part of a page: on a terminal as wide as that is, else so wide that it is whole."""
+    """Write a part of a page: on a terminal in the terminal's width, else in the width that the whole part needs."""
     console = PlainConsole(highlight=False, markup=False, emoji=False)
     narrow = window()
     console.width = narrow or width or console.width
@@ -95,21 +96,21 @@ def show(part: RenderableType, width: int | None = None) -> None:
         return
     with console.capture() as captured:
         console.print(part, crop=False, soft_wrap=True)
-    # Blanks at the end of a long line are lines of their own where a pipe ends in a terminal.
+    # Spaces at the end of a long line would become extra lines when a pipe ends in a terminal.
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def window(stream: TextIO | None = None) -> int | None:
-    """Return how many columns the terminal has; None when the output goes elsewhere, where nothing is ever folded.
+    """Return how many columns the terminal has; None when the output is no terminal, so that nothing is folded.
 
-    The output is the standard output, or another stream. Variables that make rich write colours into a pipe make no
-    terminal of it.
+    The output is `stream`, by default the standard output. A pipe is not a terminal, also when variables make rich
+    write colours into it.
     """
     return max(Console().width, LEAST_WIDTH) if (stream or sys.stdout).isatty() else None
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Write sentences for people, on a terminal in lines that end between words; without control characters."""
+    """Write sentences for people, folded between words on a terminal, and without control characters."""
     typer.echo(folded(linked(printable(text)), window(sys.stderr if err else sys.stdout)), err=err)
 
 
@@ -122,7 +123,7 @@ def cell(column: str, value: Any, *, whole: bool = False) -> str:  # noqa: ANN40
 
 
 def folded(text: str, width: int | None) -> str:
-    """Fold lines that are too long for a terminal between their words; commands and addresses stay as they are."""
+    """Fold lines that are too long for a terminal between their words; commands and addresses stay whole."""
     return "\n".join(part for line in text.split("\n") for part in _parts(line, width))
 
 
@@ -137,10 +138,10 @@ def _parts(line: str, width: int | None) -> list[str]:
 
 
 def write_text(parts: Iterable[str]) -> None:
-    """Write text to the standard output as UTF-8, with the line ends that it has, and without gathering it."""
+    """Write text to the standard output part by part, as UTF-8 and with unchanged line ends."""
     stream = typer.get_binary_stream("stdout")
     for part in parts:
-        stream.write(part.encode(errors="backslashreplace"))  # JSON can say halves of surrogate pairs, UTF-8 cannot
+        stream.write(part.encode(errors="backslashreplace"))  # JSON can hold halves of surrogate pairs, UTF-8 cannot
     stream.flush()
 
 
@@ -155,7 +156,7 @@ def json_array(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what is in nested data under dotted names; what is empty stays out."""
+    """Yield the values of nested data under dotted names, without empty values."""
     for name, value in data.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name}.")
@@ -164,7 +165,7 @@ def flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _show_tables(columns: Columns, rows: Iterable[Row], alarming: Callable[[Row], bool]) -> None:
-    """Show all rows; those that came before an error or Ctrl-C too, since a row may tell what was done."""
+    """Show all rows, also those before an error or Ctrl-C, because they can show what was done."""
     waiting: list[Row] = []
     found = False
     try:

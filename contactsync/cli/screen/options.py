@@ -1,4 +1,4 @@
-"""What the options before a command's name do: other credentials, another region, a log of what is asked of AWS."""
+"""What the options before a command's name do: other credentials, another region, a log of calls to AWS."""
 
 import logging
 import sys
@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from typing import Final
 
 OWN_CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
-"""Variables that would count more than a profile."""
+"""Variables that AWS clients prefer to a profile."""
 
 DETAILED: Final = (
     "contactsync",
@@ -19,7 +19,7 @@ DETAILED: Final = (
 
 
 def choose(environ: MutableMapping[str, str], *, profile: str | None, region: str | None) -> None:
-    """Change an environment so that AWS is asked with a profile, in a region."""
+    """Set the profile and the region for AWS clients in an environment."""
     if profile is not None:
         environ["AWS_PROFILE"] = profile
         for name in OWN_CREDENTIALS:
@@ -29,7 +29,7 @@ def choose(environ: MutableMapping[str, str], *, profile: str | None, region: st
 
 
 def log_calls() -> None:
-    """Log to the standard error which operations AWS is asked for, how it answers, and where an error comes from."""
+    """Log to the standard error which AWS operations are called, the answers, and where an error comes from."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
     handler.addFilter(_without_contents)
@@ -41,7 +41,7 @@ def log_calls() -> None:
 
 
 def _without_contents(record: logging.LogRecord) -> bool:
-    """Shorten a record of a request to the operation; drop others of that logger, which hold what is sent."""
+    """Keep of a request's record only the operation; drop other records of that logger, which hold what is sent."""
     if record.name != "botocore.endpoint":
         return True
     if not (isinstance(record.args, tuple) and str(record.msg).startswith("Making request for %s")):

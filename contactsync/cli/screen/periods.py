@@ -11,12 +11,12 @@ FORMS: Final = "2026-01-31T08:00:00Z, 2026-01-31 (UTC) or 7d (m, h, d, w ago)"
 
 
 def start_of(text: str) -> datetime:
-    """Return the moment that `--since` names; a date stands for its first moment."""
+    """Return the moment that `--since` names; a date means its first moment."""
     return _moment(text, timedelta())
 
 
 def end_of(text: str) -> datetime:
-    """Return the moment that `--until` names; a date is included as a whole."""
+    """Return the moment before which `--until` lists; a date is included as a whole."""
     return _moment(text, timedelta(days=1))
 
 

@@ -1,4 +1,4 @@
-"""How far a long command is: one line of the error output, on a terminal only, gone when something else is shown."""
+"""The progress of a long command: one line on stderr, only on a terminal, removed before other output."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +8,7 @@ from typing import Final, TextIO, TypeVar
 T = TypeVar("T")
 
 STEP: Final = 100
-"""Things between two changes of the line."""
+"""Things between two updates of the line."""
 
 CLEAR: Final = "\r\x1b[K"
 
@@ -16,7 +16,7 @@ CLEAR: Final = "\r\x1b[K"
 def counted(
     things: Iterable[T], line: Callable[[int], str], *, stream: TextIO | None = None, step: int = STEP
 ) -> Iterator[T]:
-    """Yield things, and say with `line` how many there were while more are fetched; nothing where nobody looks."""
+    """Yield things, and show with `line` how many there were while more are fetched; only on a terminal."""
     out = stream or sys.stderr
     if not out.isatty():
         yield from things

@@ -1,4 +1,4 @@
-"""What the command line writes to: encodings that lack a character, sizes that are none, pipes that are closed."""
+"""Problems of the output: characters that its encoding lacks, invalid sizes of terminals, closed pipes."""
 
 import errno
 import io
@@ -11,14 +11,15 @@ _SIZES: Final = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
 
 
 def prepare() -> None:
-    """Replace characters that the output's encoding lacks, and forget sizes of a terminal that are no numbers.
+    """Prepare the streams, the sizes of the terminal and the arguments.
 
-    An input that the shell has closed is an empty one. Arguments are UTF-8, also where the locale's encoding cannot
-    read them.
+    Characters that the output's encoding lacks are replaced, and sizes that are not numbers are ignored. A standard
+    input or output that the shell has closed becomes an empty one. Arguments are UTF-8, also when the locale's encoding
+    cannot read them.
     """
     sys.argv[:] = [os.fsencode(argument).decode(errors="replace") for argument in sys.argv]
-    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 -- as the next
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- until the process ends; the shell has closed ours
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 -- open until the process ends
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- open until the process ends
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -28,19 +29,19 @@ def prepare() -> None:
 
 
 def is_closed_pipe(error: BaseException | None) -> bool:
-    """Tell whether an error, or what it was raised for, is a pipe that nobody reads."""
+    """Return whether an error says that nobody reads the pipe."""
     return isinstance(error, OSError) and error.errno == errno.EPIPE
 
 
 def flush() -> None:
-    """Write what is left, so that a failure is seen while it can be said; raise OSError."""
+    """Write buffered output now, so that a failure can still be reported; raise OSError."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         if not stream.closed:
             stream.flush()
 
 
 def give_up_output() -> None:
-    """Let what is still buffered go nowhere: Python would try again at its end, and complain."""
+    """Drop buffered output; else Python would try to write it when it ends, and print an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in filter(None, (sys.__stdout__,)):
         try:

@@ -11,14 +11,14 @@ ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
 
 
 def account_id(text: str | None) -> str | None:
-    """Return an account id; wrong usage when it is none."""
+    """Return an account id; raise BadParameter for any other text."""
     if text is not None and not ACCOUNT_ID.fullmatch(text):
         raise typer.BadParameter(f"{text!r} is not an account id of 12 digits.")
     return text
 
 
 def one_of(text: str, known: Iterable[str]) -> str:
-    """Return a text that is among those known; wrong usage with the nearest one, and all of them, otherwise."""
+    """Return a text that is one of `known`; raise BadParameter, with the nearest and all of them, for any other."""
     names = list(known)
     if text in names:
         return text
@@ -28,7 +28,7 @@ def one_of(text: str, known: Iterable[str]) -> str:
 
 
 def completed(known: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Return what completes a value in the shell."""
+    """Return a function that completes a value in the shell."""
 
     def complete(incomplete: str) -> list[str]:
         return [name for name in known() if name.startswith(incomplete)]
