@@ -1,4 +1,4 @@
-"""The one authoritative check of whether contactsync may call at all: who is calling, and is trusted access on."""
+"""The check whether contactsync may call at all: who is calling, and is trusted access on."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from contactsync.scope.ports import Organization
 
 @dataclass(frozen=True)
 class AccessCheck:
-    """Tells a cause that concerns every account from one account's own denial."""
+    """The check that separates a cause that concerns every account from one account's missing permission."""
 
     organization: Organization
     breakers: Breakers
@@ -27,11 +27,11 @@ class AccessCheck:
         self.breakers.store_access_check(self.clock.now())
 
     def confirm_recent(self, within: float) -> None:
-        """Confirm, unless any worker found all well less than `within` seconds ago.
+        """Do nothing if any worker made this check with success less than `within` seconds ago; else confirm.
 
-        A denied account asks this, so that a thousand denied accounts do not mean a thousand checks.
+        A task that is denied an account calls this, so that a thousand denied accounts do not mean a thousand checks.
         """
         checked = self.breakers.access_checked()
-        # Workers' clocks differ, so the other's time may lie ahead.
+        # The clocks of two workers differ, so the other worker's time may be in the future.
         if checked is None or abs((self.clock.now() - checked).total_seconds()) >= within:
             self.confirm()

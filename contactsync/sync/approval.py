@@ -1,4 +1,4 @@
-"""Approval of deletions: what a person is asked before contacts are deleted, and what follows from the answer."""
+"""Approval of deletions: the question to a person before contacts are deleted, and what follows from the answer."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,9 +34,10 @@ _NOTES: Final = {
 _ALL: Final = "all"
 
 LISTED: Final = 10
-"""How many accounts a question names; the operation has them all."""
+"""How many accounts a question names; the operation lists all of them."""
 
 NAME_LENGTH: Final = 64
+"""Characters of an account's name that a question shows at most."""
 
 _BODY: Final = """\
 The management account {account} no longer has the {types} contact. Sync operation `{sync_id}`, started by {who},
@@ -54,35 +55,35 @@ contact in the management account again: it is brought to all accounts.
 
 @dataclass(frozen=True)
 class ApprovalRequest:
-    """Deletions of one operation that a person has to approve, in Airflow's words: a subject and a body."""
+    """The deletions of one operation that a person has to approve, with the subject and body that Airflow shows."""
 
     operation: SyncOperation
     accounts: Mapping[ContactType, int]
-    """How many accounts each deletion may touch."""
+    """Number of accounts that each deletion may touch."""
     at_most: int
-    """How many different accounts that are."""
+    """Number of different accounts in all of them."""
     timeout: float
-    """After so many seconds without an answer nothing is deleted."""
+    """Seconds to wait for an answer; without one nothing is deleted."""
     asked: datetime | None = None
-    """When it was asked first."""
+    """When the question was asked first."""
     first: Sequence[tuple[str, str]] = ()
     """Ids and names of the first accounts."""
     digests: Mapping[ContactType, str] = field(default_factory=dict)
-    """For each deletion a digest of the ids of these accounts, which tells whether another plan means the same ones."""
+    """For each deletion a digest of its account ids, which shows whether another plan concerns the same accounts."""
 
     @property
     def subject(self) -> str:
-        """What is asked, in one line."""
+        """The question in one line."""
         return f"Delete the {', '.join(self.accounts)} contact in up to {_counted(self.at_most)}?"
 
     @property
     def extent(self) -> dict[str, int]:
-        """What the question tells of the deletions: how many accounts each and all of them may touch, as JSON."""
+        """How many accounts each deletion, and all of them together, may touch, as JSON."""
         return {**{str(contact_type): number for contact_type, number in self.accounts.items()}, _ALL: self.at_most}
 
     @property
     def question(self) -> dict[str, Any]:
-        """What is to be kept of the question while it is on the screen, as JSON."""
+        """What is stored about the question while it is on the screen, as JSON."""
         return {
             "planned": self.operation.planned.isoformat(),
             "extent": self.extent,
@@ -91,7 +92,7 @@ class ApprovalRequest:
 
     @property
     def body(self) -> str:
-        """What is needed to decide, as Markdown; no contact value."""
+        """The text that a person needs to decide, as Markdown; no contact value."""
         return _BODY.format(
             account=self.operation.source_account,
             types=", ".join(self.accounts),
@@ -105,14 +106,14 @@ class ApprovalRequest:
 
     @property
     def until(self) -> str:
-        """The time by which to answer, as a clock in UTC shows it; empty when it is not known."""
+        """The time in UTC by which to answer; empty when it is not known."""
         if self.asked is None:
             return ""
         return f"{(self.asked + timedelta(seconds=self.timeout)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
     @property
     def sentences(self) -> str:
-        """What a notice tells of the question, as plain text."""
+        """The question as plain text, for a notice."""
         accounts = self._listed(lambda name: one_line(name, NAME_LENGTH))
         return (
             f"Answer by {self.until or _duration(self.timeout)}: without an answer nothing is deleted. "
@@ -127,7 +128,7 @@ class ApprovalRequest:
 
 @dataclass(frozen=True)
 class Approvals:
-    """Asks for approval and records what was decided; holds the ports that this needs."""
+    """The step that asks for approval of deletions and records the decision."""
 
     contacts: AccountContacts
     configurations: Configurations
@@ -140,10 +141,10 @@ class Approvals:
     ) -> ApprovalRequest | None:
         """Return what a person has to approve, or None when there is nothing, or when nobody can be asked.
 
-        An earlier decision of the same plan is void from now on: whoever clears the approval wants to be asked again.
-        `shown` is the extent of the question that is on the screen already and cannot be changed, and `accounts` the
-        digests of the accounts that it counted: a deletion beyond it, or of other accounts, is not approved by an
-        answer to it.
+        An earlier decision about the same plan is void from now on: whoever clears the approval wants to be asked
+        again. If a question is on the screen already, it cannot be changed: `shown` is its extent, and `accounts` are
+        the digests of the accounts that it counted. A deletion of more or other accounts is not approved by an answer
+        to it.
         """
         operation = self._undecided(self._operation(dag_run_id))
         plans = _awaiting(operation)
@@ -169,10 +170,10 @@ class Approvals:
     def decide(self, dag_run_id: str, verdict: Verdict, *, planned: datetime, by: str, at: datetime) -> SyncOperation:
         """Store the verdict on each deletion; an approved one becomes the desired contact, unless a later plan has one.
 
-        `planned` is when the plan was made that was asked about: what somebody answered about it says nothing of
-        another one, and raises AnswerOvertakenError. A contact that somebody has restored meanwhile is not deleted:
-        the approval of its deletion is withdrawn. Repeating it is harmless. Raises what reading the management account
-        raises; nothing is stored then.
+        `planned` is the time of the plan that the question was about; an answer about another plan raises
+        AnswerOvertakenError. A contact that somebody has put back since is not deleted: the approval of its deletion is
+        withdrawn. Repeating it is harmless. If reading the management account fails, that error is raised and nothing
+        is stored.
         """
         operation = self._operation(dag_run_id)
         if operation.planned != planned:
@@ -206,7 +207,7 @@ class Approvals:
     def _touched(
         self, operation: SyncOperation, plans: Mapping[ContactType, TypePlan]
     ) -> tuple[dict[str, list[ContactType]], dict[str, str]]:
-        """Return the types to be deleted of each account that the plan has not ruled out, and the accounts' names."""
+        """Return for each account the contact types to delete, without those that the plan ruled out; and the names."""
         touched: dict[str, list[ContactType]] = {}
         names: dict[str, str] = {}
         for outcome in self.operations.outcomes(operation.sync_id):
@@ -217,7 +218,7 @@ class Approvals:
         return touched, names
 
     def _restored(self, operation: SyncOperation) -> Iterator[tuple[ContactType, bool]]:
-        """Read the source once more, and tell of each deletion whether the contact is there again."""
+        """Read the source once more, and yield for each deletion whether the contact exists again."""
         with self.call_guard.guarded_calls(
             self.configurations.version(operation.config_version).configuration
         ) as guarded:
@@ -231,7 +232,7 @@ def _awaiting(operation: SyncOperation) -> dict[ContactType, TypePlan]:
 
 
 def _covers(shown: Mapping[str, int] | None, accounts: Mapping[str, str] | None, request: ApprovalRequest) -> bool:
-    """Tell whether an answer to the question that is shown covers what would be asked now."""
+    """Return whether an answer to the question on the screen covers what would be asked now."""
     if shown is not None and any(number > shown.get(name, 0) for name, number in request.extent.items()):
         return False
     return accounts is None or all(accounts.get(str(t)) == digest for t, digest in request.digests.items())
@@ -261,7 +262,7 @@ def _counted(accounts: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Return a time span as people say it: in the greatest unit of which there are at least two."""
+    """Return a duration as people say it: in the largest unit of which there are at least two."""
     for name, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:g} {name}"

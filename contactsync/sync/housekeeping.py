@@ -1,4 +1,4 @@
-"""Housekeeping: operations whose run can no longer report are closed with a true status."""
+"""Housekeeping: operations whose run can no longer report get an end with a true status."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class RunState(StrEnum):
-    """How Airflow calls a DAG run."""
+    """The state of a DAG run, in Airflow's words."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -41,17 +41,18 @@ _WHY: Final = {
 
 @dataclass(frozen=True)
 class Unplanned:
-    """Runs whose plan is to come."""
+    """Runs that do not have a finished plan yet."""
 
     number: int
+    """How many there are now; at least 1."""
     since: datetime
-    """When they were seen first; not the same ones, maybe."""
+    """Since when every look has found such runs; they need not be the same ones."""
     overdue: bool
 
 
 @dataclass(frozen=True)
 class Housekeeper:
-    """Closes what was left open; holds the ports that this needs."""
+    """The step of the DAG `contact_housekeeping` that ends abandoned operations and finds overdue ones."""
 
     configurations: Configurations
     operations: Operations
@@ -59,9 +60,9 @@ class Housekeeper:
     announcer: Announcer
     clock: Clock
     overdue_after: float
-    """From this age on, in seconds, an operation has not finished in time."""
+    """Seconds after which an operation without an end is overdue."""
     abandoned_after: float
-    """From this age on, in seconds, an operation whose run is still active is worth a warning."""
+    """Seconds after which an operation whose run is still active gets a warning in the log."""
 
     def close_abandoned(
         self,
@@ -69,12 +70,12 @@ class Housekeeper:
         notices: Callable[[SyncOperation], Sequence[Announcement]] = lambda _: (),
         tell: Callable[[SyncOperation], object] = lambda _: None,
     ) -> list[SyncOperation]:
-        """Close the operations without an end whose run is gone or has ended, tell of each, and return them.
+        """Store an end for operations whose run has ended or no longer exists, and return them.
 
-        `state_of` tells the state of a run by its id, None when there is none. What `notices` returns of an operation
-        is stored in one transaction with its end, and stays in the outbox: it is announced whatever becomes of `tell`,
-        which is called afterwards and may publish it at once; an error of it is logged.
-        One operation's failure does not keep the others from being closed; HousekeepingError names those afterwards.
+        `state_of` returns the state of a run by its id, or None when Airflow has no such run. The announcements that
+        `notices` returns for an operation are stored in one transaction with its end, so they are published even if
+        `tell` fails. `tell` is called afterwards and may publish them at once; its errors are logged. If one operation
+        fails, the others are closed all the same; then HousekeepingError names those that failed.
         """
         closed: list[SyncOperation] = []
         errors = []
@@ -94,19 +95,19 @@ class Housekeeper:
         return closed
 
     def overdue(self, state_of: Callable[[str], RunState | None]) -> list[SyncOperation]:
-        """Return the operations that have not finished in time while their run goes on.
+        """Return the operations that are overdue while their run is active.
 
-        Those that wait for a person's approval are none, and those whose run has ended are closed.
+        Operations that wait for a person's approval do not count. Those whose run has ended are closed instead.
         """
         limit = self.clock.now() - timedelta(seconds=self.overdue_after)
         late = [found for found in self.operations.unfinished() if _set_going(found) < limit and not _waits(found)]
         return [found for found in late if state_of(found.dag_run_id) in ACTIVE]
 
     def unplanned(self, number: int) -> "Unplanned | None":
-        """Return since when every look has found runs that are not planned; None when this one, of `number`, is 0.
+        """Return since when every look has found runs without a finished plan; None when `number`, this look's, is 0.
 
-        A plan takes moments. When there always is one to come, nothing plans: the DAG is paused, no worker is free, or
-        `plan` hangs.
+        A plan takes moments. If there is always an unfinished one, nothing plans: the DAG is paused, no worker is free,
+        or `plan` hangs.
         """
         if not number:
             self.operations.none_unplanned()
@@ -153,7 +154,7 @@ class Housekeeper:
         for outcome in self.reporter.judged(operation, {}):
             tally.add(outcome)
         tally.complete(operation)
-        # Without a finished plan nobody knows which outcomes are missing.
+        # Without a finished plan it is not known which outcomes are missing.
         unplanned = operation.status is OperationStatus.PENDING
         too_many = tally.failures >= configuration.notification_settings.failure_threshold
         failed = unplanned or too_many or operation.halt is not None
@@ -170,10 +171,10 @@ def _tell(tell: Callable[[SyncOperation], object], closed: SyncOperation) -> Non
 
 
 def _set_going(operation: SyncOperation) -> datetime:
-    """Return when the accounts' tasks could begin: after the plan, and after the decision about a deletion."""
+    """Return when the tasks of the accounts could begin: after the plan, and after the decision about a deletion."""
     return max([operation.planned, *(plan.decision.at for plan in operation.plans.values() if plan.decision)])
 
 
 def _waits(operation: SyncOperation) -> bool:
-    """Tell whether a deletion waits for an approval, of which people have been told."""
+    """Return whether a deletion waits for an approval; people have been told about it."""
     return any(plan.needs_approval and plan.decision is None for plan in operation.plans.values())

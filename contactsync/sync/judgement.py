@@ -1,4 +1,4 @@
-"""How the report counts an outcome that no task settled, or that a task's end or a mark contradicts."""
+"""How the report counts an outcome that no task settled, or that a task's state or a mark contradicts."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from contactsync.operations.operation import AccountOutcome, OutcomeDetail, Outc
 from contactsync.pacing.rates import LARGEST_SKEW
 
 _OUT_OF_REACH: Final = frozenset({OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTIVE})
-"""What no further try could settle, whatever mark was left behind."""
+"""Details of outcomes that another try could not settle, even if a mark was left behind."""
 
 LOST: Final = (
     "The plan lists this account, and its outcome is not stored: it expired or was removed. To plan it again, "
@@ -30,10 +30,11 @@ def judge(
     clear: str = CLEAR_RUN,
     now: datetime,
 ) -> AccountOutcome:
-    """Return the outcome as the report counts it; `clear` says what to clear in Airflow where it is failed.
+    """Return the outcome as the report counts it; `clear` says what to clear in Airflow if it failed.
 
-    One that no task settled, or none since an `earlier` plan, whose task failed later, or whose account carries a mark
-    left behind, is failed; so is one whose account's record is `unreadable`, and may carry such a mark.
+    It failed if no task settled it, or none since an `earlier` plan; if Airflow says that its task failed (`blamed`);
+    if the account's record has a mark that was left behind (`marked`); or if that record is `unreadable` and may have
+    such a mark.
     """
     detail = OutcomeDetail.NO_OUTCOME
     if outcome.status is OutcomeStatus.PENDING:
@@ -54,9 +55,9 @@ def judge(
 
 
 def is_of_earlier_plan(operation: SyncOperation, outcome: AccountOutcome) -> bool:
-    """Tell whether an outcome says what a task did before the run was planned last, and so nothing of that plan.
+    """Return whether the outcome is from before the run's last plan, and so says nothing about that plan.
 
-    A task's clock may be behind the plan's.
+    A task's clock may be behind the clock of the plan.
     """
     plan = operation.plans.get(outcome.contact_type)
     if plan is None or not outcome.attempts or is_failure(outcome) or outcome.is_ruled_out(operation.planned):
@@ -67,7 +68,7 @@ def is_of_earlier_plan(operation: SyncOperation, outcome: AccountOutcome) -> boo
 
 
 def what_to_clear(operation: SyncOperation, task_state: str | None) -> str:
-    """Return what to clear for an account without an end; its task need not be a failed one where `plan` ran alone."""
+    """Return what to clear for an account without an end; if only `plan` ran again, its task may not have failed."""
     again = operation.planned > operation.timestamp and task_state not in FAILED_TASK_STATES
     return clear_task("plan") if again else CLEAR_RUN
 
@@ -75,7 +76,7 @@ def what_to_clear(operation: SyncOperation, task_state: str | None) -> str:
 def as_failed(
     outcome: AccountOutcome, sentence: str, detail: OutcomeDetail = OutcomeDetail.NO_OUTCOME, *, now: datetime
 ) -> AccountOutcome:
-    """Return the outcome as a failure whose cause the sentence tells."""
+    """Return the outcome as a failure with this sentence as its cause."""
     return replace(
         outcome,
         status=OutcomeStatus.FAILED,

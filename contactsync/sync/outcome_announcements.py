@@ -1,4 +1,4 @@
-"""What the bus is told of an operation's accounts once they are judged: failures, and what was written."""
+"""Events about an operation's accounts after the report has judged them: failures, and what was written."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ PORTION: Final = 100
 def announce_outcomes(operations: Operations, announcer: Announcer, operation: SyncOperation) -> None:
     """Announce every failure and every write that was not announced before; repeated, it announces nothing.
 
-    Outcomes are passed over once more where some have another write: its mark comes after that of the one before.
+    If some outcomes have more than one write, all outcomes are read again: one round announces one write of each.
     """
     while _announce_next(operations, announcer, operation):
         continue
 
 
 def announce_late(operations: Operations, announcer: Announcer, operation: SyncOperation, key: Key) -> None:
-    """Announce the writes to one account that were made after the report of its run, which may be the last one."""
+    """Announce the writes to one account that were made after the report of its run; no other report may follow."""
     account_id, contact_type = key
     while True:
         outcome = operations.outcomes_of(operation.sync_id, account_id).get(contact_type)
@@ -44,7 +44,7 @@ def announce_late(operations: Operations, announcer: Announcer, operation: SyncO
 
 
 def _announce_next(operations: Operations, announcer: Announcer, operation: SyncOperation) -> bool:
-    """Announce the next write of every outcome, and the failures; return whether there are further writes."""
+    """Announce the failures and the next write of every outcome; return whether there are more writes."""
     found = _Unannounced(operations, operation)
     stored: list[Announcement] = []
     for outcome in operations.outcomes(operation.sync_id):
@@ -58,17 +58,17 @@ def _announce_next(operations: Operations, announcer: Announcer, operation: Sync
 
 @dataclass
 class _Unannounced:
-    """What is to be announced, collected from one pass over the outcomes until there is enough to be stored at once."""
+    """The unannounced failures and writes of one pass over the outcomes, collected until a portion is full."""
 
     operations: Operations
     operation: SyncOperation
     failures: list[tuple[AccountOutcome, Announcement]] = field(default_factory=list)
     writes: defaultdict[Write, list[AccountOutcome]] = field(default_factory=lambda: defaultdict(list))
     more: bool = False
-    """Whether an outcome that was added has a write beyond the next one, which is now announced."""
+    """Whether an outcome that was added has another write after the one that is announced now."""
 
     def add(self, outcome: AccountOutcome) -> Iterator[Announcement]:
-        """Take an outcome, and yield what was stored because of it."""
+        """Add an outcome, and yield the announcements that this stored."""
         if is_failure(outcome):
             announced = account_failed(self.operation, outcome)
             if announced and announced.id != outcome.announced:
@@ -82,7 +82,7 @@ class _Unannounced:
                 yield from self._store(found.write)
 
     def rest(self) -> Iterator[Announcement]:
-        """Yield the rest, stored."""
+        """Store the rest, and yield its announcements."""
         yield from self._store_failures()
         for write in list(self.writes):
             yield from self._store(write)

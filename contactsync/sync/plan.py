@@ -1,7 +1,7 @@
-"""The plan of a sync operation: what is to be done, decided and stored before anything is written to an account.
+"""The plan of a sync operation: what is to be done, decided and stored before any account is written to.
 
-Whatever can be refused is refused first; only then is the generation raised, the source read, and operation and
-desired contacts stored together.
+What can be refused is refused first. Then the generation is raised, the source is read, and the operation and its
+desired contacts are stored together.
 """
 
 import logging
@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans runs; holds the ports that a plan needs."""
+    """The step of the task `plan`: it reads the source and stores what the run has to do."""
 
     organization: Organization
     contacts: AccountContacts
@@ -67,18 +67,20 @@ class Planner:
     management_account: str
     fingerprint_key: bytes = field(repr=False)
     source_reads: int
+    """How many times the source is read at most while it contradicts the recorded change."""
     source_wait: float
+    """Seconds before the second of these reads; each later wait is twice as long."""
     plan_lasts: float
-    """For so long, in seconds, a plan that is tried again believes the tags that it has asked for already."""
+    """Seconds for which another try of the plan uses the tags that an earlier try has read."""
 
     def plan(self, request: RunRequest, *, map_limit: int) -> tuple[str, ...]:
-        """Store the operation and return the ids of the accounts that may be touched, in the organization's order.
+        """Store the operation; return the ids of the accounts that may be written to, in the organization's order.
 
-        Repeating it for the same run works on the same operation. Raises before anything is stored when the caller, the
-        configuration, the request or the mapping limit is wrong.
+        Repeated for the same run, it works on the same operation. It raises before anything is stored when the caller,
+        the configuration, the request or the number of accounts (`map_limit`) is wrong.
         """
-        # Taken first: of two tries, the one that began later is right, even when the earlier one is taken for dead
-        # and is not, and stores its plan last.
+        # Read the clock before anything else. If a try that Airflow gave up is still running and stores last, its
+        # earlier time loses.
         planned = self._begun(request)
         self.access.confirm()
         stored = self.configurations.latest()
@@ -100,9 +102,9 @@ class Planner:
         return tuple(account.account_id for account in scope.targets if account.account_id in concerned_ids)
 
     def _begun(self, request: RunRequest) -> datetime:
-        """Return when this try began, which is later than the stored plan of a try before it.
+        """Return when this try began; always later than a plan that an earlier try stored.
 
-        That one may have run on a worker whose clock is ahead, by no more than workers' clocks may differ.
+        The earlier try may have run on a worker whose clock is ahead, by at most LARGEST_SKEW seconds.
         """
         now = self.clock.now()
         earlier = self.operations.get(sync_id_of(request.dag_run_id))
@@ -111,7 +113,7 @@ class Planner:
         return now
 
     def _remember_deletions(self, operation: SyncOperation) -> None:
-        """Let reports of other operations know that this one asks for the approval, or was told to ignore it."""
+        """Store that this operation found a deletion, so that reports of other operations do not start a run for it."""
         for contact_type, plan in operation.plans.items():
             if plan.absent and plan.generation is not None:
                 self.operations.found_deletion(contact_type, plan.generation)
@@ -142,12 +144,12 @@ class Planner:
         with self.call_guard.guarded_calls(stored.configuration) as guarded:
             guarded.reset()
             for contact_type in contact_types:
-                # Raised before the source is read, so that the greatest generation goes with the latest read.
+                # Raise it before the source is read, so that the highest generation belongs to the latest read.
                 generation = None if request.dry_run else self.operations.raise_generation(contact_type)
                 deleted = bool(request.change and request.change.action == "delete")
                 contact = self._source(contact_type, guarded, absent=deleted)
                 if contact is None and request.change and request.change.unclear and not deleted:
-                    # One of the three was put, and so not this one.
+                    # Another of the three alternate contacts was put, so there is nothing to do for this one.
                     continue
                 warnings.extend(_doubts(contact_type, contact))
                 policy = _deletion_policy(request, stored.configuration.deletion.policy)
@@ -158,10 +160,10 @@ class Planner:
         return replace(self._operation(request, stored, plans, planned), warnings=tuple(warnings)), desired
 
     def _source(self, contact_type: ContactType, guarded: GuardedCalls, *, absent: bool) -> Contact | None:
-        """Read the source, again and for a bounded time while it is not, or still is, there against expectation.
+        """Read the source; while that contradicts what is expected, read it again, `source_reads` times at most.
 
-        Reads are eventually consistent, and a contact that only seems to be absent must not be deleted
-        everywhere. What the last read says counts: a put may have been followed by a delete.
+        Reads are eventually consistent, and a contact that only seems to be absent must not be deleted everywhere. The
+        last read counts: a put may have been followed by a delete.
         """
         looks = Retrying(
             retry=retry_if_result(lambda found: (found is None) is not absent),
@@ -221,9 +223,10 @@ class Planner:
         )
 
     def _expect_outcomes(self, scope: Scope, operation: SyncOperation) -> None:
-        """Store what is to be settled; of a plan that is repeated, only what has changed since the earlier one.
+        """Store the outcomes to be settled; for a repeated plan only what has changed since the earlier one.
 
-        What an earlier plan did to accounts that this one leaves alone is kept, and marked as being outside.
+        Accounts that are not in this plan, but were written to under an earlier one, keep their outcome, marked as
+        outside.
         """
         stored = {outcome.key: outcome for outcome in self.operations.outcomes(operation.sync_id)}
         expected = {outcome.key: outcome for outcome in self._expected(scope, operation)}
@@ -235,7 +238,7 @@ class Planner:
         self.operations.remove_outcomes(operation, [outcome for outcome in left if not _is_done(outcome)])
 
     def _expected(self, scope: Scope, operation: SyncOperation) -> Iterator[AccountOutcome]:
-        """Yield an outcome for every account and contact type in scope: settled already where nothing may be touched.
+        """Yield an outcome for each account and contact type in scope; those that may not be written to are settled.
 
         Accounts that no include or request names have none.
         """
@@ -256,7 +259,7 @@ def _last_result(state: RetryCallState) -> Contact | None:
 
 
 def _doubts(contact_type: ContactType, contact: Contact | None) -> Iterator[str]:
-    """Say what AWS may refuse of a contact; AWS decides, because our copy of its limits may be older than they are."""
+    """Yield a warning for values that AWS may refuse. AWS decides: our copy of its limits may be outdated."""
     fields = doubtful_fields(contact_type, contact) if contact else ()
     if fields:
         yield (
@@ -267,7 +270,7 @@ def _doubts(contact_type: ContactType, contact: Contact | None) -> Iterator[str]
 
 
 def _replacing(expected: AccountOutcome, stored: AccountOutcome | None) -> AccountOutcome | None:
-    """Return what a repeated plan stores in place of an outcome, with its history; None to leave that to a task."""
+    """Return what a repeated plan stores in place of an outcome, with its history; None leaves it to a task."""
     if stored is None or stored.is_substitute:
         return expected
     if stored.outside:
@@ -277,12 +280,12 @@ def _replacing(expected: AccountOutcome, stored: AccountOutcome | None) -> Accou
 
 
 def _is_done(outcome: AccountOutcome) -> bool:
-    """Tell whether an account carries a contact because of the run, or may: whatever became of it, that is kept."""
+    """Return whether the run has written, or may have written, or found the contact as desired: this is kept."""
     return outcome.status is OutcomeStatus.SUCCESS or bool(outcome.written_fields)
 
 
 def _history(operation: SyncOperation, outcome: AccountOutcome) -> AccountOutcome:
-    """Return what is kept of an account that the plan leaves alone; nobody is to do anything about its failure."""
+    """Return what is kept of an account that is not in this plan; nobody has to act on its failure any more."""
     if is_failure(outcome) or outcome.status is OutcomeStatus.PENDING:
         outcome = outcome.settled(_by_plan(operation, OutcomeDetail.EXCLUDED))
     return replace(outcome, outside=True)
@@ -304,13 +307,13 @@ def _by_plan(operation: SyncOperation, detail: OutcomeDetail) -> Attempt:
 
 
 def _deletion_policy(request: RunRequest, configured: DeletionPolicy) -> DeletionPolicy:
-    """Return what holds for a contact that is absent; a person decides where nobody knows which one was deleted."""
+    """Return the policy for an absent contact; where it is not known which one was deleted, a person decides."""
     unclear = request.change is not None and request.change.unclear
     return DeletionPolicy.APPROVE if unclear and configured is DeletionPolicy.PROPAGATE else configured
 
 
 def _note(request: RunRequest, configured: tuple[ContactType, ...], planned: Collection[ContactType]) -> str | None:
-    """Say for which contact types there is nothing to do, and why."""
+    """Return a sentence that says for which contact types there is nothing to do, and why."""
     if request.change and not request.types_among(configured):
         return f"The configuration does not synchronize the {request.change.contact_type} contact."
     idle = [contact_type for contact_type in request.types_among(configured) if contact_type not in planned]

@@ -1,4 +1,4 @@
-"""What contact synchronization needs from the outside, and nothing more."""
+"""What contact synchronization needs from outside, and nothing more."""
 
 from typing import Protocol
 
@@ -18,4 +18,4 @@ class AccountContacts(Protocol):
         """Replace the whole contact of a member account."""
 
     def delete(self, contact_type: ContactType, account_id: str) -> None:
-        """Delete an alternate contact of a member account; one that is absent already counts as deleted."""
+        """Delete an alternate contact of a member account; if there is none, that is a success too."""

@@ -1,4 +1,4 @@
-"""The report of a sync operation: computed from the stored outcomes, compared with what Airflow says of its tasks."""
+"""The report of a sync operation: computed from the stored outcomes and the states of Airflow's tasks."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,10 +39,10 @@ from contactsync.sync.outcome_announcements import announce_outcomes
 from contactsync.sync.second_look import FollowUp, SecondLook
 
 BATCH: Final = 100
-"""How many outcomes are judged at a time."""
+"""Number of outcomes that are judged at a time."""
 
 _EVERYTHING: Final[Mapping[str, Sequence[str]]] = {}
-"""What a run asks for that is started for no accounts or units in particular."""
+"""What a run asks for that was not started for certain accounts or units."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,14 @@ class Report:
     operation: SyncOperation
     tally: OutcomeCounts
     threshold: int
+    """Number of failed outcomes from which on the run counts as failed."""
     follow_up: FollowUp | None = None
     remarks: tuple[str, ...] = ()
-    """Sentences beyond the operation's own, such as what the circuit breaker did."""
+    """Sentences in addition to the operation's own, such as what the circuit breaker did."""
 
     @property
     def total(self) -> int:
-        """How many outcomes there are: accounts times contact types."""
+        """Number of outcomes: accounts times contact types."""
         return self.tally.counts.total()
 
     @property
@@ -82,7 +83,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Reporter:
-    """Builds and stores reports; holds the ports that this needs."""
+    """The step of the task `report`: it computes reports and stores the operation's end."""
 
     configurations: Configurations
     operations: Operations
@@ -102,15 +103,15 @@ class Reporter:
         requested: Mapping[str, Sequence[str]] = _EVERYTHING,
         show: Callable[[AccountOutcome], None] = lambda _: None,
     ) -> Report:
-        """Settle what no task settled, count, look at the source once more, store it all, and return the report.
+        """Settle what no task settled, count, read the source once more, store it all, and return the report.
 
-        The caller starts `Report.follow_up`, when there is one; its run id is the same however often this is repeated.
+        The caller starts `Report.follow_up`, if there is one; its run id is the same each time this is repeated.
 
-        `planned` tells whether the run's plan has succeeded: without it nothing is known, and the operation is failed.
-        `task_states` maps account ids to Airflow's states of their tasks, and `listed` are the accounts that the plan
-        returned: one without any outcome is failed. `requested` are the `accounts` and `organizational_units` that a
-        person started the run for; a follow-up goes no further. `show` is called with every outcome, so that
-        a caller can print them without holding them all.
+        `planned` says whether the task `plan` succeeded: without a plan nothing is known, and the operation has failed.
+        `task_states` maps account ids to Airflow's states of their tasks. `listed` are the accounts that the plan
+        returned: one without any outcome has failed. `requested` are the `accounts` and `organizational_units` that a
+        person started the run for; a follow-up run has the same limits. `show` is called with every outcome, so that a
+        caller can print them without keeping them all in memory.
         """
         operation = self.operations.get(sync_id_of(dag_run_id))
         if operation is None:
@@ -130,9 +131,9 @@ class Reporter:
         return report
 
     def store_unplanned(self, dag_run_id: str, *, initiating_user: str, source_account: str, cause: str) -> None:
-        """Store that a run failed before it had a plan, so that listings know it; the next plan replaces this.
+        """Store that a run failed before it had a plan, so that listings show it; the next plan replaces this.
 
-        Nothing else is known of it: it has no contact types and no version of the configuration.
+        Nothing else is known about it: it has no contact types and no version of the configuration.
         """
         sync_id, now = sync_id_of(dag_run_id), self.clock.now()
         earlier = self.operations.get(sync_id)
@@ -159,13 +160,13 @@ class Reporter:
         self.announcer.send(announced)
 
     def announce_outcomes(self, operation: SyncOperation) -> None:
-        """Announce every failure and write that this is the first report of."""
+        """Announce every failure and write that no earlier report has announced."""
         announce_outcomes(self.operations, self.announcer, operation)
 
     def judged(
         self, operation: SyncOperation, task_states: Mapping[str, str], listed: Sequence[str] = ()
     ) -> Iterator[AccountOutcome]:
-        """Yield every outcome, after settling those that no task settled or that a task's end contradicts.
+        """Yield every outcome, after settling those that no task settled or that a task's state contradicts.
 
         A listed account without any outcome gets one for each contact type that lacks some.
         """
@@ -200,7 +201,7 @@ class Reporter:
             for outcome in batch:
                 judged = judge(
                     outcome,
-                    # What the plan itself settled is no task's, and a clear must not hand it to one.
+                    # What the plan settled is not blamed on a task: after a clear, no task may settle it.
                     blamed=outcome.account_id in blamed and not outcome.is_ruled_out(operation.planned),
                     earlier=is_of_earlier_plan(operation, outcome),
                     clear=what_to_clear(operation, task_states.get(outcome.account_id)),
@@ -213,9 +214,9 @@ class Reporter:
     def _left_behind(
         self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]
     ) -> tuple[set[tuple[str, ContactType]], set[tuple[str, ContactType]]]:
-        """Return what carries a mark of this operation, whose tasks have all ended: a write that nobody settled.
+        """Return outcomes whose record has a mark of this operation: a write that no task settled.
 
-        The second set is what may carry one: its record cannot be read.
+        The second set are those whose record cannot be read, and may have such a mark.
         """
         unreadable: set[tuple[str, ContactType]] = set()
         records = self.records.many((outcome.key for outcome in outcomes if not is_failure(outcome)), unreadable)
@@ -227,7 +228,7 @@ class Reporter:
         return marked, set() if operation.dry_run else unreadable
 
     def _settled(self, operation: SyncOperation, judged: AccountOutcome) -> AccountOutcome:
-        """Store a judgement, and return it; or what a task has recorded meanwhile, which is better."""
+        """Store a judged outcome and return it; if a task has recorded a newer one since, return that."""
         try:
             self.operations.settle_outcome(operation, judged)
         except OvertakenError:
@@ -238,7 +239,7 @@ class Reporter:
         return judged
 
     def _blamed(self, operation: SyncOperation, task_states: Mapping[str, str]) -> set[str]:
-        """Return accounts whose task Airflow calls failed although none of their outcomes says why."""
+        """Return accounts whose task failed in Airflow although none of their outcomes is a failure."""
         failed = {account for account, state in task_states.items() if state in FAILED_TASK_STATES}
         if not failed:
             return failed
@@ -270,7 +271,7 @@ class Reporter:
     def _transitions(self, operation: SyncOperation) -> Iterator[str]:
         try:
             steps = self.call_guard.breakers.transitions(operation.timestamp)
-        except ContactSyncError as error:  # no report waits for this
+        except ContactSyncError as error:  # the report is stored all the same
             yield f"What the circuit breakers did could not be read ({error.code})."
             return
         for step in steps:
@@ -278,7 +279,7 @@ class Reporter:
 
 
 def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], threshold: int) -> Report:
-    """Return the report of an operation as it is stored, finished or not."""
+    """Return the report of an operation as it is stored now, finished or not."""
     tally = OutcomeCounts()
     for outcome in outcomes:
         tally.add(outcome)

@@ -1,4 +1,4 @@
-"""The second look at the source: whether it still is what was planned, and which run follows when it is not."""
+"""The second look at the source: is it still what was planned, and which run follows if it is not."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from contactsync.sync.ports import AccountContacts
 
 @dataclass(frozen=True)
 class FollowUp:
-    """The run that brings the accounts to a source which is no longer what the operation found."""
+    """The run that follows when the source is no longer what the operation found."""
 
     run_id: str
     conf: dict[str, Any]
@@ -29,7 +29,7 @@ class FollowUp:
 
 @dataclass(frozen=True)
 class SecondLook:
-    """Looks at the source again at the end of a run; holds the ports that this needs."""
+    """The second read of the source at the end of a run."""
 
     contacts: AccountContacts
     desired: DesiredContacts
@@ -37,11 +37,13 @@ class SecondLook:
     call_guard: CallGuard
     clock: Clock
     fingerprint_keys: tuple[bytes, ...] = field(repr=False)
-    """The present key, then earlier ones: the plan may have been made with one."""
+    """The present key, then earlier ones: an earlier one may have been the present one when the run was planned."""
     source_reads: int
+    """How many times the source is read at most while it seems to have changed."""
     source_wait: float
+    """Seconds before the second of these reads; each later wait is twice as long."""
     follow_ups: int
-    """How many follow-up runs may follow each other."""
+    """How many follow-up runs there may be in a row."""
 
     def look(
         self, operation: SyncOperation, configuration: Configuration, requested: Mapping[str, Sequence[str]]
@@ -52,9 +54,9 @@ class SecondLook:
         guarded = self.call_guard.guarded_calls(configuration)
         try:
             moved = [t for t in operation.contact_types if self._has_moved(operation, t, guarded)]
-            # The same run however often this is repeated, until something has been planned meanwhile.
+            # The run id stays the same until something new is planned, so that repeating this starts no second run.
             generation = max((self.operations.generation(contact_type) for contact_type in moved), default=0)
-        except ContactSyncError as error:  # whatever it is, the report is stored
+        except ContactSyncError as error:  # the report is stored all the same
             return None, f"The source could not be read once more ({error.code}); start a run by hand to be sure."
         finally:
             guarded.finish()
@@ -69,9 +71,9 @@ class SecondLook:
         return _follow_up(operation, moved, generation, requested), None
 
     def _has_moved(self, operation: SyncOperation, contact_type: ContactType, guarded: GuardedCalls) -> bool:
-        """Tell whether the source is neither what the accounts are to carry nor a deletion that nobody approved.
+        """Return whether the source has changed, other than by a deletion that was found and not approved.
 
-        A source that seems to have moved is read again, for a bounded time: this very read may be an old one.
+        A source that seems to have changed is read again, `source_reads` times at most: this read may be an old one.
         """
         looks = Retrying(
             retry=retry_if_result(bool),
@@ -92,12 +94,12 @@ class SecondLook:
         stored = max(plan.generation or 0, latest.generation if latest else 0)
         if source is None and self.operations.last_deletion(contact_type) > stored:
             return False  # a later operation has found the deletion too, and asks for its approval
-        # What this operation found counts as long as no later one has stored another contact.
+        # What this operation found counts until a later one has stored another contact.
         is_overtaken = latest is not None and latest.generation > (plan.generation or 0)
         return is_overtaken or not self._is_planned(plan, contact_type, source)
 
     def _is_planned(self, plan: TypePlan, contact_type: ContactType, source: Contact | None) -> bool:
-        if plan.fingerprint is None:  # planned before there was one
+        if plan.fingerprint is None:  # planned by a version of contactsync that stored none
             return not changed_fingerprints(plan.fingerprints, contact_type, source, self.fingerprint_keys)
         return is_fingerprint_of(plan.fingerprint, contact_type, source, self.fingerprint_keys)
 

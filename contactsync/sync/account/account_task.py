@@ -1,4 +1,4 @@
-"""One try of one account's task: when it began, what it records, and what tries before it had recorded."""
+"""One try of one account's task: when it began, what it records, and what earlier tries recorded."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -20,27 +20,29 @@ from contactsync.pacing.rates import LARGEST_SKEW
 from contactsync.sync.account.write import WriteResult
 
 _FINAL = frozenset({OutcomeDetail.PERMISSION_DENIED, OutcomeDetail.INVALID})
-"""What trying again cannot fix."""
+"""Details of failures that another try cannot fix."""
 
 
 @dataclass(frozen=True)
 class AccountTask:
-    """One try of one account: what its steps share."""
+    """One try of one account's task: the values that its steps share."""
 
     operation: SyncOperation
     configuration: Configuration
-    """The pinned configuration's."""
+    """The configuration of the plan's version."""
     account_id: str
     try_number: int
+    """Airflow's number of this try; the first one is 1."""
     first_try: int
+    """The number of the first try since the task was cleared last; 1 when it never was."""
     started: datetime
     guarded: GuardedCalls
 
 
 def begun(now: datetime, try_number: int, outcomes: Iterable[AccountOutcome]) -> datetime:
-    """Return when a try began, which is later than tries before it.
+    """Return when this try began; always later than the tries before it.
 
-    Those may have run on workers whose clocks are ahead, by no more than workers' clocks may differ.
+    An earlier try may have run on a worker whose clock is ahead, by at most LARGEST_SKEW seconds.
     """
     latest = now + timedelta(seconds=LARGEST_SKEW)
     tries = [a for outcome in outcomes for a in outcome.attempts if PLAN_ITSELF < a.try_number <= try_number]
@@ -70,19 +72,22 @@ def attempt_of(
 
 
 def brought(attempt: Attempt, found: WriteResult) -> Attempt:
-    """Return an attempt with the desired contact that the account was found to carry, or brought to."""
+    """Return the attempt with the desired contact that the account had already, or has now."""
     return replace(attempt, generation=found.generation, deleted=found.written_detail is OutcomeDetail.DELETED)
 
 
 def meant(attempt: Attempt, plan: TypePlan) -> Attempt:
-    """Return an attempt that found nothing out with what it may have written, which a later plan does not know."""
+    """Return an attempt of unknown effect with the generation that it tried to write.
+
+    Without this, a later plan would not know what the fields belong to that it may have written.
+    """
     if not attempt.written_fields or attempt.detail is OutcomeDetail.SUPERSEDED:
         return attempt
     return replace(attempt, generation=plan.generation, deleted=plan.absent)
 
 
 def attempts_before(task: AccountTask, outcome: AccountOutcome) -> tuple[Attempt, ...]:
-    """Return what other tries recorded, without what the plan itself did."""
+    """Return what other tries recorded; what the plan itself decided is left out."""
     return tuple(a for a in outcome.attempts if a.try_number not in {PLAN_ITSELF, task.try_number})
 
 
@@ -92,9 +97,9 @@ def written_before(task: AccountTask, outcome: AccountOutcome) -> list[str]:
 
 
 def is_settled(task: AccountTask, outcome: AccountOutcome, *, since: int) -> bool:
-    """Tell whether the plan has ruled this type of the account out, or a try from `since` on had settled it well.
+    """Return whether the plan ruled this contact type out, or a try since `since` ended without a failure.
 
-    This try may have done so before it paused; and no halt undoes what an earlier one did.
+    That may be this very try, before it had to wait. A halt does not undo what an earlier try has done.
     """
     if outcome.is_ruled_out(task.operation.planned):
         return True
@@ -105,7 +110,7 @@ def is_settled(task: AccountTask, outcome: AccountOutcome, *, since: int) -> boo
 
 
 def is_cleared(task: AccountTask, outcomes: list[AccountOutcome]) -> bool:
-    """Tell whether this is the first try since the task was cleared, which says that an operator fixed something."""
+    """Return whether this is the first try since the task was cleared: an operator says that something was fixed."""
     unsettled = (o for o in outcomes if not is_settled(task, o, since=task.first_try))
     return task.first_try > 1 and any(_last_try(outcome) < task.first_try for outcome in unsettled)
 
@@ -115,7 +120,7 @@ def _last_try(outcome: AccountOutcome) -> int:
 
 
 def final_error(task: AccountTask, outcome: AccountOutcome) -> FinalInEarlierTryError | None:
-    """Return the failure that an earlier try since the last clear ended with, where trying again cannot help."""
+    """Return the failure of an earlier try since the last clear, if it is one that another try cannot fix."""
     last = outcome.attempts[-1] if outcome.attempts else None
     if last is None or last.try_number < task.first_try or last.started < task.operation.planned:
         return None

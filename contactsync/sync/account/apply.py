@@ -66,7 +66,7 @@ _NOT_ACTIVE = WriteResult(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_ACTIVE)
 
 @dataclass(frozen=True)
 class AccountSync:
-    """Brings accounts to the desired contacts; holds the ports that this needs."""
+    """The step of the task `sync_account`: it brings one account to the desired contacts."""
 
     contacts: AccountContacts
     contact_writer: ContactWriter
@@ -79,11 +79,11 @@ class AccountSync:
     announcer: Announcer
     clock: Clock
     fingerprint_keys: tuple[bytes, ...] = field(repr=False)
-    """The present key, then earlier ones: the plan of a dry run may have been made with one."""
+    """The present key, then earlier ones: an earlier one may have been the present one when a dry run was planned."""
     plan_lasts: float
-    """For so long after the plan, in seconds, an account counts as being where it was, and tagged as it was.
+    """Seconds after the plan for which its knowledge of an account's units and tags is used without asking again.
 
-    Before a deletion that is always asked again.
+    Before a deletion they are always asked again.
     """
 
     def open(self, dag_run_id: str) -> tuple[SyncOperation, Configuration]:
@@ -104,10 +104,11 @@ class AccountSync:
     ) -> list[AccountOutcome]:
         """Settle every contact type of one account and return the outcomes, which hold no contact value.
 
-        One type's failure does not keep the others from being settled. Raises PausedError when calls pause: the same
-        try goes on later. Raises AccountsFailedError after recording when any failed; the outcome of a type that AWS
-        forbids is skipped, and raises too, so that it can be cleared. What a try since `first_try`, the first one since
-        the task was cleared, found to be final is not tried again.
+        If one type fails, the others are settled all the same. Raises PausedError when calls have to wait: the same try
+        continues later. Raises AccountsFailedError when any type failed, after everything is recorded. A type whose
+        write AWS forbids has the status skipped and raises too, so that its task fails and can be cleared. `first_try`
+        is the number of the first try since the task was cleared: a failure that a try since then found to be final is
+        not tried again.
         """
         guarded = self.call_guard.guarded_calls(configuration)
         expected = self._expected(operation, account_id)
@@ -131,10 +132,10 @@ class AccountSync:
         return outcomes
 
     def _expected(self, operation: SyncOperation, account_id: str) -> dict[ContactType, AccountOutcome]:
-        """Return what the plan left to be settled, or settled itself; an account without any is never passed over.
+        """Return the outcomes that the plan stored for this account; raise OutcomesMissingError when it has none.
 
-        What the report put where outcomes were lost is none: the plan may have found the account excluded, or a
-        question about a deletion may not have counted it.
+        An outcome that the report stored in place of a lost one does not count: the plan may have excluded the account,
+        or the question about a deletion may not have counted it.
         """
         stored = self.operations.outcomes_of(operation.sync_id, account_id)
         expected = {kind: found for kind, found in stored.items() if not (found.outside or found.is_substitute)}
@@ -143,7 +144,7 @@ class AccountSync:
         return expected
 
     def _heed_halt(self, task: AccountTask, outcomes: list[AccountOutcome]) -> HaltedError | None:
-        """Return why nothing may be done; the first try since the task was cleared looks whether that is fixed."""
+        """Return the error of a halt; the first try since the task was cleared checks whether its cause is fixed."""
         halt = task.operation.halt
         if halt is None:
             return None
@@ -194,7 +195,7 @@ class AccountSync:
         return settled, error
 
     def _announce_late(self, task: AccountTask, settled: AccountOutcome) -> None:
-        """Announce a write that no report may tell of: the task was cleared alone, or has outlived its run."""
+        """Announce a write that no report may announce: the task was cleared alone, or ran longer than its run."""
         try:
             operation = self.operations.get(task.operation.sync_id)
             if operation and operation.finished:
@@ -203,7 +204,7 @@ class AccountSync:
             log.warning("The write to account %s could not be announced: %s", settled.account_id, error)
 
     def _halted_too(self, task: AccountTask, outcome: AccountOutcome, halted: HaltedError) -> AccountOutcome:
-        """Settle a type that paused before a later one of the account was halted: its task does not go on."""
+        """Settle a waiting type as halted: a later type of the account was halted, so the task ends here."""
         if outcome.status is not OutcomeStatus.PENDING:
             return outcome
         return self._settle(task, task.operation.plans[outcome.contact_type], outcome, halted)[0]
@@ -217,7 +218,7 @@ class AccountSync:
     def _paused(
         self, task: AccountTask, outcome: AccountOutcome, paused: PausedError, written: list[str]
     ) -> AccountOutcome:
-        """Store that the account waits, so that it is visible, and what this try may have written already."""
+        """Store that the account waits, so that people see it, and what this try may have written already."""
         waiting = replace(
             outcome,
             status=OutcomeStatus.PENDING,
@@ -243,9 +244,9 @@ class AccountSync:
             return WriteResult(OutcomeStatus.SKIPPED, forbidden.detail)
         except NotInOrganizationError:
             if self.organization.state(task.account_id) is AccountState.ACTIVE:
-                raise  # it was moved, or its unit was removed, while it was looked at
+                raise  # it was moved, or its unit was removed, during the call
             return _NOT_ACTIVE
-        except (CredentialsError, AwsSetupError, OutageError) as cause:  # no account is the reason
+        except (CredentialsError, AwsSetupError, OutageError) as cause:  # the cause concerns every account
             raise self._halt(task, cause) from None
         except AccessDeniedError as denied:
             return self._denied(task, denied)
@@ -268,7 +269,7 @@ class AccountSync:
             raise ForbiddenMeanwhileError(OutcomeDetail.EXCLUDED)
 
     def _is_old(self, task: AccountTask) -> bool:
-        """Tell whether what the plan knew of accounts, where they are and how they are tagged, is to be asked again."""
+        """Return whether the plan is so old that the account's units and tags have to be asked again."""
         return task.started - task.operation.planned > timedelta(seconds=self.plan_lasts)
 
     def _compare_only(self, task: AccountTask, plan: TypePlan, contact_type: ContactType) -> WriteResult:
@@ -302,10 +303,10 @@ class AccountSync:
         return self.contact_writer.write_newest(target)
 
     def _is_deletion_allowed(self, task: AccountTask, contact_type: ContactType) -> bool:
-        """Tell whether a deletion that was approved or propagated still is, by the same plan and the policy in force.
+        """Return whether a deletion that was approved or propagated is still allowed by plan and policy.
 
-        The operation is read again: this process may be one that Airflow takes for dead, and its run planned again, or
-        its approval asked for again.
+        The operation is read again, because this process may be one that Airflow has given up: the run may have been
+        planned again since, or its approval asked for again.
         """
         operation = self.operations.get(task.operation.sync_id)
         if operation is None or operation.planned != task.operation.planned:
@@ -317,11 +318,11 @@ class AccountSync:
         return plan.decision is not None or policy is DeletionPolicy.PROPAGATE
 
     def _denied(self, task: AccountTask, denied: AccessDeniedError) -> WriteResult:
-        """Tell one account's missing permission from a cause that concerns all, and from an account that is closed."""
+        """Halt for a cause that concerns all accounts; skip a closed account; otherwise raise this account's denial."""
         if denied.account_id is None and denied.operation != "AssumeRole":  # one of our own tables
             raise denied
         try:
-            # Without the role nothing can be called for any account, whatever was confirmed a moment ago.
+            # Without the role no account can be called, so an earlier check does not count.
             self.access.confirm_recent(task.configuration.breaker.check_interval if denied.account_id else 0)
         except (AccessDeniedError, CallerMismatchError, TrustedAccessOffError) as cause:
             raise self._halt(task, cause) from None
@@ -331,12 +332,12 @@ class AccountSync:
 
 
 def _is_asked_later(task: AccountTask) -> bool:
-    """Tell whether this is a dry run whose deletions a real one would ask for: it shows what they would change."""
+    """Return whether this dry run has deletions that a real run would ask about: it shows what they would change."""
     return task.operation.dry_run and task.configuration.deletion.policy is DeletionPolicy.APPROVE
 
 
 def _raise_for(account_id: str, errors: list[ContactSyncError]) -> None:
-    """Raise what a task ends with: a halt before a pause, a pause before failures, which it takes along."""
+    """Raise the error that the task ends with: first a halt, then a wait, then the failures."""
     for kind in (HaltedError, PausedError):
         if found := next((error for error in errors if isinstance(error, kind)), None):
             raise found
@@ -349,7 +350,7 @@ def _halted(written: list[str]) -> WriteResult:
 
 
 def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
-    """Return what an error means for the account; one of our own tables or of the role is not the account's."""
+    """Return what an error means for the account; an error of our own tables or of the role is not the account's."""
     if isinstance(error, HaltedError):
         return OutcomeStatus.FAILED, OutcomeDetail.HALTED
     about_account = isinstance(error, AwsCallError) and error.account_id is not None
@@ -358,7 +359,7 @@ def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
 
 
 def _credited(found: WriteResult, outcome: AccountOutcome, written: list[str]) -> WriteResult:
-    """Return what the operation did: an earlier try, or an earlier look, may have written what was found unchanged."""
+    """Return the result with what earlier tries of this operation, or earlier reads of this try, may have written."""
     fields = {*found.changed_fields, *written, *outcome.written_fields}
     if not fields:
         return found

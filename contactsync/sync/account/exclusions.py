@@ -17,20 +17,20 @@ from contactsync.scope.ports import Lookups, Organization
 from contactsync.scope.rules import Answer, Rules, rules_of
 
 LATELY: Final = 30.0
-"""For so long, in seconds, a process believes what it was told of an account."""
+"""Seconds for which a process uses what it was told about an account."""
 
 UNITS_LAST: Final = PLACES_LAST
-"""For so long all processes believe that a configuration version's units are there."""
+"""Seconds for which all processes accept that the units named by a configuration version exist."""
 
 
 @dataclass
 class _Account:
-    """Where one account is and how it is tagged, asked when it is needed and no more than once."""
+    """One account's units and tags: asked when they are needed, and at most once."""
 
     organization: Organization
     account_id: str
     looked: int = 0
-    """How many look-ups there were: each may have taken a while."""
+    """Number of look-ups so far; each may have taken a while."""
 
     @cached_property
     def units(self) -> UnitPath | frozenset[str]:
@@ -43,15 +43,15 @@ class _Account:
 
     @property
     def missing(self) -> frozenset[str] | None:
-        """The units that its configuration version names and that are not there; None when that has to be asked."""
+        """The units that its configuration version names and that do not exist; None when this has to be asked."""
         return None
 
     def admitted_by(self, rules: Rules) -> bool:
-        """Tell whether rules admit the account."""
+        """Return whether the rules admit the account."""
         return next(answer for answer in self._answers(rules) if answer is not None)
 
     def _answers(self, rules: Rules) -> Iterator[Answer]:
-        """Yield what the rules say while more and more is known of the account; the last answer is one."""
+        """Yield the rules' answer with more known about the account each time; the last answer is never None."""
         yield rules.admits(self.account_id, Placement())
         units = self.units if rules.units else None
         if rules.units:
@@ -68,7 +68,7 @@ class _Account:
 
 @dataclass(kw_only=True)
 class _AccountOfMany(_Account):
-    """The same, for a version that all accounts of a run meet: what is known of it already is not asked again."""
+    """An account of a run with many: what is stored about it for the same configuration version is not asked again."""
 
     placements: Placements
     stored: StoredConfiguration
@@ -94,7 +94,7 @@ class _AccountOfMany(_Account):
 
 @dataclass(frozen=True)
 class Exclusions:
-    """Asked immediately before every write, of accounts and contact types that the plan left to be settled."""
+    """The check immediately before every write whether the account is excluded by now."""
 
     configurations: Configurations
     organization: Organization
@@ -111,16 +111,15 @@ class Exclusions:
         *,
         again: bool = False,
     ) -> bool:
-        """Tell whether the account must not be written, because one of both configurations excludes or leaves it out.
+        """Return whether the planned or the current configuration excludes the account, or does not include it.
 
-        Where the account is and how it is tagged was asked by the plan for the pinned version; only what another
-        version asks beyond that is asked now, or everything `again`. Whatever cannot be read raises, so that nothing
-        is written.
+        The plan has checked the account's units and tags against the planned version. Only what another version needs
+        beyond that is asked now, or everything with `again`. What cannot be read raises, so that nothing is written.
         """
         planned = rules_of(pinned, contact_type)
         if planned.admits(account_id, Placement()) is False:
             return True
-        # After a restore another version may have the pinned one's number, whose rules the plan did not ask.
+        # After a restore another version may have the planned one's number. The plan did not check its rules.
         replaced = operation.rules_digest not in {None, pinned.rules_digest}
         answered = Rules() if replaced else planned
         while True:
@@ -134,14 +133,14 @@ class Exclusions:
                 return True
             for version, rules in asked:
                 self._check_units(rules, version, account)
-            # Look-ups take their time, and what came into force meanwhile may exclude the account.
+            # Look-ups take time. A version that came into force during them may exclude the account.
             if account.looked == looked or self.configurations.latest().version == current.version:
                 return False
 
     def _account(
         self, operation: SyncOperation, account_id: str, current: StoredConfiguration, *, again: bool
     ) -> _Account:
-        """Return what is asked of the account; one task asks about each contact type, twice, within some seconds."""
+        """Return what is known about the account; a task needs it twice for each contact type, within some seconds."""
         if again:
             return _Account(self.organization, account_id)
         now, key = self.clock.monotonic(), (account_id, current.version)
@@ -159,7 +158,7 @@ class Exclusions:
         return account
 
     def _check_units(self, rules: Rules, version: int, account: _Account) -> None:
-        """Refuse to write while an exclude names a unit that is not there: it may be this account's, renamed."""
+        """Refuse to write while an exclude names a unit that does not exist: it may be this account's, renamed."""
         named = sorted({name for rule in rules.excludes for name in rule.organizational_units})
         missing = account.missing if named else frozenset()
         if missing is None:
@@ -175,7 +174,7 @@ class Exclusions:
     def _missing(self, named: list[str], version: int, account: _Account) -> frozenset[str]:
         now = self.clock.now()
         found = self.lookups.units_found(version, named)
-        # Workers' clocks differ, so the other's time may lie ahead.
+        # The clocks of two workers differ, so the other worker's time may be in the future.
         if found and abs(now - found) < UNITS_LAST:
             return frozenset()
         account.looked += 1
@@ -186,9 +185,9 @@ class Exclusions:
 
 
 WORTH_A_WALK: Final = 20
-"""With fewer accounts a run asks for each by itself: the organization may be far greater than what it concerns."""
+"""With fewer accounts than this a run asks for each one: the whole organization may be far larger."""
 
 
 def walk_pays(operation: SyncOperation) -> bool:
-    """Tell whether so many accounts of a run will ask that one walk for all of them costs less."""
+    """Return whether the run has so many accounts that one walk for all of them needs fewer calls."""
     return any(plan.expected is not None and plan.expected >= WORTH_A_WALK for plan in operation.plans.values())

@@ -1,8 +1,8 @@
-"""How one contact of one account comes to the newest desired contact, whoever else is working on it.
+"""How one contact of one account is brought to the newest desired contact while other tasks work on it too.
 
-Before a write the account's record is marked, on the condition of its version; settling the record clears the mark, on
-the same condition. So of two tasks one gives way, and a call that may still be on its way is waited out by whoever
-comes next, instead of overtaking it.
+Before a write the account's record is marked, and after it the mark is cleared. Both happen only if the record still
+has the version that was read. So of two tasks one gives way. A task that finds a mark waits until the marked call must
+have ended, instead of overtaking it.
 """
 
 import logging
@@ -51,16 +51,15 @@ POLL: Final = 1.0
 
 
 class ForbiddenMeanwhileError(Exception):
-    """A write is not allowed any more; its `allow` raises this, and it never leaves the step."""
+    """Raised when a write is not allowed any more; `allow` raises it, and it never leaves the step."""
 
     def __init__(self, detail: OutcomeDetail) -> None:
-        """Take what the outcome is to say."""
         super().__init__(detail)
         self.detail = detail
 
 
 class _LookAgainError(Exception):
-    """The record changed between two looks; never leaves this module."""
+    """Raised when the record changed after it was read; never leaves this module."""
 
 
 @dataclass(frozen=True)
@@ -72,41 +71,42 @@ class WriteResult:
     changed_fields: tuple[str, ...] = ()
     generation: int | None = None
     written_detail: OutcomeDetail = OutcomeDetail.UPDATED
-    """What a write of the desired contact is called, for an earlier one that this finding is to be credited with."""
+    """What a write of the desired contact is called; used when an earlier try of this operation made that write."""
     other_form: tuple[str, ...] = ()
-    """The fields that the account has in another form of the same value."""
+    """The fields that the account has in another form of the same value, such as a telephone number."""
 
 
 @dataclass(frozen=True)
 class WriteTarget:
-    """One contact of one account, and what its task needs for bringing it to the desired one."""
+    """One contact of one account, and what its task needs to bring it to the desired one."""
 
     account_id: str
     contact_type: ContactType
     sync_id: str
     guarded: GuardedCalls
     generation: int
-    """What its operation raised for this type: no older desired contact is the latest one."""
+    """The generation that its operation raised for this type: an older desired contact is never the latest one."""
     may_delete: bool
-    """Whether its operation itself holds a deletion of this type that a person, or the policy, allowed."""
+    """Whether its operation has a deletion of this type that a person or the policy allowed."""
     phones: PhoneComparison
     allow: Callable[[bool], None]
-    """Called before each write with whether it deletes.
+    """Called before each write; its argument says whether the write is a deletion.
 
-    Raises ForbiddenMeanwhileError, or whatever keeps it from knowing, when that may not be done any more.
+    Raises ForbiddenMeanwhileError when the write is not allowed any more, or the error that keeps it from knowing.
     """
     written_before: tuple[str, ...]
     """The fields that earlier tries wrote, or may have written."""
     recorded_tries: frozenset[int]
     """The tries that recorded what they wrote, or may have written."""
     try_number: int
+    """Airflow's number of this try, from 1."""
     written: list[str]
-    """Gets the fields that were written, or may have been, also when an error follows."""
+    """A list to which the fields are added that were written, or may have been, also when an error follows."""
 
 
 @dataclass
 class _Write:
-    """One write under way: the record as it was, the same record marked, and whether AWS's answer leaves a doubt."""
+    """One write in progress: the record before it, the marked record, and an error that leaves its success unknown."""
 
     target: WriteTarget
     desired: DesiredContact
@@ -118,7 +118,7 @@ class _Write:
 
 @dataclass(frozen=True)
 class ContactWriter:
-    """Brings accounts to the newest desired contact; holds the ports that this needs."""
+    """The step that writes the newest desired contact to an account and checks that it is there."""
 
     contacts: AccountContacts
     desired: DesiredContacts
@@ -128,17 +128,20 @@ class ContactWriter:
     fingerprint_keys: tuple[bytes, ...] = field(repr=False)
     """The present key, then earlier ones, by which older records are recognized; each look at a record renews it."""
     mark_wait: float
-    """Longer than a call can take, in seconds: so long a foreign mark is waited out."""
+    """Seconds to wait for another task's mark; longer than a call can take."""
     looks: int
+    """How many times the record is read at most while other tasks keep changing it."""
     verify_reads: int
+    """How many times a written contact is read back, before the step gives up."""
     verify_wait: float
+    """Seconds before the second of these reads; each later wait is twice as long."""
 
     def write_newest(self, target: WriteTarget) -> WriteResult:
-        """Write the newest desired contact when the account has, or may have, another one, and see it there.
+        """Write the newest desired contact and read it back, unless a trusted read shows it already.
 
-        A deletion that only another operation may carry out is left to that one: nothing is read or written.
-        Raises StateConflictError when others kept changing the record, DesiredContactOutdatedError when the latest
-        desired contact is older than what was desired before, and what the calls raise.
+        A deletion that only another operation may carry out is left to that one: the account is neither read nor
+        written. Raises StateConflictError when others keep changing the record, DesiredContactOutdatedError when the
+        latest desired contact is older than one that was known before, and the errors of the calls.
         """
         looks = Retrying(
             retry=retry_if_exception_type(_LookAgainError),
@@ -153,7 +156,8 @@ class ContactWriter:
             raise StateConflictError(item=item, tries=self.looks) from None
 
     def _look(self, target: WriteTarget) -> WriteResult:
-        # The record is read before the desired contact: whoever applies a newer one later finds this record changed.
+        # Read the record before the desired contact: if another task applies a newer one later, this record has
+        # changed.
         record = self.records.get(target.account_id, target.contact_type)
         if record.mark:
             self._outwait(record)
@@ -168,8 +172,8 @@ class ContactWriter:
         fields = changed_fields(desired.contact, observed, target.phones)
         if self._is_trusted(write) and (not fields or self._is_form_of_aws(write, observed)):
             return self._settle_unchanged(write, observed)
-        # What a write changes that is made against the read is not known: any field may be another one.
-        # A write changes the form of a telephone number too.
+        # A read that shows no difference is not trusted here: report what earlier tries wrote, or else every field, as
+        # possibly changed. A write changes the form of a telephone number too.
         changed = changed_fields(desired.contact, observed)
         return self._write(write, changed or target.written_before or field_names(target.contact_type))
 
@@ -191,7 +195,7 @@ class ContactWriter:
         return fingerprint(target.contact_type, contact, self.fingerprint_keys[0])
 
     def _is_form_of_aws(self, write: _Write, observed: Contact | None) -> bool:
-        """Tell whether AWS is known to keep what was written last in just this form."""
+        """Return whether this is the form in which AWS is known to keep the contact that was written last."""
         kept, contact_type = write.record.form, write.target.contact_type
         return (
             kept is not None
@@ -200,9 +204,9 @@ class ContactWriter:
         )
 
     def _is_trusted(self, write: _Write) -> bool:
-        """Tell whether a read that shows the desired contact can be believed.
+        """Return whether a read that shows the desired contact can be trusted.
 
-        Not when a call was waited out, nor when something else was written last: then the read may be an old one.
+        Not after waiting for another task's call, nor when something else was written last: the read may be an old one.
         """
         last, desired = write.record.fingerprint, write.desired
         if write.record.mark is not None or last is None:
@@ -210,9 +214,9 @@ class ContactWriter:
         return is_fingerprint_of(last, desired.contact_type, desired.contact, self.fingerprint_keys)
 
     def _check_order(self, target: WriteTarget, desired: DesiredContact, record: AccountRecord) -> None:
-        """Refuse a desired contact from before the one that was desired already: its table was restored, or lost.
+        """Refuse a desired contact that is older than one known before: its table was restored, or lost.
 
-        The counter is raised, so that what the next plan stores is newer than anything that was ever applied.
+        The counter is raised, so that the next plan stores a newer one than anything that was ever applied.
         """
         known = max(target.generation, record.generation or 0)
         if desired.generation < known:
@@ -222,7 +226,7 @@ class ContactWriter:
             )
 
     def _outwait(self, record: AccountRecord) -> None:
-        """Wait until a call that another task announced cannot be on its way any more, by this process's own clock."""
+        """Wait until a call that another task announced must have ended, measured by this process's own clock."""
         log.info("Another task is writing to account %s; waiting up to %.0f s", record.account_id, self.mark_wait)
         end = self.clock.monotonic() + self.mark_wait
         while self.clock.monotonic() < end:
@@ -260,15 +264,15 @@ class ContactWriter:
             raise _LookAgainError
         other_form, seen = self._verify(target, desired)
         form = self._fingerprint(target, seen) if other_form else None
-        # When the record has changed by now, whoever changed it verifies for itself.
+        # If the record has changed since, the task that changed it verifies its own write.
         self.records.replace(settled, verified_at=self.clock.now(), form=form)
         return replace(_found(desired, _written_detail(desired), fields), other_form=other_form)
 
     def _announce(self, write: _Write) -> None:
         """Mark the record before each try of the call.
 
-        Before a further one the mark is renewed and not only looked at: whoever is waiting it out might take the record
-        over in the next moment, and has to wait again instead.
+        Renew the mark before each further try. Another task that is waiting for it to expire then starts its wait
+        again, instead of writing at the same time.
         """
         write.target.allow(write.desired.contact is None)
         mark = Mark(secrets.token_hex(8), write.target.sync_id, write.desired.generation, self.clock.now())
@@ -288,18 +292,18 @@ class ContactWriter:
             raise
 
     def _give_up(self, write: _Write) -> None:
-        """Clear the mark when AWS has answered; a call without an answer may be on its way, so that its mark stays."""
+        """Clear the mark if AWS has answered; without an answer the call may still be running, so the mark stays."""
         if write.marked is None or (write.doubt and not write.doubt.answered):
             return
         is_known = write.record.mark is None and not write.doubt
-        # The error that ends this write tells more than one of the table; a mark that stays is waited out.
+        # The error that ends this write says more than an error of the table. If the mark stays, others wait for it.
         with suppress(ContactSyncError):
             self.records.replace(write.marked, mark=None, fingerprint=write.record.fingerprint if is_known else UNKNOWN)
 
     def _verify(self, target: WriteTarget, desired: DesiredContact) -> tuple[tuple[str, ...], Contact | None]:
         """Read back until the written contact shows: AWS's reads are eventually consistent.
 
-        Return the fields that AWS keeps in another form than they were written in, and what it keeps.
+        Return the fields that AWS keeps in another form than the written one, and the contact as AWS keeps it.
         """
         forms: tuple[str, ...] | None = None
         seen: Contact | None = None
@@ -308,9 +312,9 @@ class ContactWriter:
             nonlocal forms, seen
             try:
                 seen = self._read(target)
-            except AccessDeniedError:  # it had been read before the write, so something has changed for everyone
+            except AccessDeniedError:  # the read before the write was allowed, so something has changed for everyone
                 raise
-            except AwsCallError:  # the write was accepted; that it cannot be seen now is no failure of it
+            except AwsCallError:  # the write was accepted, so a failed read does not make it a failure
                 return False
             forms = other_forms(desired.contact, seen)
             return forms is not None
