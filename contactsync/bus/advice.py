@@ -1,7 +1,7 @@
-"""What the reader of a dead letter does next: no task is cleared here, and nobody looks at trusted access.
+"""What the reader of a dead letter can do next, other than for a failed task of Airflow.
 
-A subscriber's function fails on its own role and its own tables, and what follows a correction is a redrive: each class
-of errors says so in its `dead_letter`. What EventBridge and Lambda say themselves is advised on here.
+A subscriber's function fails because of its own role and its own tables, and after a correction the letter is sent
+again: each class of errors says so in its `dead_letter`. Advice about EventBridge's and Lambda's own errors is here.
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ from contactsync.plain_text import log_text
 
 @dataclass(frozen=True)
 class Reader:
-    """Who will read why a message failed: somebody with the queue's and the function's name."""
+    """The reader of why a message failed: somebody who needs the queue's and the function's name."""
 
     queue: str = "QUEUE"
     function: str = "the subscriber's function"
 
     @property
     def redrive(self) -> str:
-        """The command that follows a correction."""
+        """The command to run after a correction."""
         return f"`contactsync dead-letters redrive {self.queue} --all`"
 
 
 def sentence_for(error: ContactSyncError, reader: Reader) -> str:
-    """Return what happened, with what its class advises the reader of a dead letter."""
+    """Return what happened, with the advice of the error's class for the reader of a dead letter."""
     if not error.dead_letter:
         return str(error)
     parts = {"function": reader.function, "redrive": reader.redrive, "thing": "resource", "service": "the service"}
@@ -48,7 +48,7 @@ NOT_STARTED: Final = frozenset(
         "Runtime.Unknown",
     }
 )
-"""Lambda's own error types: of an invocation that ran too long, whose process ended, and whose code was not started."""
+"""Lambda's own types of errors: the invocation ran too long, its process ended, or its code could not start."""
 
 _DELIVERIES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -61,7 +61,7 @@ _DELIVERIES: Final[Mapping[str, str]] = MappingProxyType(
         "INVALID_PARAMETER": "EventBridge's call of the trigger function was invalid: check the rule's target",
     }
 )
-"""EventBridge's ERROR_CODE of events that it did not bring to their target."""
+"""EventBridge's ERROR_CODE of events that it could not deliver to their target."""
 
 
 def delivery_advice(code: str | None) -> str:
@@ -71,9 +71,9 @@ def delivery_advice(code: str | None) -> str:
 
 
 def invocation_advice(code: str | None, tries: str) -> str | None:
-    """Return what happened to an asynchronous invocation that failed in Lambda itself, and what to do; None for others.
+    """Return what happened to an asynchronous invocation that Lambda itself failed, and what to do; None for others.
 
-    `tries` is put behind what happened.
+    `tries` is appended to what happened.
     """
     again = f"Then {Reader('trigger').redrive}."
     if code in TIMED_OUT:

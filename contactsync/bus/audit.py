@@ -11,15 +11,15 @@ from contactsync.bus.envelope import Event
 from contactsync.bus.events import Severity
 
 DATA_LIMIT: Final = 300_000
-"""Bytes of an event's data that a row keeps; a DynamoDB item has at most 400 KB."""
+"""Bytes of an event's data that a row keeps; an item of DynamoDB has at most 400 KB."""
 
 FEW: Final = 4
-"""So many entities each row of an entry names; an event may be about ninety accounts."""
+"""Number of entities that each row of an entry names; an event may be about ninety accounts."""
 
 ENTITIES: Final = MappingProxyType(
     {"notice_id": "notice", "account_id": "account", "config_key": "configuration", "sync_id": "operation"}
 )
-"""What events are about, by the fields of their data that name it; the order is that of an entry's entities."""
+"""What events are about, and the fields of their data that name it; an entry's entities have this order."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class AuditEntry:
     entities: tuple[str, ...]
     """What it is about, as `operation#ID`; never empty."""
     data: str
-    """JSON, as text: a number that the table's number type cannot hold must not lose the row."""
+    """JSON as text: as a DynamoDB number, some values would not fit, and the row would be lost."""
     subject: str | None = None
-    """The event's own; None of rows that were no events, or are older than this field."""
+    """The event's subject; None in rows that were no events, and in rows older than this field."""
 
     def rows(self) -> Iterator[tuple[str, "AuditEntry"]]:
-        """Yield each entity with what is stored under it: of many entities a row names its own and the first only."""
+        """Yield each entity with its row; of many entities, a row names only its own and the first FEW."""
         first = self.entities[0]
         for name in self.entities:
             named = self.entities if len(self.entities) <= FEW else tuple(dict.fromkeys((first, name)))
@@ -48,7 +48,7 @@ class AuditEntry:
 
 
 def entry_of(event: Event) -> AuditEntry:
-    """Return what the audit trail keeps of an event whose data is there."""
+    """Return what the audit trail keeps of an event; the event must have its data."""
     return AuditEntry(
         event_id=event.id,
         event_type=event.type,
@@ -63,12 +63,12 @@ def entry_of(event: Event) -> AuditEntry:
 
 
 def entity(kind: str, name: str) -> str:
-    """Return the name under which entries about something are found."""
+    """Return the name of an entity, under which its entries are found."""
     return f"{kind}#{name}"
 
 
 def recorder(trail: "AuditTrail") -> Callable[[Event], None]:
-    """Return the subscriber `audit`: it adds what it is told to the trail, where duplicates change nothing."""
+    """Return the subscriber function `audit`: it adds each event to the trail; duplicates change nothing."""
     return lambda event: trail.add(entry_of(event))
 
 
@@ -86,13 +86,13 @@ def _data(event: Event) -> str:
 
 
 class AuditTrail(Protocol):
-    """Everything that happened, append-only."""
+    """The audit trail; entries are added and never changed."""
 
     def add(self, entry: "AuditEntry") -> None:
-        """Add an entry; one that is there already is left as it is."""
+        """Add an entry; one that exists already is not changed."""
 
     def add_all(self, entries: Sequence["AuditEntry"]) -> None:
-        """Add entries in few calls; after an error some may be there."""
+        """Add entries in few calls; after an error some may be stored."""
 
     def about(
         self, entity: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
@@ -100,7 +100,7 @@ class AuditTrail(Protocol):
         """Yield the entries about an entity from `since` on and before `until`, the newest first, over all pages."""
 
     def correlated(self, correlation_id: str, *, limit: int | None = None) -> Iterator["AuditEntry"]:
-        """Yield the entries that one cause brought about, each once, the newest first."""
+        """Yield the entries with this correlation id, each once, the newest first."""
 
     def during(
         self, since: datetime, until: datetime, *, limit: int | None = None, oldest_first: bool = False

@@ -1,4 +1,4 @@
-"""Claim checks: data that does not fit into a message is kept elsewhere, and is taken back only as it was."""
+"""Claim checks: data that does not fit into a message is kept elsewhere, and accepted again only if unchanged."""
 
 import hashlib
 import hmac
@@ -9,20 +9,20 @@ from contactsync.bus.ports import Claim, Claims
 from contactsync.errors import ClaimRefusedError
 
 CLAIM_LIMIT: Final = 4 * 2**20
-"""Bytes of an event's data that are kept elsewhere; ten times what the outbox can hold."""
+"""Bytes of an event's data that may be kept elsewhere; ten times what the outbox can hold."""
 
 
 def claim_of(event_id: str, data: bytes) -> Claim:
-    """Return the claim to an event's data."""
+    """Return the claim check of an event's data."""
     return Claim(event_id, hashlib.sha256(data).hexdigest(), len(data))
 
 
 def with_data(event: Event, claims: Claims | None) -> Event:
-    """Return the event with its data, read back and checked when it is kept elsewhere.
+    """Return the event with its data, which is read and checked if it is kept elsewhere.
 
-    The data is fetched only for events that are to be handled: it may be gone by the time a duplicate comes. Raises
-    ClaimRefusedError for data that is missing, larger, or another than was published, which no later try changes;
-    EventInvalidError when it is not what the event's type asks for.
+    Fetch the data only for events that will be handled: when a duplicate comes, it may no longer exist. Raises
+    ClaimRefusedError for data that is missing, too large or different from what was published (no later try changes
+    that); EventInvalidError when it does not fit the event's type.
     """
     if event.dataref is None or event.datasha256 is None or event.datasize is None:
         return event
@@ -41,5 +41,5 @@ def with_data(event: Event, claims: Claims | None) -> Event:
 
 
 def refused(claim: Claim, problem: str) -> ClaimRefusedError:
-    """Return the error that says why data is not taken."""
+    """Return the error that says why the data is not accepted."""
     return ClaimRefusedError(event_id=claim.event_id, problem=problem)

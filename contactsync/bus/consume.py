@@ -1,4 +1,4 @@
-"""How subscribers take events off the bus: each is handled once, and set aside when no later try makes it fit."""
+"""How subscribers receive events: each is handled once, and set aside if no later try can handle it."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,23 +15,23 @@ from contactsync.errors import ClaimRefusedError, ContactSyncError, EventForeign
 
 QUARANTINE_CODE: Final = "quarantine_code"
 QUARANTINE_REASON: Final = "quarantine_reason"
-"""The attributes that a quarantined message carries beside its own."""
+"""The attributes that a quarantined message has in addition to its own."""
 
 REMEMBERED: Final = timedelta(days=35)
-"""For so long an event that was handled is remembered: dead letters live 14 days, and once more after a redrive."""
+"""How long a handled event is remembered: dead letters live 14 days, and 14 more after a redrive."""
 
 SENTENCE_LIMIT: Final = 1024
 """Characters of a reason that are kept."""
 
 NAME_LIMIT: Final = 256
-"""Characters of an id that a message names, whatever it is."""
+"""Characters of an id in a message that are kept."""
 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """Somebody who is told events: a name, and a function that raises when it could not do its part.
+    """A receiver of events: a name, and a function that raises when it could not do its work.
 
-    The function may be called again with the same event after a crash, so what it does must bear repetition.
+    After a crash the function may be called again with the same event, so repeating it must be harmless.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Subscriber:
 
 
 class Consumed(StrEnum):
-    """What became of a message that the subscriber need not see again."""
+    """What became of a message that need not be delivered again."""
 
     HANDLED = "handled"
-    """By this call or, for a duplicate, by an earlier one."""
+    """Handled by this call or, for a duplicate, by an earlier one."""
     QUARANTINED = "quarantined"
 
 
@@ -53,24 +53,25 @@ class MessageFailure:
     code: str
     sentence: str
     receive_count: int
+    """How often SQS has delivered the message, from 1."""
 
 
 @dataclass(frozen=True)
 class Consumer:
-    """Takes messages for one subscriber; whatever it raises means that the message is to be delivered again."""
+    """The handling of one subscriber's messages; an error that it raises means that SQS delivers the message again."""
 
     subscriber: Subscriber
     claims: Claims | None
     once: HandledOnce
     quarantine: Quarantine
     environment: str
-    """Whose events are handled; another's are set aside."""
+    """The environment whose events are handled; events of others are set aside."""
 
     def consume(self, body: str, attributes: Mapping[str, str]) -> Consumed:
-        """Handle the event in a message's body once, or quarantine what no later try makes fit.
+        """Handle the event in a message's body once, or quarantine it if no later try can handle it.
 
-        That is an event of an unknown type or version, one of another environment, and one whose data is not there as
-        it was published.
+        Quarantined are events of an unknown type or version, of another environment, and those whose data is not what
+        was published.
         """
         try:
             event = parse_event(body)
@@ -89,7 +90,7 @@ class Consumer:
 
 
 def quarantine_attributes(error: ContactSyncError) -> dict[str, str]:
-    """Return the attributes that tell why a message was quarantined."""
+    """Return the attributes that say why a message was quarantined."""
     return {QUARANTINE_CODE: error.code, QUARANTINE_REASON: printable(str(error))}
 
 
@@ -99,7 +100,7 @@ def own_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
 
 
 def failure_of(error: BaseException, receive_count: int, reader: Reader | None = None) -> MessageFailure:
-    """Return what may be kept of an error: only our own sentences are known to hold no value of the message."""
+    """Return what may be stored of an error: only our own sentences are known to hold no value of the message."""
     reader = reader or Reader()
     if isinstance(error, ContactSyncError):
         return MessageFailure(error.code, printable(sentence_for(error, reader)), receive_count)
@@ -110,14 +111,14 @@ def failure_of(error: BaseException, receive_count: int, reader: Reader | None =
 
 
 def printable(text: str) -> str:
-    """Return text that every AWS service takes, of bounded length: what a stranger wrote may be in it."""
+    """Return text that every AWS service accepts, of at most SENTENCE_LIMIT characters; it may come from a stranger."""
     cut = text if len(text) <= SENTENCE_LIMIT else f"{text[: SENTENCE_LIMIT - 3]}..."
     return "".join(character if character.isprintable() else "\ufffd" for character in cut)
 
 
 @dataclass(frozen=True)
 class MessageIds:
-    """What a message says it is, as far as it says so: it need not be an event."""
+    """The ids found in a message, which may not be a valid event."""
 
     event_id: str | None = None
     event_type: str | None = None
@@ -125,7 +126,7 @@ class MessageIds:
 
 
 def names_in(body: str) -> MessageIds:
-    """Read the names in a message of the bus, whatever else is wrong with it."""
+    """Return the ids in a message of the bus, whatever else is wrong with it."""
     found = object_in(body)
     return MessageIds(name_in(found, "id"), name_in(found, "type"), name_in(found, "correlationid"))
 
@@ -140,19 +141,19 @@ def object_in(body: str) -> Mapping[str, Any]:
 
 
 def name_in(found: Mapping[str, Any], key: str) -> str | None:
-    """Return the text of a member, fit to be shown and stored; None for anything else."""
+    """Return the text of a member, safe to be shown and stored; None for anything else."""
     value = found.get(key)
     return printable(value[:NAME_LIMIT]) if isinstance(value, str) and value else None
 
 
 class Failures(Protocol):
-    """Why messages failed, by subscriber and SQS message id; forgotten after some weeks."""
+    """The reasons why messages failed, by subscriber and SQS message id; removed after some weeks."""
 
     def remember(self, subscriber: str, message_id: str, failure: "MessageFailure") -> None:
         """Keep the latest failure of a message."""
 
     def find(self, subscriber: str, message_id: str) -> "MessageFailure | None":
-        """Return it; None also for one that cannot be read."""
+        """Return the stored failure of a message; None if there is none, or it cannot be read."""
 
     def find_all(self, subscriber: str, message_ids: Sequence[str]) -> Mapping[str, "MessageFailure"]:
-        """Return those of many messages in few calls, by message id; what is not there is left out."""
+        """Return the stored failures of many messages, in few calls, by message id; others are left out."""

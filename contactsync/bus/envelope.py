@@ -28,19 +28,19 @@ from contactsync.bus.values import (
 from contactsync.errors import EventInvalidError, EventTypeUnknownError
 
 EVENT_ID_NAMESPACE: Final = uuid.UUID("5c1c8f0c-3a6d-5c0e-9d7e-6a2b1f0e4d11")
-"""Event ids are UUIDv5 in it: what announces the same thing again has the same id."""
+"""The namespace of event ids, which are UUIDv5: announcing the same thing again gives the same id."""
 
 CLAIM_PARTS: Final = ("dataref", "datasha256", "datasize")
-"""What stands in an event in place of data that does not fit into a message."""
+"""The attributes of an event whose data does not fit into a message and is kept elsewhere."""
 
 MOST_PROBLEMS: Final = 20
-"""How many problems of one event are told; a stranger may send any number."""
+"""Number of problems that are listed for one event; a stranger may send any number."""
 
 E = TypeVar("E", bound=BaseModel)
 _CLEAN: Final[JsonDict] = {"not": {"pattern": CONTROL_PATTERN}}
 Name = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra=_CLEAN), Clean]
 CorrelationId = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_CLEAN), Clean]
-"""As long as the event id of a change and the correlation id of a run may be."""
+"""As long as the event id of a change and the correlation id of a run may be, in characters."""
 
 
 class Announcement(BaseModel):
@@ -55,7 +55,7 @@ class Announcement(BaseModel):
     data: SerializeAsAny[EventData]
 
     def as_json(self) -> str:
-        """Return the form in which the outbox keeps it."""
+        """Return the text that the outbox stores."""
         return json.dumps({**self.model_dump(mode="json", exclude_none=True), "type": self.data.event_type})
 
 
@@ -77,9 +77,9 @@ class Event(BaseModel):
     dataref: Annotated[str, Field(min_length=1, max_length=2048), Clean] | None = None
     """Where the data is when it does not fit into a message; `data` is None then."""
     datasha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)] | None = None
-    """The SHA-256 of what is there: another object is not this event's data."""
+    """The SHA-256 of the stored data: an object with another one is not this event's data."""
     datasize: Annotated[Count, Field(ge=1)] | None = None
-    """How many bytes are there."""
+    """Size of the stored data in bytes."""
     data: SerializeAsAny[EventData] | None = None
 
     @model_validator(mode="after")
@@ -96,18 +96,18 @@ class Event(BaseModel):
 
 
 FIELDS: Final = frozenset(name for model in (Announcement, Event, *EVENT_TYPES.values()) for name in model.model_fields)
-"""The names of all fields on the bus; another key is a stranger's, and may be a contact value."""
+"""The names of all fields on the bus; any other key comes from a stranger, and may be a contact value."""
 
 
 def source_of(environment: str) -> str:
-    """Return the source of the events of an environment."""
+    """Return the `source` of an environment's events."""
     return f"/contactsync/{environment}"
 
 
 def announcement(data: EventData, *, about: str, subject: str, correlation_id: str, time: datetime) -> Announcement:
     """Return the announcement of something that `about` names uniquely: repeated, it has the same id.
 
-    Raises EventInvalidError for what the envelope does not take, such as an id that is too long.
+    Raises EventInvalidError for what the envelope does not accept, such as an id that is too long.
     """
     event_id = str(uuid.uuid5(EVENT_ID_NAMESPACE, _paired(f"{data.event_type}#{about}")))
     try:
@@ -123,7 +123,7 @@ def announcement(data: EventData, *, about: str, subject: str, correlation_id: s
 
 
 def parse_announcement(text: str) -> Announcement:
-    """Read what the outbox kept; raises as parse_event does."""
+    """Read an announcement that the outbox stored; raises like parse_event."""
     found = _clean_ids(_paired(_object(text)))
     data = found.get("data")
     return _parsed(Announcement, {**found, "data": _clean_ids(data)} if isinstance(data, dict) else found)
@@ -132,8 +132,8 @@ def parse_announcement(text: str) -> Announcement:
 def parse_event(text: str | bytes) -> Event:
     """Read an event.
 
-    Raises EventTypeUnknownError for a type or version that is not known here, and EventInvalidError for everything
-    else that is not an event; never anything else.
+    Raises EventTypeUnknownError for a type or version that is not known here, EventInvalidError for everything else
+    that is not an event, and no other error.
     """
     found = _object(text)
     _check_ids(found)
@@ -141,7 +141,7 @@ def parse_event(text: str | bytes) -> Event:
 
 
 def parse_data(event: Event, text: bytes) -> Event:
-    """Return an event with the data that its claim check stood for; raises as parse_event does."""
+    """Return an event with the data of its claim check; raises like parse_event."""
     envelope = event.model_dump(mode="json", exclude_none=True, exclude=set(CLAIM_PARTS))
     found = {**envelope, "data": _object(text)}
     _check_ids(found)
@@ -173,7 +173,7 @@ def _object(text: str | bytes) -> Mapping[str, Any]:
 
 
 def _check_ids(found: Mapping[str, Any]) -> None:
-    """Refuse ids with control characters or halves of surrogate pairs: replaced, two of them would become one."""
+    """Refuse ids with control characters or unpaired surrogates: if they were replaced, two ids could become equal."""
     data = found.get("data")
     places = [("", found, Event.model_fields), ("data.", data if isinstance(data, dict) else {}, IDS)]
     strange = [
@@ -187,7 +187,7 @@ def _check_ids(found: Mapping[str, Any]) -> None:
 
 
 def _clean_ids(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object of our own with such characters replaced in its ids, so that it can go out."""
+    """Return one of our own objects with such characters in its ids replaced, so that it can be published."""
     names = IDS | Announcement.model_fields.keys()
     return {
         name: without_control(value) if name in names and isinstance(value, str) else value
@@ -211,7 +211,7 @@ def _name(value: object) -> str | None:
 
 
 def problems_of(error: ValidationError) -> list[str]:
-    """Name the fields and what is wrong with them, without the values and the unknown keys that were found."""
+    """Return the fields and what is wrong with them, without their values and without unknown keys."""
     problems = error.errors(include_input=False, include_url=False, include_context=False)
     told = [f"{_place(problem['loc'])}: {problem['msg']}" for problem in problems[:MOST_PROBLEMS]]
     more = len(problems) - len(told)

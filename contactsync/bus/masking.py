@@ -1,7 +1,7 @@
-"""Dead letters as they may be shown: whatever could be a contact value is masked.
+"""Dead letters in a form that may be shown: everything that could be a contact value is masked.
 
-EventBridge's dead letters hold whole CloudTrail events. Their requestParameters carry the contact of a put; AWS redacts
-it as far as is known, and promises nothing.
+EventBridge's dead letters hold whole CloudTrail events. Their requestParameters hold the contact of a put. AWS is known
+to redact it, but does not promise so.
 """
 
 import json
@@ -19,7 +19,7 @@ MASK: Final = "***"
 _CALL_PARTS: Final = frozenset({"requestparameters", "responseelements"})
 _CONTACT_FIELDS: Final = frozenset(name.casefold() for kind in ContactType for name in field_names(kind))
 _MARKS: Final = re.compile(r"[\W_]+")
-"""What other notations have between the words of a name: `email_address`."""
+"""Characters that other spellings have between the words of a name: `email_address`."""
 
 _BEFORE_JSON: Final = "\ufeff \t\r\n"
 
@@ -30,11 +30,11 @@ _SAFE_FIELDS: Final = MappingProxyType(
         "contacttype": re.compile("PRIMARY|BILLING|OPERATIONS|SECURITY", re.IGNORECASE),
     }
 )
-"""What of a call's parameters is shown, when it looks as it should."""
+"""The parameters of a call that are shown, if they have the expected form."""
 
 
 def masked_text(text: str) -> Any:  # noqa: ANN401 -- any JSON value
-    """Return the JSON object or list in a message, masked; of anything else only the length is told."""
+    """Return the JSON object or list in a message, masked; of anything else only the length."""
     try:
         found = json.loads(text, parse_constant=str, parse_float=_number)
         if isinstance(found, (dict, list)):
@@ -45,7 +45,7 @@ def masked_text(text: str) -> Any:  # noqa: ANN401 -- any JSON value
 
 
 def _string_in(text: str) -> str | None:
-    """Return the text that JSON says once more; None for any other text."""
+    """Return the text inside a JSON string that is JSON again; None for any other text."""
     try:
         said = json.loads(text)
     except (ValueError, RecursionError):
@@ -54,13 +54,13 @@ def _string_in(text: str) -> str | None:
 
 
 def _number(text: str) -> float | str:
-    """Return a number; one that is beyond a double's range as its text, because no JSON could say it again."""
+    """Return a number; one that a double cannot hold becomes text, because JSON could not write it."""
     value = float(text)
     return value if math.isfinite(value) else text
 
 
 def masked(value: Any, *, inside_call: bool = False) -> Any:  # noqa: ANN401 -- any JSON value
-    """Return a JSON value with everything masked that could be a contact value, also in JSON kept as text."""
+    """Return a JSON value with everything masked that could be a contact value, also in JSON inside of text."""
     if isinstance(value, Mapping):
         return _masked_object(value, inside_call=inside_call)
     if isinstance(value, list):
@@ -80,7 +80,7 @@ def _masked_object(value: Mapping[str, Any], *, inside_call: bool) -> dict[str, 
         for name, part in value.items()
     }
     if "errorMessage" in value and value.get("errorType") not in errors.__all__:
-        result["errorMessage"] = MASK  # of an error that is not ours: it may quote what it was given
+        result["errorMessage"] = MASK  # it is not our error, so its message may quote what the function was given
     return result
 
 

@@ -1,4 +1,4 @@
-"""Events that other systems publish: checked and cleaned before they come onto the bus."""
+"""Events that other systems publish: checked and cleaned before they are put on the bus."""
 
 import hashlib
 import json
@@ -21,26 +21,26 @@ MOST_DETAILS: Final = 20
 _EMAIL: Final = re.compile(r"[^\s@<>\"']+(?:@|%40)[^\s@<>\"']+")
 _PHONE: Final = re.compile(r"(?<![\w.-])\+?\d[\d ()./-]{5,}\d(?: ?(?:x|ext)\.? ?\d{1,6})?(?![\w.-])", re.IGNORECASE)
 _DOTS: Final = frozenset("\u00b7\u2022\u2024\u2027\u2219\u22c5")
-"""What stands between the figures of telephone numbers in place of a full stop."""
+"""Characters that people write between the digits of telephone numbers in place of a full stop."""
 _ADDRESSED: Final = re.compile(r"[^/:]*@[^/:]*")
 """A part of an ARN that is an e-mail address."""
 _NO_PHONE: Final = re.compile(r"\d{12}|\d{4}-\d{2}-\d{2}", re.ASCII)
-"""An account id, a date."""
+"""Numbers that are not telephone numbers: an account id, a date."""
 SHORTEST_PHONE: Final = 7
-"""Digits of a telephone number at least."""
+"""Digits that a telephone number has at least."""
 
 
 def cleaned(text: str) -> str:
     """Return text in one line, without control characters, and with what looks like a person's contact masked.
 
-    E-mail addresses and telephone numbers have no place on the bus; account ids and dates (2026-01-31) stay.
+    E-mail addresses and telephone numbers may not be on the bus; account ids and dates (2026-01-31) stay.
     """
     line = " ".join("".join(map(_plain, text)).split())
     return _PHONE.sub(_masked, _EMAIL.sub(MASK, line))
 
 
 def _plain(letter: str) -> str:
-    """Return a letter as ASCII has it, so that no contact value passes in other letters; "" for an invisible one."""
+    """Return a letter in ASCII, so that no contact value passes in other letters; "" for an invisible one."""
     category = unicodedata.category(letter)
     if category == "Cf":
         return ""
@@ -61,7 +61,7 @@ def _masked(found: re.Match[str]) -> str:
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Cleaned = AfterValidator(cleaned)
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~:+/#=|-]{1,250}$")]
-"""What Airflow takes for a run's id (up to 250 of `[A-Za-z0-9_.~:+-]`), ARNs and ticket numbers; no e-mail address."""
+"""What Airflow accepts as a run id (up to 250 of `[A-Za-z0-9_.~:+-]`), ARNs and ticket numbers; no e-mail address."""
 
 
 class OutsideEvent(BaseModel):
@@ -79,11 +79,11 @@ class OutsideEvent(BaseModel):
     ]
     correlation_id: Id | None = None
     id: Id | None = None
-    """The system's own id of the event: the same content with it, by the same role or user, is the same event."""
+    """The other system's id of the event: same id, same content and same role or user mean the same event."""
 
 
 def announced_outside(data: object, *, reported_by: str, now: datetime) -> Announcement:
-    """Return the announcement of another system's event; raise EventInvalidError with every problem."""
+    """Return the announcement of another system's event; raise EventInvalidError with all problems."""
     if not isinstance(data, Mapping):
         raise EventInvalidError(event_id=None, problems=["it is not an object"])
     try:
@@ -108,7 +108,7 @@ def announced_outside(data: object, *, reported_by: str, now: datetime) -> Annou
 
 
 def _digest(event: OutsideEvent) -> str:
-    """Name the cleaned content: under one id another content is another event, and neither is lost."""
+    """Return a digest of the cleaned content: the same id with other content is another event, and both are kept."""
     content = json.dumps(event.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
@@ -124,5 +124,5 @@ def _named(arn: str) -> str:
 
 
 def answer_of(announced: Announcement) -> dict[str, Any]:
-    """Return what the sender learns: the ids under which the event is found in the audit trail."""
+    """Return the answer to the sender: the ids under which the event is in the audit trail."""
     return {"event_id": announced.id, "correlation_id": announced.correlation_id}

@@ -1,4 +1,4 @@
-"""What the bus needs from the outside, and nothing more."""
+"""What the bus needs from outside, and nothing more."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from contactsync.bus.envelope import Announcement, Event
 
 @dataclass(frozen=True)
 class Message:
-    """A message as the topic takes it: the body, and the attributes that subscriptions filter by."""
+    """A message for the topic: the body, and the attributes that subscriptions filter by."""
 
     id: str
     body: str
@@ -18,7 +18,7 @@ class Message:
 
     @property
     def size(self) -> int:
-        """The bytes that count against SNS's limit: the body and the attributes with their names and types."""
+        """Number of bytes that count towards SNS's limit: the body, and the attributes with their names and types."""
         attributes = (len(f"{name}{ATTRIBUTE_TYPE}{value}".encode()) for name, value in self.attributes.items())
         return len(self.body.encode()) + sum(attributes)
 
@@ -28,45 +28,45 @@ ATTRIBUTE_TYPE = "String"
 
 @dataclass(frozen=True)
 class Refusal:
-    """A message of a batch that the topic did not take."""
+    """A message of a batch that the topic did not accept."""
 
     id: str
     code: str
     may_pass: bool
-    """Whether the same message may be taken later: the fault is not the sender's."""
+    """Whether the same message may be accepted later: the cause is not in the message."""
 
 
 class Topic(Protocol):
-    """Where messages go out to all subscribers."""
+    """The topic that sends messages to all subscribers."""
 
     def send(self, messages: Sequence[Message]) -> list[Refusal]:
-        """Send up to 10 messages of together at most 262,144 bytes, and return those that were not taken.
+        """Send up to 10 messages of at most 262,144 bytes together, and return those that were not accepted.
 
-        Raises an AwsCallError when the call as a whole failed.
+        Raises an AwsCallError when the whole call failed.
         """
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What is kept elsewhere: whose data it is, and which."""
+    """The description of data that is kept elsewhere: its event, digest and size."""
 
     event_id: str
     sha256: str
     size: int
-    """Bytes."""
+    """Number of bytes."""
 
 
 class Claims(Protocol):
-    """Where data is kept that does not fit into a message."""
+    """The storage for data that does not fit into a message."""
 
     def put(self, claim: Claim, data: bytes) -> str:
-        """Keep the data, and return the reference that goes into the event."""
+        """Store the data, and return the reference that goes into the event."""
 
     def get(self, claim: Claim, reference: str) -> bytes:
-        """Return the data of a reference, and no more bytes than the claim has; its digest is not checked here.
+        """Return the data of a reference, at most as many bytes as the claim says; its digest is not checked here.
 
-        Raises ClaimRefusedError for a reference that this place did not give out for the claim, and for data that is
-        gone or larger; an AwsCallError when that cannot be known.
+        Raises ClaimRefusedError for a reference that this storage did not return for the claim, and for data that is
+        gone or too large; an AwsCallError when the storage cannot be asked.
         """
 
 
@@ -76,17 +76,17 @@ FAR_AHEAD: Final = timedelta(days=1)
 
 @dataclass(frozen=True)
 class OutboxEntry:
-    """An announcement that was stored with the change it announces, until it is published."""
+    """An announcement that was stored with the change that it announces, and is not known to be published."""
 
     key: tuple[str, str]
     announcement: Announcement
     refusals: int = 0
-    """How often housekeeping was refused it for good."""
+    """How often the topic refused it for good when housekeeping sent it."""
 
 
 @dataclass(frozen=True)
 class UnreadableEntry:
-    """What stands in the outbox, and this version cannot read."""
+    """An item of the outbox that this version cannot read."""
 
     key: tuple[str, str]
     code: str
@@ -94,11 +94,12 @@ class UnreadableEntry:
     event_id: str | None = None
     event_type: str | None = None
     refusals: int = 0
+    """How often housekeeping has found it unreadable before."""
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """An entry that nobody can publish, and why: it is kept beside the outbox."""
+    """An entry that cannot be published, and why; it is kept beside the outbox."""
 
     key: tuple[str, str]
     code: str
@@ -106,7 +107,7 @@ class SetAside:
     event_id: str | None
     event_type: str | None
     is_about_delivery: bool = False
-    """Whether it is itself the notice of events that could not be delivered, of which nobody is told once more."""
+    """Whether it is itself the notice about undeliverable events; no further notice is sent about it."""
 
 
 class Outbox(Protocol):
@@ -115,42 +116,42 @@ class Outbox(Protocol):
     def entries(
         self, before: datetime, unreadable: Callable[[UnreadableEntry], object] = lambda _: None
     ) -> Iterator[OutboxEntry]:
-        """Yield what was announced before a moment, over all pages, the oldest of each part first.
+        """Yield what was announced before this time, over all pages, the oldest of each part first.
 
-        What has a time more than FAR_AHEAD after it, or none, is yielded last: nobody would look at it else.
-        An entry that cannot be read is logged, left where it is, and given to `unreadable`.
+        Entries whose time is more than FAR_AHEAD after it, or that have no time, are yielded last: otherwise nothing
+        would ever read them. An entry that cannot be read is logged, kept, and given to `unreadable`.
         """
 
     def remove(self, announcements: Iterable[Announcement]) -> None:
-        """Remove what was published; what is not there does not matter."""
+        """Remove what was published; entries that no longer exist are ignored."""
 
     def refused(self, key: tuple[str, str]) -> None:
-        """Count one more refusal of an entry; one that is gone does not matter."""
+        """Count one more refusal of an entry; one that no longer exists is ignored."""
 
     def set_aside(self, entry: SetAside) -> None:
-        """Move an entry out of the outbox, as it stands, in one transaction; one that is gone does not matter."""
+        """Move an entry out of the outbox, unchanged, in one transaction; one that no longer exists is ignored."""
 
 
 class Metrics(Protocol):
-    """Counts and times for CloudWatch."""
+    """Metrics for CloudWatch: counts and times."""
 
     def record(self, values: Mapping[str, float]) -> None:
         """Record values by metric name; a failure is logged and never raised. Names that end in Time are seconds."""
 
 
 class HandledOnce(Protocol):
-    """Remembers which events a subscriber has handled."""
+    """The memory of which events a subscriber has handled."""
 
     def run(self, event: Event, effect: Callable[[], None]) -> None:
-        """Call `effect` unless a call for the same event id has ended well; raise what it raises.
+        """Call `effect` unless an earlier call for this event id ended well; raise what it raises.
 
-        Raises also while another call for the same event is under way, or when nothing can be remembered. After a
-        crash between the effect and its being remembered, the effect comes again.
+        Raises also while another call for the same event is running, or when the memory cannot be used. After a crash
+        between the effect and storing it, the effect is called again.
         """
 
 
 class Quarantine(Protocol):
-    """Where messages go that a subscriber cannot read yet."""
+    """The place for messages that a subscriber cannot handle yet."""
 
     def send(self, body: str, attributes: Mapping[str, str]) -> None:
-        """Keep a message; raise an AwsCallError when it was not taken."""
+        """Keep a message; raise an AwsCallError when it was not accepted."""

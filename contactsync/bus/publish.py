@@ -23,15 +23,15 @@ from contactsync.errors import (
 log = logging.getLogger(__name__)
 
 SIZE_LIMIT: Final = 262_144
-"""Bytes that SNS takes in one message, and in one batch altogether (docs/facts.md#size-of-a-message)."""
+"""Bytes that SNS accepts in one message, and in one batch altogether (docs/facts.md#size-of-a-message)."""
 
 BATCH_LIMIT: Final = 10
-"""Messages that PublishBatch takes."""
+"""Messages that PublishBatch accepts."""
 
 
 @dataclass(frozen=True)
 class PublishResult:
-    """What became of announcements: those the topic took, and the codes of those it did not."""
+    """What became of announcements: those that the topic accepted, and the codes of those that it did not."""
 
     taken: tuple[Announcement, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -39,12 +39,12 @@ class PublishResult:
     for_good: frozenset[str] = frozenset()
     """Those of the refused that are refused until somebody corrects something: to send them again does not help."""
     out_of_reach: str | None = None
-    """AWS's code, when the topic could not be reached: nothing more was tried then."""
+    """AWS's code, if the topic could not be reached; after that nothing more was tried."""
 
 
 @dataclass(frozen=True)
 class Publisher:
-    """Publishes announcements; a static check keeps everybody else from doing so."""
+    """The only publisher of announcements; a test makes sure that nothing else publishes."""
 
     topic: Topic
     claims: Claims | None
@@ -52,12 +52,12 @@ class Publisher:
     clock: Clock
     environment: str
     tries: int = 3
-    """How often messages are sent that the topic did not take for a reason of its own."""
+    """How many times a message is sent that the topic did not accept for a reason of its own."""
 
     def publish(self, announcements: Iterable[Announcement]) -> PublishResult:
-        """Send everything, and return what was taken; one that cannot be sent does not keep the others back.
+        """Send everything, and return what was accepted; one that cannot be sent does not stop the others.
 
-        When the topic is out of reach nothing more is tried: whoever publishes has other things to do.
+        When the topic cannot be reached, nothing more is tried: the caller has other work to do.
         """
         started = self.clock.monotonic()
         known: dict[str, Announcement] = {}
@@ -116,10 +116,10 @@ class Publisher:
         return _message(event.model_copy(update={"data": None, **kept}))
 
     def _send(self, batch: Sequence[Message]) -> tuple[list[Refusal], ContactSyncError | None]:
-        """Send a batch, what may be taken later again, and return what was not taken in the end.
+        """Send a batch, repeat what may be accepted later, and return what was not accepted in the end.
 
-        Beside it the error when the topic is out of reach; botocore has tried again already then. SNS does not say
-        which message makes a call invalid: the messages of such a call are sent one by one.
+        The second value is an error when the topic cannot be reached; botocore has repeated the call by then. SNS does
+        not say which message makes a call invalid, so the messages of such a call are sent one by one.
         """
         final: list[Refusal] = []
         left = list(batch)
@@ -179,7 +179,7 @@ def _all_refused(messages: Iterable[Message], error: ContactSyncError) -> list[R
 
 
 def _unwritable(announced: Announcement, error: ValueError) -> EventInvalidError:
-    """Return our error for what JSON, UTF-8 or the envelope does not take; the text of `error` may quote a value."""
+    """Return our error for what JSON, UTF-8 or the envelope does not accept; the text of `error` may quote a value."""
     return EventInvalidError(event_id=announced.id, problems=[f"it cannot be written ({type(error).__name__})"])
 
 

@@ -1,4 +1,4 @@
-"""The way from the outbox to the bus: published right after the change is stored, and later when that failed."""
+"""The way from the outbox to the bus: published right after the change is stored, or later if that failed."""
 
 import logging
 import re
@@ -18,19 +18,19 @@ from contactsync.errors import ContactSyncError, PublishFailedError
 log = logging.getLogger(__name__)
 
 TRIES: Final = 3
-"""Looks at the outbox after which an event that is refused for good is set aside."""
+"""How many times housekeeping is refused an event for good before it sets the event aside."""
 
 TRIES_WHEN_ALL: Final = 12
-"""The same when several events, and all that there are, are refused alike: the topic's settings may be wrong."""
+"""The same number when all events, and more than one, are refused with one code: the topic may be set up wrongly."""
 
 DELIVERY_TROUBLE: Final = "delivery_trouble"
-"""The scenario of the notice that tells of events which could not be delivered."""
+"""The scenario of the notice about events that could not be delivered."""
 
 NAMED: Final = 5
-"""Events that an error names."""
+"""Number of events that an error names."""
 
 OF_ALL: Final = re.compile("KMS|Authori[sz]ation|AccessDenied|Credential|Token|Signature|NotFound|Throttl")
-"""Parts of the codes with which SNS refuses single entries, and means the topic, its key or the caller."""
+"""Parts of codes with which SNS refuses single entries because of the topic, its key or the caller."""
 
 REASON: Final = (
     "The bus refused the event for good ({code}): its content, or what the publisher needs for it, is wrong. Correct "
@@ -40,18 +40,18 @@ REASON: Final = (
 SET_ASIDE: Final = "Event %s (%s) is set aside (%s): see `contactsync dead-letters list outbox`"
 
 PORTION: Final = 100
-"""How many announcements are published before they are removed."""
+"""Number of announcements that are published before they are removed."""
 
 SETTLED_AFTER: Final = timedelta(seconds=60)
-"""What is younger may be on its way from the process that stored it."""
+"""Younger entries are probably being published by the process that stored them."""
 
 SILENCE: Final = 60.0
-"""For so many seconds a process that finds the topic out of reach leaves all it announces to housekeeping."""
+"""Seconds for which a process that cannot reach the topic leaves its announcements to housekeeping."""
 
 
 @dataclass
 class Relay:
-    """Publishes what the outbox holds; an announcement may go out twice, and is never lost."""
+    """The publisher of the outbox; an announcement may be published twice, but is never lost."""
 
     outbox: Outbox
     publisher: Publisher
@@ -59,9 +59,9 @@ class Relay:
     _silent_until: float = field(default=float("-inf"), init=False)
 
     def send(self, announcements: Sequence[Announcement]) -> None:
-        """Publish what was stored a moment ago; what fails is logged and stays in the outbox, nothing is raised.
+        """Publish what was stored a moment ago; failures are logged and stay in the outbox, nothing is raised.
 
-        A topic that does not answer costs its timeouts once in a while, not with each of ten thousand failed accounts.
+        A topic that does not answer costs its timeouts once in SILENCE seconds, not for each of ten thousand accounts.
         """
         if not announcements or self.clock.monotonic() < self._silent_until:
             return
@@ -73,18 +73,18 @@ class Relay:
         self._remove(published)
 
     def send_unstored(self, announcements: Sequence[Announcement]) -> bool:
-        """Publish what could not be stored, and return whether the bus took all of it; nothing is raised."""
+        """Publish what could not be stored; return whether the bus accepted all of it. Nothing is raised."""
         published = self._publish(announcements)
         if published.refused:
             log.error("Events are lost that could be neither stored nor published: %s", sorted(published.refused))
         return not published.refused
 
     def send_left(self, tell: Callable[[Sequence[SetAside]], object] = lambda _: None) -> int:
-        """Publish what is older than a minute, and return how much that was.
+        """Publish what is older than SETTLED_AFTER, and return how many events that were.
 
-        What is refused for good for the TRIES-th time is set aside, and told at the end. Raises PublishFailedError,
-        after everything was tried, when something else was not taken, not removed, or could not be read. When the topic
-        is out of reach, the rest is only counted.
+        An entry that is refused for good for the TRIES-th time is set aside, and `tell` gets all of these at the end.
+        When anything else was not accepted, not removed or not readable, PublishFailedError is raised after everything
+        was tried. When the topic cannot be reached, the rest is only counted.
         """
         left = Left()
         unreadable: list[UnreadableEntry] = []
@@ -112,7 +112,7 @@ class Relay:
         return left.sent
 
     def _set_aside(self, left: "Left") -> list[SetAside]:
-        """Set aside what was refused often enough, and count the refusal of the rest; that stays."""
+        """Set aside what was refused often enough; for the rest count one refusal more and keep it."""
         aside: list[SetAside] = []
         tries = left.tries
         for one in left.for_good:
@@ -135,7 +135,7 @@ class Relay:
         return published
 
     def _remove(self, published: PublishResult) -> str | None:
-        """Remove what was taken; return why that failed: it goes out again then, which changes nothing."""
+        """Remove what was published; return the code if that failed: it is published again then, which is harmless."""
         try:
             self.outbox.remove(published.taken)
         except ContactSyncError as error:
@@ -146,7 +146,7 @@ class Relay:
 
 @dataclass(frozen=True)
 class _Refused:
-    """An entry that was refused for good, and how often before."""
+    """An entry that was refused for good, and the number of earlier refusals."""
 
     entry: SetAside
     before: int
@@ -154,36 +154,37 @@ class _Refused:
 
 @dataclass
 class Left:
-    """What one look at the outbox could not send."""
+    """What one pass over the outbox could not send."""
 
     sent: int = 0
     codes: Counter[str] = field(default_factory=Counter)
-    """Of what stays in the outbox."""
+    """Number of entries that stay in the outbox, by code."""
     lasting: set[str] = field(default_factory=set)
+    """The codes among these that do not pass by themselves."""
     events: list[str] = field(default_factory=list)
-    """The first of them, with type and code."""
+    """The first NAMED entries that stay, with type and code."""
     for_good: list[_Refused] = field(default_factory=list)
     out_of_reach: str | None = None
 
     @property
     def tries(self) -> int:
-        """How many refusals are enough: more, when it looks as if the bus were wrong and not the events."""
+        """Number of refusals after which an entry is set aside: more when the bus seems to be wrong, not the events."""
         alike = len({one.entry.code for one in self.for_good}) == 1
         return TRIES_WHEN_ALL if not self.sent and alike and len(self.for_good) > 1 else TRIES
 
     def add(self, code: str, *announcements: Announcement) -> None:
-        """Count what stays, for a cause."""
+        """Count entries that stay, with their cause."""
         for announced in announcements:
             self.codes[code] += 1
             self._name(announced.id, announced.data.event_type, code)
 
     def keep(self, entry: SetAside) -> None:
-        """Count an entry that was refused for good, and stays for now."""
+        """Count an entry that was refused for good, and stays in the outbox for now."""
         self.codes[entry.code] += 1
         self._name(entry.event_id or " ".join(entry.key), entry.event_type or "no type", entry.code)
 
     def note(self, published: PublishResult, portion: Sequence[OutboxEntry]) -> None:
-        """Note what was refused: what the whole bus refuses stays, whatever its code."""
+        """Record what was refused; what concerns the whole bus stays, whatever its code."""
         self.out_of_reach = published.out_of_reach
         self.lasting |= _lasting(published)
         for entry in portion:
@@ -209,5 +210,5 @@ def _aside_of(entry: UnreadableEntry) -> SetAside:
 
 
 def _lasting(published: PublishResult) -> set[str]:
-    """Return the causes that do not pass by themselves."""
+    """Return the codes of causes that do not pass by themselves."""
     return {published.refused[event_id] for event_id in published.for_good}

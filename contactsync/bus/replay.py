@@ -1,6 +1,6 @@
-"""The audit trail's events once more: for a topic that lost its subscriptions, or a subscriber that came late.
+"""Replay of events from the audit trail, for a topic that lost its subscriptions or a subscriber that was added late.
 
-Event ids stay the same, so a subscriber that has handled an event leaves it alone, for as long as it remembers that.
+Event ids stay the same. So a subscriber ignores an event that it has handled, for as long as it remembers that.
 """
 
 import json
@@ -32,17 +32,17 @@ from contactsync.errors import (
 )
 
 SAFE_AGE: Final = REMEMBERED - timedelta(days=1)
-"""Until this age it is certain that whoever has handled an event still knows it: it was handled after it happened."""
+"""Events younger than this are still remembered by every subscriber that has handled them."""
 
 NOTICES: Final = "notices"
 NOTICE_TYPE: Final = "contactsync.notice.requested."
-"""The subscriber that tells people, and what its types begin with."""
+"""The subscriber that sends notices, and the start of its event types."""
 
 WANTED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({NOTICES: (NOTICE_TYPE,)})
-"""What a subscriber's filter policy lets through, as far as it has one: it counts for the topic, not for its queue."""
+"""The event types that a subscriber's filter policy passes; the policy filters at the topic, not at the queue."""
 
 OWN_ROWS: Final = ("contactsync.dead_letter.", "contactsync.replay.")
-"""Rows of the trail that were never events."""
+"""The start of the types of rows in the trail that were never events."""
 
 
 class Fate(StrEnum):
@@ -50,13 +50,13 @@ class Fate(StrEnum):
 
     SENT = "sent"
     PLANNED = "planned"
-    """Nothing: it was a dry run."""
+    """Nothing was done: it was a dry run."""
     REFUSED = "refused"
-    """The bus, or the queue, did not take it."""
+    """The bus or the queue did not accept it."""
     TOO_OLD = "too_old"
-    """A request for a notice of which it is not known any more whether people have it."""
+    """It requests a notice, and it is no longer known whether people have received that."""
     INCOMPLETE = "incomplete"
-    """The row does not hold the event's data, which was too large, or cannot be read."""
+    """The row has no data of the event, because that was too large, or cannot be read."""
     FOREIGN = "foreign"
     """It is of another environment."""
 
@@ -66,32 +66,32 @@ class SubscriberQueues(Protocol):
 
     @property
     def subscribers(self) -> Sequence[str]:
-        """The names."""
+        """The names of the subscribers."""
 
     def deliver(self, subscriber: str, messages: Sequence[Message]) -> Mapping[str, str]:
-        """Put up to ten messages into one subscriber's queue; return the codes of those not taken, by event id.
+        """Put up to ten messages into one subscriber's queue; return the codes of those not accepted, by event id.
 
         Raises DeadLetterSourceError when the queue cannot be found, and an AwsCallError.
         """
 
     def filter_policies(self, subscriber: str) -> Sequence[str]:
-        """Return the filter policies of its subscriptions to the bus, as JSON; raises as `deliver` does."""
+        """Return the filter policies of its subscriptions to the bus, as JSON; raises like `deliver`."""
 
 
 @dataclass(frozen=True)
 class ReplayOrder:
-    """What somebody wants to be sent once more."""
+    """What a person wants to be published again."""
 
     since: datetime
     until: datetime
     by: str
     reason: str
     types: Collection[str] = ()
-    """Event types, or what they begin with; all of them when it is empty."""
+    """Event types, or how they begin; empty: all of them."""
     subscriber: str | None = None
-    """Into this subscriber's queue only; None: onto the bus, for everybody."""
+    """The one subscriber whose queue gets the events; None: they go onto the bus, to all subscribers."""
     older: bool = False
-    """Also what a subscriber may have handled and forgotten."""
+    """Whether events are included that a subscriber may have handled and forgotten."""
     dry_run: bool = False
 
 
@@ -100,10 +100,10 @@ Replayed = Generator[tuple[Fate, AuditEntry], None, None]
 
 @dataclass
 class Position:
-    """How far a replay came; it is right also when the replay is broken off."""
+    """How far a replay came; it is correct also when the replay ends early."""
 
     reached: datetime
-    """Everything before it is done with: where to go on."""
+    """Everything before this time is done: a next replay can start here."""
     complete: bool = False
     begun: bool = False
     """Whether the order was accepted."""
@@ -111,20 +111,20 @@ class Position:
 
 @dataclass(frozen=True)
 class Replayer:
-    """Sends events of the audit trail once more, the oldest first; rows say who wanted it, and how it ended."""
+    """The replay of events from the audit trail, oldest first; rows record who ordered it and how it ended."""
 
     trail: AuditTrail
     publisher: Publisher
     queues: SubscriberQueues
     clock: Clock
     source: str
-    """Of this environment's events, and of the rows."""
+    """The source of this environment's events, and of the rows."""
 
     def replay(self, order: ReplayOrder, pace: RedrivePace, position: Position) -> Replayed:
-        """Send what the order asks for, and yield what became of each event.
+        """Publish what the order asks for, and yield what became of each event.
 
-        Raises ReplayRefusedError for what would not be harmless, before anything is sent, and ReplayStoppedError when
-        the bus or the queue is out of reach.
+        Raises ReplayRefusedError before anything is sent, when the replay would not be harmless, and ReplayStoppedError
+        when the bus or the queue cannot be reached.
         """
         self._check(order)
         position.begun = True
@@ -163,7 +163,7 @@ class Replayer:
             )
 
     def _entries(self, order: ReplayOrder) -> Iterator[AuditEntry]:
-        """Yield the events that are meant, whatever can be done with them."""
+        """Yield the events that the order includes, even if they cannot be sent."""
         wanted = WANTED.get(order.subscriber or "", ("",))
         for entry in self.trail.during(order.since, order.until, oldest_first=True):
             if entry.event_type.startswith(OWN_ROWS):
@@ -197,7 +197,7 @@ class Replayer:
         return Fate.TOO_OLD if is_old and entry.event_type.startswith(NOTICE_TYPE) else None
 
     def _refused(self, announced: Sequence[Announcement], subscriber: str | None) -> Collection[str]:
-        """Send, and return the ids of what was not taken."""
+        """Send, and return the ids of what was not accepted."""
         if subscriber is None:
             published = self.publisher.publish(announced)
             if published.out_of_reach:
@@ -212,7 +212,7 @@ class Replayer:
 
     @contextmanager
     def _recorded(self, order: ReplayOrder, fates: Mapping[Fate, int], position: Position) -> Iterator[None]:
-        """Write who wants what before anything is sent, and at the end how far it came."""
+        """Store who ordered what before anything is sent, and at the end how far it came."""
         if order.dry_run:
             yield
             return
@@ -247,7 +247,7 @@ class Replayer:
 
 
 def announcement_of(entry: AuditEntry) -> Announcement | None:
-    """Return the event of a row as it was announced; None when the row does not hold it, or it cannot be read."""
+    """Return the announcement from a row; None when the row does not have it, or it cannot be read."""
     data = object_in(entry.data)
     if not data or "omitted_bytes" in data:
         return None
@@ -266,7 +266,7 @@ def announcement_of(entry: AuditEntry) -> Announcement | None:
 
 
 def _subject(data: Mapping[str, object], entities: Iterable[str]) -> str:
-    """Return the subject of an event whose row does not have it: rows of earlier versions."""
+    """Return the subject of an event whose row has none: rows of earlier versions."""
     for name in ("account_id", "sync_id", "config_key", "system"):
         if isinstance(value := data.get(name), str) and value:
             return value

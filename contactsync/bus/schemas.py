@@ -23,12 +23,12 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def written(schema: Mapping[str, Any]) -> str:
-    """Return a schema as it stands in its file."""
+    """Return a schema as the text of its file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def write(directory: Path) -> None:
-    """Write every schema, and remove those of types that are no more."""
+    """Write every schema, and remove those of types that no longer exist."""
     directory.mkdir(parents=True, exist_ok=True)
     made = schemas()
     for path in directory.glob("*.json"):
@@ -39,7 +39,7 @@ def write(directory: Path) -> None:
 
 
 def _envelope() -> dict[str, Any]:
-    """Return the schema of what is in a message; what `data` holds is the schema of the event's type."""
+    """Return the schema of a message; the schema of `data` is that of the event's type."""
     schema = Event.model_json_schema()
     properties = schema["properties"]
     properties["data"] = {"type": "object", "description": "As the schema that `type` names; absent with `dataref`."}

@@ -1,4 +1,4 @@
-"""What the values of an event may be: times, ids, numbers, and the JSON that they come in."""
+"""What the values of an event may be: times, ids, numbers, and the JSON that contains them."""
 
 import json
 import math
@@ -11,34 +11,37 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
-"""Times of events lie from EARLIEST on and before LATEST: what is outside is a mistake, and no table could sort it."""
+"""Events have times from EARLIEST on and before LATEST: other times are mistakes, and no table could sort them."""
 
 DEEPEST: Final = 32
-"""Levels of objects and lists within each other."""
+"""Levels of objects and lists inside each other that are accepted at most."""
 
 LARGEST: Final = 2**53 - 1
-"""The largest whole number that every reader of JSON reads as it stands (RFC 8259)."""
+"""The largest whole number that every reader of JSON reads without loss (RFC 8259)."""
 
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
-"""RFC 3339, which CloudEvents asks for."""
+"""The format of RFC 3339, which CloudEvents requires."""
 
 _CONTROL: Final = "\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufffe\\uffff"
-"""Control characters, line ends, what turns the direction of text, and what UTF-8 cannot say or SQS does not take."""
+"""Control characters, line ends, what changes the direction of text, and what UTF-8 or SQS does not accept."""
 
 CONTROL: Final = re.compile(f"[{_CONTROL}]")
 CONTROL_PATTERN: Final = "[\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]"
-"""The same for the schemas, as far as their dialect can say it. They say what no id has: a pattern of what it has would
-end in `$`, which lets a last line feed pass in some languages."""
+"""The same for the schemas, as far as JSON Schema can express it.
+
+It says which characters no id has. A pattern of the allowed characters would end in `$`, which lets a last line feed
+pass in some languages.
+"""
 
 UNSENDABLE: Final = re.compile("[\\ud800-\\udfff\\ufffe\\uffff]")
 """What UTF-8 cannot say, or SQS does not take as it is: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html."""
 
 
 def json_value(text: str | bytes) -> Any:  # noqa: ANN401 -- any JSON value
-    """Read JSON as RFC 8259 has it; raise ValueError for everything else, in words that hold no value of it.
+    """Read JSON as RFC 8259 defines it; raise ValueError for everything else, with a message that holds no value.
 
-    NaN, Infinity, numbers beyond a double's range, a key that an object has twice, and more than DEEPEST levels are
-    refused: readers disagree about what they mean, or fail on them.
+    NaN, Infinity, numbers that a double cannot hold, a key that an object has twice, and more than DEEPEST levels are
+    refused: readers disagree about their meaning, or fail on them.
     """
     try:
         value = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_object)
@@ -54,7 +57,7 @@ def json_value(text: str | bytes) -> Any:  # noqa: ANN401 -- any JSON value
 
 
 def is_shallow(value: object) -> bool:
-    """Tell whether no more than DEEPEST objects and lists stand within each other."""
+    """Return whether at most DEEPEST objects and lists are inside each other."""
     level = _nested([value])
     for _ in range(DEEPEST):
         level = [part for one in level for part in _nested(one.values() if isinstance(one, dict) else one)]
@@ -64,7 +67,7 @@ def is_shallow(value: object) -> bool:
 
 
 def has_control(text: str) -> bool:
-    """Tell whether text has characters that no id may have."""
+    """Return whether text has characters that no id may have."""
     return CONTROL.search(text) is not None
 
 
@@ -78,7 +81,7 @@ def _nested(values: Iterable[object]) -> list[Any]:
 
 
 class _RefusedError(ValueError):
-    """It is JSON to Python's reader, and not to others."""
+    """Raised for what Python's reader takes as JSON and other readers do not."""
 
 
 def _no_number(_: str) -> float:
@@ -103,7 +106,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _as_stated(value: object) -> object:
-    """Let no number pass for a time, as pydantic does, nor a date, nor a time without a zone."""
+    """Refuse a number, a date or a time without zone in place of a time, which pydantic would accept."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not _TIME.fullmatch(value):
@@ -127,7 +130,7 @@ def _clean(value: str) -> str:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_as_stated), AfterValidator(_in_range)]
-"""A time in RFC 3339 with its zone, in the range above."""
+"""A time in RFC 3339 with its zone, from EARLIEST on and before LATEST."""
 
 Clean = AfterValidator(_clean)
 Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]

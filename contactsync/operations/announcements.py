@@ -1,4 +1,4 @@
-"""What contact synchronization announces on the bus, made from the state that it stores in the same transaction."""
+"""The events of contact synchronization, made from the state that is stored in the same transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ from contactsync.operations.writes import Write
 
 
 def started(operation: SyncOperation) -> Announcement:
-    """Announce that an operation was planned; planned again it starts again."""
+    """Return the event that an operation was planned; each new plan of the run has an event of its own."""
     data = SyncOperationStarted(
         **_about(operation),
         initiating_user=operation.initiating_user,
@@ -35,7 +35,7 @@ def started(operation: SyncOperation) -> Announcement:
 
 
 def ended(operation: SyncOperation) -> Announcement:
-    """Announce an operation's stored end; a report that is repeated and finds the same announces the same event."""
+    """Return the event of an operation's stored end; the same end, reported again, is the same event."""
     data = _ended(operation)
     return announcement(
         data,
@@ -62,9 +62,9 @@ def _ended(operation: SyncOperation) -> SyncOperationCompleted | SyncOperationFa
 
 
 def account_failed(operation: SyncOperation, outcome: AccountOutcome) -> Announcement | None:
-    """Announce that an account failed for good; None when the operation's own event says so for all of them.
+    """Return the event that an account failed for good; None when the operation's own event says so for all accounts.
 
-    That one does not say which of them were written before.
+    It says so for a halt, but not for an account that was written to before: that account has its own event.
     """
     if outcome.detail is OutcomeDetail.HALTED and not outcome.written_fields:
         return None
@@ -90,7 +90,7 @@ def account_failed(operation: SyncOperation, outcome: AccountOutcome) -> Announc
 
 
 def accounts_written(operation: SyncOperation, write: Write, outcomes: Sequence[AccountOutcome]) -> Announcement:
-    """Announce a write to some accounts, at most ACCOUNTS_AT_MOST and at least one; each outcome has the mark of it."""
+    """Return the event of one write to some accounts, 1 to ACCOUNTS_AT_MOST; each outcome is marked as announced."""
     settled = sorted(_settled(outcome) or operation.planned for outcome in outcomes)
     data = AccountsWritten(
         sync_id=operation.sync_id,
@@ -114,7 +114,7 @@ def accounts_written(operation: SyncOperation, write: Write, outcomes: Sequence[
 
 
 def _settled(outcome: AccountOutcome) -> datetime | None:
-    """Return when the try ended that the mark is of."""
+    """Return when the try ended whose write is announced."""
     ends = (attempt.ended for attempt in outcome.attempts if attempt.started == outcome.written_announced)
     return next(ends, outcome.timestamp)
 

@@ -16,10 +16,10 @@ SYNC_ID_NAMESPACE: Final = uuid.UUID("0f5a1f0e-6a2c-5a0b-9f43-6f0f6f0c7a11")
 _NOTHING: Final[Mapping[str, int]] = {}
 
 UNPLANNED: Final = 0
-"""The version of the configuration of a run that failed before it was planned; versions count from 1."""
+"""The configuration version of a run that failed before it was planned; real versions count from 1."""
 
 PLAN_ITSELF: Final = 0
-"""The try number of outcomes that the plan settles; tasks count from 1."""
+"""The try number of outcomes that the plan settles; tries of tasks count from 1."""
 
 
 def sync_id_of(dag_run_id: str) -> str:
@@ -56,7 +56,7 @@ class OutcomeDetail(StrEnum):
     NOT_APPROVED = "not_approved"
     SUPERSEDED = "superseded"
     DRY_RUN = "dry_run"
-    """Of a dry run of an earlier version, which did not tell what would change."""
+    """Of a dry run of an earlier version, which did not say what would change."""
     WOULD_UPDATE = "would_update"
     WOULD_DELETE = "would_delete"
     WOULD_NOT_CHANGE = "would_not_change"
@@ -76,26 +76,27 @@ class Attempt:
     """One try of the task that settles an account; times are UTC."""
 
     try_number: int
+    """Airflow's number of the try, from 1; PLAN_ITSELF for what the plan settles."""
     started: datetime
     ended: datetime
     status: OutcomeStatus
     detail: OutcomeDetail
     error_code: str | None = None
     written_fields: tuple[str, ...] = ()
-    """The fields that this try wrote, also when it failed afterwards."""
+    """The names of the fields that this try wrote, also when it failed afterwards."""
     first_try: int = 1
-    """The number of the first try since the task was cleared last: Airflow goes on counting."""
+    """The number of the first try since the task was cleared last; Airflow does not start again at 1."""
     generation: int | None = None
-    """The generation of the desired contact that this try found the account to carry, or brought it to.
+    """The generation of the desired contact that the account has since this try.
 
-    Of a try that may have written and failed, what it was planned to bring.
+    If the try failed and may have written, the generation that it tried to write.
     """
     deleted: bool = False
-    """Whether that one is a deletion; in older items only the detail says so."""
+    """Whether that desired contact is a deletion; in older items only the detail says so."""
 
 
 class FoundAccount(Protocol):
-    """What a plan found of an account."""
+    """What a plan found out about an account."""
 
     @property
     def account(self) -> Account:
@@ -103,14 +104,14 @@ class FoundAccount(Protocol):
 
 
 OF_LAST_TRY: Final = MappingProxyType({"of_last_try": True})
-"""Marks the fields of an outcome that the next try to settle the account begins without."""
+"""Metadata of the fields of an outcome that are about its last try; the next try starts without them."""
 
 
 @dataclass(frozen=True)
 class AccountOutcome:
     """What one operation did to one contact type of one account; holds no contact value.
 
-    A field says where it is declared whether it is about the last try alone: `settled` keeps all others.
+    A field whose metadata is OF_LAST_TRY is about the last try only: `settled` keeps all other fields.
     """
 
     account_id: str
@@ -120,27 +121,27 @@ class AccountOutcome:
     detail: OutcomeDetail | None = field(default=None, metadata=OF_LAST_TRY)
     changed_fields: tuple[str, ...] = field(default=(), metadata=OF_LAST_TRY)
     generation: int | None = field(default=None, metadata=OF_LAST_TRY)
-    """The generation of the desired contact that the account was brought to."""
+    """The generation of the desired contact that the account has since then."""
     error_code: str | None = field(default=None, metadata=OF_LAST_TRY)
     error_message: str | None = field(default=None, metadata=OF_LAST_TRY)
     attempts: tuple[Attempt, ...] = ()
     timestamp: datetime | None = None
     paused_since: datetime | None = field(default=None, metadata=OF_LAST_TRY)
-    """Since when its task has been waiting without a try being used up; None when it is not."""
+    """Since when its task has been waiting without using up a try; None when it does not wait."""
     announced: str | None = field(default=None, metadata=OF_LAST_TRY)
     """The id of the event that announced this failure on the bus."""
     written_announced: datetime | None = None
     """The start of the latest try whose writes were announced on the bus."""
     other_form: tuple[str, ...] = field(default=(), metadata=OF_LAST_TRY)
-    """The fields that the account has in another form of the desired value, which counts as the same."""
+    """The names of the fields that the account has in another form of the desired value; that counts as equal."""
     outside: bool = field(default=False, metadata=OF_LAST_TRY)
-    """Whether it only tells what an earlier plan of the run did: the latest one leaves the account alone."""
+    """Whether it is only about an earlier plan of the run; the latest plan does not include this account."""
 
     @classmethod
     def expected(cls, found: FoundAccount, contact_type: ContactType) -> "AccountOutcome":
-        """Return what is to be settled of an account, with what is kept of it."""
+        """Return the outcome of an account that a task has yet to settle, with what is stored about the account."""
         account = found.account
-        # Never without a name: that is how what the report puts where an outcome was lost is known.
+        # The name is never empty: an empty one marks what the report stores in place of a lost outcome.
         return cls(account.account_id, account.name or account.account_id, contact_type)
 
     @property
@@ -150,28 +151,28 @@ class AccountOutcome:
 
     @property
     def is_substitute(self) -> bool:
-        """Whether the report put it where one was lost, so that nobody knows what the plan had found of the account."""
+        """Whether the report stored it in place of a lost one, so that it is not known what the plan had found."""
         return self.detail is OutcomeDetail.NO_OUTCOME and not (self.attempts or self.account_name)
 
     def is_ruled_out(self, planned: datetime) -> bool:
-        """Whether the plan made at that time leaves the account alone, whatever was stored of it afterwards."""
+        """Return whether the plan made at that time ruled this out, whatever was stored about it afterwards."""
         last = self.attempts[-1] if self.attempts else None
         return self.outside or (last is not None and last.try_number == PLAN_ITSELF and last.started >= planned)
 
     @property
     def retry_count(self) -> int:
-        """How many tries came after the first since the task was last cleared; one that was killed counts too."""
+        """Number of tries after the first one since the task was last cleared; a killed try counts too."""
         return max(self.attempts[-1].try_number - self.attempts[-1].first_try, 0) if self.attempts else 0
 
     @property
     def written_fields(self) -> tuple[str, ...]:
-        """The fields that all tries wrote, also when they failed afterwards."""
+        """The names of the fields that all tries wrote, also when a try failed afterwards."""
         return tuple(sorted({name for attempt in self.attempts for name in attempt.written_fields}))
 
     def settled(self, attempt: Attempt, **changes: Any) -> "AccountOutcome":  # noqa: ANN401 -- fields of this class
         """Return this outcome after one more attempt, which replaces an earlier record of the same try.
 
-        `changes` are fields of the last try; everything else of the outcome stays.
+        `changes` are fields of the last try; all other fields stay.
         """
         earlier = tuple(a for a in self.attempts if a.try_number not in {PLAN_ITSELF, attempt.try_number})
         forgotten = {one.name: _default_of(one) for one in fields(self) if one.metadata == OF_LAST_TRY}
@@ -210,7 +211,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Halt:
-    """Why an operation stopped for all accounts: one cause, and the sentence that says how to fix it."""
+    """Why an operation stopped for all accounts: one cause, with a sentence that says how to fix it."""
 
     code: str
     message: str
@@ -219,29 +220,29 @@ class Halt:
 
 @dataclass(frozen=True)
 class TypePlan:
-    """What an operation intends for one contact type."""
+    """What an operation has to do for one contact type."""
 
     generation: int | None
-    """The generation raised for it; None in a dry run."""
+    """The generation that was raised for it, from 1; None in a dry run."""
     absent: bool
-    """Whether the management account has no such contact, so that bringing it over means deleting."""
+    """Whether the management account has no such contact, so that the accounts' contact has to be deleted."""
     approved: bool
-    """Whether that deletion may be carried out; True for everything that is not a deletion."""
+    """Whether that deletion may be carried out; True for everything else."""
     fingerprints: dict[str, str] = field(default_factory=dict)
-    """Of a dry run: what the desired fields are compared by; its tasks have nothing else to compare with (ADR 3)."""
+    """In a dry run: fingerprints of the desired fields; its tasks have nothing else to compare with (ADR 3)."""
     needs_approval: bool = False
     """Whether a person has to approve this deletion first."""
     decision: Decision | None = None
     """What was decided, once it was."""
     fingerprint: str | None = None
-    """Of any other run: by what the report sees whether the source is still the contact that was planned."""
+    """The fingerprint of the planned contact, except in a dry run; the report compares the source with it."""
     expected: int | None = None
-    """How many outcomes the plan stored for it; None when an earlier version planned it."""
+    """Number of outcomes that the plan stored for it; None when an earlier version planned it."""
 
 
 @dataclass(frozen=True)
 class SyncOperation:
-    """One attempt to bring the targets to the desired contacts; its targets are its outcomes, stored beside it."""
+    """One attempt to bring the targets to the desired contacts; the outcomes of the targets are stored beside it."""
 
     sync_id: str
     dag_run_id: str
@@ -250,36 +251,37 @@ class SyncOperation:
     source_account: str
     plans: dict[ContactType, TypePlan]
     config_version: int
+    """The version of the configuration that it was planned with, from 1; UNPLANNED without a plan."""
     status: OperationStatus
     planned: datetime
-    """When it was planned last; `timestamp` is when it was planned first."""
+    """When the run was planned last; `timestamp` is when it was planned first."""
     dry_run: bool = False
     reason: str | None = None
     event_id: str | None = None
     note: str | None = None
     """A sentence for the report when there is nothing to do."""
     counts: dict[str, int] = field(default_factory=dict)
-    """Its outcomes by the words of contactsync.operations.counting."""
+    """Number of its outcomes by the words of contactsync.operations.counting."""
     would_change: dict[str, int] = field(default_factory=dict)
-    """Of a dry run: by contact type, in how many accounts it would change."""
+    """Number of accounts that a dry run would change, by contact type."""
     finished: datetime | None = None
     halt: Halt | None = None
     follow_up: int = 0
-    """Which follow-up in a row this operation is; 0 for those that a change or a person started."""
+    """Its place in a row of follow-ups, from 1; 0 when a change or a person started the run."""
     followed_by: str | None = None
-    """The run id of the follow-up that the report started, because the source was another one by then."""
+    """The run id of the follow-up that the report started, because the source had changed since the plan."""
     correlation_id: str | None = None
     """What a follow-up shares with the operation that it follows."""
     triggered_by: str | None = None
-    """Airflow's user that started the run, beside the principal that changed the contact; None in older items."""
+    """Airflow's user who started the run, beside the principal that changed the contact; None in older items."""
     rules_digest: str | None = None
-    """`Configuration.rules_digest` of that version; None when an earlier version of the software planned it."""
+    """`Configuration.rules_digest` of that version; None when an earlier version of contactsync planned it."""
     ends: int = 0
-    """Counts the different ends that were stored, one after the other: what is cleared ends again."""
+    """Number of different ends that were stored in a row: an operation ends again after a clear."""
     warnings: tuple[str, ...] = ()
-    """Sentences about what the plan found odd and went on with."""
+    """Sentences about what the plan found unusual, and did not stop for."""
     unmatched: tuple[str, ...] = ()
-    """A sentence for each rule of the configuration that names accounts or tags which nobody has."""
+    """A sentence for each rule of the configuration that names accounts or tags that nobody has."""
 
     def ended_as(
         self,
@@ -289,7 +291,7 @@ class SyncOperation:
         *,
         at: datetime,
     ) -> "SyncOperation":
-        """Return the operation with an end; the same end that is stored again is no other one."""
+        """Return the operation with an end; storing the same end again does not count as another end."""
         another = self.finished is None or (self.status, self.counts) != (status, counts)
         return replace(
             self,
@@ -302,17 +304,17 @@ class SyncOperation:
 
     @property
     def is_planned(self) -> bool:
-        """Whether its plan has stored every outcome; a run whose plan failed on the way ends without any number."""
+        """Whether its plan has stored every outcome; a run whose plan failed ends without any number."""
         return self.status is not OperationStatus.PENDING and not (self.finished and not self.counts)
 
     @property
     def correlation(self) -> str:
-        """What ties together everything that one contact change, or one person's run, led to."""
+        """The id that connects everything that one contact change, or one person's run, led to."""
         return self.correlation_id or self.event_id or self.dag_run_id
 
     @property
     def started_by(self) -> str:
-        """Who started it, for people: the principal, and Airflow's user where that is another one."""
+        """Who started it, for people: the principal, and Airflow's user if that is somebody else."""
         by_airflow = self.triggered_by if self.triggered_by != self.initiating_user else None
         return f"{self.initiating_user} ({by_airflow})" if by_airflow else self.initiating_user
 

@@ -1,4 +1,4 @@
-"""The outcomes of an operation in numbers, whoever counts them: report, listings, notices, housekeeping."""
+"""The outcomes of an operation in numbers, for the report, listings, notices and housekeeping."""
 
 import heapq
 from collections import Counter
@@ -11,28 +11,30 @@ from contactsync.operations.operation import AccountOutcome, OutcomeDetail, Outc
 from contactsync.plain_text import one_line
 
 NAMED: Final = 5
-"""How many failed accounts the error at the end of a run names."""
+"""Number of failed accounts that the error at the end of a run names."""
 
 NAME_LENGTH: Final = 50
-"""Characters of a name there, as many as AWS allows."""
+"""Characters of an account's name in that error; AWS allows as many."""
 
 
 @dataclass
 class OutcomeCounts:
-    """Outcomes counted by what people call them and by detail, in any order."""
+    """The outcomes of an operation, counted by the words for people and by detail; their order does not matter."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    """By the words of contactsync.operations.counting."""
+    """Number of outcomes by the words of contactsync.operations.counting."""
     details: Counter[str] = field(default_factory=Counter)
     failures: int = 0
+    """Number of outcomes that count as failed, with the missing ones."""
     first_failures: list[str] = field(default_factory=list)
-    """The first few by the account's name, each in a few words."""
+    """The first NAMED failures by the account's name, each in a few words."""
     comparison: Comparison = field(default_factory=Comparison)
     of_plan: Counter[tuple[ContactType, str]] = field(default_factory=Counter)
-    """By contact type and detail, without what only an earlier plan did."""
+    """Number of outcomes by contact type and detail, without those that only an earlier plan left."""
     missing: dict[ContactType, int] = field(default_factory=dict)
+    """Number of outcomes that the plan stored and that no longer exist, by contact type."""
     other_forms: Counter[str] = field(default_factory=Counter)
-    """By field, in how many outcomes the account has it in another form of the same value."""
+    """Number of outcomes by field, in which the account has that field in another form of the same value."""
 
     def add(self, outcome: AccountOutcome) -> None:
         """Count one outcome."""
@@ -48,7 +50,7 @@ class OutcomeCounts:
             self.of_plan[outcome.contact_type, detail] += 1
 
     def complete(self, operation: SyncOperation) -> None:
-        """Count every outcome that the plan stored and that is not there any more as failed."""
+        """Count every outcome that the plan stored and that no longer exists as failed."""
         for contact_type, plan in operation.plans.items():
             if missing := missing_of(plan, self.of_type(contact_type)):
                 self.missing[contact_type] = missing
@@ -57,21 +59,21 @@ class OutcomeCounts:
                 self.failures += missing
 
     def of_end(self) -> dict[str, dict[str, int]]:
-        """Return what an operation stores of it at its end."""
+        """Return the numbers that an operation stores at its end."""
         would_change = {str(contact_type): number for contact_type, number in self.comparison.per_type.items()}
         return {"counts": ordered(self.counts), "would_change": would_change}
 
     def of_type(self, contact_type: ContactType) -> int:
-        """Return how many outcomes of the plan there are for a contact type."""
+        """Return the number of the plan's outcomes for a contact type."""
         return sum(number for (counted, _), number in self.of_plan.items() if counted is contact_type)
 
 
 def missing_of(plan: TypePlan, there: int) -> int:
-    """Return how many outcomes that the plan stored are not there any more."""
+    """Return how many of the outcomes that the plan stored no longer exist."""
     return max((plan.expected or 0) - there, 0)
 
 
 def _named(outcome: AccountOutcome) -> str:
-    """Name a failure in a log's line, whatever characters its owner gave the account's name."""
+    """Return a failure in a few words for one line of a log, whatever characters are in the account's name."""
     why = ", ".join(filter(None, [outcome.detail, outcome.error_code]))
     return f"{one_line(outcome.account_name, NAME_LENGTH)} ({outcome.account_id}) {outcome.contact_type}: {why}"

@@ -1,4 +1,4 @@
-"""What is asked of the stored operations, and the answers."""
+"""Questions about the stored operations, and their answers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,14 +10,14 @@ from contactsync.operations.operation import AccountOutcome
 
 @dataclass(frozen=True)
 class Period:
-    """From `since` on and before `until`; None means without a bound."""
+    """A period of time from `since` on and before `until`; None means no bound."""
 
     since: datetime | None = None
     until: datetime | None = None
 
     @property
     def empty(self) -> bool:
-        """Whether no time lies in it."""
+        """Whether the period contains no time."""
         return self.since is not None and self.until is not None and self.since >= self.until
 
 
@@ -34,8 +34,9 @@ class PastOutcome:
 
 @dataclass(frozen=True)
 class DesiredVersion:
-    """Which operation's contact the accounts are to carry; no value of that contact."""
+    """The operation whose contact the accounts have to have; no value of that contact."""
 
     contact_type: ContactType
     generation: int
+    """The generation of that contact, from 1."""
     sync_id: str

@@ -1,4 +1,4 @@
-"""Remarks: what a reader of a report or a notice should know of an operation beside its numbers."""
+"""Remarks: sentences about an operation that a report or a notice adds to its numbers."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,7 +11,7 @@ _UNDECIDED: Final = (OutcomeDetail.NOT_APPROVED, OutcomeDetail.NO_OUTCOME)
 
 
 def remarks_of(operation: SyncOperation, tally: OutcomeCounts | None = None) -> Iterator[str]:
-    """Yield what a reader of the report should know of the operation beside its numbers, as sentences."""
+    """Yield what a reader should know about the operation in addition to its numbers, as sentences."""
     tally = tally or OutcomeCounts()
     if operation.note:
         yield operation.note

@@ -1,4 +1,4 @@
-"""What an operation wrote to an account, told from its tries: one write after the other, each with its generation."""
+"""What an operation wrote to an account, found from its tries: one write after the other, with its generation."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -9,37 +9,38 @@ from contactsync.operations.operation import AccountOutcome, Attempt, OutcomeDet
 
 
 class Write(NamedTuple):
-    """What a write has in common with others that one event tells of."""
+    """What the writes have in common that are in one event."""
 
     contact_type: ContactType
     detail: Literal["updated", "deleted"]
     generation: int | None
+    """The generation of the written contact, from 1; None when it is not known."""
     fields: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Unannounced:
-    """The earliest write of an outcome that no event has told of."""
+    """The earliest write of an outcome that no event has announced."""
 
     write: Write
     marked: AccountOutcome
-    """The outcome, with the mark that says that an event has."""
+    """The outcome, marked as if this write were announced."""
     more: bool
-    """Whether it has later ones, which are announced after this one."""
+    """Whether the outcome has later writes, which are announced after this one."""
 
 
 def unannounced(operation: SyncOperation, outcome: AccountOutcome) -> Unannounced | None:
     """Return the earliest write that was not announced; None when there is none.
 
-    What a try may have written that did not end well belongs to the next one that did. As long as the outcome is a
-    failure there is none to come, and its own event tells of it.
+    What a failed try may have written belongs to the next try that ended well. While the outcome is a failure, its own
+    event lists those fields.
     """
     if operation.dry_run:
         return None
     since = outcome.written_announced
     found: list[tuple[Write, Attempt]] = []
     fields: set[str] = set()
-    last: Attempt | None = None  # which wrote some of the fields, or may have
+    last: Attempt | None = None  # the last try that wrote some of these fields, or may have
     for attempt in outcome.attempts:
         if since is not None and attempt.started <= since:
             continue
@@ -58,22 +59,22 @@ def unannounced(operation: SyncOperation, outcome: AccountOutcome) -> Unannounce
 
 
 def _tells(attempt: Attempt) -> bool:
-    """Tell whether a try found out what the account carries."""
+    """Return whether the try found out what the account has."""
     return attempt.status is OutcomeStatus.SUCCESS or attempt.detail is OutcomeDetail.SUPERSEDED
 
 
 def _write(operation: SyncOperation, outcome: AccountOutcome, attempt: Attempt, fields: set[str]) -> Write:
     generation = attempt.generation
-    if generation is None:  # an earlier version of the software did not note it
+    if generation is None:  # an earlier version of contactsync did not store it
         generation = _latest_generation(operation, outcome)
-    # A newer deletion than the operation's own is superseded.
+    # A deletion that is newer than the operation's own has the detail superseded.
     deleted = attempt.deleted or attempt.detail is OutcomeDetail.DELETED
     detail: Literal["updated", "deleted"] = "deleted" if deleted else "updated"
     return Write(outcome.contact_type, detail, generation, tuple(sorted(fields)))
 
 
 def _untold(operation: SyncOperation, outcome: AccountOutcome, attempt: Attempt, fields: set[str]) -> Write:
-    """Return a write after which nobody looked what the account carries."""
+    """Return a write after which no try found out what the account has."""
     if attempt.generation is not None:
         return _write(operation, outcome, attempt, fields)
     plan = operation.plans.get(outcome.contact_type)

@@ -1,4 +1,4 @@
-"""Dead letters: what they are about, why they failed, and the two ways to be done with them."""
+"""The work on dead letters: what they are about, why they failed, and sending them on or discarding them."""
 
 import json
 import logging
@@ -41,18 +41,18 @@ from contactsync.errors import (
 log = logging.getLogger(__name__)
 
 PORTION: Final = 100
-"""Letters whose reasons are read together."""
+"""Number of letters whose reasons are read together."""
 
 LOOKERS: Final = 4
-"""How many pages a listing asks for at a time."""
+"""Number of pages that a listing requests at the same time."""
 
 FAST: Final = 100
-"""Messages per second from which on a redrive asks for several pages at a time."""
+"""Messages per second from which on a redrive requests several pages at the same time."""
 
 
 @dataclass(frozen=True)
 class LetterFacts:
-    """What is known of a dead letter; no value of its body but names and ids."""
+    """What is known about a dead letter; of its body only names and ids."""
 
     queue: str
     message_id: str
@@ -61,10 +61,10 @@ class LetterFacts:
     event_type: str | None
     correlation_id: str | None
     code: str | None
-    """Why it failed, in one word; None when nobody remembered."""
+    """Why it failed, in one word; None when nothing was stored."""
     reason: str | None
     redriven: int | None = 0
-    """How often it was sent on before, and has come back; None when that cannot be read."""
+    """How often it was sent on before and came back; None when that cannot be read."""
     last_redriven: datetime | None = None
     last_redriven_by: str | None = None
 
@@ -75,26 +75,26 @@ class LetterStep(StrEnum):
     REDRIVEN = "redriven"
     DISCARDED = "discarded"
     PLANNED = "planned"
-    """Nothing: it was a dry run."""
+    """Nothing was done: it was a dry run."""
     LEFT = "left"
-    """Nothing: the same content was sent a moment ago by this command. It came back, or it is another copy."""
+    """Nothing was done: this command sent the same content a moment ago. It came back, or it is another copy."""
     UNREADABLE = "unreadable"
-    """Nothing: nobody could be called with it."""
+    """Nothing was done: no function could be called with it."""
     REFUSED = "refused"
-    """Nothing: it was not taken where it was to be handled, and others were."""
+    """Nothing was done: its receiver did not accept it, but accepted others."""
 
 
 Done = Generator[tuple[LetterStep, LetterFacts], None, None]
-"""What became of one letter after the other; closing it gives back what was taken."""
+"""Each letter with what became of it; closing the generator gives back the letters that are still held."""
 
 
 @dataclass(frozen=True)
 class LetterOrder:
-    """What somebody wants done with letters of one queue."""
+    """What a person wants done with letters of one queue."""
 
     queue: str
     message_ids: Collection[str] | None
-    """None: all of them."""
+    """The letters' message ids; None: all letters."""
     by: str
     reason: str | None = None
     dry_run: bool = False
@@ -102,10 +102,10 @@ class LetterOrder:
 
 @dataclass(frozen=True)
 class DeadLetters:
-    """Looks at dead letters, sends them where they were to be handled, or throws them away.
+    """The commands on dead letters: show them, send them to where they should have been handled, or discard them.
 
-    A letter leaves its queue only after it was accepted elsewhere, or after the audit trail says who discarded it. One
-    that was only looked at is given back, and comes back by itself when this process dies.
+    A letter leaves its queue only after it was accepted elsewhere, or after the audit trail has stored who discarded
+    it. A letter that was only shown is given back; if this process dies, SQS shows it again after some time.
     """
 
     queues: DeadLetterQueues
@@ -113,10 +113,10 @@ class DeadLetters:
     trail: AuditTrail
     clock: Clock
     source: str
-    """Of the audit trail's entries."""
+    """The source of the audit trail's entries."""
 
     def look(self, queue: str) -> Generator[LetterFacts, None, None]:
-        """Yield the facts of every letter."""
+        """Yield what is known about each letter."""
         history: History | None = None
         with self._taken() as taken:
             letters = self._take(queue, None, taken, LOOKERS)
@@ -125,20 +125,20 @@ class DeadLetters:
                 yield from self._all_facts(queue, portion, history)
 
     def show(self, queue: str, message_id: str) -> dict[str, Any]:
-        """Return one letter whole, with what could be a contact value masked; DeadLetterMissingError without it."""
+        """Return one letter in full, with possible contact values masked; raise DeadLetterMissingError without it."""
         with self._taken() as taken:
             letter = next(self._take(queue, {message_id}, taken, LOOKERS))
             (facts,) = self._all_facts(queue, [letter], self._history(queue))
             return {**asdict(facts), "attributes": dict(letter.attributes), "body": masked_text(letter.body)}
 
     def redrive(self, order: LetterOrder, *, rate: float, pace: RedrivePace | None = None) -> Done:
-        """Send letters on, so many a second at most, and yield what became of each; `pace` knows the rate reached."""
+        """Send letters on, at most `rate` a second, and yield what became of each; `pace` measures the rate reached."""
         pace = pace or RedrivePace(self.clock, rate)
         sent: set[str] = set()
         if order.queue not in self.queues.names:
             raise DeadLetterQueueUnknownError(queue=order.queue, known=self.queues.names)
         if not order.dry_run:
-            # Before anything is sent: without an audit trail nothing is.
+            # Store the order before anything is sent: if the audit trail cannot be written, nothing is sent.
             self.trail.add(self._ordered(order))
         history = self._history(order.queue)
         with self._taken() as taken:
@@ -167,14 +167,14 @@ class DeadLetters:
         steps: Sequence[LetterStep],
         taken: dict[str, DeadLetter],
     ) -> Iterator[tuple[LetterStep, LetterFacts]]:
-        """Yield what became of each letter; those that are gone from their queue are not given back."""
+        """Yield what became of each letter; those that left their queue are not given back."""
         for letter, step in zip(portion, steps, strict=True):
             if step in {LetterStep.REDRIVEN, LetterStep.DISCARDED}:
                 taken.pop(letter.message_id, None)
         yield from zip(steps, facts, strict=True)
 
     def _all_facts(self, queue: str, letters: Sequence[DeadLetter], history: History | None) -> list[LetterFacts]:
-        """Return what is known of letters, and why they failed."""
+        """Return what is known about letters, and why they failed."""
         reasons = self._reasons(queue, letters)
         return [_facts(letter, *reasons[letter.message_id], history) for letter in letters]
 
@@ -194,10 +194,10 @@ class DeadLetters:
         return {**dict.fromkeys(wanted, (None, missing)), **told, **stated}
 
     def _failures(self, queue: str, message_ids: Sequence[str]) -> tuple[Mapping[str, MessageFailure], str]:
-        """Return the failures that were kept, and what is to be said of a message without one."""
+        """Return the stored failures, and the sentence for a message without one."""
         try:
             return (self.failures.find_all(queue, message_ids) if message_ids else {}), UNRECORDED
-        except AwsCallError as error:  # the letters are there to be seen all the same
+        except AwsCallError as error:  # the letters can be shown all the same
             log.warning("Why messages failed cannot be read: %s", error)
             return {}, f"The reason cannot be read: {error}"
 
@@ -220,7 +220,7 @@ class DeadLetters:
         steps: dict[str, LetterStep] = {}
         chosen: dict[str, DeadLetter] = {}
         for letter in portion:
-            # What comes back at once, as a type that is still unknown does, would else be sent round and round.
+            # A letter that comes back at once, such as one of a still unknown type, would be sent again and again.
             content = content_of(letter)
             if content in sent or content in chosen:
                 steps[letter.message_id] = LetterStep.LEFT
@@ -247,7 +247,7 @@ class DeadLetters:
         self.queues.delete_all(letters)
 
     def _ordered(self, order: LetterOrder) -> AuditEntry:
-        """Return the row that says who ordered what; each letter that is sent on has a row of its own after it."""
+        """Return the row that says who ordered what; each letter that is sent on gets a row of its own after it."""
         now = self.clock.now()
         event_id = str(uuid.uuid5(EVENT_ID_NAMESPACE, f"redrive#{order.queue}#{order.by}#{now.isoformat()}"))
         wanted = sorted(order.message_ids) if order.message_ids is not None else "all"
@@ -267,7 +267,7 @@ class DeadLetters:
         unique = f"{step}#{facts.queue}#{facts.message_id}#{now.isoformat()}"
         said = {"by": order.by, "reason": order.reason, "failure": facts.code}
         about = {"queue": facts.queue, "message_id": facts.message_id, "event_id": facts.event_id}
-        # By which the message is known when it comes back under another id.
+        # It identifies the message when it comes back under another id.
         content = {"content": content_of(letter)}
         return AuditEntry(
             event_id=str(uuid.uuid5(EVENT_ID_NAMESPACE, unique)),
@@ -282,7 +282,7 @@ class DeadLetters:
 
     @contextmanager
     def _taken(self) -> Iterator[dict[str, DeadLetter]]:
-        """Hold the letters that are taken, by message id, and give back those that are still there at the end."""
+        """Hold the letters that were taken, by message id; at the end give back those that are still in their queue."""
         taken: dict[str, DeadLetter] = {}
         try:
             yield taken
@@ -310,7 +310,7 @@ class DeadLetters:
 
 
 def _portions(letters: Iterator[DeadLetter], size: int) -> Iterator[list[DeadLetter]]:
-    """Yield so many letters at a time, and those that came before an error ahead of it."""
+    """Yield portions of `size` letters; if an error follows, the letters before it are yielded first."""
     while True:
         portion: list[DeadLetter] = []
         try:

@@ -1,4 +1,4 @@
-"""A dead letter: what stands in it, whichever queue it is from."""
+"""A dead letter and what is in it, whichever queue it is from."""
 
 import hashlib
 import json
@@ -12,32 +12,32 @@ from contactsync.bus.consume import MessageIds, name_in, names_in, object_in
 from contactsync.errors import DeadLetterUnreadableError
 
 RULE: Final = "rule"
-"""The queue of events that EventBridge could not bring to the trigger function."""
+"""The queue of events that EventBridge could not deliver to the trigger function."""
 
 TRIGGER: Final = "trigger"
 """The queue of events on which the trigger function failed for good; every other queue is a subscriber's."""
 
 
 OUTBOX: Final = "outbox"
-"""No queue of SQS: what nobody could publish, beside the outbox."""
+"""Not a queue of SQS: announcements that could not be published, stored beside the outbox."""
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message of a dead-letter queue, as it was taken; its body may hold contact values."""
+    """A message as it was taken from a dead-letter queue; its body may hold contact values."""
 
     queue: str
     message_id: str
     body: str = field(repr=False)
     attributes: Mapping[str, str]
     sent: datetime
-    """When it came into the queue, or into the one that it was moved from."""
+    """When it came into this queue, or into the queue from which it was moved."""
     receipt: str = field(repr=False)
-    """What gives it back or deletes it."""
+    """The receipt handle, with which it is given back or deleted."""
 
 
 def names_of(letter: DeadLetter) -> MessageIds:
-    """Return the ids and the type of a letter, as far as it has them."""
+    """Return the ids and the type of a letter, where it has them."""
     if letter.queue == OUTBOX:
         found = object_in(letter.body)
         return MessageIds(name_in(found, "id"), name_in(found, "type"), name_in(found, "correlation_id"))
@@ -49,7 +49,7 @@ def names_of(letter: DeadLetter) -> MessageIds:
 
 
 def original_event(letter: DeadLetter) -> str:
-    """Return the JSON with which the trigger function is to be called again.
+    """Return the JSON with which to call the trigger function again.
 
     Raises DeadLetterUnreadableError for a letter of another form.
     """
@@ -61,13 +61,13 @@ def original_event(letter: DeadLetter) -> str:
 
 
 def _recorded(letter: DeadLetter) -> Mapping[str, Any]:
-    """Return the event in what EventBridge kept, or in Lambda's record of an invocation."""
+    """Return the event from what EventBridge kept, or from Lambda's record of an invocation."""
     found = object_in(letter.body)
     return found if letter.queue == RULE else _member(found, "requestPayload")
 
 
 def undelivered(letter: DeadLetter) -> tuple[str | None, str | None]:
-    """Return EventBridge's code and sentence of an event that it did not deliver, and what to do."""
+    """Return EventBridge's code for an event that it did not deliver, and a sentence with what to do."""
     code, said = letter.attributes.get("ERROR_CODE"), letter.attributes.get("ERROR_MESSAGE")
     if code is None and said is None:
         return None, None
@@ -75,13 +75,13 @@ def undelivered(letter: DeadLetter) -> tuple[str | None, str | None]:
 
 
 def _code_in_message(record: Mapping[str, Any]) -> str | None:
-    """Return the error type of an invocation that ran too long, where Lambda writes that into the message only."""
+    """Return the error type of an invocation that ran too long; Lambda writes it only into the message."""
     message = _member(record, "responsePayload").get("errorMessage")
     return "Sandbox.Timedout" if isinstance(message, str) and "Task timed out after" in message else None
 
 
 def invocation_failure(letter: DeadLetter) -> tuple[str | None, str | None]:
-    """Return the error's type from Lambda's invocation record; its message may quote what the function was given."""
+    """Return the error's type from Lambda's invocation record; its message is not used: it may quote the event."""
     record = object_in(letter.body)
     context = _member(record, "requestContext")
     code, condition = name_in(_member(record, "responsePayload"), "errorType"), name_in(context, "condition")
@@ -94,7 +94,7 @@ def invocation_failure(letter: DeadLetter) -> tuple[str | None, str | None]:
 
 
 def content_of(letter: DeadLetter) -> str:
-    """Name what is sent on: invocation records of the same event differ in their times and request ids."""
+    """Return a name for what is sent on; invocation records of one event differ in times and request ids."""
     content = json.dumps(_recorded(letter)) if letter.queue in {RULE, TRIGGER} else letter.body
     return hashlib.sha256(content.encode(errors="replace")).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Where dead letters are: queues of several kinds under their names, as if they were of one."""
+"""The places of dead letters: queues of several kinds, used by their names like queues of one kind."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from contactsync.errors import ContactSyncError, DeadLetterQueueUnknownError
 
 @dataclass(frozen=True)
 class DeadLetterPlaces:
-    """Finds for each queue who has it; the first one counts."""
+    """All dead-letter queues; for each name, the first place that has it is used."""
 
     places: Sequence[DeadLetterQueues]
 
@@ -28,7 +28,7 @@ class DeadLetterPlaces:
         return self._place(queue).take(queue, receivers)
 
     def give_back(self, letters: Iterable[DeadLetter]) -> None:
-        """Give each back where it is from."""
+        """Give each message back to its queue."""
         by_queue: dict[str, list[DeadLetter]] = {}
         for letter in letters:
             by_queue.setdefault(letter.queue, []).append(letter)

@@ -1,4 +1,4 @@
-"""How dead letters are kept."""
+"""The ports through which dead letters are read, sent on and deleted."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from contactsync.errors import ContactSyncError
 
 @dataclass(frozen=True)
 class QueueCounts:
-    """How many messages a queue holds, approximately."""
+    """The number of messages in a queue; SQS counts approximately."""
 
     waiting: int
     in_flight: int
-    """Taken by somebody and neither deleted nor given back."""
+    """Messages that somebody has taken, and neither deleted nor given back."""
 
 
 class DeadLetterQueues(Protocol):
-    """The queues of what could not be delivered or handled, by their names."""
+    """The queues of messages that could not be delivered or handled, by name."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -30,29 +30,29 @@ class DeadLetterQueues(Protocol):
     def take(self, queue: str, receivers: int = 1) -> Generator[DeadLetter, None, None]:
         """Yield every message of a queue; nobody else gets it for some minutes, or until it is given back.
 
-        Up to so many pages are asked for at a time, ahead of what is yielded. Closed half-way it keeps nothing that it
-        has not yielded.
-        One that is still in the queue after these minutes may be yielded again: only its newest receipt is good then.
+        At most `receivers` pages are requested at the same time, ahead of what is yielded. When the generator is closed
+        early, it gives back what it has not yielded. A message that is still in the queue after those minutes may be
+        yielded again: then only its newest receipt is valid.
         """
 
     def give_back(self, letters: Iterable[DeadLetter]) -> None:
-        """Let others take messages at once that were only looked at."""
+        """Make messages that were only read available to others at once."""
 
     def send_on(self, letter: DeadLetter) -> None:
-        """Send a message where it was to be handled, and return when it was accepted there.
+        """Send a message to where it should have been handled, and return after it was accepted there.
 
-        Raises DeadLetterUnreadableError for one that nobody could handle, DeadLetterSourceError when nobody can tell
-        where the messages of its queue were to be handled, and an AwsCallError.
+        Raises DeadLetterUnreadableError for a message that nothing could handle, DeadLetterSourceError when it is not
+        known where messages of its queue should have been handled, and an AwsCallError.
         """
 
     def send_all(self, letters: Sequence[DeadLetter]) -> Mapping[str, ContactSyncError]:
-        """Send messages of one queue on in few calls, and return why some were not accepted, by message id.
+        """Send messages of one queue on in few calls; return the errors of those not accepted, by message id.
 
-        Raises as `send_on` does when that concerns all of them, and nothing was accepted.
+        Raises like `send_on` when the error concerns all of them and nothing was accepted.
         """
 
     def delete(self, letter: DeadLetter) -> None:
-        """Delete a message; one that is gone already does not matter."""
+        """Delete a message; one that no longer exists is ignored."""
 
     def delete_all(self, letters: Sequence[DeadLetter]) -> None:
         """Delete messages of one queue in few calls; raise an AwsCallError when one of them could not be deleted."""

@@ -1,4 +1,4 @@
-"""What the audit trail says of earlier redrives: how often a message was sent on, when last, and by whom."""
+"""Earlier redrives in the audit trail: how often a message was sent on, when last, and by whom."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from contactsync.bus.consume import object_in
 from contactsync.bus.dead_letters.letters import RULE, TRIGGER
 
 REDRIVEN: Final = "contactsync.dead_letter.redriven"
-"""The type of the row of each message that was sent on."""
+"""The type of the row for each message that was sent on."""
 
 SEARCHED: Final = timedelta(days=90)
-"""How far back redrives are looked for: a message that comes back is kept for 14 days again each time."""
+"""How far back redrives are searched for: a message that comes back is kept for another 14 days each time."""
 
 _TOGETHER: Final = frozenset({RULE, TRIGGER})
-"""What is sent on from the one fails into the other."""
+"""Two queues of one path: what is sent on from one may fail into the other."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +28,20 @@ class Redriven:
     by: str | None = None
 
     def and_before(self, entry: AuditEntry, by: str | None) -> "Redriven":
-        """Return this with an earlier redrive counted."""
+        """Return this with one earlier redrive added."""
         return Redriven(self.count + 1, self.last or entry.time, self.by if self.last else by)
 
 
 @dataclass(frozen=True)
 class History:
-    """The redrives of a queue, by what the messages hold; their ids are other ones each time."""
+    """The redrives of a queue, by the content of the messages; their ids change each time."""
 
     by_content: Mapping[str, Redriven]
     by_event: Mapping[str, Redriven]
-    """Of rows that do not say what the message held."""
+    """From rows that do not have the message's content."""
 
     def of(self, content: str, event_id: str | None) -> Redriven:
-        """Return what is known of one message."""
+        """Return the earlier redrives of one message."""
         known = self.by_content.get(content, Redriven())
         older = self.by_event.get(event_id or "", Redriven())
         newest = max((one for one in (known, older) if one.last), key=lambda one: str(one.last), default=known)
@@ -49,7 +49,7 @@ class History:
 
 
 def history_of(trail: AuditTrail, queue: str, now: datetime) -> History:
-    """Read the redrives of a queue; a row that does not say which message it is about is left out."""
+    """Return the redrives of a queue; a row that does not say which message it is about is left out."""
     by_content: dict[str, Redriven] = {}
     by_event: dict[str, Redriven] = {}
     for entry in _newest_first(trail, _TOGETHER if queue in _TOGETHER else {queue}, now - SEARCHED):

@@ -210,7 +210,7 @@ class AccountSync:
         return self._settle(task, task.operation.plans[outcome.contact_type], outcome, halted)[0]
 
     def _has_paused_too_long(self, task: AccountTask, outcome: AccountOutcome, paused: PausedError) -> bool:
-        """Tell whether an account was throttled for as long as calls may pause; a long queue alone always moves on."""
+        """Return whether the account was throttled longer than calls may wait; waiting in a queue does not count."""
         since, limit = outcome.paused_since, timedelta(seconds=task.configuration.breaker.max_pause)
         throttled = isinstance(paused.__cause__, ThrottledError)
         return throttled and since is not None and self.clock.now() - since > limit

@@ -126,7 +126,7 @@ class ContactWriter:
     records: Records
     clock: Clock
     fingerprint_keys: tuple[bytes, ...] = field(repr=False)
-    """The present key, then earlier ones, by which older records are recognized; each look at a record renews it."""
+    """The present key, then earlier ones, which older records need; a record gets the present one in time."""
     mark_wait: float
     """Seconds to wait for another task's mark; longer than a call can take."""
     looks: int
