@@ -1,4 +1,4 @@
-"""Account Management's contacts (`account`, 2021-02-01)."""
+"""The adapter for contacts in AWS Account Management (`account`, 2021-02-01)."""
 
 import math
 import time
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class _TooLateError(BotoCoreError):
-    """A request was about to be sent too late; never leaves this module."""
+    """Raised when a request would be sent too late; never leaves this module."""
 
 
 class AccountManagementContacts:
-    """Reads and writes contacts with one call each; the client must make one attempt per call."""
+    """The contacts of accounts, one call for each method; the client must make one attempt per call."""
 
     def __init__(
         self,
@@ -31,8 +31,8 @@ class AccountManagementContacts:
     ) -> None:
         """Take a client that acts in the management account.
 
-        A write that is not on its way within `send_within` seconds, because credentials had to be renewed first, is
-        not sent: others believe by then that the call was announced in vain.
+        A write that is not sent within `send_within` seconds, because credentials had to be renewed first, is not sent
+        at all: by then other tasks assume that the announced call was never made.
         """
         self._client = client
         self._send_within = send_within
@@ -41,7 +41,7 @@ class AccountManagementContacts:
         client.meta.events.register(f"before-send.{client.meta.service_model.service_id.hyphenize()}", self._check_time)
 
     def read(self, contact_type: ContactType, account_id: str | None) -> Contact | None:
-        """Return the contact; ResourceNotFoundException is AWS's normal answer for an absent one."""
+        """Return the contact; ResourceNotFoundException is AWS's normal answer when there is none."""
         if contact_type is ContactType.PRIMARY:
             answer = self._call("get_contact_information", account_id, may_be_absent=True)
             return PrimaryContact.observed(answer["ContactInformation"]) if answer else None
@@ -64,7 +64,7 @@ class AccountManagementContacts:
         self._call("delete_alternate_contact", account_id, may_be_absent=True, AlternateContactType=kind)
 
     def _call(self, method: str, account_id: str | None, *, may_be_absent: bool = False, **parameters: Any) -> Any:  # noqa: ANN401 -- one shape per operation
-        """Call for a member account, or for the caller's own: then AccountId must be absent."""
+        """Call for a member account, or for the caller's own, for which AccountId has to be left out."""
         operation = self._client.meta.method_to_api_mapping[method]
         target = {"AccountId": account_id} if account_id else {}
         self._begun = math.inf if method.startswith("get_") else self._monotonic()
@@ -72,7 +72,7 @@ class AccountManagementContacts:
             try:
                 return getattr(self._client, method)(**target, **parameters)
             except _TooLateError:
-                # Nothing was sent, which is as good as an answer: no call can be on its way.
+                # Nothing was sent. That is as good as an answer: no call can be on its way.
                 raise SentTooLateError(operation, "SentTooLate", account_id, answered=True) from None
             except ClientError as error:
                 if code_of(error) != NOT_FOUND:
@@ -82,6 +82,6 @@ class AccountManagementContacts:
                 raise UnexpectedAwsError(operation=operation, aws_code=NOT_FOUND, account_id=account_id) from None
 
     def _check_time(self, **_: Any) -> None:  # noqa: ANN401 -- botocore's own keywords
-        """Keep a request from being sent late; botocore calls this when it is signed."""
+        """Keep a request from being sent too late; botocore calls this just before it sends."""
         if self._monotonic() - self._begun > self._send_within:
             raise _TooLateError

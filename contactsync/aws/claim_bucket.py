@@ -1,4 +1,4 @@
-"""The S3 bucket that keeps event data too large for a message."""
+"""The S3 bucket for event data that is too large for a message, and for full lists of failures."""
 
 import re
 from collections.abc import Iterable
@@ -15,25 +15,24 @@ if TYPE_CHECKING:
 FOLDER: Final = "events"
 EXPORTS: Final = "exports"
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}", re.ASCII)
-"""An id that can be part of an object's key: no part of a path, which HTTP clients would resolve."""
+"""An id that can be part of an object's key; it cannot be a path such as `..`, which HTTP clients would resolve."""
 
 
 class S3Claims:
-    """Objects named by event id and digest; a rule of the bucket expires them later than messages (infra/bus.yaml)."""
+    """Event data as objects, named by event id and digest; objects outlive any message that refers to them."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
-        """Take the bucket's name."""
         self._client = client
         self._bucket = bucket
 
     def put(self, claim: Claim, data: bytes) -> str:
-        """Store the data; the same data of an event is stored at the same place again, and never over other data."""
+        """Store the data; the same data of an event gets the same name again, and other data gets another name."""
         with translated("PutObject"):
             self._client.put_object(Bucket=self._bucket, Key=_key(claim), Body=data, ContentType="application/json")
         return self._reference(claim)
 
     def get(self, claim: Claim, reference: str) -> bytes:
-        """Return the data; a reference to anywhere else is refused, whoever wrote it into the event."""
+        """Return the data; a reference to any other place is refused, whoever wrote it into the event."""
         if not _EVENT_ID.fullmatch(claim.event_id) or reference != self._reference(claim):
             raise refused(claim, "dataref does not name this event's object in the bucket for claim checks")
         with translated("GetObject"):
@@ -57,15 +56,14 @@ def _key(claim: Claim) -> str:
 
 
 class S3Exports:
-    """Full lists that a notice has no room for; they expire as claims do."""
+    """Full lists that are too long for a notice; these objects expire like event data."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
-        """Take the bucket's name."""
         self._client = client
         self._bucket = bucket
 
     def put_lines(self, name: str, lines: Iterable[str]) -> str:
-        """Store the lines; the same list is stored at the same place again. Ten thousand lines are about 2 MB."""
+        """Store the lines; the same list gets the same name again. Ten thousand lines are about 2 MB."""
         key = f"{EXPORTS}/{name}"
         with translated("PutObject"):
             self._client.put_object(

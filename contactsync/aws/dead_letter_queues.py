@@ -1,4 +1,4 @@
-"""The dead-letter queues in SQS, the ways that lead back out of them, and the quarantine that leads into them."""
+"""The dead-letter queues in SQS, the ways back out of them, and the quarantine, which sends messages into them."""
 
 import re
 from collections import deque
@@ -31,35 +31,35 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 HOLD: Final = 300
-"""Seconds for which a message that was taken is not given to anybody else."""
+"""Seconds for which SQS gives a message that was taken to nobody else."""
 
 PAGE: Final = 10
-"""Messages that SQS takes or gives in one call."""
+"""Messages that SQS accepts or returns in one call."""
 
 BATCH_BYTES: Final = 262_144
-"""Bytes that every region takes in one batch; newer quotas are higher."""
+"""Bytes that SQS accepts in one batch in every region; newer quotas are higher."""
 
 ATTRIBUTE_OVERHEAD: Final = 6
-"""Bytes of an attribute's type."""
+"""Bytes of the name of an attribute's type."""
 
 ATTRIBUTES_AT_MOST: Final = 10
-"""Attributes that SQS takes with a message."""
+"""Number of attributes that SQS accepts with a message."""
 
 PAGES_WITHOUT_NEW: Final = 100
-"""After so many pages in a row with nothing new a queue is through.
+"""Number of pages in a row with nothing new, after which a queue counts as read.
 
-Messages that were only looked at come back after HOLD seconds, and up to a thousand of them may stand before new ones;
-without a limit a queue that takes longer than HOLD to be read would be read for ever.
+Messages that were only shown come back after HOLD seconds, and up to a thousand of them may come before new ones.
+Without a limit, a queue that needs more than HOLD seconds would be read for ever.
 """
 
 _REGION: Final = re.compile(r"https://(?:sqs\.([a-z0-9-]+)\.amazonaws\.|([a-z0-9-]+)\.queue\.amazonaws\.)")
 
 ClientOf = Callable[[str, str | None], Any]
-"""Makes the client of a service, in a region or in the deployment's own."""
+"""A function that returns the client of a service, in a region or in the deployment's own."""
 
 
 class SqsDeadLetterQueues:
-    """Queues by name, wherever they are: EventBridge's and the trigger's are in us-east-1."""
+    """The dead-letter queues by name; those of EventBridge and of the trigger function are in us-east-1."""
 
     def __init__(
         self,
@@ -70,10 +70,10 @@ class SqsDeadLetterQueues:
         wait: int = 1,
         receivers: int = 1,
     ) -> None:
-        """Take the queues' URLs; `wait` seconds without a message mean that a queue is empty.
+        """Take the queues' URLs; a queue is empty when no message comes for `wait` seconds.
 
-        Without any wait SQS asks only some of its servers, and may find nothing although there is something. No more
-        than `receivers` pages are asked for at a time.
+        With a wait of 0, SQS asks only some of its servers, and may miss messages. At most `receivers` pages are
+        requested at the same time.
         """
         self._receivers = receivers
         self._client_of = cache(client_of)
@@ -81,15 +81,15 @@ class SqsDeadLetterQueues:
         self._function = trigger_function
         self._wait = wait
         self.source = cache(self._found_source)
-        """Finds the queue whose redrive policy names a dead-letter queue."""
+        """Returns the queue whose redrive policy names a dead-letter queue."""
 
     @property
     def names(self) -> Sequence[str]:
-        """The names as the settings list them."""
+        """The names, in the order of the settings."""
         return tuple(self._urls)
 
     def counts(self, queue: str) -> QueueCounts:
-        """Ask SQS, whose counts settle within a minute."""
+        """Ask SQS; its counts are right within about a minute."""
         names: Any = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         with translated("GetQueueAttributes"):
             found = self.client(queue).get_queue_attributes(QueueUrl=self._url(queue), AttributeNames=names)
@@ -108,18 +108,18 @@ class SqsDeadLetterQueues:
                 left = iter(letters)
                 try:
                     yield from left
-                finally:  # closed half-way: what was received and not yielded is nobody's
+                finally:  # closed early: give back what was received and not yielded
                     self.give_back(left)
                 if pages >= PAGES_WITHOUT_NEW:
                     return
 
     def _pages(self, queue: str, receivers: int) -> Generator[list[DeadLetter], None, None]:
-        """Yield what comes, until a call brings nothing; so many calls are under way at a time."""
+        """Yield what comes, until a call returns nothing; `receivers` calls run at the same time."""
         if receivers == 1:
             while letters := self._received(queue):
                 yield letters
             return
-        self.client(queue)  # made here, before several threads ask for it
+        self.client(queue)  # make it here, before several threads ask for it
         with ThreadPoolExecutor(receivers, thread_name_prefix="receive") as pool:
             waiting = deque(pool.submit(self._received, queue) for _ in range(receivers))
             try:
@@ -131,7 +131,7 @@ class SqsDeadLetterQueues:
                         waiting.append(pool.submit(self._received, queue))
                     if letters:
                         yield letters
-            finally:  # closed half-way, or one call failed: what others received is nobody's
+            finally:  # closed early, or a call failed: give back what the other calls received
                 self._give_back_of(waiting)
 
     def _give_back_of(self, waiting: Iterable["Future[list[DeadLetter]]"]) -> None:
@@ -141,7 +141,7 @@ class SqsDeadLetterQueues:
             self.give_back(call.result())
 
     def give_back(self, letters: Iterable[DeadLetter]) -> None:
-        """Make messages visible in batches; those that are gone, or were given to somebody else, do not matter."""
+        """Make messages visible again, in batches; those that are gone, or that others have received, are ignored."""
         remaining = iter(letters)
         while batch := list(islice(remaining, PAGE)):
             for queue in {letter.queue for letter in batch}:
@@ -154,14 +154,14 @@ class SqsDeadLetterQueues:
                     self.client(queue).change_message_visibility_batch(QueueUrl=self._url(queue), Entries=entries)
 
     def send_on(self, letter: DeadLetter) -> None:
-        """Send a subscriber's message to the queue that it came from; call the trigger function with other events."""
+        """Send a subscriber's message to the queue that it came from; for other queues call the trigger function."""
         if letter.queue in {RULE, TRIGGER}:
             self._call(letter)
         else:
             self._send(letter)
 
     def send_all(self, letters: Sequence[DeadLetter]) -> dict[str, ContactSyncError]:
-        """Send subscribers' messages in batches; call the trigger function once for each other event."""
+        """Send subscribers' messages in batches; for other queues call the trigger function once per event."""
         if not letters:
             return {}
         if letters[0].queue in {RULE, TRIGGER}:
@@ -178,7 +178,7 @@ class SqsDeadLetterQueues:
         return refused
 
     def delete_all(self, letters: Sequence[DeadLetter]) -> None:
-        """Delete messages in batches, and those by themselves that a batch leaves over."""
+        """Delete messages in batches; what a batch could not delete is deleted one by one."""
         remaining = iter(letters)
         while batch := list(islice(remaining, PAGE)):
             entries: Any = [{"Id": str(number), "ReceiptHandle": letter.receipt} for number, letter in enumerate(batch)]
@@ -190,7 +190,7 @@ class SqsDeadLetterQueues:
                 self.delete(batch[int(failed["Id"])])
 
     def delete(self, letter: DeadLetter) -> None:
-        """Delete a message; SQS takes this also for one that is gone."""
+        """Delete a message; SQS accepts this for a deleted message too."""
         with translated("DeleteMessage"):
             self.client(letter.queue).delete_message(QueueUrl=self._url(letter.queue), ReceiptHandle=letter.receipt)
 
@@ -263,28 +263,27 @@ class SqsDeadLetterQueues:
         return self._urls[queue]
 
     def client(self, queue: str) -> "SQSClient":
-        """Return the client of the region that a queue is in."""
+        """Return the SQS client for the region of a queue."""
         client: SQSClient = self._client_of("sqs", _region(self._url(queue)))
         return client
 
 
 class SqsQuarantine:
-    """A subscriber's own dead-letter queue, as its function writes to it."""
+    """The quarantine: a subscriber's own dead-letter queue, to which its function writes."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
-        """Take the queue's URL."""
         self._client = client
         self._url = url
 
     def send(self, body: str, attributes: Mapping[str, str]) -> None:
-        """Send the message with as many of its attributes as SQS takes: a stranger's may have ten, ours have five."""
+        """Send the message with as many attributes as SQS accepts: a stranger's may have ten, ours has five."""
         kept = _as_many(body, attributes)
         with translated("SendMessage"):
             self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes=_typed(kept))
 
 
 def _as_many(body: str, attributes: Mapping[str, str]) -> dict[str, str]:
-    """Return attributes that fit beside a body, those first that say why it is quarantined."""
+    """Return the attributes that fit beside a body; the reason for the quarantine comes first."""
     said = {name: value for name, value in attributes.items() if name not in own_attributes(attributes)}
     room = BATCH_BYTES - len(body.encode(errors="replace"))
     kept: dict[str, str] = {}
@@ -297,13 +296,13 @@ def _as_many(body: str, attributes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _entry_error(failed: Mapping[str, Any]) -> AwsCallError:
-    """Return our error for a message of a batch that SQS did not take."""
+    """Return our error for a message of a batch that SQS did not accept."""
     kind = RequestInvalidError if failed.get("SenderFault") else ServiceUnavailableError
     return kind("SendMessageBatch", str(failed.get("Code")))
 
 
 def _batches(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
-    """Pack letters within both limits of SendMessageBatch."""
+    """Pack letters into batches within both limits of SendMessageBatch."""
     batch: list[DeadLetter] = []
     size = 0
     for letter in letters:
@@ -335,6 +334,6 @@ def _typed(attributes: Mapping[str, str]) -> Any:  # noqa: ANN401 -- the stubs' 
 
 
 def _region(url: str) -> str | None:
-    """Return the region that a queue's URL names; None where it names none, as in the sandbox."""
+    """Return the region in a queue's URL; None when the URL has none, as in the sandbox."""
     found = _REGION.match(url)
     return cast("str | None", found and (found[1] or found[2]))

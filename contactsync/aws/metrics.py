@@ -1,4 +1,4 @@
-"""Metrics of this product in CloudWatch; none of them holds anything up."""
+"""Metrics of contactsync in CloudWatch; no other work waits for them or fails because of them."""
 
 import atexit
 import json
@@ -22,25 +22,24 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAMESPACE: Final = "ContactSync"
-"""Alarms in infra/ name it; a test holds them to the metric names that are recorded."""
+"""The namespace; alarms in infra/ use it, and a test compares them with the metric names that are recorded."""
 
 LONGEST_QUEUE: Final = 100
-"""Values that wait for CloudWatch; what comes after them while it does not answer is left out."""
+"""Number of values that wait for CloudWatch at most; while it does not answer, later ones are dropped."""
 
 AT_END: Final = 2.0
-"""Seconds for which a process that ends waits for what it has not recorded yet."""
+"""Seconds for which a process waits at its end for values that are not recorded yet."""
 
 
 class CloudWatchMetrics:
-    """Metrics with one dimension, Environment; `record` waits for CloudWatch, so it runs in BackgroundMetrics."""
+    """Metrics with one dimension, Environment; `record` waits for CloudWatch, so use it in BackgroundMetrics."""
 
     def __init__(self, client: "CloudWatchClient", environment: str) -> None:
-        """Take the environment's name."""
         self._client = client
         self._environment = environment
 
     def record(self, values: Mapping[str, float]) -> None:
-        """Put all values with one call; nothing else may fail because of a metric."""
+        """Put all values with one call; errors are logged, because nothing else may fail because of a metric."""
         try:
             with translated("PutMetricData"):
                 self._client.put_metric_data(
@@ -60,20 +59,20 @@ class CloudWatchMetrics:
 
 
 class BackgroundMetrics:
-    """Hands values to a thread and returns at once; a process that ends gives the thread a moment.
+    """Metrics that a thread records, so that the caller does not wait; at its end the process waits for a moment.
 
-    The thread belongs to the process that records first: workers fork, and a thread is not forked with them.
+    The thread is started by the process that records first: workers fork, and a fork does not copy threads.
     """
 
     def __init__(self, recorder: Metrics, *, at_end: float = AT_END) -> None:
-        """Take what records, however long that takes."""
+        """Take a recorder, which may be slow."""
         self._recorder = recorder
         self._at_end = at_end
         self._process: int | None = None
         self._waiting: Queue[Mapping[str, float]] = Queue()
 
     def record(self, values: Mapping[str, float]) -> None:
-        """Let the thread record values, unless too many wait already."""
+        """Give values to the thread, unless too many wait already."""
         if self._process != os.getpid():
             self._begin()
         try:
@@ -82,7 +81,7 @@ class BackgroundMetrics:
             log.warning("Metrics %s are left out: CloudWatch does not answer", ", ".join(values))
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all is recorded, and return whether it is."""
+        """Wait at most so many seconds until everything is recorded; return whether it is."""
         if self._process != os.getpid():
             return True
         end = time.monotonic() + seconds
@@ -103,7 +102,7 @@ class BackgroundMetrics:
             values = waiting.get()
             try:
                 self._recorder.record(values)
-            except Exception:  # the thread is the edge: without it nothing would be recorded any more
+            except Exception:  # without this the thread would end, and nothing more would be recorded
                 log.exception("Metrics %s were not recorded", ", ".join(values))
             finally:
                 waiting.task_done()
@@ -113,13 +112,12 @@ class BackgroundMetrics:
 
 
 class EmbeddedMetrics:
-    """Metrics of a Lambda function: a line in its log, of which CloudWatch makes metrics, without a call.
+    """Metrics of a Lambda function: a line in its log that CloudWatch turns into metrics, without a call.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
 
     def __init__(self, environment: str, write: Callable[[str], Any] | None = None) -> None:
-        """Take the environment's name."""
         self._environment = environment
         self._write = write
 

@@ -1,4 +1,4 @@
-"""Where notices are delivered: SNS topics, and OpsItems that AWS User Notifications forwards."""
+"""The adapters that deliver notices: SNS topics, and OpsItems that AWS User Notifications forwards."""
 
 import json
 from collections.abc import Callable
@@ -29,12 +29,12 @@ class SnsNoticeTopic:
     """The topic for notices; subscriptions filter by severity and channel."""
 
     def __init__(self, client_in: Callable[[str], "SNSClient"], topic_arn: str) -> None:
-        """Take what makes a client for a region, since a fallback topic may lie in another one, and the topic."""
+        """Take a function that returns the client of a region, because a fallback topic may be in another region."""
         self._client_in = client_in
         self._topic_arn = topic_arn
 
     def send(self, message: Rendered, topic_arn: str | None = None) -> None:
-        """Publish; a text for people comes with the JSON form for subscribers that are none."""
+        """Publish; text for people is sent together with the JSON form for systems."""
         arn = topic_arn or self._topic_arn
         structured: dict[str, Any] = {}
         body = message.body
@@ -54,17 +54,17 @@ class SnsNoticeTopic:
 
 
 class OpsItemMirror:
-    """One OpsItem for each severity of an operation's end: User Notifications takes one event a second.
+    """One OpsItem for each severity of an operation's end: User Notifications accepts one event a second.
 
-    What is told before the end has an item of its own, which the end must not be taken for.
+    A notice before the end has an item of its own, so that it is not taken for the end's.
     """
 
     def __init__(self, client_in: Callable[[str], "SSMClient"]) -> None:
-        """Take what makes a client for a region."""
+        """Take a function that returns the client of a region."""
         self._client_in = client_in
 
     def put(self, notice: Notice, region: str) -> None:
-        """Create the item; User Notifications selects by its source, and by the severity that its title begins with."""
+        """Create the item; User Notifications selects it by source, and by the severity that starts its title."""
         phase = notice.scenario if notice.scenario in NO_END else "end"
         duplicate_key = json.dumps({"dedupString": f"{SOURCE}-{notice.thread}-{phase}-{notice.severity}"})
         with translated("CreateOpsItem"):

@@ -1,4 +1,4 @@
-"""AWS Organizations and STS: the organization's accounts, units and tags, and who is asking."""
+"""AWS Organizations and STS: the organization's accounts, units and tags, and the caller's account."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,9 +20,9 @@ UNIT_ID: Final = re.compile(r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}")
 
 
 class AwsOrganization:
-    """The organization, asked in its management account; every listing reads all pages.
+    """The organization, as its management account sees it; every listing reads all pages.
 
-    Calls keep AWS's pace, and are made again while AWS throttles them.
+    Calls keep to AWS's documented rates, and are repeated while AWS throttles them.
     """
 
     def __init__(
@@ -34,17 +34,17 @@ class AwsOrganization:
         tries: int = 20,
         longest_wait: float = 20.0,
     ) -> None:
-        """Take clients that act in the management account, and how patient throttled calls are."""
+        """Take clients of the management account, and for throttled calls the longest wait in seconds."""
         self._organizations = OrganizationCalls(organizations, clock, tries=tries, longest=longest_wait)
         self._sts = sts
 
     def caller_account(self) -> str:
-        """Return the account of the credentials that write contacts."""
+        """Return the account whose credentials write contacts."""
         with translated("GetCallerIdentity"):
             return self._sts.get_caller_identity()["Account"]
 
     def trusted_access(self) -> bool:
-        """Tell whether account.amazonaws.com is among the services with access to the organization."""
+        """Return whether account.amazonaws.com is among the services with access to the organization."""
         services = self._organizations.pages("ListAWSServiceAccessForOrganization", "EnabledServicePrincipals")
         return any(service["ServicePrincipal"] == ACCOUNT_MANAGEMENT for service in services)
 
@@ -62,29 +62,29 @@ class AwsOrganization:
         return _state(answer["Account"])
 
     def units(self) -> Iterator[UnitPath]:
-        """Walk the tree from the root, level by level: one listing per unit."""
+        """Yield all units from the root down, level by level: one listing per unit."""
         level: list[UnitPath] = [(root,) for root in self._roots()]
         while level:
             yield from level
             level = [(*path, unit) for path in level for unit in self._units_in(path[-1].unit_id)]
 
     def accounts_in(self, unit_id: str) -> Iterator[str]:
-        """List the accounts right under a root or unit."""
+        """List the accounts directly in a root or unit."""
         for item in self._organizations.pages("ListAccountsForParent", "Accounts", ParentId=unit_id):
             yield item["Id"]
 
     def units_of(self, account_id: str) -> UnitPath:
-        """Climb from the account to the root: two calls per level."""
+        """Go up from the account to the root: two calls per level."""
         path: UnitPath = ()
         parent = self._parent(account_id, account_id)
         while parent["Type"] != ROOT:
             path = (self._described(parent["Id"], account_id), *path)
             parent = self._parent(parent["Id"], account_id)
-        # The root's name is of no use to a rule, so it is not asked for.
+        # No rule uses the root's name, so it is not requested.
         return (OrganizationalUnit(parent["Id"], ""), *path)
 
     def has_unit(self, name: str) -> bool:
-        """Look for an id with one call, else descend along the path, with one listing per level."""
+        """Find an id with one call; find a path from the root down, with one listing per level."""
         return self._has_id(name) or any(
             name == root.unit_id or self._has_path(root.unit_id, name) for root in self._roots()
         )
@@ -122,7 +122,7 @@ class AwsOrganization:
         return True
 
     def _has_path(self, parent_id: str, path: str) -> bool:
-        """Follow the units whose names the path begins with; a name may itself contain a slash."""
+        """Follow the units whose names the path starts with; a name may itself contain a slash."""
         return any(
             path == unit.name
             or (path.startswith(f"{unit.name}/") and self._has_path(unit.unit_id, path[len(unit.name) + 1 :]))
@@ -131,6 +131,6 @@ class AwsOrganization:
 
 
 def _state(item: Any) -> AccountState:  # noqa: ANN401 -- State is newer than the type stubs
-    """Read State; Status is its older form, announced for retirement in 2026."""
+    """Read State; Status is its older form, which AWS has announced to remove in 2026."""
     value = item.get("State") or item.get("Status")
     return AccountState(value) if value in set(AccountState) else AccountState.UNKNOWN

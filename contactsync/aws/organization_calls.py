@@ -1,7 +1,8 @@
-"""Calls of AWS Organizations at the pace that AWS documents, made again while AWS throttles them all the same.
+"""Calls of AWS Organizations at the rates that AWS documents, repeated while AWS throttles them all the same.
 
-Other processes call as well, so that a pace of one's own is not enough; and a listing of 10,000 accounts that begins
-again after every throttled page never ends. https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
+Other processes call too, so keeping to the rates is not enough; and a listing of 10,000 accounts that started again
+after every throttled page would never end.
+https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
 """
 
 from collections.abc import Callable, Iterator
@@ -27,23 +28,23 @@ RATES: Final = {
     "ListRoots": (1, 2),
     "ListTagsForResource": (10, 15),
 }
-"""Calls per second of one account, and how many may come at once, as AWS documents them."""
+"""Calls per second for one account, and the number of calls that may come at once, as AWS documents them."""
 
 
 class OrganizationCalls:
-    """Makes the calls of one client."""
+    """The calls of one client, at the rates of RATES."""
 
     def __init__(self, client: Any, clock: Clock, *, tries: int, longest: float) -> None:  # noqa: ANN401 -- boto3's client, whose methods are called by name
-        """Take how often a throttled call is made, and the longest wait in seconds between two times."""
+        """Take the number of tries of a throttled call, and the longest wait between two tries, in seconds."""
         self._client = client
         self._clock = clock
         self._tries = tries
         self._longest = longest
         self._next: dict[str, float] = {}
-        """For each operation, when the next call would come if none were early."""
+        """For each operation, the monotonic time in seconds at which the next call would come if none were early."""
 
     def call(self, operation: str, account_id: str | None = None, **parameters: Any) -> Any:  # noqa: ANN401 -- boto3's shapes
-        """Return AWS's answer; raise our errors, ThrottledError after the last try."""
+        """Return AWS's answer; raise our errors, and ThrottledError after the last try."""
         tries = Retrying(
             retry=retry_if_exception_type(ThrottledError),
             stop=stop_after_attempt(self._tries),
@@ -54,7 +55,7 @@ class OrganizationCalls:
         return tries(partial(self._once, operation, account_id, parameters))
 
     def pages(self, operation: str, key: str, account_id: str | None = None, **parameters: Any) -> Iterator[Any]:  # noqa: ANN401 -- boto3's shapes
-        """Yield what all pages hold under a key; a page may be empty and still carry a token."""
+        """Yield the elements under `key` of all pages; a page may be empty and still have a token."""
         token: dict[str, str] = {}
         while True:
             answer = self.call(operation, account_id, **parameters, **token)

@@ -1,4 +1,4 @@
-"""Secrets Manager: the key of contact fingerprints."""
+"""AWS Secrets Manager: the key of contact fingerprints."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class SqsSubscriberQueues:
-    """Delivers to one subscriber what SNS would deliver raw."""
+    """The subscribers' queues; messages are put into one in the form in which SNS delivers raw messages."""
 
     def __init__(self, dead_letters: SqsDeadLetterQueues, sns: "SNSClient", topic_arn: str) -> None:
-        """Take the dead-letter queues, of which each subscriber has one, and the topic of the bus."""
+        """Take the dead-letter queues, one for each subscriber, and the topic of the bus."""
         self._dead_letters, self._sns, self._topic_arn = dead_letters, sns, topic_arn
 
     @property
     def subscribers(self) -> Sequence[str]:
-        """The names of the dead-letter queues that are subscribers'."""
+        """The names of the dead-letter queues that belong to subscribers."""
         return tuple(name for name in self._dead_letters.names if name not in {RULE, TRIGGER})
 
     def deliver(self, subscriber: str, messages: Sequence[Message]) -> Mapping[str, str]:
-        """Send messages, those that do not fit into one batch by themselves."""
+        """Send messages in batches; a message that fits into no batch is sent alone."""
         url, client = self._dead_letters.source(subscriber), self._dead_letters.client(subscriber)
         refused: dict[str, str] = {}
         for batch in batches(messages):
@@ -37,7 +37,7 @@ class SqsSubscriberQueues:
         return refused
 
     def filter_policies(self, subscriber: str) -> Sequence[str]:
-        """Return the policies of the queue's subscriptions that have one."""
+        """Return the filter policies of the queue's subscriptions, where there are any."""
         queue = self._dead_letters.source(subscriber).split("/")[-2:]  # account and name, as at an ARN's end
         with translated("ListSubscriptionsByTopic"):
             pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self._topic_arn)

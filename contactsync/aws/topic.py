@@ -1,4 +1,4 @@
-"""The SNS topic of the bus; the only place that calls sns:Publish or sns:PublishBatch."""
+"""The SNS topic of the bus: the only code that calls sns:Publish or sns:PublishBatch."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,14 @@ if TYPE_CHECKING:
 
 
 class SnsTopic:
-    """A topic that subscriptions filter by message attributes."""
+    """The topic of the bus; subscriptions filter by message attributes."""
 
     def __init__(self, client: "SNSClient", topic_arn: str) -> None:
-        """Take the client and the topic's ARN."""
         self._client = client
         self._topic_arn = topic_arn
 
     def send(self, messages: Sequence[Message]) -> list[Refusal]:
-        """Send a batch; its entries are numbered, because SNS takes no event id of more than 80 characters for that."""
+        """Send a batch; its entries are numbered, because SNS accepts no entry id of more than 80 characters."""
         with translated("PublishBatch"):
             answer = self._client.publish_batch(
                 TopicArn=self._topic_arn,
@@ -33,7 +32,10 @@ class SnsTopic:
 
 
 def _may_pass(failed: Any) -> bool:  # noqa: ANN401 -- boto3's entry of a batch
-    """Tell it by the code where that is known: a denied key is nobody's fault to SNS, and throttling the sender's."""
+    """Return whether a refused entry may be accepted later: by its code if that is known, else by SNS's SenderFault.
+
+    SNS does not always set SenderFault well: a denied key is no fault of the sender to it, and throttling is one.
+    """
     known = ERRORS.get(failed["Code"])
     return not failed["SenderFault"] if known is None else known.transient
 

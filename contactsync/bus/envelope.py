@@ -196,7 +196,7 @@ def _clean_ids(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _paired(value: Any) -> Any:  # noqa: ANN401 -- any JSON value
-    """Return a JSON value with unpaired surrogates, and what queues refuse, replaced: JSON's escapes can say them."""
+    """Return a JSON value in which unpaired surrogates, and what queues refuse, are replaced; JSON can escape both."""
     if isinstance(value, str):
         return UNSENDABLE.sub("\ufffd", value)
     if isinstance(value, dict):

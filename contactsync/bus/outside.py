@@ -119,7 +119,7 @@ def _principal(arn: str) -> str:
 
 
 def _named(arn: str) -> str:
-    """Return the caller's ARN; users, and sessions of IAM Identity Center, may be named after an e-mail address."""
+    """Return the caller's ARN without e-mail addresses; users and Identity Center sessions may be named after one."""
     return _ADDRESSED.sub(MASK, arn)
 
 

@@ -71,7 +71,7 @@ class Claims(Protocol):
 
 
 FAR_AHEAD: Final = timedelta(days=1)
-"""No clock of ours is so wrong: an entry of the outbox with a later time is no young one, and would wait for ever."""
+"""No clock of ours is wrong by more: an entry with a later time is not new, and would otherwise wait for ever."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class PublishResult:
     refused: Mapping[str, str] = field(default_factory=dict)
     """AWS's code, or our error's, by event id."""
     for_good: frozenset[str] = frozenset()
-    """Those of the refused that are refused until somebody corrects something: to send them again does not help."""
+    """The refused events that the topic refuses until something is corrected: sending them again does not help."""
     out_of_reach: str | None = None
     """AWS's code, if the topic could not be reached; after that nothing more was tried."""
 

@@ -34,7 +34,10 @@ pass in some languages.
 """
 
 UNSENDABLE: Final = re.compile("[\\ud800-\\udfff\\ufffe\\uffff]")
-"""What UTF-8 cannot say, or SQS does not take as it is: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html."""
+"""Characters that UTF-8 cannot encode, or SQS does not accept.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+"""
 
 
 def json_value(text: str | bytes) -> Any:  # noqa: ANN401 -- any JSON value

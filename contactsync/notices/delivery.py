@@ -1,4 +1,4 @@
-"""The subscriber for notices: renders what was requested, and delivers it on the channels that are configured."""
+"""The subscriber for notices: it renders what was requested, and delivers it on the configured channels."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,20 +25,20 @@ from contactsync.operations.operation import UNPLANNED, AccountOutcome, SyncOper
 log = logging.getLogger(__name__)
 
 TRIES: Final = 288
-"""How often a notice that a channel does not take is put into the outbox again: for a day, every five minutes."""
+"""How many times a notice is put into the outbox again if a channel does not accept it: every 5 minutes for a day."""
 
 FALLBACK: Final = "FALLBACK"
-"""The name of the fallback topic among the channels that are recorded."""
+"""The name under which the result of the fallback topic is stored."""
 
 USER_NOTIFICATIONS: Final = "USER_NOTIFICATIONS"
 
 
 PROTOCOLS: Final[Mapping[NoticeForm, str]] = MappingProxyType({NoticeForm.TEXT: "email", NoticeForm.SMS: "sms"})
-"""SNS's names of the subscriptions of people."""
+"""SNS's names of the protocols with which people subscribe."""
 
 
 class Outcomes(Protocol):
-    """What is stored of operations, as far as a notice tells of it."""
+    """The stored operations that a notice is about."""
 
     def get(self, sync_id: str) -> SyncOperation | None:
         """Return an operation, read consistently."""
@@ -49,75 +49,75 @@ class Outcomes(Protocol):
 
 @dataclass(frozen=True)
 class Rendered:
-    """A notice as a topic takes it."""
+    """A notice in the form in which a topic accepts it."""
 
     subject: str
     body: str
-    """What all subscribers get."""
+    """The message for all subscribers."""
     attributes: Mapping[str, str]
     by_protocol: Mapping[str, str] = field(default_factory=dict)
-    """What subscribers of these protocols get instead, by SNS's names."""
+    """The message for subscribers with these protocols instead, by SNS's names of them."""
 
 
 class NoticeTopic(Protocol):
-    """A topic that people and their systems subscribe to."""
+    """The topic to which people and their systems subscribe."""
 
     def send(self, message: Rendered, topic_arn: str | None = None) -> None:
-        """Send a message, to another topic when one is given; raise an AwsCallError when it was not taken."""
+        """Send a message, to another topic if one is given; raise an AwsCallError when it was not accepted."""
 
 
 class Mirror(Protocol):
-    """What carries a digest of notices into AWS User Notifications."""
+    """The copy of notices in AWS User Notifications."""
 
     def put(self, notice: Notice, region: str) -> None:
-        """Create the one item of an operation's end and severity; one that is there already is success.
+        """Create the one item for an operation's end and severity; one that exists already is a success.
 
         Raises an AwsCallError.
         """
 
 
 class Exports(Protocol):
-    """Where full lists are kept that a text has no room for."""
+    """The storage for full lists that are too long for a text."""
 
     def put_lines(self, name: str, lines: Iterable[str]) -> str:
-        """Keep the lines and return where; raise an AwsCallError."""
+        """Store the lines and return the place; raise an AwsCallError."""
 
 
 class DeliveryLog(Protocol):
-    """How the channels of each notice ended."""
+    """The results of each notice's channels."""
 
     def record_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
-        """Record the latest end of one channel; raise an AwsCallError."""
+        """Store the latest result of one channel; raise an AwsCallError."""
 
 
 class Outbox(Protocol):
-    """Where a notice waits that no channel took."""
+    """The outbox, where a notice waits that a channel did not accept."""
 
     def add(self, announced: Announcement) -> None:
         """Keep an announcement for housekeeping to publish."""
 
 
 class Metrics(Protocol):
-    """Counts for CloudWatch."""
+    """Metrics for CloudWatch: counts."""
 
     def record(self, values: Mapping[str, float]) -> None:
         """Record values by metric name; nothing is raised."""
 
 
 class ChannelEnd(StrEnum):
-    """How a channel ended."""
+    """The result of sending to a channel."""
 
     SENT = "sent"
     FAILED = "failed"
 
 
 _Ended = tuple[Sequence[str], Mapping[str, Any]]
-"""The channels of one message, and how it ended for them."""
+"""The channels of one message, with the result for them."""
 
 
 @dataclass(frozen=True)
 class Deliverer:
-    """Delivers notices; holds the ports that this needs. The same notice may go out twice, with the same id."""
+    """The delivery of notices; the same notice may be sent twice, with the same id."""
 
     operations: Outcomes
     configurations: Configurations
@@ -132,10 +132,10 @@ class Deliverer:
     docs_url: str | None = None
 
     def deliver(self, event: Event) -> None:
-        """Deliver the notice of an event, on every channel that its severity is for.
+        """Deliver the notice of an event on every channel that is meant for its severity.
 
-        What a channel does not take, nor the fallback topic, goes back to the outbox and comes again for that channel;
-        raises NoticeUndeliveredError when that has happened for a day, and EventInvalidError for another event.
+        If neither a channel nor the fallback topic accepts it, it goes into the outbox again, for that channel. Raises
+        NoticeUndeliveredError when this has happened for a day, and EventInvalidError for another type of event.
         """
         request = event.data
         if not isinstance(request, NoticeRequested):
@@ -159,11 +159,11 @@ class Deliverer:
             }
         )
         if left:
-            # What nobody has at all comes again on every channel that is configured by then.
+            # If no channel took it, the retry goes to all channels that are configured then.
             self._come_again(event, request, left, only=taken > 0 or bool(request.channels))
 
     def _operation(self, request: NoticeRequested) -> SyncOperation | None:
-        """Return the operation; a task's error is told without it when the state table is the trouble itself."""
+        """Return the operation; None for a task's error when the state table itself cannot be read."""
         try:
             return self.operations.get(request.sync_id) if request.sync_id else None
         except AwsCallError as error:
@@ -173,9 +173,10 @@ class Deliverer:
             return None
 
     def _settings(self, operation: SyncOperation | None, request: NoticeRequested) -> NotificationSettings:
-        """Return the operation's settings, or those in force, which also count when the notice comes again.
+        """Return the settings of the operation's version; without one, or for a repeated notice, those in force.
 
-        When they cannot be read, the defaults on every channel: the notice of a broken configuration must reach people.
+        If they cannot be read, return the defaults with every channel: the notice about a broken configuration must
+        reach people.
         """
         planned = operation is not None and operation.config_version != UNPLANNED
         version = operation.config_version if operation and planned and request.attempt == 1 else None
@@ -206,7 +207,7 @@ class Deliverer:
             return None
         try:
             return self.exports.put_lines(f"{notice.notice_id}.csv", failures_csv(self._outcomes(operation)))
-        except AwsCallError as error:  # the command that exports the outcomes stands in the notice as well
+        except AwsCallError as error:  # the notice also names the command that exports the outcomes
             log.warning("The full list of notice %s was not stored: %s", notice.notice_id, error)
             return None
 
@@ -218,10 +219,10 @@ class Deliverer:
         *,
         mirrored: bool,
     ) -> tuple[int, int, list[str]]:
-        """Send to every channel, and to the fallback topic when one, or the mirror where it is wanted, fails.
+        """Send to every channel; also to the fallback topic if a channel or a wanted copy to User Notifications fails.
 
-        Return how many messages were taken, how many channels failed, and the channels that nothing made up for. How
-        each ended is recorded at the end: people do not wait for a table.
+        Return the number of messages accepted, the number of channels that failed, and the channels that failed while
+        the fallback topic did not help. The results are stored at the end, so that people do not wait for a table.
         """
         ends: list[_Ended] = []
         try:
@@ -251,14 +252,14 @@ class Deliverer:
         self.topic.send(message, topic_arn)
 
     def _mirror(self, notice: Notice, notification_settings: NotificationSettings, ends: list[_Ended]) -> bool:
-        """Carry the notice to User Notifications; False when that is wanted and failed."""
+        """Copy the notice to User Notifications; False when that is wanted and failed."""
         if self.mirror is None:
             return True
         region = notification_settings.user_notifications_config.notification_hub_region
         return self._attempt(notice, (USER_NOTIFICATIONS,), partial(self.mirror.put, notice, region), ends)
 
     def _attempt(self, notice: Notice, channels: Sequence[str], send: Callable[[], None], ends: list[_Ended]) -> bool:
-        """Send one message, add how that ended for the channels it is for, and return whether it was taken."""
+        """Send one message, add the result for its channels to `ends`, and return whether it was accepted."""
         try:
             send()
         except AwsCallError as error:
@@ -277,7 +278,7 @@ class Deliverer:
             log.warning("The delivery of notice %s was not recorded: %s", notice.notice_id, error)
 
     def _come_again(self, event: Event, request: NoticeRequested, channels: Sequence[str], *, only: bool) -> None:
-        """Put the request into the outbox again, `only` for those channels that did not take the notice, or for all."""
+        """Put the request into the outbox again, with `only` for the channels that did not accept the notice."""
         if request.attempt >= TRIES:
             raise NoticeUndeliveredError(
                 notice_id=request.notice_id, scenario=request.scenario, channels=channels, tries=request.attempt
@@ -287,12 +288,12 @@ class Deliverer:
 
 
 def _is_wanted(delivery: NoticeDelivery, request: NoticeRequested) -> bool:
-    """Tell whether a delivery is for a channel that does not have the notice yet."""
+    """Return whether a delivery is for a channel that does not have the notice yet."""
     return not request.channels or any(channel in request.channels for channel in delivery.channels)
 
 
 def _bodies(notice: Notice, form: NoticeForm) -> dict[str, Any]:
-    """Return what subscribers get: all of them a chat's message; people a text, and systems JSON beside it."""
+    """Return the messages for subscribers: a chat message for all, or text for people with JSON for systems."""
     if form is NoticeForm.CHAT:
         return {"body": rendered(notice, form)}
     texts = {protocol: rendered(notice, text) for text, protocol in PROTOCOLS.items()}
@@ -300,7 +301,7 @@ def _bodies(notice: Notice, form: NoticeForm) -> dict[str, Any]:
 
 
 def _announced_again(event: Event, request: NoticeRequested, now: datetime) -> Announcement:
-    """Announce a request another time: the same notice in another event, since this one counts as handled."""
+    """Return a new announcement of a request: the same notice in another event, since this one counts as handled."""
     return announcement(
         request,
         about=f"{request.notice_id}#{request.attempt}",

@@ -1,4 +1,4 @@
-"""What a notice tells of an operation's outcomes, gathered in one pass that keeps no outcome."""
+"""What a notice says about an operation's outcomes, collected in one pass that keeps no outcome in memory."""
 
 import heapq
 from collections import Counter, defaultdict
@@ -18,13 +18,13 @@ from contactsync.views.outcome_row import as_named, choose
 from contactsync.views.rows import csv_lines
 
 LISTED: Final = 50
-"""How many failed outcomes a notice names; the export has all of them."""
+"""Number of failed outcomes that a notice lists; the export has all of them."""
 
 CAUSES_LISTED: Final = 10
-"""How many kinds of failure a notice explains."""
+"""Number of kinds of failure that a notice explains."""
 
 NAME_LENGTH: Final = 64
-"""Characters of a name or code that a notice shows; AWS allows 50 for the name of an account."""
+"""Characters of a name or code that a notice shows at most; AWS allows 50 for the name of an account."""
 
 EXPORT_COLUMNS: Final = {
     **as_named("account_id", "account_name", "contact_type"),
@@ -33,12 +33,12 @@ EXPORT_COLUMNS: Final = {
     "error": "error_message",
     **as_named("retry_count", "timestamp"),
 }
-"""The columns of the full list, and what they hold of an outcome's row."""
+"""The columns of the full list, with the part of an outcome's row that each shows."""
 
 
 @dataclass(frozen=True, order=True)
 class FailedOutcome:
-    """One failed outcome; notices list them by the account's name."""
+    """One failed outcome; notices sort them by the account's name."""
 
     account_name: str
     account_id: str
@@ -51,46 +51,46 @@ class FailedOutcome:
 
 @dataclass(frozen=True)
 class Cause:
-    """One kind of failure: what it means, how many accounts it hit, and what fixes it."""
+    """One kind of failure: what it means, how many accounts have it, and what fixes it."""
 
     name: str
     code: str
-    """Empty when there is none, or when it is the name."""
+    """Empty when there is none, or when it is equal to the name."""
     accounts: int
-    """0 when it is not about single accounts."""
+    """Number of accounts; 0 when the failure is not about single accounts."""
     meaning: str
     steps: tuple[RemedyStep, ...]
 
 
 @dataclass
 class NoticeFigures:
-    """What one pass found: its size grows with the number of accounts by their ids only."""
+    """The numbers from one pass over the outcomes; in memory it needs little more than the accounts' ids."""
 
     tally: OutcomeCounts = field(default_factory=OutcomeCounts)
-    """The numbers, as the report has them: outcomes that are missing have failed."""
+    """The counts, as in the report: missing outcomes count as failed."""
     tried: int = 0
-    """Outcomes that no rule or decision kept the operation from trying."""
+    """Number of outcomes that no rule or decision kept from being tried."""
     touched: set[str] = field(default_factory=set)
-    """The accounts of these."""
+    """The accounts of these outcomes."""
     pending: Counter[str] = field(default_factory=Counter)
-    """Outcomes that are not settled yet, by contact type."""
+    """Number of outcomes that are not settled yet, by contact type."""
     failed: defaultdict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     """Accounts that failed, by detail and code."""
     listed: tuple[FailedOutcome, ...] = ()
 
     def accounts(self, details: Iterable[str] | None = None) -> int:
-        """Return how many different accounts failed, in general or with certain details."""
+        """Return how many different accounts failed, with any detail or with certain ones."""
         wanted = None if details is None else set(details)
         hit = [ids for (detail, _), ids in self.failed.items() if wanted is None or detail in wanted]
         return len(set().union(*hit))
 
     @property
     def missing(self) -> int:
-        """How many outcomes the plan stored that are not there any more; nobody knows which."""
+        """Number of outcomes that the plan stored and that no longer exist; it is not known which."""
         return sum(self.tally.missing.values())
 
     def causes(self) -> tuple[Cause, ...]:
-        """Return the kinds of failure, the most frequent first; beyond a bound they are one."""
+        """Return the kinds of failure, the most frequent first; those after CAUSES_LISTED are put together as one."""
         ranked = sorted(self.failed.items(), key=lambda entry: (-len(entry[1]), entry[0]))
         named = [_cause(detail, code, accounts) for (detail, code), accounts in ranked[:CAUSES_LISTED]]
         rest = set().union(*(accounts for _, accounts in ranked[CAUSES_LISTED:]))
@@ -99,9 +99,9 @@ class NoticeFigures:
 
 
 def findings_of(outcomes: Iterable[AccountOutcome], operation: SyncOperation | None = None) -> NoticeFigures:
-    """Gather what a notice tells; the same for the same outcomes in any order.
+    """Collect what a notice says; the order of the outcomes makes no difference.
 
-    What the operation's plan stored and is not there any more has failed, as in the report.
+    Outcomes that the plan stored and that no longer exist count as failed, as in the report.
     """
     found = NoticeFigures()
     found.listed = tuple(heapq.nsmallest(LISTED, _counted(outcomes, found)))
@@ -112,12 +112,12 @@ def findings_of(outcomes: Iterable[AccountOutcome], operation: SyncOperation | N
 
 
 def failure_rows(outcomes: Iterable[AccountOutcome]) -> Iterator[dict[str, Any]]:
-    """Yield a row per failed outcome, as the outcomes come: the list that a notice's text has no room for."""
+    """Yield a row per failed outcome, in the order of the outcomes: the list is too long for a notice's text."""
     return (choose(EXPORT_COLUMNS, outcome) for outcome in filter(is_failure, outcomes))
 
 
 def failures_csv(outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
-    """Yield the full list as CSV lines, header first, without a cell that a spreadsheet takes for a formula."""
+    """Yield the full list as CSV lines, header first; no cell can be taken for a formula by a spreadsheet."""
     return csv_lines(tuple(EXPORT_COLUMNS), failure_rows(outcomes))
 
 

@@ -26,7 +26,7 @@ from contactsync.notices.wording import headline, what_happened
 from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeStatus, SyncOperation
 
 SYNC_DAG: Final = "contact_sync"
-"""The DAG whose runs carry sync operations."""
+"""The DAG whose runs contain sync operations."""
 
 ID_LENGTH: Final = 256
 ENVIRONMENT_LENGTH: Final = 64
@@ -36,22 +36,22 @@ SENTENCE_LENGTH: Final = 2000
 
 @dataclass(frozen=True)
 class NoticeOrigin:
-    """Where a notice comes from: what its event and the deployment say."""
+    """Where a notice comes from: facts from its event and from the deployment."""
 
     environment: str
     correlation_id: str
     time: datetime
     airflow_url: str | None = None
-    """The address of Airflow's UI, without which a notice has no link to the run."""
+    """The address of Airflow's UI; without it a notice has no link to the run."""
     export_url: str | None = None
-    """Where the full list of this operation's failures lies, when it was stored."""
+    """Where the full list of this operation's failures was stored; None if it was not."""
     docs_url: str | None = None
-    """The address of our pages, which are named by their paths without it."""
+    """The address of our documentation; without it pages are named by their paths."""
 
 
 @dataclass(frozen=True)
 class Links:
-    """Where more is to be seen; None where there is nothing."""
+    """Where readers find more; None where there is nothing."""
 
     run: str | None = None
     """The run in Airflow's UI."""
@@ -60,7 +60,7 @@ class Links:
     outcomes: str | None = None
     """The command that writes every outcome to a file."""
     export: str | None = None
-    """Where the full list of failures lies."""
+    """The place of the full list of failures."""
 
 
 @dataclass(frozen=True)
@@ -75,30 +75,30 @@ class Notice:
     what_happened: tuple[str, ...]
     causes: tuple[Cause, ...]
     afterwards: tuple[RemedyStep, ...]
-    """What is to be done when all causes are fixed."""
+    """What to do after all causes are fixed."""
     counts: Mapping[str, int]
-    """Outcomes, that is accounts times contact types, by the words of contactsync.operations.counting."""
+    """Number of outcomes (accounts times contact types) by the words of contactsync.operations.counting."""
     failures: tuple[FailedOutcome, ...]
-    """The first ones by the account's name."""
+    """The first failures by the account's name, LISTED at most."""
     failures_total: int
-    """With those that are missing."""
+    """Number of all failures, with the missing outcomes."""
     links: Links
     correlation_id: str
     time: datetime
     contact_types: tuple[str, ...] = ()
     sync_id: str | None = None
-    """The operation's id; a run whose plan failed has one too, under which nothing is stored."""
+    """The operation's id; a run whose plan failed has one too, but no stored operation."""
     dag_id: str | None = None
     dag_run_id: str | None = None
     dry_run: bool = False
     missing: int = 0
-    """How many outcomes that the plan stored are not there any more."""
+    """Number of outcomes that the plan stored and that no longer exist."""
     started: datetime | None = None
     finished: datetime | None = None
 
     @property
     def thread(self) -> str:
-        """What notices about the same thing have in common."""
+        """The id that notices about the same thing share."""
         return self.sync_id or self.dag_run_id or self.notice_id
 
     @property
@@ -111,7 +111,7 @@ class Notice:
 
     @property
     def failures_left_out(self) -> int:
-        """How many failed outcomes are not listed."""
+        """Number of failed outcomes that are not listed."""
         return self.failures_total - self.missing - len(self.failures)
 
 
@@ -121,9 +121,9 @@ def notice_of(
     operation: SyncOperation | None = None,
     outcomes: Iterable[AccountOutcome] = (),
 ) -> Notice:
-    """Build a notice; outcomes are consumed one by one, in any order, and none is kept.
+    """Return a notice; outcomes are read one by one, in any order, and none is kept in memory.
 
-    Raises EventInvalidError for a scenario that there is not.
+    Raises EventInvalidError for an unknown scenario.
     """
     scenario = scenario_named(request)
     found = findings_of(outcomes, operation)
@@ -152,7 +152,7 @@ def notice_of(
 
 
 def with_doc_links(notice: Notice, address: str | None) -> Notice:
-    """Return a notice whose sentences have links to the pages that they name; the headline, as in an SMS, stays."""
+    """Return the notice with links to the pages that its sentences name; the headline, as in an SMS, has none."""
 
     def steps(given: Iterable[RemedyStep]) -> tuple[RemedyStep, ...]:
         return tuple(replace(step, say=with_links(step.say, address)) for step in given)
@@ -169,7 +169,7 @@ def with_doc_links(notice: Notice, address: str | None) -> Notice:
 
 
 def scenario_named(request: NoticeRequested) -> Scenario:
-    """Return the scenario of a request; raise EventInvalidError when there is none of that name."""
+    """Return the scenario of a request; raise EventInvalidError when it is unknown."""
     try:
         return Scenario(request.scenario)
     except ValueError:
@@ -205,7 +205,7 @@ def _causes(
 def _is_about_task(
     scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures
 ) -> bool:
-    """Tell whether a task itself failed: it left an error, or, when it was killed, nothing that explains the notice."""
+    """Return whether the notice is about a task's failure: its error, or a killed task that nothing else explains."""
     if scenario in BY_SCENARIO or scenario is Scenario.SUCCESS_COMPLETION or not _stops_run(request):
         return False
     if request.of_task:
@@ -215,7 +215,7 @@ def _is_about_task(
 
 
 def _stops_run(request: NoticeRequested) -> bool:
-    """Tell whether a notice is about a task that failed, and not only about the configuration in force."""
+    """Return whether a notice is about a task that failed, and not only about the configuration in force."""
     return (kind_of(request.code) or ContactSyncError).stops_run
 
 

@@ -1,4 +1,4 @@
-"""Data as text that cannot break a message: one line, printable, cut to a length, in the letters that a form has.
+"""Data as text that cannot break a message: one printable line, cut to a length, in characters that a form allows.
 
 Names of accounts and sentences of errors are data: whoever names an account must not be able to mention people, to
 forge a line or to hide one.
@@ -27,12 +27,12 @@ _PUNCTUATION: Final = str.maketrans(
 )
 
 _NOT_GSM: Final = str.maketrans("[]{}\\^`|~", "()()/''/-")
-"""ASCII that GSM 03.38 lacks, or for which it needs two characters."""
+"""ASCII characters that GSM 03.38 does not have, or encodes with two characters."""
 
 _NO_EMPHASIS: Final = str.maketrans({"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}", "|": "\N{BROKEN BAR}"})
 _SEVERAL_TICKS: Final = re.compile("``+")
 _ESCAPED_TICK: Final = re.compile(r"\\+`")
-"""It would begin no code span in Markdown, and what stands behind it would be read."""
+"""In Markdown it would begin no code span, so the text after it would be read as Markdown."""
 _EDGE_UNDERSCORE: Final = re.compile(r"(?<!\w)_+|_+(?!\w)")
 
 
@@ -44,21 +44,21 @@ def ascii_text(text: str, limit: int) -> str:
 
 
 def gsm_text(text: str, limit: int) -> str:
-    """Return one line in which every character is one of GSM 03.38's basic set (here: those that ASCII has too)."""
+    """Return one line in characters of GSM 03.38's basic set that ASCII has too."""
     return cut(ascii_text(text, 10 * limit).translate(_NOT_GSM), limit, ASCII_ELLIPSIS)
 
 
 def chat_code(text: str) -> str:
-    """Return text as a code span of Markdown, in which nothing has a meaning, neither in Slack nor in Teams."""
+    """Return text as a code span of Markdown, in which no character has a meaning, in Slack and in Teams."""
     return markdown_code(text)
 
 
 def chat_sentence(text: str, limit: int) -> str:
-    """Return a sentence of ours that may quote data: its code spans stay, other Markdown and mentions do not."""
+    """Return one of our sentences, which may quote data: its code spans stay, other Markdown and mentions do not."""
     quoted = _ESCAPED_TICK.sub("`", one_line(text, len(text) + 1))
     line = cut(_SEVERAL_TICKS.sub("'", quoted).translate(NO_MENTION), limit)
     parts = line.split("`")
-    if len(parts) % 2 == 0:  # a span is left open, by what is quoted or by the cut
+    if len(parts) % 2 == 0:  # the data or the cut left a span open
         return _unmarked(line.replace("`", "'"))
     return "`".join(part if index % 2 else _unmarked(part) for index, part in enumerate(parts))
 

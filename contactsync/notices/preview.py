@@ -1,4 +1,4 @@
-"""Notices as people look at them beforehand: each form as it is sent, JSON with line breaks."""
+"""Previews of notices: each form as it is sent, but JSON with line breaks."""
 
 import json
 from collections.abc import Iterator
@@ -22,6 +22,6 @@ def previewed(notice: Notice, form: NoticeForm) -> str:
 
 
 def all_forms(notice: Notice) -> Iterator[str]:
-    """Yield every form, each under its name."""
+    """Yield every form, each with its name as a title."""
     for form in NoticeForm:
         yield f"=== {form} ===\n{previewed(notice, form)}"

@@ -1,7 +1,7 @@
-"""What people do next about failed outcomes, and about notices that no error gives.
+"""What people can do about failed outcomes, and about notices that are not about an error.
 
-What an error means is said by its class (`contactsync.errors`), which is found by the error's code; outcomes whose
-detail is not an error's have theirs here. docs/operations.md says at length what is one line here.
+What an error means is in its class (`contactsync.errors`), which is found by the error's code. Details of outcomes that
+come from no error are explained here. docs/operations.md says at length what is one line here.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ BY_DETAIL: Final[Mapping[str, Remedy]] = MappingProxyType(
         OutcomeDetail.ERROR: Remedy("The task failed with an error that is not the account's own.", (TASK_LOG,)),
     }
 )
-"""For account outcomes; `{account}` stands for the id of one that failed."""
+"""For account outcomes; `{account}` is replaced by the id of an account that failed."""
 
 BY_SCENARIO: Final[Mapping[NoticeScenario, Remedy]] = MappingProxyType(
     {
@@ -84,7 +84,7 @@ BY_SCENARIO: Final[Mapping[NoticeScenario, Remedy]] = MappingProxyType(
 """For notices that are about neither accounts nor an error."""
 
 SAID: Final = Remedy("The sentence above says what is wrong, and what to do.", (SENTENCE, TASK_LOG))
-"""For errors of ours whose sentence says all."""
+"""For our own errors whose sentence already says everything."""
 
 UNKNOWN: Final = Remedy(
     "A task ended with an error that contactsync does not know, or its process was killed.", (TASK_LOG,)
@@ -92,10 +92,10 @@ UNKNOWN: Final = Remedy(
 
 
 def remedy_of_outcome(detail: str | None, code: str | None, account_id: str) -> Remedy:
-    """Return what fixes failed outcomes of a detail and code; commands name one of their accounts.
+    """Return what fixes failed outcomes with this detail and code; commands name one of their accounts.
 
-    The code decides where the detail says no more than that something failed, AccessDeniedException of an account and
-    of one of our tables being two things; and where the code says more than the detail does.
+    The code decides when the detail only says that something failed (AccessDeniedException of an account and of one of
+    our tables have different remedies), and when the code says more than the detail.
     """
     kind = kind_of(code)
     found = BY_DETAIL.get(detail or "", BY_DETAIL[OutcomeDetail.ERROR])
@@ -107,7 +107,7 @@ def remedy_of_outcome(detail: str | None, code: str | None, account_id: str) -> 
 
 
 def _in_a_task(kind: type[ContactSyncError]) -> Remedy | None:
-    """Return what is known where the error is not the account's own, although its task met it."""
+    """Return the remedy of an error that a task met although it is not about the task's account."""
     has_own = kind.outcome_detail == OutcomeDetail.ERROR
     return (kind.account_remedy if has_own else None) or kind.remedy
 
@@ -119,10 +119,10 @@ def remedy_of_error(code: str | None) -> Remedy:
 
 
 def remedy_of_halt(code: str) -> Remedy:
-    """Return what fixes the cause of a halt: one with a code that nobody knows is an outage, as its sentence says."""
+    """Return what fixes the cause of a halt; an unknown code is treated as an outage, as its sentence says."""
     return (kind_of(code) or OutageError).remedy or SAID
 
 
 def last_step_of(code: str | None) -> RemedyStep:
-    """Return how a run goes on that one error kept from its work."""
+    """Return how a run continues after the one error that stopped it is fixed."""
     return (kind_of(code) or ContactSyncError).last_step

@@ -1,4 +1,4 @@
-"""Requests for notices: recorded once for each scenario and operation, and announced on the bus."""
+"""Requests for notices: stored once for each scenario and operation, and announced on the bus."""
 
 import logging
 from collections.abc import Sequence
@@ -33,25 +33,25 @@ class NoticeStore(Protocol):
     """The notices that were requested, one for each scenario and operation."""
 
     def store(self, sync_id: str, request: NoticeRequested, announced: Sequence[Announcement]) -> bool:
-        """Store a request with its announcements in one transaction; False when there is one already.
+        """Store a request with its announcements in one transaction; False when one is stored already.
 
-        One that nobody was to be told, of severity info, gives way to any.
+        A stored request of severity info, which is sent to nobody, is replaced.
         """
 
     def requested(self, sync_id: str) -> list[str]:
-        """Return the scenarios that were requested about an operation, or about a run that came to none."""
+        """Return the scenarios that were requested about an operation, or about a run that never had one."""
 
 
 class NoticeAnnouncer(Announcer, Protocol):
-    """Publishes what was stored a moment ago, and what could not be stored."""
+    """The publisher of what has just been stored, and of what could not be stored."""
 
     def send_unstored(self, announcements: Sequence[Announcement]) -> bool:
-        """Publish now or never, and return whether the bus took all; raises nothing of ours."""
+        """Publish now, without a second chance; return whether the bus accepted all. None of our errors is raised."""
 
 
 @dataclass(frozen=True)
 class NoticeRequests:
-    """Takes requests for notices; holds the ports that this needs."""
+    """The requests for notices: each method decides what people should know, and requests it once."""
 
     requests: NoticeStore
     operations: Operations
@@ -59,19 +59,19 @@ class NoticeRequests:
     announcer: NoticeAnnouncer
     clock: Clock
     correlation_id: str | None = None
-    """What ties notices of a run without an operation to what led to it; the run's id when it is not known."""
+    """The id that connects notices of a run without an operation to their cause; the run's id when it is not known."""
 
     def correlated(self, correlation_id: str) -> "NoticeRequests":
-        """Return the same for a run whose parameters name a correlation id, as those of a follow-up do."""
+        """Return the same for a run whose parameters name a correlation id, such as a follow-up run."""
         return replace(self, correlation_id=correlation_id)
 
     def operation_ended(
         self, dag_run_id: str, error: BaseException | None = None, *, failed: bool = False
     ) -> list[Scenario]:
-        """Request what an operation's stored end is worth telling, and return what was requested now.
+        """Request the notices about an operation's stored end, and return those that were requested now.
 
-        `failed` says that the report itself did, and `error` with what. When the stored end knows of no failure, that
-        is told instead; a report that had no plan to report on has nothing to tell, the plan's own notice does.
+        `failed` says that the report itself failed, with `error`. If the stored end has no failure, a notice about that
+        is requested instead. A report without a plan requests nothing: the plan's own notice does.
         """
         operation = self.operations.get(sync_id_of(dag_run_id))
         if operation is None or isinstance(error, OperationMissingError):
@@ -83,9 +83,10 @@ class NoticeRequests:
         return [scenario for scenario, severity in found if self._request(topic, scenario, severity, operation)]
 
     def announced_end(self, operation: SyncOperation) -> list[Announcement]:
-        """Return what announces the notices of an end that is about to be stored, to be stored with it.
+        """Return the announcements of the notices about an end, to be stored in the same transaction.
 
-        Nothing when the run has told its end. `operation_closed` records them afterwards, as the same events.
+        Returns none if the run has requested them itself. `operation_closed` stores the requests afterwards, as the
+        same events.
         """
         topic = _Topic.of(operation.dag_run_id)
         if self._is_end_known(topic):
@@ -107,18 +108,18 @@ class NoticeRequests:
     def task_failed(
         self, dag_run_id: str, error: BaseException | None, *, dag_id: str | None = None
     ) -> Scenario | None:
-        """Request the notice that a task's last error gives; None when nobody is to be told, or it was requested."""
+        """Request the notice for a task's last error; None when it is sent to nobody, or was requested before."""
         scenario = scenario_of_error(error)
         told = scenario and self.request(scenario, dag_run_id, error=error, dag_id=dag_id, of_task=True)
         return scenario if told else None
 
     def parameters_refused(self, dag_run_id: str, error: BaseException | None, *, dag_id: str | None = None) -> None:
-        """Record that a person's own parameters were refused; nobody is told but that person, who sees the run."""
+        """Store that a person's own parameters were refused; nobody else is notified: that person sees the run."""
         topic = _Topic.of(dag_run_id, dag_id)
         self._request(topic, Scenario.CONFIGURATION_ERRORS, Severity.INFO, None, error=error, of_task=True)
 
     def run_failed(self, dag_run_id: str, *, dag_id: str | None = None) -> list[Scenario]:
-        """Request what is to be told of a failed run whose end nobody has told, or decided not to tell."""
+        """Request the notices of a failed run, unless its end was announced, or nobody is to be notified of it."""
         topic = _Topic.of(dag_run_id, dag_id)
         if self._is_end_known(topic):
             return []
@@ -129,7 +130,7 @@ class NoticeRequests:
         return [Scenario.SYSTEM_ERRORS] if told else []
 
     def operation_closed(self, dag_run_id: str) -> list[Scenario]:
-        """Request what is to be told of an operation that housekeeping closed, unless its run has told it."""
+        """Request the notices of an operation that housekeeping closed, unless its run has requested them."""
         return [] if self._is_end_known(_Topic.of(dag_run_id)) else self.operation_ended(dag_run_id)
 
     def request(
@@ -143,9 +144,9 @@ class NoticeRequests:
         of_task: bool = False,
         message: str | None = None,
     ) -> bool:
-        """Request one notice about a run, or about something of which there is one notice in many runs.
+        """Request one notice about a run, or about something that concerns many runs and has one notice.
 
-        False when nobody is to be told, which is stored too, or when the same notice was requested before.
+        False when nobody is to be notified, which is stored too, or when the same notice was requested before.
         """
         topic = _Topic.of(dag_run_id, dag_id, about)
         operation = self.operations.get(topic.sync_id)
@@ -164,9 +165,9 @@ class NoticeRequests:
         dag_id: str | None = None,
         about: str | None = None,
     ) -> bool:
-        """Announce a notice although the state table is out of reach; True when the bus took it.
+        """Publish a notice although the state table cannot be used; True when the bus accepted it.
 
-        It is told without the operation's numbers. Whoever requests it again announces the same event.
+        It has none of the operation's numbers. Requesting it again announces the same event.
         """
         notification_settings = self._settings(None)
         if notification_settings is not None and not is_told(scenario, notification_settings):
@@ -181,9 +182,9 @@ class NoticeRequests:
         return bool(set(self.requests.requested(topic.sync_id)) - NO_END)
 
     def _settings(self, operation: SyncOperation | None) -> NotificationSettings | None:
-        """Return the operation's own settings, else those in force.
+        """Return the settings of the operation's configuration, else those in force.
 
-        None when the configuration cannot be read, or not be reached: then the defaults count, and all channels.
+        None when the configuration is invalid or cannot be read: then the defaults count, with all channels.
         """
         try:
             planned = operation is not None and operation.config_version != UNPLANNED
@@ -236,7 +237,8 @@ class NoticeRequests:
             of_task=of_task,
         )
         correlation = operation.correlation if operation else self.correlation_id or topic.dag_run_id
-        # The end's own time, so that what `announced_end` announces and what is recorded afterwards is one outbox item.
+        # The outbox item's key has the time: use the operation's end, so that `announced_end` and the later request are
+        # one item.
         ended = operation.finished if operation and not of_task else None
         return data, announcement(
             data,
@@ -249,7 +251,7 @@ class NoticeRequests:
 
 @dataclass(frozen=True)
 class _Topic:
-    """What a notice is about; runs of different DAGs may have the same id."""
+    """The subject of a notice; runs of different DAGs may have the same id."""
 
     sync_id: str
     dag_run_id: str

@@ -1,4 +1,4 @@
-"""Where a notice goes: the configuration's channels, by the notice's severity."""
+"""Where a notice is sent: the configured channels, by the notice's severity."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ FORMS: Final[Mapping[DeliveryChannel, NoticeForm]] = MappingProxyType(
         DeliveryChannel.TEAMS: NoticeForm.CHAT,
     }
 )
-"""The form that each channel's receivers can read."""
+"""The form that receivers of each channel can read."""
 
 CHAT: Final = "CHAT"
-"""The attribute `channel` of chat messages: Amazon Q hands everything of a topic to all chats that listen to it."""
+"""The attribute `channel` of chat messages: Amazon Q sends all messages of a topic to all chats that listen to it."""
 
 
 @dataclass(frozen=True)
 class NoticeDelivery:
-    """One message, and the channels that it is for; subscriptions to the topic filter by its attributes."""
+    """One message with its channels; subscriptions to the topic filter by its attributes."""
 
     channels: tuple[DeliveryChannel, ...]
     form: NoticeForm
@@ -44,9 +44,9 @@ class NoticeDelivery:
 
 
 def deliveries_of(notice: Notice, notification_settings: NotificationSettings) -> list[NoticeDelivery]:
-    """Return a delivery per form that the configured channels need; none for a notice that nobody is to be told.
+    """Return a delivery for each form that the configured channels need; none for severity info.
 
-    A text message wakes people, so SMS gets high severity only, unless it is the only channel.
+    An SMS wakes people, so that channel gets only high severity, unless it is the only channel.
     """
     if notice.severity is Severity.INFO:
         return []
@@ -56,7 +56,7 @@ def deliveries_of(notice: Notice, notification_settings: NotificationSettings) -
 
 
 def fallback_of(notice: Notice) -> NoticeDelivery:
-    """Return what goes to the fallback topic, whatever the channels are: the mail's text."""
+    """Return what is sent to the fallback topic, whatever the channels are: the text of the mail."""
     return _delivery(notice, NoticeForm.TEXT, (DeliveryChannel.EMAIL,))
 
 

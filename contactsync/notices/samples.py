@@ -1,6 +1,6 @@
-"""Sample notices of every scenario: what `contactsync notices preview` shows, and what the golden files hold.
+"""Sample notices of every scenario, for `contactsync notices preview` and for the golden files of the tests.
 
-They are built from sample operations and outcomes, the way real notices are. All accounts and people are made up.
+They are made from sample operations and outcomes in the same way as real notices. All accounts and people are invented.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ NAMES: Final = ("payments-production", "shipping-staging", "data-lake", "R&D san
 ACCOUNTS: Final = 23
 
 Failed = tuple[int, OutcomeDetail, str]
-"""How many accounts failed, and with which detail and code."""
+"""Number of accounts that failed, with their detail and code."""
 
 DENIED: Final = (5, OutcomeDetail.PERMISSION_DENIED, "AccessDeniedException")
 UNAVAILABLE: Final = (2, OutcomeDetail.UNAVAILABLE, "InternalServerException")
@@ -42,7 +42,7 @@ INVALID: Final = (3, OutcomeDetail.INVALID, "ValidationException")
 
 
 def sample(scenario: Scenario) -> Notice:
-    """Return a notice of a scenario with everything that such notices usually have."""
+    """Return a notice of a scenario with all parts that such notices usually have."""
     return _SAMPLES[scenario](scenario)
 
 
@@ -63,7 +63,7 @@ def _of_outcomes(scenario: Scenario, *failed: Failed) -> Notice:
     return notice_of(_request(scenario), ORIGIN, _operation(status=status), _outcomes(*failed))
 
 
-def _of_error(scenario: Scenario, error: Exception, **parts: Any) -> Notice:  # noqa: ANN401 -- as above
+def _of_error(scenario: Scenario, error: Exception, **parts: Any) -> Notice:  # noqa: ANN401 -- fields of the event
     code = type(error).__name__.removesuffix("Error")
     return notice_of(_request(scenario, code=code, message=str(error), **parts), ORIGIN)
 
@@ -137,7 +137,7 @@ def _operation(**parts: Any) -> SyncOperation:  # noqa: ANN401 -- fields of the 
 
 
 def _outcomes(*failed: Failed) -> list[AccountOutcome]:
-    """Return 23 outcomes that were tried, the first of them failed, and an excluded account."""
+    """Return 23 outcomes that were tried, the first ones failed, and one excluded account."""
     ends = [(detail, code) for number, detail, code in failed for _ in range(number)]
     ends += [(OutcomeDetail.UPDATED, "")] * (ACCOUNTS - len(ends))
     return [_outcome(number, *end) for number, end in enumerate([*ends, (OutcomeDetail.EXCLUDED, "")])]

@@ -1,4 +1,4 @@
-"""Which notices there are, how urgent each one is, and which ones an operation or an error gives."""
+"""Which notices there are, how urgent each one is, and which ones an operation or an error causes."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from contactsync.operations.operation import OperationStatus, OutcomeDetail, Syn
 from contactsync.operations.outcome_counts import OutcomeCounts
 
 Scenario: TypeAlias = NoticeScenario
-"""The configuration names them too, so they are defined beside it."""
+"""The configuration names the scenarios too, so they are defined in its room."""
 
 NOTICE_ID_NAMESPACE: Final = uuid.UUID("b1f6a0de-52a7-5d0a-8d6f-0c2b9d7f4e63")
 
@@ -34,7 +34,7 @@ DEFAULT_SEVERITIES: Final[Mapping[Scenario, Severity]] = MappingProxyType(
 )
 
 NO_END: Final = frozenset({Scenario.APPROVAL_WAITING, Scenario.OVERDUE, Scenario.SUCCESS_COMPLETION})
-"""What may be told of a run before it turns red."""
+"""Scenarios that can be requested before a run has failed."""
 
 WHEN: Final[Mapping[Scenario, str]] = MappingProxyType(
     {
@@ -52,7 +52,7 @@ WHEN: Final[Mapping[Scenario, str]] = MappingProxyType(
         Scenario.DELIVERY_TROUBLE: "events or notices could not be delivered",
     }
 )
-"""When people are told, in words for lists and documents."""
+"""When people are notified, in words for lists and documents."""
 
 _DOCUMENT_000: Final = frozenset(
     {
@@ -76,7 +76,7 @@ SWITCHES: Final[Mapping[Scenario, str]] = MappingProxyType(
         Scenario.SUCCESS_COMPLETION: "notify_on_success",
     }
 )
-"""The key of notification_settings that switches a scenario; those without one are always told."""
+"""The key of notification_settings that switches a scenario on; a scenario without one is always on."""
 
 SYSTEM_DETAILS: Final = frozenset(
     {
@@ -87,10 +87,10 @@ SYSTEM_DETAILS: Final = frozenset(
         OutcomeDetail.UNSETTLED,
     }
 )
-"""Failures of AWS, of our tables or of a process, not of one account's permission or of the contact."""
+"""Failures of AWS, of our tables or of a process; not of one account's permission or of the contact."""
 
 UNTOUCHED: Final = frozenset({OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTIVE, OutcomeDetail.NOT_APPROVED})
-"""What a rule or a decision kept the operation from trying."""
+"""Details of outcomes that a rule or a decision kept from being tried."""
 
 _REFUSALS: Final = frozenset({Verdict.REJECTED, Verdict.TIMED_OUT, Verdict.NOT_ASKED})
 
@@ -108,7 +108,7 @@ _OF_BLAME: Final[Mapping[Blame, Scenario | None]] = MappingProxyType(
 def notice_id_of(scenario: Scenario, about: str) -> str:
     """Return the id of the one notice of a scenario about something, as a UUIDv5.
 
-    For a run of contact_sync `about` is its sync_id_of(dag_run_id), even when no operation has been stored yet.
+    For a run of contact_sync, `about` is sync_id_of(dag_run_id), even when no operation has been stored yet.
     """
     return str(uuid.uuid5(NOTICE_ID_NAMESPACE, f"{about}#{scenario}"))
 
@@ -116,7 +116,8 @@ def notice_id_of(scenario: Scenario, about: str) -> str:
 def severity_of(rules: NotificationRules, scenario: Scenario) -> Severity:
     """Return the priority that the rules give a scenario.
 
-    One of the first six scenarios that no list names is INFO, of which nobody is told; an added one has its default.
+    One of the first six scenarios that is in no list is INFO, which is sent to nobody; a later scenario has its
+    default.
     """
     if scenario in rules.high_priority:
         return Severity.HIGH
@@ -128,7 +129,7 @@ def severity_of(rules: NotificationRules, scenario: Scenario) -> Severity:
 
 
 def is_told(scenario: Scenario, notification_settings: NotificationSettings) -> bool:
-    """Tell whether people want to hear of a scenario: its switch is on, and the rules give it a priority."""
+    """Return whether a scenario is sent: its switch is on, and the rules give it a priority."""
     switch = SWITCHES.get(scenario)
     rules = notification_settings.user_notifications_config.notification_rules
     return (switch is None or bool(getattr(notification_settings, switch))) and severity_of(
@@ -139,9 +140,9 @@ def is_told(scenario: Scenario, notification_settings: NotificationSettings) -> 
 def scenarios_of(
     operation: SyncOperation, tally: OutcomeCounts, notification_settings: NotificationSettings
 ) -> tuple[Scenario, ...]:
-    """Return the notice that an ended operation gives, the most urgent one; none while it has not ended.
+    """Return the most urgent notice for an operation that has ended; none before its end.
 
-    One says everything (docs/notices.md): it carries all numbers, causes and accounts.
+    One notice is enough (docs/notices.md): it has all numbers, causes and accounts.
     """
     failures = _Failures.of(tally)
     if operation.status is OperationStatus.FAILED:
@@ -154,29 +155,29 @@ def scenarios_of(
 
 
 def scenario_of_error(error: BaseException | None) -> Scenario | None:
-    """Return the notice that a task's last error gives; None where the operation's own notices tell of it.
+    """Return the scenario of a task's last error; None if the operation's own notices are about it.
 
-    A task that ended without an error of ours, because it was killed or has a fault, is a system error.
+    A task that ended without one of our errors, because it was killed or has a bug, is a system error.
     """
     return scenario_of_blame(error.blame if isinstance(error, ContactSyncError) else Blame.SYSTEM)
 
 
 def scenario_of_blame(blame: Blame) -> Scenario | None:
-    """Return the notice of all errors with the same kind of cause."""
+    """Return the scenario of all errors with the same kind of cause."""
     return _OF_BLAME[blame]
 
 
 def refusal_of(operation: SyncOperation) -> Verdict | None:
-    """Return why a deletion of the operation was not carried out although nothing failed: people decided, or did not.
+    """Return the decision that kept a deletion from being carried out although nothing failed; None without one.
 
-    A contact that was there again needs no deletion, so its approval's withdrawal is none.
+    A withdrawn approval is none: the contact existed again, so nothing had to be deleted.
     """
     verdicts = (plan.decision.verdict for plan in operation.plans.values() if plan.decision)
     return next((verdict for verdict in verdicts if verdict in _REFUSALS), None)
 
 
 def _is_end_told(operation: SyncOperation, notification_settings: NotificationSettings) -> bool:
-    """Tell whether people hear of a completed operation: when they want to, and when a deletion was not approved."""
+    """Return whether a completed operation has a notice: if people want it, or if a deletion was not approved."""
     rules = notification_settings.user_notifications_config.notification_rules
     if refusal_of(operation):
         return severity_of(rules, Scenario.SUCCESS_COMPLETION) is not Severity.INFO
@@ -185,12 +186,16 @@ def _is_end_told(operation: SyncOperation, notification_settings: NotificationSe
 
 @dataclass(frozen=True)
 class _Failures:
-    """How many outcomes failed, and why."""
+    """Number of outcomes that failed, by cause."""
 
     all: int
+    """Outcomes that count as failed."""
     denied: int
+    """Failed outcomes whose permission AWS denied."""
     system: int
+    """Failed outcomes whose cause is a system."""
     touched: int
+    """Outcomes that were tried."""
 
     @classmethod
     def of(cls, tally: OutcomeCounts) -> "_Failures":
@@ -212,7 +217,7 @@ def _failure_scenarios(
         return (whole,)
     if operation.halt:
         return ()
-    # Each would have all numbers, causes and accounts, so that a second one says nothing new.
+    # Each notice would have all numbers, causes and accounts, so a second one says nothing new.
     rules = notification_settings.user_notifications_config.notification_rules
     urgency = list(Severity)
     return tuple(
@@ -221,7 +226,7 @@ def _failure_scenarios(
 
 
 def _whole(operation: SyncOperation, failures: _Failures) -> Scenario | None:
-    """Return the one notice that says all of an operation of which nothing went well."""
+    """Return the one notice for an operation in which nothing succeeded."""
     if operation.halt:
         return Scenario.HALTED
     if failures.all == 0:  # the plan did not finish, and housekeeping closed the operation
@@ -230,7 +235,7 @@ def _whole(operation: SyncOperation, failures: _Failures) -> Scenario | None:
 
 
 def _by_cause(failures: _Failures, notification_settings: NotificationSettings) -> Iterator[Scenario]:
-    """Yield the notices of causes; what none tells, because nobody wants to hear it, is a partial failure."""
+    """Yield the scenarios of the causes; failures whose scenario is switched off are a partial failure."""
     untold = failures.all
     causes = ((Scenario.PERMISSION_ERRORS, failures.denied), (Scenario.SYSTEM_ERRORS, failures.system))
     for scenario, number in causes:

@@ -38,7 +38,7 @@ _WITHOUT_NUMBERS: Final = {
     Scenario.OVERDUE: "Runs do not go on in time",
     Scenario.DELIVERY_TROUBLE: "Events or notices could not be delivered",
 }
-"""Headlines for what has no outcomes, or is not about them."""
+"""Headlines for operations without outcomes, and for notices that are not about outcomes."""
 
 
 def headline(
@@ -46,13 +46,13 @@ def headline(
 ) -> str:
     """Return the notice in one line: numbers first, then the contact types.
 
-    The numbers are those at the time of rendering: an operation that was cleared meanwhile may have got better.
+    The numbers are from the time of rendering: if tasks were cleared since, they may be better.
     """
     kind = kind_of(request.code)
     if kind and not kind.stops_run:
         return kind.headline
     code = f" ({request.code})" if request.code else ""
-    # A task that failed before the accounts has no numbers of its own: what is stored may be of an earlier try.
+    # A task that failed before the accounts' tasks has no numbers: what is stored may be of an earlier try.
     if operation is None or (request.of_task and operation.halt is None):
         own = kind.headline if kind and scenario_of_blame(kind.blame) is scenario else ""
         return f"{own or _WITHOUT_NUMBERS[scenario]}{code}"
@@ -66,7 +66,7 @@ def headline(
 
 
 def what_happened(request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures) -> list[str]:
-    """Return what is known as sentences, each once; no reason that somebody typed, which could hold anything."""
+    """Return what is known, as sentences without repetition; without a person's reason, which may hold anything."""
     return list(dict.fromkeys(filter(None, _sentences(request, operation, found))))
 
 

@@ -1,4 +1,4 @@
-"""The attributes of a stored item, each read as what belongs there; anything else in its place is refused."""
+"""The attributes of a stored item, each read as the expected type; anything else in its place is refused."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -14,26 +14,26 @@ K = TypeVar("K")
 E = TypeVar("E", bound=StrEnum)
 
 Reads = Callable[[object], T]
-"""Returns a value as what belongs in its place, or raises WrongAttributeError."""
+"""A function that returns a value as the expected type, or raises WrongAttributeError."""
 
 ID_DIGITS: Final = 12
 
 LATEST_EXPIRY: Final = 2 * LATEST.timestamp()
-"""Retention is counted in years, not in centuries."""
+"""The latest time of expiry, in seconds since 1970: retention is years, not centuries."""
 
 QUOTED: Final = 40
-"""Characters of an unknown word that are quoted."""
+"""Characters of an unknown word that an error quotes at most."""
 
 
 class Attributes:
-    """An item, or a map within one; every attribute is asked for with what it has to be."""
+    """An item, or a map inside one; each attribute is read with the type that it must have."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         """Take plain values, as `from_item` returns them."""
         self._values = values
 
     def required(self, name: str, read: Reads[T]) -> T:
-        """Return an attribute; one that is missing is a problem of the item."""
+        """Return an attribute; raise WrongAttributeError when it is missing."""
         if name not in self._values:
             problem = "is missing"
             raise WrongAttributeError(problem, place=name)
@@ -49,11 +49,11 @@ class Attributes:
     def optional(self, name: str, read: Reads[T], default: T) -> T: ...
 
     def optional(self, name: str, read: Reads[T], default: T | None = None) -> T | None:
-        """Return an attribute, or the default where there is none: NULL is something else than none."""
+        """Return an attribute, or the default when it is missing; NULL does not count as missing."""
         return self.required(name, read) if name in self._values else default
 
     def check_key(self, key: Mapping[str, object]) -> None:
-        """Refuse an item that lies under another key than that of what it says it is."""
+        """Refuse an item that is stored under another key than its contents require."""
         if any(self._values.get(name) != value for name, value in key.items()):
             problem = "its attributes are those of another item"
             raise WrongAttributeError(problem)
@@ -76,7 +76,7 @@ def filled(value: object) -> str:
 
 
 def name(value: object) -> str:
-    """Read an id or a name as events take it."""
+    """Read an id or a name as events accept it."""
     found = filled(value)
     if len(found) > TEXT_LENGTH:
         problem = f"has more than {TEXT_LENGTH} characters"
@@ -94,7 +94,7 @@ def id_of_account(value: object) -> str:
 
 
 def count(value: object) -> int:
-    """Read a whole number from 0 on, as versions, generations and numbers of things are."""
+    """Read a whole number from 0 on, such as a version, a generation or a count."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong(value, "whole number")
     if not 0 <= value <= LARGEST:
@@ -113,7 +113,7 @@ def expiry(value: object) -> int:
 
 
 def ordinal(value: object) -> int:
-    """Read a whole number from 1 on: 0 stands for nothing stored."""
+    """Read a whole number from 1 on; 0 would mean that nothing is stored."""
     number = count(value)
     if number == 0:
         problem = "is 0"
@@ -122,7 +122,7 @@ def ordinal(value: object) -> int:
 
 
 def flag(value: object) -> bool:
-    """Read a truth value: a text or a number is none."""
+    """Read a boolean; a text or a number is refused."""
     if not isinstance(value, bool):
         raise _wrong(value, "truth value")
     return value
@@ -154,12 +154,12 @@ def one_of(words: type[E]) -> Reads[E]:
 
 
 def part(read: Callable[[Attributes], T]) -> Reads[T]:
-    """Read a map whose attributes are known."""
+    """Read a map with the given function."""
     return lambda value: read(Attributes(_map(value)))
 
 
 def listed(read: Reads[T]) -> Reads[tuple[T, ...]]:
-    """Read a list whose parts are all of one form."""
+    """Read a list whose elements all have one type."""
 
     def read_all(value: object) -> tuple[T, ...]:
         if not isinstance(value, list):
@@ -170,12 +170,12 @@ def listed(read: Reads[T]) -> Reads[tuple[T, ...]]:
 
 
 def mapped(read: Reads[T]) -> Reads[dict[str, T]]:
-    """Read a map from any names to values of one form."""
+    """Read a map with any keys and values of one type."""
     return lambda value: {name: _within(name[:QUOTED], read, found) for name, found in _map(value).items()}
 
 
 def mapped_by(words: type[E], read: Reads[T]) -> Reads[dict[E, T]]:
-    """Read a map from the words of a closed set, in their order: DynamoDB's maps have none."""
+    """Read a map whose keys are words of a closed set, in the order of the set: DynamoDB's maps have no order."""
 
     def read_all(value: object) -> dict[E, T]:
         found = {one_of(words)(name): one for name, one in _map(value).items()}
@@ -198,7 +198,7 @@ def _map(value: object) -> dict[str, object]:
 
 
 def _wrong(value: object, wanted: str) -> WrongAttributeError:
-    """Name what was found by its type only: it may be a contact value in the wrong place."""
+    """Return an error that names only the type of the value: it may be a contact value in the wrong place."""
     return WrongAttributeError(f"is {_TYPES.get(type(value), 'bytes')} and no {wanted}")
 
 

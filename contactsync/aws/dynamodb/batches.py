@@ -1,4 +1,4 @@
-"""Batches of DynamoDB writes; what DynamoDB leaves over is written again."""
+"""Batches of DynamoDB writes; what DynamoDB does not process is written again."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BATCH: Final = 25
-"""The most items that BatchWriteItem takes."""
+"""Number of items that BatchWriteItem accepts."""
 
 
 def write_all(
@@ -25,9 +25,9 @@ def write_all(
     sleep: Callable[[float], None],
     before_each: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write put and delete requests, and call `before_each` before every batch.
+    """Write put and delete requests; call `before_each` before every batch.
 
-    Raises StateConflictError when DynamoDB leaves some over `tries` times.
+    Raises StateConflictError when DynamoDB has not processed all of a batch after `tries` tries.
     """
     remaining = iter(requests)
     while batch := list(islice(remaining, BATCH)):

@@ -1,4 +1,4 @@
-"""Dataclasses as maps of DynamoDB, and back: what a class declares is what is stored, and what is read."""
+"""Dataclasses as maps of DynamoDB, and back: what a class declares is stored and read."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
@@ -29,7 +29,7 @@ T = TypeVar("T", bound="DataclassInstance")
 Writes = Callable[[Any], Any]
 
 READS: Final[Mapping[object, Reads[Any]]] = MappingProxyType({str: text, int: count, bool: flag, datetime: moment})
-"""How a plain type is read where a codec says nothing of the field."""
+"""How a plain type is read when a codec does not say more about the field."""
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -37,9 +37,9 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 class Codec(Generic[T]):
     """Writes values of a dataclass as maps, and reads them as strictly as `Attributes` does.
 
-    Every field is an attribute, so that one that is added is stored and read without a line more. A field without a
-    default has to be there, unless it may be None. One with a default may be missing, as it is in items that are older
-    than the field.
+    Every field is an attribute, so a new field needs no further code to be stored and read. A field without a default
+    must exist in the map, unless it may be None. A field with a default may be missing, as in items that are older than
+    the field.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Codec(Generic[T]):
         sparse: Collection[str] = (),
         apart: Collection[str] = (),
     ) -> None:
-        """Take what the class does not say of its fields.
+        """Take what the class does not say about its fields.
 
-        `names`: attributes of another name, as those of indexes have. `reads`: what is read more strictly than its type
-        alone. `parts`: the codecs of dataclasses within, where they say more than their class. `required`: fields with
-        a default that are in every item all the same. `sparse`: fields that are left out where they have their default.
-        `apart`: fields that are no attributes of their own, which whoever reads an item gives.
+        `names`: attributes with another name than the field, as for indexes. `reads`: fields that are read more
+        strictly than their type. `parts`: codecs of dataclasses inside, if they need more than their class. `required`:
+        fields with a default that are nevertheless in every item. `sparse`: fields that are not stored when they have
+        their default. `apart`: fields that are not attributes; the reader of an item passes them.
         """
         _check_names(value_class, names, reads, required, sparse, apart)
         self.value_class: type[T] = value_class
@@ -82,29 +82,29 @@ class Codec(Generic[T]):
         return {field.attribute for field in self._fields}
 
     def to_map(self, value: T) -> dict[str, Any]:
-        """Return the attributes in plain values, of which `to_item` leaves out those that are None."""
+        """Return the attributes as plain values; `to_item` leaves out those that are None."""
         return {field.attribute: field.written(getattr(value, field.name)) for field in self._fields}
 
     def read(self, stored: Attributes, **apart: Any) -> T:  # noqa: ANN401 -- fields of the class
-        """Return what `to_map` wrote, with the fields that are apart; raise WrongAttributeError for anything else."""
+        """Return the value that `to_map` wrote, with its `apart` fields; else raise WrongAttributeError."""
         return self.value_class(**{field.name: field.read_in(stored) for field in self._fields}, **apart)
 
     def from_map(self, values: Mapping[str, Any]) -> T:
-        """Read an item of which nothing is apart."""
+        """Read an item of a class that has no `apart` fields."""
         return self.read(Attributes(values))
 
 
 @dataclass(frozen=True)
 class _StoredField:
-    """A field with the attribute that holds it."""
+    """A field with its attribute."""
 
     name: str
     attribute: str
     read: Reads[Any]
     write: Writes | None
-    """None where the value itself is stored."""
+    """None when the value itself is stored."""
     default: Callable[[], Any] | None
-    """Makes what a missing attribute stands for; None where there has to be one."""
+    """Returns the value of a missing attribute; None when the attribute must exist."""
     is_sparse: bool
 
     def read_in(self, stored: Attributes) -> Any:  # noqa: ANN401 -- whatever the field holds
@@ -112,14 +112,14 @@ class _StoredField:
             return stored.required(self.attribute, self.read)
         return stored.optional(self.attribute, self.read, self.default())
 
-    def written(self, value: Any) -> Any:  # noqa: ANN401 -- as above
+    def written(self, value: Any) -> Any:  # noqa: ANN401 -- whatever the field holds
         if self.is_sparse and self.default and value == self.default():
             return None
         return value if self.write is None or value is None else self.write(value)
 
 
 class _Types:
-    """The types of a dataclass's fields, and what follows from them."""
+    """The types of a dataclass's fields, and how each is read and written."""
 
     def __init__(self, value_class: type["DataclassInstance"], codecs: Mapping[type, Codec[Any]]) -> None:
         self._hints = get_type_hints(value_class)

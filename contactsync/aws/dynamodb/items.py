@@ -1,4 +1,4 @@
-"""DynamoDB items: plain Python values in, plain Python values out."""
+"""DynamoDB items, converted from plain Python values and to them."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LARGEST_PAGE: Final = 1000
-"""Items that are asked for at once where the caller names a limit; without one, a page is 1 MB."""
+"""Items per page when the caller gives a limit; without a limit a page is 1 MB."""
 
 PROBLEM_LENGTH: Final = 200
 
 
 class _Deserializer(TypeDeserializer):
-    """Boto3's own, which takes every number that a table gives back: one beyond its precision is no error of a call."""
+    """Boto3's own, but it accepts every number that a table returns: too many digits are no error of the call."""
 
     def _deserialize_n(self, value: str) -> Decimal:
         return Decimal(value)
@@ -70,13 +70,13 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON-like value
 
 
 def to_text(moment: datetime) -> str:
-    """Return a UTC time as text of fixed width, so that text order is time order."""
+    """Return a time in UTC as text of fixed width, so that texts sort like times."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def to_moment(text: str) -> datetime:
-    """Read what `to_text` wrote; ValueError for anything else, and for a time at which nothing can have happened."""
-    moment = datetime.fromisoformat(text)  # takes other forms as well, and is ten times as fast as strptime
+    """Read what `to_text` wrote; raise ValueError for anything else, and for times outside EARLIEST to LATEST."""
+    moment = datetime.fromisoformat(text)  # accepts other forms too, and is ten times as fast as strptime
     if moment.tzinfo is None or not EARLIEST <= moment < LATEST or to_text(moment) != text:
         message = f"no time from {EARLIEST:%Y} on and before {LATEST:%Y} in this form"
         raise ValueError(message)
@@ -84,16 +84,16 @@ def to_moment(text: str) -> datetime:
 
 
 class WrongAttributeError(ValueError):
-    """An attribute is missing, or is not what belongs there; `read_one` makes an error of the whole item of it."""
+    """Raised when an attribute is missing or wrong; `read_one` turns it into an error of the whole item."""
 
     def __init__(self, problem: str, *, place: str = "") -> None:
-        """Take what is wrong, in words that hold no stored value but unknown names, and the attribute's path."""
+        """Take the problem, without stored values except unknown names, and the path of the attribute."""
         super().__init__(f"{place} {problem}".strip())
         self._problem = problem
         self._place = place
 
     def within(self, name: str) -> "WrongAttributeError":
-        """Return the same problem as the item or map sees it that has the value under a name."""
+        """Return the same problem with the name of the surrounding item or map added to its path."""
         return WrongAttributeError(self._problem, place=f"{name}.{self._place}" if self._place else name)
 
 
@@ -103,9 +103,9 @@ def readable(
     table: str,
     unreadable: list[ItemUnreadableError] | None = None,
 ) -> Iterator[T]:
-    """Yield what items hold; one that cannot be read is logged by its key, and does not hide the others.
+    """Yield what items hold; one that cannot be read is logged by its key, and the others are still yielded.
 
-    It is added to `unreadable`, where a caller has to say more of it.
+    It is added to `unreadable`, for a caller that has to report it.
     """
     for item in items:
         try:
@@ -119,7 +119,7 @@ def readable(
 
 
 def read_one(item: dict[str, Any], read: Callable[[dict[str, Any]], T], table: str) -> T:
-    """Return what an item holds; raise ItemUnreadableError, which names it, when it cannot be read."""
+    """Return what an item holds; raise ItemUnreadableError with its key when it cannot be read."""
     try:
         return read(item)
     except WrongAttributeError as error:
@@ -136,7 +136,7 @@ def _problem(error: WrongAttributeError) -> str:
 
 
 def query(client: "DynamoDBClient", *, limit: int | None = None, **parameters: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -- boto3's own keywords
-    """Yield the plain items of every page of a query, or the first `limit`, reading hardly more than those."""
+    """Yield the plain items of every page of a query, or the first `limit`, without reading many more."""
     paging: PaginatorConfigTypeDef = {"MaxItems": limit, "PageSize": min(limit, LARGEST_PAGE)} if limit else {}
     with translated("Query"):
         for page in client.get_paginator("query").paginate(**parameters, PaginationConfig=paging):

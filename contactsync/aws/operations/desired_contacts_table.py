@@ -1,4 +1,4 @@
-"""The desired contacts' table: the only place where contact values are kept."""
+"""The table of desired contacts: the only place where contact values are stored."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +17,7 @@ DESIRED: Final = Codec(DesiredContact, apart=["contact"])
 
 
 def desired_item(desired: DesiredContact) -> dict[str, Any]:
-    """Return a desired contact's item; one without `contact` is a deletion, and says so."""
+    """Return a desired contact's item; without `contact` it is a deletion, which the item then says."""
     return {
         **DESIRED.to_map(desired),
         "contact": desired.contact.verbatim() if desired.contact else None,
@@ -26,15 +26,14 @@ def desired_item(desired: DesiredContact) -> dict[str, Any]:
 
 
 class DynamoDbDesiredContacts:
-    """Reads desired contacts; they are written in the plan's transaction (aws/operations/state_table.py)."""
+    """The stored desired contacts, for reading; the plan's transaction writes them (aws/operations/state_table.py)."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        """Take the table's name."""
         self._client = client
         self._table = table
 
     def latest(self, contact_type: ContactType) -> DesiredContact | None:
-        """Return the desired contact of the greatest generation, read consistently."""
+        """Return the desired contact with the greatest generation, read consistently."""
         with translated("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table, Key=to_item({"contact_type": contact_type}), ConsistentRead=True
@@ -47,7 +46,7 @@ class DynamoDbDesiredContacts:
 def desired_from(item: Mapping[str, Any]) -> DesiredContact:
     """Read what `desired_item` wrote.
 
-    An item that lost its contact is no deletion, except one that was stored before items said whether they are.
+    An item that lost its contact is not a deletion, except an old item from before items said whether they are one.
     """
     stored = Attributes(item)
     contact_type = stored.required("contact_type", one_of(ContactType))
@@ -59,12 +58,12 @@ def desired_from(item: Mapping[str, Any]) -> DesiredContact:
 
 
 def _contact(contact_type: ContactType, value: object) -> Contact:
-    """Take texts under AWS's names only; which of them belong together is AWS's to say, as its limits change."""
+    """Read texts under AWS's names only; AWS decides which of them belong together, as its limits change."""
     try:
         values = mapped(text)(value)
     except WrongAttributeError:
         values = {}
-    # In words of its own: a name in the path could be a contact value.
+    # Do not quote the path: a name in it could be a contact value.
     if not values or not values.keys() <= set(field_names(contact_type)):
         problem = "has another form"
         raise WrongAttributeError(problem)

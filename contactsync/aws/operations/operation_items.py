@@ -15,7 +15,7 @@ from contactsync.operations.operation import (
 )
 
 PARTITIONS: Final = 10
-"""The outcomes of an operation are spread by the last digit of the account id, so that no partition is hot."""
+"""Number of partitions for an operation's outcomes, by the last digit of the account id: one would get all writes."""
 
 ALL_OPERATIONS: Final = "all"
 
@@ -61,7 +61,7 @@ def outcome_key(sync_id: str, account_id: str, contact_type: ContactType) -> dic
 
 
 def operation_item(operation: SyncOperation, expires_at: int) -> dict[str, Any]:
-    """Return an operation's item; it alone carries the keys of the time and status indexes."""
+    """Return an operation's item; only this item has the keys of the indexes by time and by status."""
     return {
         **operation_key(operation.sync_id),
         "operations": ALL_OPERATIONS,
@@ -79,7 +79,7 @@ def operation_from(item: Mapping[str, Any]) -> SyncOperation:
 
 
 def outcome_item(sync_id: str, outcome: AccountOutcome, expires_at: int) -> dict[str, Any]:
-    """Return an outcome's item; it enters the index by account when it is settled and so has a time."""
+    """Return an outcome's item; it is in the index by account once it is settled, because then it has a time."""
     return {
         **outcome_key(sync_id, outcome.account_id, outcome.contact_type),
         "sync_id": sync_id,
@@ -96,7 +96,7 @@ def outcome_from(item: Mapping[str, Any]) -> AccountOutcome:
 
 
 def past_outcome_from(item: Mapping[str, Any]) -> tuple[str, AccountOutcome]:
-    """Read that with the id of the operation that the outcome belongs to."""
+    """Read what `outcome_item` wrote, and the id of the outcome's operation."""
     stored = Attributes(item)
     sync_id = stored.required("sync_id", text)
     outcome = OUTCOME.read(stored)

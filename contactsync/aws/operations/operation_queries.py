@@ -1,4 +1,4 @@
-"""What auditors and operators ask of the stored operations: each question is one query or one read, never a scan."""
+"""The questions of auditors and operators about stored operations: each is one query or one read, never a scan."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,24 +17,23 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 RESOLUTION: Final = timedelta(microseconds=1)
-"""Of the stored times."""
+"""The step between two stored times."""
 
 
 VERSION: Final = Codec(DesiredVersion)
 
 
 class DynamoDbOperationQueries:
-    """Listings from the indexes, which may lag behind the table by a moment, newest first."""
+    """Listings from the indexes, newest first; they may be a moment older than the table."""
 
     def __init__(self, client: "DynamoDBClient", state_table: str) -> None:
-        """Take the table's name."""
         self._client = client
         self._table = state_table
 
     def recent(
         self, *, limit: int | None = None, status: OperationStatus | None = None, period: Period = ALWAYS
     ) -> Iterator[SyncOperation]:
-        """Yield operations page by page, of all or of one status; `timestamp` tells whether one is in the period."""
+        """Yield operations page by page, of all or of one status; the period is one of their `timestamp`."""
         index, key, value = (
             ("operations_by_status", "operation_status", str(status))
             if status
@@ -44,7 +43,7 @@ class DynamoDbOperationQueries:
         return readable(items, operation_from, self._table)
 
     def lasts(self) -> timedelta | None:
-        """Return how long operations last after their plan, as the newest one was stored; None when there is none."""
+        """Return how long operations are kept after their plan, judging by the newest one; None when there is none."""
         items = self._newest("operations_by_time", "operations", ALL_OPERATIONS, "operation_time", ALWAYS, 1)
         return next(readable(items, _lasts, self._table), None)
 
@@ -84,20 +83,19 @@ def _past_outcome(item: dict[str, Any]) -> PastOutcome:
 
 
 class DynamoDbDesiredVersions:
-    """Which desired contacts are in force, without their values."""
+    """The desired contacts that are in force, without their values."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        """Take the name of the table of desired contacts."""
         self._client = client
         self._table = table
 
     def of(self, contact_type: ContactType) -> DesiredVersion | None:
-        """Return the latest desired contact's generation and operation, read consistently; its values stay there."""
+        """Return the latest desired contact's generation and operation, read consistently, without its values."""
         item = self._read(contact_type)
         return read_one(item, VERSION.from_map, self._table) if item else None
 
     def every(self) -> Iterator[DesiredVersion]:
-        """Yield those of all contact types that there are."""
+        """Yield one for each contact type that has a desired contact."""
         items = filter(None, map(self._read, ContactType))
         return readable(items, VERSION.from_map, self._table)
 
@@ -113,7 +111,7 @@ class DynamoDbDesiredVersions:
 
 
 def _during(time_key: str, period: Period) -> tuple[str, dict[str, str]]:
-    """Return a key condition, of which DynamoDB takes one per key, and its values."""
+    """Return one key condition, because DynamoDB accepts one per key, and its values."""
     since, until = period.since, period.until
     values = {":since": since and to_text(since), ":until": until and to_text(until - RESOLUTION)}
     conditions = {

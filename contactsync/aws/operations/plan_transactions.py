@@ -1,4 +1,4 @@
-"""Writes that are stored only while the plan that makes them is the latest one of its run."""
+"""Writes that are stored only while their plan is the latest plan of its run."""
 
 import itertools
 from collections.abc import Iterable
@@ -17,27 +17,26 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 GROUP: Final = 99
-"""Writes in one transaction: with the check of the plan they make the 100 items that DynamoDB takes."""
+"""Writes in one transaction; with the check of the plan they are the 100 items that DynamoDB accepts."""
 
 NOT_PLANNED_LATER: Final = "attribute_not_exists(pk) OR planned <= :planned"
 CONDITION_FAILED: Final = "ConditionalCheckFailed"
 
 
 class PlanTransactions:
-    """Stores many items, each group in one transaction with a check that the run was not planned again.
+    """Transactions that store many items in groups, each with a check that the run was not planned again.
 
-    A plan that Airflow takes for dead can go on, so that checking before a write is not enough.
+    A plan that Airflow has given up may still be running, so checking before a write is not enough.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str, *, conflict_tries: int, clock: Clock) -> None:
-        """Take the state table's name."""
         self._client = client
         self._table = table
         self._tries = conflict_tries
         self._clock = clock
 
     def write(self, operation: SyncOperation, writes: Iterable[Any]) -> None:
-        """Carry out unconditional writes, each in the form of TransactWriteItems.
+        """Store unconditional writes, each in the form of TransactWriteItems.
 
         Raises OvertakenError when a later plan is stored, and StateConflictError when others keep changing an item.
         """

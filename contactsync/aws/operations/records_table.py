@@ -1,4 +1,4 @@
-"""The account records of the state table, under optimistic locking."""
+"""The account records in the state table, with optimistic locking."""
 
 import secrets
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SAME_VERSION: Final = "attribute_not_exists(pk) OR version = :version"
 
 BATCH: Final = 100
-"""The most items that BatchGetItem takes."""
+"""Number of items that BatchGetItem accepts."""
 
 RECORD: Final = Codec(
     AccountRecord,
@@ -35,7 +35,7 @@ RECORD: Final = Codec(
 
 
 def record_key(account_id: str, contact_type: ContactType) -> dict[str, str]:
-    """Return the key of an account record; each account is a partition, so none is hot."""
+    """Return the key of an account record; each account has its own partition, so none gets all writes."""
     return {"pk": f"RECORD#{account_id}", "sk": str(contact_type)}
 
 
@@ -53,10 +53,9 @@ def record_from(item: dict[str, Any]) -> AccountRecord:
 
 
 class DynamoDbRecords:
-    """One item per account and contact type, replaced on the condition of its version."""
+    """One item per account and contact type; a new version replaces only the version that was read."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, conflict_tries: int, clock: Clock) -> None:
-        """Take the state table's name."""
         self._client = client
         self._table = table
         self._tries = conflict_tries
@@ -68,7 +67,7 @@ class DynamoDbRecords:
         return read_one(item, record_from, self._table) if item else AccountRecord(account_id, contact_type)
 
     def replace(self, record: AccountRecord, **changes: Any) -> AccountRecord | None:  # noqa: ANN401 -- fields of AccountRecord
-        """Store the next version, or return None; a stored token that is ours means that the SDK repeated the write."""
+        """Store the next version, or return None; a stored token of ours means that the SDK repeated the write."""
         stored = replace(record, **changes, version=record.version + 1)
         token = secrets.token_hex(16)
         with translated("PutItem"):
@@ -87,7 +86,7 @@ class DynamoDbRecords:
     def many(
         self, keys: Iterable[tuple[str, ContactType]], unreadable: set[tuple[str, ContactType]] | None = None
     ) -> Iterator[AccountRecord]:
-        """Yield the stored records, a hundred per call."""
+        """Yield the stored records, a hundred for each call."""
         remaining = iter(keys)
         while batch := list(islice(remaining, BATCH)):
             asked = {tuple(record_key(*key).values()): key for key in batch}

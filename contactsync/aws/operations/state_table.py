@@ -43,7 +43,7 @@ SETTLES: Final = (
     "attribute_exists(pk) AND attribute_not_exists(outside) "
     "AND (attribute_not_exists(try_started) OR try_started <= :started)"
 )
-"""Whether a try may settle an outcome: the latest plan has it, and no try that started later has settled it."""
+"""The condition for settling an outcome: the latest plan has it, and no try that started later has settled it."""
 BEHIND: Final = "attribute_not_exists(generation) OR generation < :generation"
 
 UNPLANNED_KEY: Final = {"pk": "HOUSEKEEPING", "sk": "UNPLANNED"}
@@ -55,7 +55,7 @@ NO_NEWER_DESIRED: Final = "attribute_not_exists(contact_type) OR generation < :g
 
 
 class DynamoDbOperations(DynamoDbStoredOperations):
-    """Operations and outcomes, stored with conditions and read consistently from the base table."""
+    """Operations and outcomes, stored with conditions and read consistently from the table itself."""
 
     def __init__(
         self,
@@ -77,9 +77,9 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         self._plan_transactions = PlanTransactions(client, state_table, conflict_tries=conflict_tries, clock=clock)
 
     def raise_generation(self, contact_type: ContactType) -> int:
-        """Count up atomically; a lost answer only leaves a gap.
+        """Raise the counter atomically; if the answer is lost, a number is skipped.
 
-        The counter is brought level with the desired contact first, when it is behind.
+        If the counter is behind the stored desired contact, it is set to that one's generation first.
         """
         desired = self._desired_generation(contact_type)
         generation = self._count_up(contact_type)
@@ -89,7 +89,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         return generation
 
     def raise_to(self, contact_type: ContactType, generation: int) -> None:
-        """Never lower it."""
+        """Raise the counter to this generation; never lower it."""
         with translated("UpdateItem"), suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
                 TableName=self._table,
@@ -126,14 +126,14 @@ class DynamoDbOperations(DynamoDbStoredOperations):
                     ReturnValues="ALL_NEW",
                 )
         except AwsCallError:
-            self.generation(contact_type)  # a counter that is no number cannot be raised, and is named
+            self.generation(contact_type)  # name a counter that is not a number: it cannot be raised
             raise
         return read_one(
             from_item(answer["Attributes"]), lambda found: Attributes(found).required("generation", count), self._table
         )
 
     def found_deletion(self, contact_type: ContactType, generation: int) -> None:
-        """Store it beside the counter."""
+        """Store the generation of the deletion beside the counter; the greatest one stays."""
         with translated("UpdateItem"), suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
                 TableName=self._table,
@@ -144,7 +144,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
             )
 
     def unplanned_since(self, now: datetime) -> datetime:
-        """Return what is stored, else store it."""
+        """Return since when there have been unplanned runs; store `now` when no time is stored."""
         with translated("UpdateItem"):
             answer = self._client.update_item(
                 TableName=self._table,
@@ -163,16 +163,16 @@ class DynamoDbOperations(DynamoDbStoredOperations):
             return now
 
     def none_unplanned(self) -> None:
-        """Remove what is stored."""
+        """Remove the time since when there have been unplanned runs."""
         with translated("DeleteItem"):
             self._client.delete_item(TableName=self._table, Key=to_item(UNPLANNED_KEY))
 
     def store_plan(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
-        """Store all in one transaction, without the desired contacts that a later plan has overtaken."""
+        """Store everything in one transaction, except desired contacts for which a later plan has stored newer ones."""
         self._store(operation, self._put_operation, desired)
 
     def decide(self, operation: SyncOperation, desired: Iterable[DesiredContact]) -> None:
-        """Store decisions and note of this plan in one transaction with the deletions that are desired by them."""
+        """Store decisions and note of this plan in one transaction with the deletions that follow from them."""
         self._store(operation, self._put_decisions, desired)
 
     def _store(
@@ -220,7 +220,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         return _put(self._table, item, NOT_PLANNED_LATER, {":planned": operation.planned})
 
     def _put_decisions(self, operation: SyncOperation, token: str) -> Any:  # noqa: ANN401 -- a deep boto3 shape
-        """Change nothing else, because others store status and halt meanwhile."""
+        """Change nothing else, because others store the status and the halt at the same time."""
         note = ", note = :note" if operation.note else " REMOVE note"
         values = {
             ":plans": OPERATION.to_map(operation)["plans"],
@@ -244,7 +244,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         return _put(self._desired_table, item, NO_NEWER_DESIRED, {":generation": contact.generation})
 
     def _is_ours(self, sync_id: str, token: str) -> bool:
-        """Tell whether the SDK repeated a transaction whose first answer was lost."""
+        """Return whether the SDK repeated a transaction of ours whose first answer was lost."""
         item = self._read(operation_key(sync_id))
         return item is not None and item.get("token") == token
 
@@ -264,7 +264,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         self._change(operation, expression, values, announced=announced)
 
     def close(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
-        """Store the end on the condition that nobody else did; whoever reports or plans meanwhile is right."""
+        """Store the end if nobody else has stored one; a report or a plan that came first is right."""
         values = {
             ":status": operation.status,
             ":counts": operation.counts,
@@ -286,11 +286,11 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         return True
 
     def halt(self, operation: SyncOperation, halt: Halt) -> None:
-        """Store why the operation stopped; the latest reason replaces an earlier one."""
+        """Store why the operation stopped; it replaces an earlier reason."""
         self._change(operation, "SET halt = :halt", {":halt": HALT.to_map(halt)})
 
     def lift_halt(self, operation: SyncOperation) -> None:
-        """Remove the halt that was seen; a later one stays."""
+        """Remove the halt that `operation` has; a newer one stays."""
         if operation.halt is None:
             return
         with suppress(OvertakenError):
@@ -304,7 +304,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         condition: str = "attribute_exists(pk)",
         announced: Sequence[Announcement] = (),
     ) -> None:
-        """Change parts of an operation; raise OvertakenError when the run was planned again meanwhile."""
+        """Change parts of an operation; raise OvertakenError when the run has been planned again since."""
         update = {
             "TableName": self._table,
             "Key": to_item(operation_key(operation.sync_id)),
@@ -316,14 +316,14 @@ class DynamoDbOperations(DynamoDbStoredOperations):
             raise OvertakenError(item=f"The plan of run {operation.dag_run_id}")
 
     def store_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Store outcomes, as long as no other process has planned the run again."""
+        """Store outcomes, unless another process has planned the run again."""
         puts = (
             {"Put": {"TableName": self._table, "Item": self._outcome_item(operation, outcome)}} for outcome in outcomes
         )
         self._plan_transactions.write(operation, puts)
 
     def keep_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Move when they expire."""
+        """Change only when the outcomes expire."""
         values = to_item({":expires_at": self._expiry(operation)})
         updates = (
             {
@@ -340,13 +340,13 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         self._plan_transactions.write(operation, updates)
 
     def remove_outcomes(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Remove outcomes, as long as no other process has planned the run again."""
+        """Remove outcomes, unless another process has planned the run again."""
         keys = (outcome_key(operation.sync_id, outcome.account_id, outcome.contact_type) for outcome in outcomes)
         deletes = ({"Delete": {"TableName": self._table, "Key": to_item(key)}} for key in keys)
         self._plan_transactions.write(operation, deletes)
 
     def settle_outcome(self, operation: SyncOperation, outcome: AccountOutcome) -> None:
-        """Replace one outcome, on the condition that the latest plan has it and no later try has settled it."""
+        """Replace one outcome, if the latest plan has it and no later try has settled it."""
         item = self._outcome_item(operation, outcome)
         with translated("PutItem"):
             try:
@@ -412,7 +412,7 @@ def _put(table: str, item: dict[str, Any], condition: str, values: dict[str, Any
 
 
 def _failed_conditions(error: ClientError, writes: int) -> list[bool]:
-    """Tell of each write of a cancelled transaction whether its own condition failed; AWS may leave the reasons out."""
+    """Return for each write of a cancelled transaction whether its own condition failed; AWS may omit the reasons."""
     reasons: list[Any] = error.response.get("CancellationReasons", [])
     failed = [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
     return failed if len(failed) == writes else [False] * writes

@@ -1,4 +1,4 @@
-"""Sync operations and outcomes as they are stored, for those who only read them."""
+"""Sync operations and outcomes as they are stored, for code that only reads them."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 
 class DynamoDbStoredOperations:
-    """Operations and outcomes, read consistently from the base table."""
+    """Operations and outcomes, read consistently from the table itself."""
 
     def __init__(self, client: "DynamoDBClient", state_table: str) -> None:
-        """Take the table's name."""
         self._client = client
         self._table = state_table
 
@@ -74,11 +73,11 @@ class DynamoDbStoredOperations:
             ExpressionAttributeValues=to_item({":pk": outcome_partition(sync_id, digit)}),
             ConsistentRead=True,
         )
-        # One that cannot be read is an outcome that is missing, which counts as a failure of its account.
+        # An outcome that cannot be read is left out here. It counts as missing, which is a failure of its account.
         return readable(items, outcome_from, self._table)
 
     def unfinished(self, unreadable: list[ItemUnreadableError] | None = None) -> Iterator[SyncOperation]:
-        """Return what the index by status knows of operations without an end, from all pages."""
+        """Return the operations without an end from the index by status, from all pages."""
         for status in (OperationStatus.PENDING, OperationStatus.IN_PROGRESS):
             items = query(
                 self._client,

@@ -1,4 +1,4 @@
-"""What boto3's clients know about a call that failed, said to whoever translates its error."""
+"""What boto3's clients know about a call that failed, kept for the code that translates its error."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _ATTRIBUTE: Final = "contactsync_place"
 _CALL: Final = "contactsync_call"
 _FOREIGN: Final = "the answer is not AWS's"
 _NO_CODES: Final = frozenset({"", "Unknown"})
-"""What botocore takes for the code, beside the status, where the answer has none."""
+"""What botocore returns as the code, beside the status, when the answer has none."""
 _READER: Final = "_do_get_response"
 """Botocore's function that reads an answer after it was parsed."""
 _HOOK: Final = "creating-client-class"
@@ -23,7 +23,7 @@ _HOOK: Final = "creating-client-class"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a call went; the names are those of AwsCallError's fields."""
+    """Where a call was sent; the names are those of AwsCallError's fields."""
 
     service: str | None = None
     region: str | None = None
@@ -31,15 +31,16 @@ class Place:
 
 
 class UnforeseenSdkError(BotoCoreError):
-    """A call raised what botocore does not document, such as a ValueError about a URL; it is the `__cause__`."""
+    """Raised when a call raises what botocore does not document, such as a ValueError about a URL; see `__cause__`."""
 
     fmt = "the AWS SDK failed"
 
 
 class PlacedCalls:
-    """Goes before a client's own class, and notes on each error of a call where it was made.
+    """A class put before a client's own, which adds to each error of a call where it was sent.
 
-    An answer that is not AWS's, as of a proxy or of a network that asks for a sign-in, is an error of the call.
+    An answer that is not from AWS, such as that of a proxy or of a network that asks for a sign-in, is an error of the
+    call.
     """
 
     meta: Any
@@ -58,7 +59,7 @@ class PlacedCalls:
 
 
 def _of_aws(call: Callable[[], Any]) -> Any:  # noqa: ANN401 -- botocore's own
-    """Make a call; raise ResponseParserError for an answer without the request id that AWS gives each one."""
+    """Make a call; raise ResponseParserError for an answer without the request id that all answers of AWS have."""
     try:
         answer = call()
     except ClientError as error:
@@ -78,7 +79,7 @@ def _of_aws(call: Callable[[], Any]) -> Any:  # noqa: ANN401 -- botocore's own
 
 
 def _is_of_parser(error: Exception) -> bool:
-    """Tell whether reading the answer failed, rather than what went before: JSON may be no object, or too deep."""
+    """Return whether reading the answer failed, not the call before it: its JSON may be no object, or too deep."""
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     return frames[-1].f_code.co_name == _READER or any(
         frame.f_globals.get("__name__") == parsers.__name__ for frame in frames
@@ -90,19 +91,19 @@ def _has_id(answer: Any) -> bool:  # noqa: ANN401 -- botocore's own
 
 
 def place_of(error: BaseException) -> Place:
-    """Return where the call was made, as far as it is known."""
+    """Return where the call was sent, as far as it is known."""
     place: Place = getattr(error, _ATTRIBUTE, Place())
     return place
 
 
 def call_of(error: BaseException) -> str | None:
-    """Return the API's name of the call, which is the inner one where botocore made it for the credentials."""
+    """Return the API's name of the call; when botocore called for credentials inside of it, the name of that call."""
     found: str | None = getattr(error, _CALL, None)
     return found
 
 
 def note_places(session: Any) -> None:  # noqa: ANN401 -- botocore's session
-    """Make every client of a botocore session note where its calls are made."""
+    """Make every client of a botocore session record where its calls are sent."""
     session.register(_HOOK, _add_class)
 
 
@@ -112,7 +113,7 @@ def _add_class(base_classes: list[type], **_: object) -> None:
 
 
 def _note(error: Exception, call: str, meta: Any) -> None:  # noqa: ANN401 -- botocore's
-    """Note the call and its place, unless an inner call, which got the credentials, has noted its own."""
+    """Record the call and its place, unless an inner call, which gets the credentials, has recorded its own."""
     if not hasattr(error, _ATTRIBUTE):
         place = Place(meta.service_model.service_name, meta.region_name, _shown(meta.endpoint_url))
         setattr(error, _ATTRIBUTE, place)
@@ -120,6 +121,6 @@ def _note(error: Exception, call: str, meta: Any) -> None:  # noqa: ANN401 -- bo
 
 
 def _shown(url: str) -> str:
-    """Return a URL without the password that it may hold."""
+    """Return a URL without the password that may be in it."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,4 +1,4 @@
-"""STS: whose credentials these are."""
+"""STS: whose credentials are used."""
 
 from typing import TYPE_CHECKING
 
@@ -9,13 +9,12 @@ if TYPE_CHECKING:
 
 
 class AwsCaller:
-    """Whoever calls AWS with the environment's own credentials."""
+    """The caller to whom the environment's own credentials belong."""
 
     def __init__(self, sts: "STSClient") -> None:
-        """Take a client with those credentials."""
         self._sts = sts
 
     def arn(self) -> str:
-        """Return the caller's ARN; no policy can forbid this question."""
+        """Return the caller's ARN; no policy can forbid this call."""
         with translated("GetCallerIdentity"):
             return self._sts.get_caller_identity()["Arn"]

@@ -1,7 +1,7 @@
-"""boto3 clients with this product's timeouts and retries; endpoints and credentials come from the environment.
+"""boto3 clients with contactsync's timeouts and retries; endpoints and credentials come from the environment.
 
-Whatever is wrong with these is one of contactsync's errors: `making` translates what is raised while a client is made,
-and `PlacedCalls` says of each failed call where it was made.
+What is wrong with these becomes one of contactsync's errors: `making` translates what is raised while a client is made,
+and `PlacedCalls` records for each failed call where it was sent.
 """
 
 import logging
@@ -25,22 +25,22 @@ from contactsync.errors import SettingsError
 SESSION_NAME: Final = "contactsync"
 QUICK_CONNECT: Final = 2.0
 QUICK_READ: Final = 5.0
-"""Timeouts in seconds of what a run must not wait for: events and metrics."""
+"""Timeouts in seconds for what a run must not wait for: events and metrics."""
 
 GLOBAL_SERVICES: Final = frozenset({"account", "organizations"})
-"""Services that answer in one region of each partition only, wherever this runs."""
+"""Services that each partition has in one region only, whatever region this runs in."""
 
 ANY_REGION: Final = "us-east-1"
-"""Models do not depend on it."""
+"""A region for reading service models, which are the same in all regions."""
 
 NO_REGION: Final = "is not set, and no AWS profile names a region"
 
 
 class Clients:
-    """Makes clients: the deployment's own, and those that act in the management account."""
+    """The boto3 clients: those of the deployment's own account, and those that act in the management account."""
 
     def __init__(self, *, management_role: str | None, connect_timeout: float, read_timeout: float) -> None:
-        """Take timeouts in seconds; `management_role` is assumed for the management account's clients when given."""
+        """Take timeouts in seconds, and the role to assume for the clients of the management account, if any."""
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._management_role = management_role
@@ -51,11 +51,11 @@ class Clients:
 
     @property
     def region(self) -> str:
-        """The deployment's region; raise SettingsError where none is set."""
+        """The deployment's region; raise SettingsError when none is set."""
         with making("sts"):
             # MWAA sets AWS_REGION; boto3 reads AWS_DEFAULT_REGION only.
             region = self._session.region_name or os.environ.get("AWS_REGION")
-            if region and not region.isprintable():  # botocore lets a line feed at the end pass
+            if region and not region.isprintable():  # botocore accepts a line feed at the end
                 raise InvalidRegionError(region_name=region)
         if not region:
             raise SettingsError(variable="AWS_REGION", problem=NO_REGION)
@@ -69,18 +69,18 @@ class Clients:
     def own(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 -- callers annotate the service's own client type
         """Return a client with the environment's credentials, and botocore's standard retries.
 
-        It is the deployment's own region's, unless another one is named.
+        It is for the deployment's region, unless another one is given.
         """
         return self._client(service, self._config(attempts=4), region)
 
-    def quick(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 -- as above
-        """Return a client like `own`, for what may fail without holding anything up: two attempts, a few seconds."""
+    def quick(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 -- the service's own client type
+        """Return a client like `own` for calls that may fail: two attempts of a few seconds, so nothing waits long."""
         return self._client(service, _config(2, connect=QUICK_CONNECT, read=QUICK_READ), region)
 
     def close_connections(self) -> None:
-        """Close what is open, before a fork of this process: two processes cannot use one connection.
+        """Close open connections before this process forks: two processes cannot share a connection.
 
-        The clients stay usable, and connect again.
+        The clients can still be used, and connect again.
         """
         for client in self._made:
             client.close()
@@ -88,7 +88,7 @@ class Clients:
     def management(self, service: str, *, single_attempt: bool = False) -> Any:  # noqa: ANN401 -- as above
         """Return a client that acts in the management account; global services are called in the partition's region.
 
-        With `single_attempt` a call is made once: its failures belong to the task's retries.
+        With `single_attempt` each call is made once: Airflow retries the task after a failure.
         """
         config = self._config(attempts=1 if single_attempt else 4)
         region = self.partition.global_region if service in GLOBAL_SERVICES else self.region
@@ -104,7 +104,7 @@ class Clients:
         return client
 
     @cached_property
-    def _management_session(self) -> Any:  # noqa: ANN401 -- as above
+    def _management_session(self) -> Any:  # noqa: ANN401 -- boto3's session
         role = self._management_role
         if not role:
             return self._session
@@ -123,18 +123,18 @@ def _config(attempts: int, *, connect: float, read: float) -> Config:
 
 
 def region_problem(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what is wrong with AWS_REGION when nothing names a region, to be said together with other settings."""
+    """Return the problem with AWS_REGION when nothing names a region, for an error that names other settings too."""
     if environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"):
         return {}
     try:
         region = get_session().get_config_variable("region")
-    except BotoCoreError:  # about the profile, which is said when a client is made
+    except BotoCoreError:  # a wrong profile is reported when a client is made
         return {}
     return {} if region else {"AWS_REGION": NO_REGION}
 
 
 def read_models(services: Iterable[str]) -> None:
-    """Read these services' models ahead of time, into the loader that all clients of this process share."""
+    """Read the models of these services in advance, into the loader that all clients of this process share."""
     session = _botocore_session()
     for service in services:
         session.create_client(
@@ -146,9 +146,10 @@ def read_models(services: Iterable[str]) -> None:
 
 
 def _keep_requests_out_of_logs() -> None:
-    """Keep botocore from logging requests and answers, which hold contact values, at whatever level Airflow logs.
+    """Keep botocore from logging requests and answers, which hold contact values, at any log level of Airflow.
 
-    What it says at INFO, of endpoints and credentials that it found, would hide what a task's log is read for.
+    Its INFO messages, about the endpoints and credentials that it found, would hide what people look for in a task's
+    log.
     """
     for name in ("botocore", "boto3", "urllib3"):
         logger = logging.getLogger(name)
@@ -157,25 +158,25 @@ def _keep_requests_out_of_logs() -> None:
 
 @cache
 def _loader() -> Loader:
-    """Return the reader of service models; it remembers what it read, and forked processes inherit that."""
+    """Return the reader of service models; it remembers what it read, and forked processes get that too."""
     return create_loader()
 
 
-def _botocore_session() -> Any:  # noqa: ANN401 -- as Clients.own
+def _botocore_session() -> Any:  # noqa: ANN401 -- botocore's session
     session = get_session()
     session.register_component("data_loader", _loader())
     note_places(session)
     return session
 
 
-def _boto3_session(session: Any) -> Any:  # noqa: ANN401 -- as Clients.own
+def _boto3_session(session: Any) -> Any:  # noqa: ANN401 -- boto3's session
     return boto3.Session(botocore_session=session)
 
 
 def _session_of(role: str, region: str, config: Config) -> Any:  # noqa: ANN401 -- as Clients.own
-    """Return a session that acts as a role, with credentials that renew themselves: STS gives them for an hour.
+    """Return a session that acts as a role; its credentials, which STS gives for an hour, renew themselves.
 
-    STS is asked in the deployment's region: without a region botocore would ask the one of partition `aws`.
+    STS is called in the deployment's region: without a region botocore would call the one of partition `aws`.
     """
     source = _botocore_session()
     fetcher = AssumeRoleCredentialFetcher(

@@ -1,6 +1,6 @@
-"""Turns what AWS answers into contactsync's errors.
+"""Turns AWS's errors into contactsync's errors.
 
-What a code means is in `contactsync.errors.aws.codes`; what is known of the call is added here.
+What a code means is in `contactsync.errors.aws.codes`; what is known about the call is added here.
 """
 
 import re
@@ -31,7 +31,7 @@ NOT_FOUND: Final = "ResourceNotFoundException"
 TOO_MANY: Final = 429
 SERVER_FAULT: Final = 500
 
-# AWS's message can quote values, so nothing of it is kept but these parts, each of a form that no contact field has.
+# AWS's message can quote values, so only these parts of it are kept; each has a form that no contact field has.
 _DENIAL: Final = re.compile(
     r"User: (?P<principal>arn:[\w+=,.@:/-]{1,2048}) is not authorized to perform: (?P<action>[a-z0-9-]{1,64}:\w{1,128})"
     r"(?: on resource: \"?(?P<resource>arn:[\w+=,.@:/*-]{1,2048}))?",
@@ -48,7 +48,7 @@ _SKEW: Final = re.compile(r"Signature (?:expired|not yet current)", re.ASCII)
 
 @contextmanager
 def translated(operation: str, account_id: str | None = None) -> Iterator[None]:
-    """Raise contactsync's error for whatever botocore raises inside; AWS's message is dropped, it can quote values."""
+    """Raise contactsync's error for any error of botocore inside, without AWS's message, which can quote values."""
     try:
         yield
     except ClientError as error:
@@ -58,7 +58,7 @@ def translated(operation: str, account_id: str | None = None) -> Iterator[None]:
 
 
 def translate(error: ClientError, operation: str, account_id: str | None = None) -> AwsCallError:
-    """Return contactsync's error for AWS's; an unknown code is judged by its status."""
+    """Return contactsync's error for AWS's; an unknown code is judged by its HTTP status."""
     code = code_of(error)
     if error.operation_name in SIGNING_CALLS - {operation}:
         operation, account_id = str(error.operation_name), None
@@ -91,7 +91,7 @@ def _kind_of(code: str, error: ClientError) -> type[AwsCallError]:
 
 
 def _reasons(error: ClientError) -> list[str]:
-    """Return why DynamoDB cancelled a transaction: a condition last, since it is the one that may just be repeated."""
+    """Return why DynamoDB cancelled a transaction; a failed condition comes last: only that can simply be retried."""
     answered: Any = error.response
     codes = [str(reason.get("Code")) for reason in answered.get("CancellationReasons") or ()]
     return sorted(codes, key=lambda code: code == "ConditionalCheckFailed")
@@ -102,7 +102,7 @@ def _message_of(error: ClientError) -> str:
 
 
 def _denial(message: str) -> dict[str, str]:
-    """Return who was denied what, as far as AWS says so in its usual sentence."""
+    """Return who was denied which action, as far as AWS says so in its usual sentence."""
     found = [match.groupdict() for pattern in (_DENIAL, _REASON) if (match := pattern.search(message))]
     return {name: value for parts in found for name, value in parts.items() if value}
 

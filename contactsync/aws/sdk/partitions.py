@@ -1,4 +1,4 @@
-"""Partitions of AWS, as botocore knows them: separate clouds with regions, endpoints and accounts of their own."""
+"""Partitions of AWS, as botocore knows them: separate clouds with their own regions, endpoints and accounts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from botocore.loaders import Loader
 from contactsync.errors import SettingsError
 
 DEFAULT_REGION: Final = "us-east-1"
-"""The region that configurations name by default; another partition's main region stands in for it there."""
+"""The region that configurations name by default; in another partition its main region is used instead."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Partition:
 
     name: str
     global_region: str
-    """Where the services answer that a partition has once: Account Management and AWS Organizations."""
+    """The region of services that a partition has only once: Account Management and AWS Organizations."""
     loader: Loader
 
     def check(self, variable: str, arn: str) -> None:
@@ -31,7 +31,7 @@ class Partition:
             raise SettingsError(variable=variable, problem=problem)
 
     def region(self, name: str) -> str:
-        """Return a region that a setting names; raise UnknownRegionError for one of another partition."""
+        """Return the region that a setting names; raise UnknownRegionError for one of another partition."""
         if _partition_of(name, self.loader)["name"] == self.name:
             return name
         if name == DEFAULT_REGION:
@@ -41,7 +41,7 @@ class Partition:
 
 
 def partition_of(region: str, loader: Loader) -> Partition:
-    """Return a region's partition; one that fits no pattern counts as partition aws, as everywhere in botocore."""
+    """Return a region's partition; a region of unknown form counts as partition aws, as everywhere in botocore."""
     found = _partition_of(region, loader)
     return Partition(str(found["name"]), str(found["implicitGlobalRegion"]), loader)
 

@@ -1,4 +1,4 @@
-"""What the AWS SDK itself raises, before or instead of an answer of AWS, as contactsync's errors."""
+"""The AWS SDK's own errors, raised before or instead of an answer of AWS, as contactsync's errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ from contactsync.errors.kinds import kinds
 
 
 def _named(meaning: Meaning) -> tuple[type[BotoCoreError], ...]:
-    """Return botocore's exceptions of a meaning, by the names in the list of codes."""
+    """Return botocore's exceptions for a meaning, by the names in the list of codes."""
     found = (getattr(exceptions, name, None) for name in CODES[meaning].split())
     return tuple(kind for kind in found if kind is not None)
 
@@ -49,24 +49,24 @@ NO_CREDENTIALS: Final = _named(Meaning.NO_CREDENTIALS)
 WRONG_SETUP: Final = _named(Meaning.SETUP)
 WRONG_REQUEST: Final = (ParamValidationError, ValidationError)
 NEVER_SENT: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
-"""Failures of the connection itself: no call is on its way after them."""
+"""Failures to connect: after them no call can be on its way."""
 PROCESS: Final = "custom-process"
 LIVE_PROVIDERS: Final = frozenset({"container-role", "iam-role"})
-"""Sources of credentials that are asked over a network, and may answer the next time."""
+"""Sources of credentials that are called over a network, and may answer the next time."""
 STILL_EXPIRED: Final = "refreshed credentials are still expired"
 SIGNING_CALLS: Final = frozenset(
     {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"}
 )
-"""Calls that botocore makes by itself, inside of another one, to get the credentials that sign it."""
+"""Calls that botocore makes inside of another one, to get the credentials that sign it."""
 UNTRUSTED: Final = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "No such file", "NO_CERTIFICATE", "PEM lib")
-"""What an SSL library says when settings are wrong, rather than the network."""
+"""What an SSL library says when settings are wrong, not the network."""
 
 
 @contextmanager
 def making(service: str) -> Iterator[None]:
-    """Raise contactsync's error for whatever is raised while a session or a service's client is made.
+    """Raise contactsync's error for any error while a session or a service's client is made.
 
-    Botocore reads variables, files and a credential process then, and lets pass what their parsers raise.
+    Botocore then reads variables, files and a credential process, and does not catch what their parsers raise.
     """
     name = name_of(service)
     try:
@@ -82,7 +82,7 @@ def making(service: str) -> Iterator[None]:
 def translate_sdk(
     error: BotoCoreError, operation: str, account_id: str | None = None, service: str | None = None
 ) -> AwsCallError:
-    """Return contactsync's error for one of the SDK's own; what is not known may pass."""
+    """Return contactsync's error for one of the SDK's own; an unknown one counts as temporary."""
     place, inner = place_of(error), call_of(error)
     if inner in SIGNING_CALLS - {operation}:
         operation, account_id = inner, None
@@ -104,7 +104,7 @@ def translate_sdk(
 
 
 def _cause_in_setup(error: BotoCoreError) -> BaseException | None:
-    """Return what is wrong with this machine, when that is why the call failed."""
+    """Return the error in this machine's setup that made the call fail; None when the setup is not the cause."""
     if isinstance(error, WRONG_SETUP) or _provider_of(error) == PROCESS:
         return error
     if isinstance(error, WRONG_REQUEST) and call_of(error) in SIGNING_CALLS:
@@ -115,12 +115,12 @@ def _cause_in_setup(error: BotoCoreError) -> BaseException | None:
     if isinstance(error, SSLError):
         return error if any(words in str(error) for words in UNTRUSTED) else None
     inner = _keywords(error).get("error") if isinstance(error, HTTPClientError) else None
-    # A URL or a header that cannot be written, or a file of certificates that cannot be read.
+    # A URL or a header with characters that it cannot have, or a file of certificates that cannot be read.
     return inner if isinstance(inner, (ValueError, FileNotFoundError, IsADirectoryError, PermissionError)) else None
 
 
 def _is_expired(error: BotoCoreError) -> bool:
-    """Tell whether a source of credentials, such as a process, gave some that have expired."""
+    """Return whether a source of credentials, such as a process, returned expired ones."""
     return isinstance(error.__cause__, RuntimeError) and STILL_EXPIRED in str(error.__cause__)
 
 
@@ -130,7 +130,7 @@ def _name_of(error: BotoCoreError) -> str:
 
 
 def _name_of_silence(error: BotoCoreError) -> str:
-    """Return a name that does not stand for missing credentials too."""
+    """Return a name that does not also mean missing credentials."""
     return "CredentialsUnreachable" if isinstance(error, CredentialRetrievalError) else _name_of(error)
 
 
@@ -165,7 +165,7 @@ def _places(error: BaseException, service: str | None) -> tuple[str, ...]:
 
 
 def _problem(error: BaseException) -> str:
-    """Return what is wrong, in one line, without what may hold a secret: a URL, or a process's output."""
+    """Return the problem in one line, without what may hold a secret: a URL, or a process's output."""
     found = _keywords(error)
     known: dict[type[BaseException], str] = {
         ProfileNotFound: f"there is no AWS profile {found.get('profile')!r}",

@@ -1,4 +1,4 @@
-"""Where the AWS SDK's settings come from on this machine: which variable or file a wrong one is in."""
+"""Where the AWS SDK's settings come from on this machine: which variable or file has a wrong one."""
 
 import os
 from collections.abc import Iterator
@@ -26,26 +26,26 @@ ROLE: Final = (
 )
 SDK_FILES: Final = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 IN_HEADERS: Final = (*KEYS, *REGION, "AWS_CONTAINER_AUTHORIZATION_TOKEN", FILES[0])
-"""What becomes part of a request's headers, where no line feed may be."""
+"""Variables whose values go into a request's headers, where no line feed is allowed."""
 CONTAINER: Final = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 METADATA: Final = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")
 _HEADER: Final = "header value"
 
 
 def places_of(error: BaseException, service: str | None) -> tuple[str, ...]:
-    """Return the variables and files that an error of the SDK is about: the likeliest, or all that are set."""
+    """Return the variables and files that an error of the SDK may be about: the likeliest, or all that are set."""
     found = tuple(dict.fromkeys(_suspects(error, service)))
     variables = (name for name, value in sorted(os.environ.items()) if name.startswith("AWS_") and value)
     return found or (*(name for name in variables if name not in KEYS), *_files())
 
 
 def role_places() -> tuple[str, ...]:
-    """Return where the role comes from that the SDK assumes by itself."""
+    """Return where the role is configured that the SDK assumes by itself."""
     return _set(ROLE) or _files()
 
 
 def region_places() -> tuple[str, ...]:
-    """Return where the region comes from."""
+    """Return where the region is configured."""
     return _set(REGION) or _files()
 
 
@@ -85,7 +85,7 @@ def _suspects(error: BaseException, service: str | None) -> Iterator[str]:
 
 
 def _named_in(text: str) -> Iterator[str]:
-    """Yield the variables whose settings a message of the SDK names, in its own words or as they are."""
+    """Yield the variables that a message of the SDK is about, by the SDK's names or by the variables' own."""
     words = _letters(text)
     for setting, (_, variables, *_rest) in {**BOTOCORE_DEFAUT_SESSION_VARIABLES, **DEFAULT_S3_CONFIG_VARS}.items():
         names = [variables] if isinstance(variables, str) else variables or []
@@ -96,7 +96,7 @@ def _named_in(text: str) -> Iterator[str]:
 
 
 def _unread_expiration(error: BaseException) -> tuple[str, ...]:
-    """Return the variable of a time that dateutil, which names no variable, cannot read."""
+    """Return the variable of a time that dateutil cannot read; dateutil's error names no variable."""
     return _set(("AWS_CREDENTIAL_EXPIRATION",)) if type(error).__module__.startswith("dateutil") else ()
 
 
@@ -124,7 +124,7 @@ def _is_url(text: str) -> bool:
 
 
 def _process() -> tuple[str, ...]:
-    """Return where a credential process is configured, when the profile in use has one."""
+    """Return where a credential process is configured, if the profile in use has one."""
     profile = next(iter(os.environ[name] for name in _set(PROFILE)), "default")
     sections = {profile, f"profile {profile}"}
     return tuple(f"credential_process of profile {profile!r} in {path}" for path in _files() if _has(path, sections))
@@ -159,5 +159,5 @@ def _set(names: tuple[str, ...] | list[str]) -> tuple[str, ...]:
 
 
 def _given(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the variables that are set, of those of which an empty one counts as none."""
+    """Return those of the variables that are set and not empty."""
     return tuple(name for name in names if os.environ.get(name))

@@ -1,4 +1,4 @@
-"""The audit trail in DynamoDB: an item per event and entity, put on the condition that it is not there yet."""
+"""The audit trail in DynamoDB: an item per event and entity, stored only if it does not exist yet."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,35 +17,34 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEY_LIMIT: Final = 900
-"""Bytes of a name that becomes part of a key; DynamoDB takes 1024 of a sort key, 2048 of a partition key."""
+"""Bytes of a name in a key; DynamoDB accepts 1024 in a sort key, 2048 in a partition key."""
 
 GROUP: Final = 20
-"""Entries of one transaction: of 100 items and 4 MB at most, an entry has up to four items, and some are large."""
+"""Entries in one transaction of at most 100 items and 4 MB: an entry has up to four items, and some are large."""
 
 PORTION: Final = 50
-"""Rows of one transaction where an entry has many; they hold some kilobytes each."""
+"""Rows in one transaction when an entry has many; they have some kilobytes each."""
 
 RESOLUTION: Final = timedelta(microseconds=1)
-"""Of the stored times."""
+"""The step between two stored times."""
 
 BEFORE_ALL: Final = " "
 AFTER_ALL: Final = "~"
-"""They sort before and after every time, and the latter after what follows a time in a sort key."""
+"""They sort before and after every time; AFTER_ALL also after what follows a time in a sort key."""
 
 ENTRY: Final = Codec(AuditEntry)
 
 
 class DynamoDbAuditTrail:
-    """Rows that are never changed, and expire after the retention."""
+    """Rows that are never changed, and expire `retention_days` after their time."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, retention_days: int) -> None:
-        """Take the table's name and the days after which a row expires, counted from its time."""
         self._client = client
         self._table = table
         self._retention = timedelta(days=retention_days)
 
     def add(self, entry: AuditEntry) -> None:
-        """Put an item for every entity; the first entity's carries the keys of the indexes."""
+        """Put an item for every entity; the item of the first entity has the keys of the indexes."""
         items = list(self._items(entry))
         if len(items) <= FEW:
             self._put_each(items)
@@ -61,7 +60,7 @@ class DynamoDbAuditTrail:
             yield {"pk": _fitting(entity), **_item(row, self._retention), **index_keys}
 
     def add_all(self, entries: Sequence[AuditEntry]) -> None:
-        """Put the items of many entries in transactions, and one by one where one of them is there already."""
+        """Put the items of many entries in transactions, or one by one when one of them exists already."""
         remaining = iter(entries)
         while group := list(islice(remaining, GROUP)):
             if not self._put_together([item for entry in group for item in self._items(entry)]):
@@ -75,18 +74,18 @@ class DynamoDbAuditTrail:
         return self._newest("pk", _fitting(entity), since, until, ConsistentRead=True, limit=limit)
 
     def correlated(self, correlation_id: str, *, limit: int | None = None) -> Iterator[AuditEntry]:
-        """Yield what the index holds, which may lag behind the table by a moment."""
+        """Yield the entries of the index, which may be a moment older than the table."""
         value = _fitting(correlation_id)
         return self._newest("correlation", value, None, None, IndexName="by_correlation", limit=limit)
 
     def during(
         self, since: datetime, until: datetime, *, limit: int | None = None, oldest_first: bool = False
     ) -> Iterator[AuditEntry]:
-        """Yield the entries of one day after the other."""
+        """Yield the entries day by day."""
         return islice(self._days(since, until, oldest_first=oldest_first), limit)
 
     def _days(self, since: datetime, until: datetime, *, oldest_first: bool) -> Iterator[AuditEntry]:
-        # No event is from another time, and each day is a query.
+        # Every event has a time in this range, and each day is a query.
         since, until = max(since, EARLIEST), min(until, LATEST)
         last, first = (until - RESOLUTION).astimezone(UTC).date(), since.astimezone(UTC).date()
         count = (last - first).days + 1
@@ -105,7 +104,7 @@ class DynamoDbAuditTrail:
     ) -> Iterator[AuditEntry]:
         begin = to_text(since) if since else BEFORE_ALL
         end = (to_text(until - RESOLUTION) if until else AFTER_ALL) + AFTER_ALL
-        if begin > end:  # DynamoDB refuses such bounds
+        if begin > end:  # DynamoDB refuses bounds in this order
             return iter(())
         items = query(
             self._client,
@@ -118,7 +117,7 @@ class DynamoDbAuditTrail:
         return readable(items, ENTRY.from_map, self._table)
 
     def _put_together(self, items: Sequence[Mapping[str, Any]]) -> bool:
-        """Put items in one transaction; False when one of them is there, or somebody writes at the same moment."""
+        """Put items in one transaction; False when one of them exists, or another process writes at the same time."""
         with translated("TransactWriteItems"):
             try:
                 self._client.transact_write_items(TransactItems=[{"Put": self._put_of(item)} for item in items])
@@ -129,7 +128,7 @@ class DynamoDbAuditTrail:
     def _put_each(self, items: Iterable[Mapping[str, Any]]) -> None:
         for item in items:
             with translated("PutItem"), suppress(self._client.exceptions.ConditionalCheckFailedException):
-                self._client.put_item(**self._put_of(item))  # it may be there already, and is never changed
+                self._client.put_item(**self._put_of(item))  # it may exist already, and is never changed
 
     def _put_of(self, item: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- the stubs' type differs between the two calls
         return {"TableName": self._table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(pk)"}
@@ -148,6 +147,6 @@ def _index_keys(entry: AuditEntry) -> dict[str, str]:
 
 
 def _fitting(name: str) -> str:
-    """Return a name as part of a key; one that is too long is named by its hash, so that no row is lost."""
+    """Return a name as part of a key; one that is too long is replaced by its hash, so that no row is lost."""
     data = name.encode()
     return name if len(data) <= KEY_LIMIT else f"sha256#{hashlib.sha256(data).hexdigest()}"

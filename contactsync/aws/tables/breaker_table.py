@@ -1,4 +1,4 @@
-"""The breakers in the state table: one item for each caller account and API operation, and counters beside them."""
+"""The circuit breakers in the state table: one item per caller account and API operation, and counters beside them."""
 
 import logging
 import secrets
@@ -30,7 +30,7 @@ NO_COUNTERS: Final = (
 )
 
 KEPT_BUCKETS: Final = 10 * BUCKETS
-"""So many buckets, ten windows, after its end a counter expires."""
+"""Number of buckets (ten windows) after its end for which a counter is kept."""
 
 STATE: Final = Codec(
     BreakerState,
@@ -43,12 +43,12 @@ TALLY: Final = Codec(CallCounts, required=["failures", "answers"])
 
 
 class DynamoDbBreakers:
-    """States under optimistic locking, and counters that are raised atomically."""
+    """The breakers, with optimistic locking, and their counters, which are raised atomically."""
 
     def __init__(
         self, client: "DynamoDBClient", table: str, *, caller_account: str, conflict_tries: int, clock: Clock
     ) -> None:
-        """Take the account whose calls these are."""
+        """Take the account whose calls these are, and how many times a change is tried that others overtake."""
         self._client = client
         self._table = table
         self._partition = f"BREAKER#{caller_account}"
@@ -67,10 +67,10 @@ class DynamoDbBreakers:
         return self._replaced(api, item)
 
     def _replaced(self, api: str, unreadable: dict[str, Any]) -> BreakerState:
-        """Store a closed breaker in place of an item of the same version; whoever is faster is right."""
+        """Store a closed breaker in place of an unreadable item, unless another process has changed it since."""
         state = BreakerState(api, version=1)
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(version)"}
-        if "version" in unreadable:  # as it is stored: not every number there is one of Python's
+        if "version" in unreadable:  # as it is stored: Python cannot hold every number of DynamoDB
             values = {":version": unreadable["version"]}
             condition = {"ConditionExpression": SAME_VERSION, "ExpressionAttributeValues": values}
         item = to_item({**self._key(api), **state_item(state)})
@@ -79,7 +79,7 @@ class DynamoDbBreakers:
         return state
 
     def change(self, api: str, step: Callable[[BreakerState], BreakerState]) -> BreakerState:
-        """Store what `step` makes of the stored state; many workers that want the same write it once."""
+        """Store what `step` makes of the stored state; if many workers want the same change, it is written once."""
         tries = Retrying(
             retry=retry_if_result(lambda state: state is None),
             stop=stop_after_attempt(self._tries),
@@ -98,7 +98,7 @@ class DynamoDbBreakers:
         return state if state == stored or self._store(state, stored.version) else None
 
     def _store(self, state: BreakerState, after_version: int) -> bool:
-        """Store a state, and tell whether it is there: the SDK may have repeated a write that had arrived."""
+        """Store a state, and return whether it is stored; the SDK may have repeated a successful write."""
         token = secrets.token_hex(16)
         condition: dict[str, Any] = {"ConditionExpression": NOT_STORED}
         if after_version:
@@ -118,9 +118,9 @@ class DynamoDbBreakers:
         return True
 
     def count(self, api: str, bucket: Bucket, tally: CallCounts) -> None:
-        """Add to a bucket's counters; a repeated write counts twice, which does no harm.
+        """Add to a bucket's counters; a repeated write counts twice, which is harmless.
 
-        Counters that are no numbers begin again: they would keep the breaker closed until the bucket ends.
+        Counters that are not numbers start again at 0: they would keep the breaker closed until the bucket ends.
         """
         values = {
             ":failures": tally.failures,
@@ -154,7 +154,7 @@ class DynamoDbBreakers:
         return True
 
     def tallies(self, api: str, newest: Bucket) -> list[CallCounts]:
-        """Return the calls of a window's buckets, newest first."""
+        """Return the counts of a window's buckets, newest first."""
         first, last = self._bucket_key(api, newest.earlier(BUCKETS)), self._bucket_key(api, newest)
         items = query(
             self._client,
@@ -167,7 +167,7 @@ class DynamoDbBreakers:
         return list(readable(items, TALLY.from_map, self._table))
 
     def transitions(self, since: datetime) -> list[Transition]:
-        """Return what the items keep, oldest first."""
+        """Return the transitions in the items, oldest first."""
         items = query(
             self._client,
             TableName=self._table,
@@ -180,14 +180,17 @@ class DynamoDbBreakers:
         return sorted(found, key=lambda change: change.time)
 
     def access_checked(self) -> datetime | None:
-        """Return when any worker has last found that it may call."""
+        """Return when any worker last confirmed that it may call."""
         item = self._read(self._key(ACCESS))
-        # One that cannot be read is no check, and the next one replaces it.
+        # A time that cannot be read counts as none, and the next check replaces it.
         items = [from_item(item)] if item else []
         return next(readable(items, lambda found: Attributes(found).required("checked", moment), self._table), None)
 
     def store_access_check(self, moment: datetime) -> None:
-        """Store that a worker found so; the last one to say it is recent enough."""
+        """Remember when access was last confirmed.
+
+        Concurrent writers may overwrite each other: any of the times is recent enough.
+        """
         with translated("PutItem"):
             self._client.put_item(TableName=self._table, Item=to_item({**self._key(ACCESS), "checked": moment}))
 
@@ -200,17 +203,17 @@ class DynamoDbBreakers:
         return {"pk": self._partition, "sk": name}
 
     def _bucket_key(self, api: str, bucket: Bucket) -> dict[str, str]:
-        """Keep a breaker's counters together, their numbers of one width, so that text order is time order."""
+        """Return the key of a counter: a breaker's counters share a partition, and fixed width sorts them by time."""
         return {"pk": f"{self._partition}#{api}", "sk": f"{bucket.episode}#{bucket.number:015}"}
 
 
 def state_item(state: BreakerState) -> dict[str, Any]:
-    """Return what a breaker's item holds beside its key."""
+    """Return the attributes of a breaker's item, without its key."""
     return {**STATE.to_map(state), "transitions": [TRANSITION.to_map(one) for one in state.transitions]}
 
 
 def state_from(item: dict[str, Any]) -> BreakerState:
-    """Read what `state_item` wrote, with the item's key, which names the API operation."""
+    """Read what `state_item` wrote, with the item's key, which has the name of the API operation."""
     stored = Attributes(item)
     api = stored.required("sk", filled)
     transitions = listed(part(lambda transition: TRANSITION.read(transition, operation=api)))

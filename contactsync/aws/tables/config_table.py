@@ -1,4 +1,4 @@
-"""The configuration table: one item per version, the greatest version is the one in force."""
+"""The configuration table: one item per version; the greatest version is in force."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NOT_SETTINGS: Final = frozenset({"config_key", "version", "changed_at", "changed_by", "reason", "token"})
-"""Attributes that stand beside the configuration's keys; no key may ever have such a name."""
+"""Attributes beside the configuration's keys; no key may ever have one of these names."""
 
 
 class DynamoDbStoredConfigurations:
-    """Versions of one configuration, for those who only read them."""
+    """Versions of one configuration, for code that only reads them."""
 
     def __init__(self, client: "DynamoDBClient", table: str, config_key: str) -> None:
-        """Take the table's name, and the key that tells several configurations in it apart."""
+        """Take the table's name, and the key of this configuration among several in the table."""
         self.config_key = config_key
         self._client = client
         self._table = table
@@ -37,11 +37,11 @@ class DynamoDbStoredConfigurations:
         return _configuration(self.newest())
 
     def version(self, number: int) -> StoredConfiguration:
-        """Return one version, read consistently: the plan may have stored its number a moment ago."""
+        """Return one version, read consistently: a plan may have stored its number a moment ago."""
         return _configuration(self.stored(number))
 
     def latest_version(self) -> int:
-        """Return the number of the version in force, even of one that is invalid and is to be replaced."""
+        """Return the number of the version in force, even if that version is invalid and has to be replaced."""
         return self.newest().number
 
     def newest(self) -> StoredVersion:
@@ -89,7 +89,7 @@ class DynamoDbConfigurations(DynamoDbStoredConfigurations):
     def __init__(
         self, client: "DynamoDBClient", table: str, config_key: str, *, outbox_table: str, clock: Clock
     ) -> None:
-        """Take the table's name, the key that tells several configurations in it apart, and where the outbox is."""
+        """Take the table's name, the key of this configuration among several in it, and the outbox's table."""
         super().__init__(client, table, config_key)
         self._outbox_table = outbox_table
         self._clock = clock
@@ -103,9 +103,9 @@ class DynamoDbConfigurations(DynamoDbStoredConfigurations):
         reason: str | None = None,
         announced: Sequence[Announcement] = (),
     ) -> StoredConfiguration:
-        """Store the next version; raise ConfigurationConflictError when `after_version` is not the latest any more.
+        """Store the next version; raise ConfigurationConflictError when `after_version` is no longer the latest one.
 
-        0 stands for no version at all.
+        0 means that there is no version yet.
         """
         stored = StoredConfiguration(version=after_version + 1, configuration=configuration)
         item = {
@@ -122,7 +122,7 @@ class DynamoDbConfigurations(DynamoDbStoredConfigurations):
                 writes = [*self._writes(item, after_version), *outbox_puts(self._outbox_table, announced)]
                 self._client.transact_write_items(TransactItems=writes)
             except self._client.exceptions.TransactionCanceledException:
-                # The SDK may have repeated a write that had arrived.
+                # The SDK may have repeated a successful write.
                 if self._read(stored.version).get("token") != item["token"]:
                     conflict = ConfigurationConflictError(config_key=self.config_key, expected_version=after_version)
                     raise conflict from None
@@ -161,7 +161,7 @@ def _version(item: dict[str, Any]) -> StoredVersion:
 
 
 def _beside(item: dict[str, Any], name: str, read: Reads[T]) -> T | None:
-    """Return what is stored beside the settings; one in another form is none, and they count all the same."""
+    """Return an attribute beside the settings; None if it has another form: the settings count all the same."""
     try:
         return Attributes(item).optional(name, read)
     except WrongAttributeError:

@@ -16,28 +16,27 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEYS: Final = 100
-"""Items that BatchGetItem takes."""
+"""Number of keys that BatchGetItem accepts."""
 
 LEFT_OVER_WAITS: Final = (0.1, 0.4, 1.6, 3.0)
-"""Seconds before what BatchGetItem left over is asked for again."""
+"""Seconds to wait before each new request for what BatchGetItem did not return."""
 
 FAILURE_LIFE: Final = timedelta(days=20)
-"""How long it is remembered why a message failed: longer than dead letters are kept."""
+"""How long the failure of a message is kept: longer than dead letters are."""
 
 FAILURE: Final = Codec(MessageFailure)
 
 
 class DynamoDbFailures:
-    """Items of the idempotency table, beside those of aws-lambda-powertools."""
+    """The stored failures of messages, in items of the idempotency table."""
 
     def __init__(self, client: "DynamoDBClient", table: str, clock: Clock) -> None:
-        """Take the idempotency table's name."""
         self._client = client
         self._table = table
         self._clock = clock
 
     def remember(self, subscriber: str, message_id: str, failure: MessageFailure) -> None:
-        """Put the item; the latest failure replaces the one before."""
+        """Put the item; the latest failure replaces an earlier one."""
         expiration = int((self._clock.now() + FAILURE_LIFE).timestamp())
         item = {**_failure_key(subscriber, message_id), **FAILURE.to_map(failure), "expiration": expiration}
         with translated("PutItem"):
@@ -63,7 +62,7 @@ class DynamoDbFailures:
         return found
 
     def _items(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """Yield the items of keys; what DynamoDB leaves over is asked for again."""
+        """Yield the items of keys; what DynamoDB did not process is requested again."""
         left: Any = {self._table: {"Keys": [to_item({"id": key}) for key in keys]}}
         for wait in (0.0, *LEFT_OVER_WAITS):
             self._clock.sleep(wait)

@@ -12,7 +12,7 @@ from contactsync.aws.dynamodb.items import WrongAttributeError, from_item, read_
 
 
 class HandledStatus(StrEnum):
-    """How far a subscriber has come with an event, in powertools' words."""
+    """How far a subscriber is with an event, in powertools' words."""
 
     UNDER_WAY = "INPROGRESS"
     HANDLED = "COMPLETED"
@@ -20,10 +20,10 @@ class HandledStatus(StrEnum):
 
 
 class HandledEvents(DynamoDBPersistenceLayer):
-    """Powertools' own layer, which names an item that it cannot read: whether its event was handled is not known."""
+    """Powertools' own layer, with an error for an unreadable item: it is not known if its event was handled."""
 
     def _item_to_data_record(self, item: dict[str, Any]) -> DataRecord:
-        """Raise ItemUnreadableError before powertools fails on it, or takes it for something else."""
+        """Raise ItemUnreadableError, where powertools would fail or misread the item."""
         read_one(from_item(item), _check, self.table_name)
         return super()._item_to_data_record(item)
 

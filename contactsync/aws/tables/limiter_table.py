@@ -1,4 +1,4 @@
-"""The limiter in the state table: one item for each caller account and API operation, shared by all workers."""
+"""The limiter in the state table: one item per caller account and API operation, shared by all workers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -20,21 +20,21 @@ QUEUE_IS_OPEN: Final = "attribute_type(arrival, :number) AND arrival BETWEEN :no
 NO_QUEUE: Final = (
     "attribute_not_exists(arrival) OR NOT attribute_type(arrival, :number) OR arrival < :now OR arrival > :impossible"
 )
-"""Whatever was stored in a number's place is replaced."""
+"""A stored value that is not a number is replaced."""
 
 MISSED_AFTER: Final = 500_000
-"""So many microseconds late a call would come together with those after it; less than that the burst has room for."""
+"""Microseconds: a turn this late would collide with later turns; smaller delays fit into the burst."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DynamoDbLimiter:
-    """Reserves turns by one atomic addition each; only the first call after a pause needs a second write."""
+    """The limiter: one atomic addition reserves a turn; only the first call after a pause needs a second write."""
 
     def __init__(
         self, client: "DynamoDBClient", table: str, *, caller_account: str, conflict_tries: int, clock: Clock
     ) -> None:
-        """Take the account whose quotas these are."""
+        """Take the account whose quotas these are, and how many times a turn is tried for that others take."""
         self._client = client
         self._table = table
         self._caller = caller_account
@@ -44,7 +44,7 @@ class DynamoDbLimiter:
     def reserve(self, api: str, rates: Rates) -> float:
         """Reserve the next turn and return the seconds until then; PausedError when the queue is too long.
 
-        A turn that has passed by the time the table answers is left unused, and another one is reserved.
+        A turn that has passed by the time the table answers is not used, and another one is reserved.
         """
         pace = rates.pace(api)
         tries = Retrying(
@@ -55,18 +55,18 @@ class DynamoDbLimiter:
             retry_error_callback=_last_turn,
         )
         turn = tries(self._try, api, pace)
-        if turn is None:  # always outrun by others: their turns count, and no retry of an account is due to that
+        if turn is None:  # others were always faster; no retry of the account may be used up for this
             raise PausedError(cause=BACKLOG, resume_in=1 + jitter(1))
         return max(0, turn - self._now()) / MICROSECONDS
 
     def _try(self, api: str, pace: Pace) -> int | None:
-        """Return the time of the turn that was reserved; None when others were faster."""
+        """Return the time of the reserved turn in microseconds; None when others were faster."""
         now = self._now()
         arrival = self._queue(api, pace, now) or self._begin(api, pace, now)
         return None if arrival is None else now + pace.wait(arrival, now)
 
     def _queue(self, api: str, pace: Pace, now: int) -> int | None:
-        """Reserve a turn behind others; None when there is no queue."""
+        """Reserve a turn behind others, and return its arrival time; None when there is no queue."""
         values = {":interval": pace.interval, ":now": now, ":last": pace.last_arrival(now)}
         stored, arrival = self._update(api, "ADD arrival :interval", QUEUE_IS_OPEN, values)
         if stored and arrival is not None:
@@ -77,13 +77,13 @@ class DynamoDbLimiter:
         return None
 
     def _begin(self, api: str, pace: Pace, now: int) -> int | None:
-        """Reserve the first turn after a pause; None when somebody else has begun."""
+        """Reserve the first turn after a pause; None when another worker has begun."""
         values = {":next": now + pace.interval, ":now": now, ":impossible": pace.impossible_arrival(now)}
         stored, _ = self._update(api, "SET arrival = :next", NO_QUEUE, values)
         return now if stored else None
 
     def _update(self, api: str, update: str, condition: str, values: dict[str, int]) -> tuple[bool, int | None]:
-        """Tell whether the condition held, and return the arrival time that was stored or, else, found."""
+        """Return whether the condition held, and the arrival time that is stored now."""
         with translated("UpdateItem"):
             try:
                 answer = self._client.update_item(

@@ -1,4 +1,4 @@
-"""What was looked up in AWS Organizations a while ago, in the state table, so that not every process asks again."""
+"""Earlier answers of AWS Organizations in the state table, so that not every process asks again."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,29 +26,28 @@ if TYPE_CHECKING:
 KEPT: Final = timedelta(days=1)
 
 DIGITS: Final = "0123456789"
-"""What a walk found lies in ten items, by the last digit of the account id: 50,000 accounts are 5,000 in each."""
+"""The last digits of account ids: a walk's result is in ten items, 5,000 accounts in each for 50,000."""
 
 MY_WALK: Final = "walker = :token"
 NO_WALK: Final = (
     "attribute_not_exists(held_until) OR NOT attribute_type(held_until, :text) OR held_until <= :now OR "
     "held_until > :longest"
 )
-"""A time that is too far away was stored by a wrong clock, or by something else."""
+"""A time too far in the future comes from a wrong clock, or from something else, and does not count."""
 
 TAGS: Final = mapped(mapped(text))
-"""By account."""
+"""Tags by account id."""
 
 
 class DynamoDbLookups:
-    """Tags and units that were asked for, and what walks over the organization found."""
+    """The tags and units that were looked up, and the results of walks over the organization."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        """Take the state table's name."""
         self._client = client
         self._table = table
 
     def tags(self, owner: str, since: datetime, until: datetime | None = None) -> Mapping[str, Mapping[str, str]]:
-        """Return the tags by account that were kept since then."""
+        """Return the tags by account id that were stored since then."""
         latest = to_text(until or datetime.max.replace(tzinfo=UTC))
         items = query(
             self._client,
@@ -59,7 +58,7 @@ class DynamoDbLookups:
             ),
             ConsistentRead=True,
         )
-        # What cannot be read is asked for again.
+        # What cannot be read is looked up again.
         portions = readable(items, lambda item: Attributes(item).required("tags", TAGS), self._table)
         return dict(entry for portion in portions for entry in portion.items())
 
@@ -68,7 +67,7 @@ class DynamoDbLookups:
         self._put({"pk": f"LOOKUP#{owner}", "sk": f"TAGS#{to_text(now)}#{min(tags)}", "tags": tags}, now)
 
     def units_found(self, version: int, names: Iterable[str]) -> datetime | None:
-        """Return when all these units of a configuration version were last found to be there."""
+        """Return when all these units of a configuration version were last found to exist."""
         items = query(
             self._client,
             TableName=self._table,
@@ -81,13 +80,16 @@ class DynamoDbLookups:
         return max((moment for moment, units in found if wanted <= units), default=None)
 
     def store_units_found(self, version: int, names: Iterable[str], now: datetime) -> None:
-        """Store that; it expires after a day. Contact types that name other units do not replace each other's."""
+        """Store when these units were found; it expires after a day.
+
+        Contact types with other units have other items.
+        """
         units = sorted(names)
         digest = hashlib.sha256("\n".join(units).encode(errors="replace")).hexdigest()[:16]
         self._put({"pk": "LOOKUP#UNITS", "sk": f"{_number(version)}#{digest}", "units": units, "found_at": now}, now)
 
     def places(self, version: int, account_id: str) -> FoundPlaces | None:
-        """Return the part of what the latest walk found that the account is in; one that cannot be read is none."""
+        """Return the part of the latest walk's result that has the account; None when it cannot be read."""
         with translated("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table, Key=to_item(_places_key(version, account_id[-1])), ConsistentRead=True
@@ -96,12 +98,12 @@ class DynamoDbLookups:
         return next(readable(items, _places_in, self._table), None)
 
     def store_places(self, version: int, found: FoundPlaces) -> None:
-        """Store it part by part; each is whole in itself, so that a process may end between two."""
+        """Store the result in parts; each is complete in itself, so that the process may end between two."""
         for digit in DIGITS:
             self._put({**_places_key(version, digit), **_places_item(found, digit)}, found.found_at)
 
     def hold_walk(self, version: int, token: str, now: datetime, until: datetime) -> bool:
-        """Take or renew the walk, on the condition that nobody else holds it."""
+        """Take or renew the right to walk, unless another process has it."""
         with translated("PutItem"):
             try:
                 self._client.put_item(
@@ -131,7 +133,7 @@ def _units_in(item: Mapping[str, Any]) -> tuple[datetime, frozenset[str]]:
 
 
 def _places_item(found: FoundPlaces, digit: str) -> dict[str, Any]:
-    """Return one part: accounts that are in the same units stand together, and units are named by their number."""
+    """Return one part: accounts in the same units are grouped, and units are stored by number."""
     units = sorted(found.units)
     numbers = {name: number for number, name in enumerate(units)}
     groups: dict[frozenset[str], list[str]] = {}

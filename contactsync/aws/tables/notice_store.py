@@ -1,4 +1,4 @@
-"""The notices of the state table: what was requested once, and how its deliveries ended."""
+"""The notices in the state table: what was requested, each once, and the results of the deliveries."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,13 +27,13 @@ TOLD: Final = MappingProxyType({f":told_{one}": one for one in Severity if one i
 NOT_REQUESTED: Final = (
     f"attribute_not_exists(pk) OR (attribute_exists(#priority) AND NOT #priority IN ({', '.join(TOLD)}))"
 )
-"""A notice of which nobody was to be told, or whose priority is none, is requested again: rather twice than never."""
+"""A request of severity info, or with an unknown priority, is replaced: a second notice is better than none."""
 
 DELIVERY: Final = "delivery_"
-"""What the attributes begin with that tell how a channel ended."""
+"""How the attributes start that hold the result of a channel."""
 
 UNREADABLE: Final = MappingProxyType({"status": "unreadable"})
-"""What is shown of a channel whose end this version cannot read."""
+"""What is shown for a channel whose result this version cannot read."""
 
 
 def _time(value: object) -> str:
@@ -44,7 +44,7 @@ def _time(value: object) -> str:
 
 @dataclass(frozen=True)
 class StoredRequest:
-    """What is stored of a request; a notice whose request was not stored has its deliveries only."""
+    """What is stored of a request; a notice whose request could not be stored has only its deliveries."""
 
     scenario: str
     priority: Severity | None = None
@@ -54,7 +54,7 @@ class StoredRequest:
 
 @dataclass(frozen=True)
 class StoredEnd:
-    """How a channel ended, as `record_delivery` takes it."""
+    """The result of a channel, as `record_delivery` stores it."""
 
     status: str
     code: str | None = None
@@ -66,7 +66,7 @@ END: Final = Codec(StoredEnd, reads={"at": _time})
 
 
 class DynamoDbNoticeStore:
-    """One item for each scenario of an operation; it expires as operations do."""
+    """One item for each scenario of an operation; it expires like operations."""
 
     def __init__(
         self, client: "DynamoDBClient", table: str, *, retention_days: int, conflict_tries: int, clock: Clock
@@ -79,7 +79,7 @@ class DynamoDbNoticeStore:
         self._transactions = OutboxTransactions(client, table, conflict_tries=conflict_tries, clock=clock)
 
     def store(self, sync_id: str, request: NoticeRequested, announced: Sequence[Announcement]) -> bool:
-        """Store the request on the condition that there is none, or one that nobody was to be told."""
+        """Store the request, unless one is stored already that was not of severity info."""
         now = self._clock.now()
         stored = StoredRequest(request.scenario, request.priority, request.notice_id, to_text(now))
         values = {
@@ -99,9 +99,9 @@ class DynamoDbNoticeStore:
         return self._transactions.store(update, announced)
 
     def record_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
-        """Record how a channel ended; the latest result of a channel replaces an earlier one.
+        """Store the result of a channel; the latest result replaces an earlier one.
 
-        The request itself may be missing: it was published while this table was out of reach.
+        There may be no request: it was published while this table could not be reached.
         """
         expiry = int((self._clock.now() + self._retention).timestamp())
         with translated("UpdateItem"):
@@ -114,7 +114,7 @@ class DynamoDbNoticeStore:
             )
 
     def deliveries(self, sync_id: str) -> Iterator[dict[str, Any]]:
-        """Yield how each channel of an operation's notices ended; one that waits has no channel yet."""
+        """Yield the result of each channel of an operation's notices; a waiting notice has no channel yet."""
         for item in self.of_operation(sync_id):
             for facts in readable([item], _facts_from, self._table):
                 ends = [name for name in sorted(item) if name.startswith(DELIVERY)]

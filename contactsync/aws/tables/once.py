@@ -1,4 +1,4 @@
-"""Handled events are remembered by powertools."""
+"""The memory of handled events, kept by aws-lambda-powertools."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -26,9 +26,9 @@ WINDOW: Final = int(REMEMBERED.total_seconds())
 
 
 class OnceByPowertools:
-    """Remembers handled events in powertools' persistence layer, by subscriber and event id.
+    """Handled events in powertools' persistence layer, by subscriber and event id.
 
-    A call that died is forgotten when its function's time is over, and the event is handled again.
+    If a call dies, it counts for nothing once its function's time is over, and the event is handled again.
     """
 
     def __init__(self, subscriber: str, persistence: "BasePersistenceLayer", logger: Logger) -> None:
@@ -41,11 +41,11 @@ class OnceByPowertools:
         )
 
     def begin(self, context: "LambdaContext") -> None:
-        """Take the invocation's context: it knows how much time is left."""
+        """Take the invocation's context, which knows how much time is left."""
         self._config.register_lambda_context(context)
 
     def run(self, event: "Event", effect: Callable[[], None]) -> None:
-        """Call the effect once per event id, with what the event is in every log line."""
+        """Call the effect once per event id; log lines meanwhile have the event's ids."""
 
         def handle(*, event_id: str) -> None:  # noqa: ARG001 -- powertools finds the key by this name
             effect()
@@ -70,7 +70,7 @@ class OnceByPowertools:
 
 
 def _raise_translated(error: IdempotencyPersistenceLayerError) -> None:
-    """Raise our error for what powertools wrapped: a call of DynamoDB, or an item; else nothing."""
+    """Raise our error for what powertools wrapped: a failed call of DynamoDB, or an unreadable item; else nothing."""
     cause = error.__cause__
     if isinstance(cause, ItemUnreadableError):
         raise cause from None

@@ -1,4 +1,4 @@
-"""The outbox: announcements in the state table, stored in the transactions that change what they announce."""
+"""The outbox: announcements in the state table, stored in the same transactions as the changes that they announce."""
 
 import logging
 import zlib
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PARTS: Final = 4
-"""The outbox is spread over so many partitions; each is asked for when what is left is sent."""
+"""Number of partitions of the outbox; housekeeping reads all of them."""
 
 REFUSALS: Final = "refusals"
-"""The attribute that counts how often housekeeping was refused an entry."""
+"""The attribute that counts how often the topic refused an entry."""
 
 ASIDE: Final = "outbox-aside"
-"""The partition of what is set aside."""
+"""The partition of entries that are set aside."""
 
 UNREADABLE: Final = (
     "Outbox item %s %s stays where it is, this version cannot read it (%s): update contactsync; housekeeping sends it "
@@ -38,7 +38,7 @@ UNREADABLE: Final = (
 
 
 def outbox_puts(table: str, announcements: Iterable[Announcement]) -> list[Any]:
-    """Return what a transaction that stores a change takes along for its announcements."""
+    """Return the writes of announcements for a transaction that stores a change."""
     return [{"Put": {"TableName": table, "Item": to_item(_item(announced))}} for announced in announcements]
 
 
@@ -46,7 +46,6 @@ class DynamoDbOutbox:
     """The announcements that are not known to be published; they never expire."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, conflict_tries: int, clock: Clock) -> None:
-        """Take the state table's name."""
         self._client = client
         self._table = table
         self._tries = conflict_tries
@@ -55,7 +54,7 @@ class DynamoDbOutbox:
     def entries(
         self, before: datetime, unreadable: Callable[[UnreadableEntry], object] = lambda _: None
     ) -> Iterator[OutboxEntry]:
-        """Yield the entries of one partition after the other, read consistently."""
+        """Yield the entries, partition by partition, read consistently."""
         return chain.from_iterable(self._part(number, before, unreadable) for number in range(PARTS))
 
     def _part(
@@ -82,7 +81,7 @@ class DynamoDbOutbox:
         )
 
     def refused(self, key: tuple[str, str]) -> None:
-        """Add one to what the item counts, on the condition that it is there."""
+        """Raise the item's count by one, if the item exists."""
         with translated("UpdateItem"):
             try:
                 self._client.update_item(
@@ -97,7 +96,7 @@ class DynamoDbOutbox:
                 return
 
     def set_aside(self, entry: SetAside) -> None:
-        """Put the item into the partition of those that are set aside, and delete it here, in one transaction."""
+        """Move the item into the partition of entries that are set aside, in one transaction."""
         item = self._found(entry.key)
         if item is None:
             return
@@ -113,7 +112,7 @@ class DynamoDbOutbox:
         return _refusals(from_item(self._found(key) or {}))
 
     def _found(self, key: tuple[str, str]) -> dict[str, Any] | None:
-        """Return an item as it is stored, whatever somebody put into it."""
+        """Return an item as it is stored, whatever is in it."""
         with translated("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table, Key=to_item({"pk": key[0], "sk": key[1]}), ConsistentRead=True
@@ -121,7 +120,7 @@ class DynamoDbOutbox:
         return dict(answer["Item"]) if "Item" in answer else None
 
     def add(self, announced: Announcement) -> None:
-        """Store an announcement of its own, with no change beside it."""
+        """Store an announcement that belongs to no stored change."""
         with translated("PutItem"):
             self._client.put_item(TableName=self._table, Item=to_item(_item(announced)))
 
@@ -141,7 +140,7 @@ def _announcement(item: Mapping[str, Any]) -> Announcement:
 
 
 def _refusals(item: Mapping[str, Any]) -> int:
-    """Return the count of an entry, which begins again where it is no number."""
+    """Return the count of an entry; 0 when it is not a number."""
     try:
         return Attributes(item).optional(REFUSALS, count, 0)
     except WrongAttributeError:
@@ -156,7 +155,7 @@ def _unreadable(item: Mapping[str, Any], error: EventInvalidError | EventTypeUnk
 
 
 def _aside(entry: SetAside, now: datetime) -> dict[str, Any]:
-    """Return what an item has when it is set aside, beside what it had."""
+    """Return the attributes that an item gets in addition when it is set aside."""
     return {
         "pk": ASIDE,
         "sk": entry.key[1],

@@ -1,4 +1,4 @@
-"""Changes of one item, stored in one transaction with what announces them."""
+"""Changes of items, stored in one transaction with their announcements."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 GROUP: Final = 50
-"""Changes in one transaction: with their announcements they make the 100 items that DynamoDB takes."""
+"""Changes in one transaction; with their announcements they are the 100 items that DynamoDB accepts."""
 
 T = TypeVar("T")
 
@@ -25,10 +25,9 @@ CONDITION_FAILED: Final = "ConditionalCheckFailed"
 
 
 class OutboxTransactions:
-    """Stores conditional updates together with their announcements."""
+    """Transactions that store conditional updates together with their announcements."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, conflict_tries: int, clock: Clock) -> None:
-        """Take the state table's name, where the outbox is."""
         self._client = client
         self._table = table
         self._tries = conflict_tries
@@ -53,9 +52,9 @@ class OutboxTransactions:
             raise StateConflictError(item=f"Table {update['TableName']}", tries=self._tries) from None
 
     def store_each(self, changes: Iterable[tuple[dict[str, Any], Announcement]]) -> Iterator[Announcement]:
-        """Store updates with one announcement each, many to a transaction, and yield the announcements stored.
+        """Store updates with one announcement each, many in a transaction, and yield the stored announcements.
 
-        Those whose update's condition does not hold are left out.
+        Updates whose condition does not hold are left out.
         """
         remaining = iter(changes)
         while group := list(islice(remaining, GROUP)):
@@ -73,7 +72,7 @@ class OutboxTransactions:
     def _store_group(
         self, changes: list[tuple[dict[str, Any], T]], announced: Callable[[list[T]], list[Announcement]]
     ) -> list[Announcement]:
-        """Store what is left of some changes with what `announced` makes of it, and return that."""
+        """Store those changes whose conditions hold, with what `announced` makes of them, and return that."""
         made: list[Announcement] = []
 
         def attempt() -> bool:
@@ -96,7 +95,7 @@ class OutboxTransactions:
         return made
 
     def _refused(self, updates: Sequence[Any], announced: Sequence[Announcement]) -> list[bool] | None:
-        """Store updates with announcements; None when that was done, else whose condition failed, as far as known."""
+        """Store updates with announcements and return None; else return which updates' conditions failed, if known."""
         writes: list[Any] = [{"Update": update} for update in updates]
         with translated("TransactWriteItems"):
             try:
@@ -114,7 +113,7 @@ class OutboxTransactions:
         return True
 
     def _transact(self, writes: Any) -> bool | None:  # noqa: ANN401 -- a deep boto3 shape
-        """Return None when somebody else changed an item at the same moment, so that nothing is known."""
+        """Return whether the writes were stored; None when another process changed an item at the same time."""
         with translated("TransactWriteItems"):
             try:
                 self._client.transact_write_items(TransactItems=writes)
@@ -124,6 +123,6 @@ class OutboxTransactions:
 
 
 def _failed_conditions(error: ClientError) -> list[bool]:
-    """Tell of each write of a cancelled transaction whether its own condition failed; AWS may leave the reasons out."""
+    """Return for each write of a cancelled transaction whether its own condition failed; AWS may omit the reasons."""
     reasons: list[Any] = error.response.get("CancellationReasons", [])
     return [reason.get("Code") == CONDITION_FAILED for reason in reasons]

@@ -1,4 +1,4 @@
-"""Events that nobody could publish, beside the outbox in the state table, as a dead-letter queue of their own."""
+"""The events that could not be published, beside the outbox in the state table, used like a dead-letter queue."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SEPARATOR: Final = "\n"
-"""Between the sort key of an item and the partition that it came from, in what stands for a receipt."""
+"""In place of a receipt: it separates an item's sort key from the partition that the item came from."""
 
 
 class DynamoDbSetAside:
-    """The one queue OUTBOX: nothing is hidden from others while somebody looks at it, and nothing expires."""
+    """The one queue OUTBOX: reading a message hides it from nobody, and nothing expires."""
 
     names: Sequence[str] = (OUTBOX,)
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        """Take the state table's name."""
         self._client = client
         self._table = table
 
@@ -47,7 +46,7 @@ class DynamoDbSetAside:
         yield from map(_letter, items)
 
     def give_back(self, letters: Iterable[DeadLetter]) -> None:
-        """Do nothing: nobody was kept from them."""
+        """Do nothing: others could always read these messages."""
 
     def send_on(self, letter: DeadLetter) -> None:
         """Put an event into the outbox again, where housekeeping finds it within minutes."""
@@ -61,7 +60,7 @@ class DynamoDbSetAside:
             )
 
     def send_all(self, letters: Sequence[DeadLetter]) -> dict[str, ContactSyncError]:
-        """Do that for each."""
+        """Put each event into the outbox again, and return the errors by message id."""
         refused: dict[str, ContactSyncError] = {}
         for letter in letters:
             try:
@@ -77,7 +76,7 @@ class DynamoDbSetAside:
             self._client.delete_item(TableName=self._table, Key=to_item({"pk": ASIDE, "sk": sk}))
 
     def delete_all(self, letters: Sequence[DeadLetter]) -> None:
-        """Do that for each."""
+        """Delete the items one by one."""
         for letter in letters:
             self.delete(letter)
 
@@ -88,7 +87,7 @@ def _check(queue: str) -> None:
 
 
 def _letter(item: Mapping[str, Any]) -> DeadLetter:
-    """Return what an item holds, whoever wrote it: one that cannot be read is there to be seen and discarded."""
+    """Return what an item holds, whoever wrote it: one that cannot be read can still be shown and discarded."""
     sk = str(item["sk"])
     attributes = {QUARANTINE_CODE: _text(item, "code") or "Unknown", QUARANTINE_REASON: _text(item, "reason")}
     return DeadLetter(

@@ -1,7 +1,7 @@
 """A notice for Slack and Teams: a custom notification of Amazon Q Developer in chat applications.
 
-Form and limits: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html. A message that
-breaks one is dropped without a word, so every one is enforced here.
+Form and limits: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html. A message that exceeds a
+limit is dropped without an error, so this module keeps all limits.
 """
 
 import json
@@ -21,7 +21,7 @@ LINE_LENGTH: Final = 2000
 
 STEPS_LISTED: Final = 10
 FAILURES_LISTED: Final = 10
-"""A chat room is for noticing; the mail, the operation and the export have more."""
+"""Fewer than a mail has: a chat message should only be noticed; the mail, the operation and the export have more."""
 
 EVENT_TYPE: Final = "contactsync.notice"
 
@@ -32,7 +32,7 @@ def render_chat(notice: Notice) -> str:
 
 
 def chat_message(notice: Notice) -> dict[str, Any]:
-    """Return the message as plain data."""
+    """Return the message as plain data; its texts are cut to Amazon Q's limits."""
     title = f"[{notice.severity.upper()}] contactsync {notice.environment}: {notice.headline}"
     return {
         "version": "1.0",
@@ -60,7 +60,7 @@ def chat_message(notice: Notice) -> dict[str, Any]:
 
 
 def _description(notice: Notice) -> str:
-    """Return whole lines only, so that no code span is left open: those that fit, and a mark for what does not."""
+    """Return the description: as many whole lines as fit, so that no code span stays open, and a mark for the rest."""
     kept: list[str] = []
     room = DESCRIPTION_LENGTH - len("\n…")
     for line in _lines(notice):
@@ -100,7 +100,7 @@ def _failure(failure: FailedOutcome) -> str:
 
 def _next_steps(notice: Notice) -> Iterator[str]:
     steps = dict.fromkeys(step for cause in notice.causes for step in cause.steps)
-    # The last step closes the matter, so it is there whatever is cut off.
+    # The last step completes the work, so it stays when others are cut off.
     yield from map(_step, [*steps][: STEPS_LISTED - len(notice.afterwards) - 1])
     yield from map(_step, notice.afterwards)
     if notice.links.operation:
@@ -108,7 +108,7 @@ def _next_steps(notice: Notice) -> Iterator[str]:
 
 
 def _step(step: RemedyStep) -> str:
-    """Return a step that keeps its command whole: what is too long is cut off the sentence."""
+    """Return a step with its whole command; if it is too long, its sentence is cut."""
     command = f" {chat_code(cut(step.command, STEP_LENGTH // 2))}" if step.command else ""
     return chat_sentence(step.say, STEP_LENGTH - len(command)) + command
 

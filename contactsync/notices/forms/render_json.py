@@ -1,4 +1,4 @@
-"""A notice for machines: one JSON object whose form has a version."""
+"""A notice for machines: one JSON object in a form that has a version."""
 
 from dataclasses import asdict
 from typing import Any, Final
@@ -8,16 +8,16 @@ from contactsync.notices.notice import Notice
 from contactsync.views.rows import json_text
 
 SCHEMA: Final = "contactsync.notice.v1"
-"""A key that goes, or changes its meaning, is a new version; keys may be added within one."""
+"""Removing a key, or changing its meaning, needs a new version; a key may be added within one."""
 
 
 def render_json(notice: Notice) -> str:
-    """Return one line of JSON in ASCII; the failed accounts are those that the text lists, with their total."""
+    """Return one line of JSON in ASCII; it lists the same failed accounts as the text, and their total number."""
     return json_text(notice_facts(notice))
 
 
 def notice_facts(notice: Notice) -> dict[str, Any]:
-    """Return a notice as plain data; times are not text yet."""
+    """Return a notice as plain data; times are still datetime objects."""
     return {
         "schema": SCHEMA,
         "notice_id": notice.notice_id,

@@ -1,4 +1,4 @@
-"""A notice as one text message: what happened, and where to look."""
+"""A notice as one SMS: what happened, and where to look."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A notice as a mail: a subject that SNS takes, and a text to read in any mail program."""
+"""A notice as a mail: a subject that SNS accepts, and a text that any mail program shows."""
 
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -10,10 +10,10 @@ from contactsync.notices.notice import Notice
 from contactsync.notices.plain_text import ascii_text, cut
 
 SUBJECT_LENGTH: Final = 99
-"""SNS wants less than 100 characters of ASCII (API reference, Publish)."""
+"""Characters of a subject; SNS accepts less than 100, in ASCII (API reference, Publish)."""
 
 WIDTH: Final = 78
-"""Columns of the text; commands and addresses are never broken."""
+"""Columns of the text; commands and addresses are never broken into lines."""
 
 
 def subject_of(notice: Notice) -> str:
@@ -24,13 +24,13 @@ def subject_of(notice: Notice) -> str:
 
 
 def render_text(notice: Notice) -> str:
-    """Return the text; the first failed accounts are listed, and where all of them are."""
+    """Return the text; it lists the first failed accounts, and says where the full list is."""
     parts = [_head(notice), _numbers(notice), _to_do(notice), _accounts(notice), _links(notice), _foot(notice)]
     return f"{_joined(parts)}\n"
 
 
 def render_digest(notice: Notice, length: int) -> str:
-    """Return the text within so many characters: links and ids stay whole, what comes before them is cut."""
+    """Return the text with at most `length` characters: links and ids stay whole, the text before them is cut."""
     end = _joined([_links(notice), _foot(notice)])
     start = _joined([_head(notice), _numbers(notice), _to_do(notice), _accounts(notice)])
     return cut(f"{cut(start, max(length - len(end) - 2, 1))}\n\n{end}", length)
