@@ -17,21 +17,21 @@ class EventInvalidError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         which = f"Event {self.event_id}" if self.event_id else "A message"
         return f"{which} is not a valid event: {said(self.problems)} Compare it with docs/events.md."
 
 
 @dataclass(eq=False)
 class EventTypeUnknownError(ContactSyncError):
-    """An event is of a type or a version that this software does not know."""
+    """An event has a type or a version that this version of contactsync does not know."""
 
     event_id: str | None
     event_type: str
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"Event {self.event_id} is of the unknown type {self.event_type}. It is kept: update contactsync, then "
             "`contactsync dead-letters redrive QUEUE --all`."
@@ -40,7 +40,7 @@ class EventTypeUnknownError(ContactSyncError):
 
 @dataclass(eq=False)
 class EventForeignError(ContactSyncError):
-    """An event of another environment, or of another product, came over this environment's bus."""
+    """An event of another environment, or of another product, was on this environment's bus."""
 
     event_id: str
     source: str
@@ -49,7 +49,7 @@ class EventForeignError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"Event {self.event_id} is of {self.source} (environment {self.environment}), and this is the bus of "
             f"environment {self.expected}: it is set aside. Find what publishes to this topic and should not (its "
@@ -59,14 +59,14 @@ class EventForeignError(ContactSyncError):
 
 @dataclass(eq=False)
 class ClaimRefusedError(ContactSyncError):
-    """The data of an event, which is kept in the bucket for claim checks, is not what was published."""
+    """The data of an event, stored in the bucket for claim checks, is not what was published."""
 
     event_id: str
     problem: str
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The data of event {self.event_id} is not taken from the bucket for claim checks: {self.problem}. The "
             "event is set aside. Find out what happened to the object (docs/events.md), put the published one back and "
@@ -85,7 +85,7 @@ class EventTooLargeError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         if self.has_bucket:
             return (
                 f"Event {self.event_id} has {self.size} bytes of data, and {self.limit} are the most that the bucket "
@@ -103,11 +103,11 @@ class PublishFailedError(ContactSyncError):
 
     failed: int
     causes: Sequence[str]
-    """AWS's codes or our errors', each once."""
+    """AWS's codes or those of our errors, each once."""
     lasting: Sequence[str] = ()
-    """Those of the causes that do not pass by themselves: somebody has to correct something."""
+    """The causes that do not pass by themselves: somebody has to correct something."""
     events: Sequence[str] = ()
-    """The first of them, with type and cause."""
+    """The first events, with type and cause."""
 
     transient = True
     remedy = Remedy(
@@ -122,12 +122,12 @@ class PublishFailedError(ContactSyncError):
 
     @property
     def retryable(self) -> bool:
-        """Whether any of it may go out when it is simply sent again."""
+        """Whether some of the events may be published when they are sent again."""
         return bool(set(self.causes) - set(self.lasting))
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         unreadable = {"EventInvalid", "EventTypeUnknown"} & set(self.causes)
         more = " The log names those that this version cannot read or write; an update may help." if unreadable else ""
         then = "The DAG contact_housekeeping sends them again."
@@ -149,14 +149,14 @@ class PublishFailedError(ContactSyncError):
 
 @dataclass(eq=False)
 class DeadLetterQueueUnknownError(ContactSyncError):
-    """No dead-letter queue has the name that somebody asked for."""
+    """No dead-letter queue has this name."""
 
     queue: str
     known: Sequence[str]
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"There is no dead-letter queue {self.queue}; there are {', '.join(self.known)}. "
             "CONTACTSYNC_DEAD_LETTER_QUEUES names them (docs/settings.md)."
@@ -165,14 +165,14 @@ class DeadLetterQueueUnknownError(ContactSyncError):
 
 @dataclass(eq=False)
 class DeadLetterMissingError(ContactSyncError):
-    """Messages that somebody named are not in the queue, or somebody else is looking at them."""
+    """The named messages are not in the queue, or another process has received them."""
 
     queue: str
     message_ids: Sequence[str]
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The dead-letter queue {self.queue} does not give out {', '.join(self.message_ids)}. `contactsync "
             f"dead-letters list {self.queue}` shows what it holds; one that another command looks at comes back after "
@@ -182,7 +182,7 @@ class DeadLetterMissingError(ContactSyncError):
 
 @dataclass(eq=False)
 class DeadLetterUnreadableError(ContactSyncError):
-    """A dead letter does not hold what its handler could be called with again."""
+    """A dead letter does not have what its function could be called with again."""
 
     queue: str
     message_id: str
@@ -190,7 +190,7 @@ class DeadLetterUnreadableError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"Message {self.message_id} of the dead-letter queue {self.queue} cannot be sent again: {self.problem}. "
             f"Look at it with `contactsync dead-letters show {self.queue} {self.message_id}`, then discard it."
@@ -199,15 +199,15 @@ class DeadLetterUnreadableError(ContactSyncError):
 
 @dataclass(eq=False)
 class DeadLetterSourceError(ContactSyncError):
-    """It cannot be told where the messages of a dead-letter queue were to be handled."""
+    """It is not known where the messages of a dead-letter queue should have been handled."""
 
     queue: str
     sources: int
-    """How many queues name this one as theirs for dead letters."""
+    """Number of queues that name this one as their dead-letter queue."""
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"Messages of the dead-letter queue {self.queue} cannot be sent on, and stay: {self.sources} queues name "
             "it in their redrive policy, and one should. Fix the redrive policy (RedrivePolicy, infra/bus.yaml), then "
@@ -220,10 +220,11 @@ class OutOfTimeError(ContactSyncError):
     """A subscriber's function has too little time left to begin with a message."""
 
     seconds: float
+    """Seconds that are left."""
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The function had {self.seconds:.0f} s left and did not begin with a message; it is delivered again. The "
             "messages before it took long: see their lines in this log."
@@ -232,16 +233,17 @@ class OutOfTimeError(ContactSyncError):
 
 @dataclass(eq=False)
 class NoticeUndeliveredError(ContactSyncError):
-    """A notice was not taken by a channel, for a day."""
+    """A channel has not accepted a notice for a day."""
 
     notice_id: str
     scenario: str
     channels: Sequence[str]
     tries: int
+    """Number of times that the notice was sent."""
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"Notice {self.notice_id} ({self.scenario}) was not taken by {', '.join(self.channels)}, {self.tries} "
             "times. Check the notices topic and its subscriptions, then "

@@ -10,14 +10,14 @@ from contactsync.errors.root import ContactSyncError
 
 @dataclass(eq=False)
 class ConfigurationError(ContactSyncError):
-    """Group everything that is wrong with the stored configuration."""
+    """Any error of the stored configuration."""
 
     blame = Blame.CONFIGURATION
 
 
 @dataclass(eq=False)
 class ConfigurationMissingError(ConfigurationError):
-    """Say that no configuration has been stored yet."""
+    """Raised when no configuration has been stored yet."""
 
     table: str
     config_key: str
@@ -29,7 +29,7 @@ class ConfigurationMissingError(ConfigurationError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         if self.version is not None:
             return (
                 f"Table {self.table} has no version {self.version} of configuration {self.config_key!r}. "
@@ -43,14 +43,14 @@ class ConfigurationMissingError(ConfigurationError):
 
 @dataclass(eq=False)
 class ConfigurationPresentError(ConfigurationError):
-    """Say that there is a configuration already, where a first one was to be stored."""
+    """Raised when a first configuration is to be stored and there is one already."""
 
     config_key: str
     version: int
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"Configuration {self.config_key!r} is stored already, in version {self.version}, and stays in force. "
             "See it with `contactsync config show`, change it with `contactsync config set`."
@@ -59,7 +59,7 @@ class ConfigurationPresentError(ConfigurationError):
 
 @dataclass(eq=False)
 class ConfigurationInvalidError(ConfigurationError):
-    """List every problem of a configuration, each as `field: problem`."""
+    """Raised for an invalid configuration, with every problem as `field: problem`."""
 
     problems: Sequence[str]
     version: int | None = None
@@ -80,21 +80,21 @@ class ConfigurationInvalidError(ConfigurationError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         version = "" if self.version is None else f" (version {self.version})"
         return f"The configuration{version} is invalid: {said(self.problems)} Nothing was written."
 
 
 @dataclass(eq=False)
 class ConfigurationTooLargeError(ConfigurationError):
-    """Say that a configuration is larger than what the table takes; sizes in bytes."""
+    """Raised when a configuration is larger than the table accepts; sizes in bytes."""
 
     size: int
     limit: int
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The configuration takes {self.size / 1024:.0f} KB, and a version may take {self.limit // 1024} KB at "
             "most: DynamoDB's limit for an item. Name organizational units or tags instead of thousands of accounts."
@@ -103,32 +103,32 @@ class ConfigurationTooLargeError(ConfigurationError):
 
 @dataclass(eq=False)
 class ProtectionLostError(ConfigurationError):
-    """Refuse a change that takes protection away and that nobody has confirmed."""
+    """Raised for a change that takes protection away, if nobody has confirmed it."""
 
     losses: Sequence[str]
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return f"This takes protection away: {said(self.losses)} Nothing was stored. Repeat it with --yes to store it."
 
 
 @dataclass(eq=False)
 class OrganizationUnreadError(ConfigurationError):
-    """Say why the organization was not asked about a configuration."""
+    """Raised when the organization could not be asked about a configuration."""
 
     reason: str
     again = "Compare the ids and tags of the configuration with the organization yourself."
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return f"The organization was not asked: {self.reason}."
 
 
 @dataclass(eq=False)
 class RulesUnmatchedError(ConfigurationError):
-    """Tell of rules that name accounts or tags which nobody has; never raised, because no run stops for it."""
+    """The error about rules that name accounts or tags that nobody has; never raised, because no run stops for it."""
 
     sentences: Sequence[str]
     version: int
@@ -145,7 +145,7 @@ class RulesUnmatchedError(ConfigurationError):
 
     @property
     def message(self) -> str:
-        """The operator's sentences."""
+        """What happened, and what to do next."""
         return (
             f"Rules of the configuration (version {self.version}) name nobody: {' '.join(self.sentences)} The run "
             "went on without them."
@@ -154,7 +154,7 @@ class RulesUnmatchedError(ConfigurationError):
 
 @dataclass(eq=False)
 class ConfigurationConflictError(ConfigurationError):
-    """Say that somebody else stored a version in the meantime."""
+    """Raised when somebody else has stored a version since."""
 
     config_key: str
     expected_version: int
@@ -165,7 +165,7 @@ class ConfigurationConflictError(ConfigurationError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"Configuration {self.config_key!r} is no longer at version {self.expected_version}: somebody else "
             "changed it. Read it again (`contactsync config show`), then repeat the change."

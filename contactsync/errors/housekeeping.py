@@ -11,7 +11,7 @@ from contactsync.errors.root import ContactSyncError
 
 @dataclass(eq=False)
 class HousekeepingError(ContactSyncError):
-    """Name the operations that could not be closed, each with its problem; the next pass tries them again."""
+    """Raised when operations could not be closed, with the problem of each; the next pass tries them again."""
 
     problems: Sequence[str]
     again = "Correct that; contact_housekeeping closes them then."
@@ -22,16 +22,17 @@ class HousekeepingError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return f"{len(self.problems)} sync operations could not be closed: {said(self.problems)}"
 
 
 @dataclass(eq=False)
 class RunsUnplannedError(ContactSyncError):
-    """Runs have been queued or running for long, and nothing has planned them."""
+    """Runs have been queued or running for a long time without a plan."""
 
     dag_id: str
     number: int
+    """Number of runs, at least 1."""
     since: datetime
     remedy = Remedy(
         "Changes wait: no run is planned.",
@@ -43,7 +44,7 @@ class RunsUnplannedError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"{self.number} runs of the DAG {self.dag_id} are queued or running and not planned; there have been such "
             f"runs since {self.since:%Y-%m-%d %H:%M} UTC. Look in Airflow whether the DAG is paused, whether "

@@ -8,11 +8,11 @@ from contactsync.errors.root import ContactSyncError
 
 @dataclass(eq=False)
 class ItemUnreadableError(ContactSyncError):
-    """A stored item is of another version of contactsync, or somebody wrote it by hand."""
+    """A stored item was written by another version of contactsync, or by hand."""
 
     table: str
     item: str
-    """Its key."""
+    """The item's key."""
     problem: str
     remedy = Remedy(
         "An item of a table was stored by another version of contactsync, or by hand.",
@@ -25,7 +25,7 @@ class ItemUnreadableError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"An item of table {self.table} cannot be read by this version: {self.item} ({self.problem}). Update "
             "contactsync; if contactsync did not store the item, delete it."

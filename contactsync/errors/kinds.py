@@ -1,4 +1,4 @@
-"""Which class of the tree a code stands for: what is known of an error when only its code was stored or sent."""
+"""Which class of errors a code belongs to, for errors of which only the code was stored or sent."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -10,14 +10,14 @@ from contactsync.errors.root import ContactSyncError
 
 
 def kind_of(code: str | None) -> type[ContactSyncError] | None:
-    """Return the class of an error's `code`; None for one that no class has."""
+    """Return the class of an error's `code`; None when no class has it."""
     meaning = MEANINGS.get(code or "")
     return kinds()[meaning] if meaning else _by_name().get(code or "")
 
 
 @cache
 def kinds() -> Mapping[Meaning, type[AwsCallError]]:
-    """Return the class of each meaning of AWS's codes: each class says its own."""
+    """Return the class for each meaning of AWS's codes; each class names its meaning."""
     calls = (kind for kind in _tree(AwsCallError) if issubclass(kind, AwsCallError))
     return MappingProxyType({kind.says: kind for kind in calls if "says" in vars(kind) and kind.says})
 

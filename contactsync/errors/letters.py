@@ -8,15 +8,15 @@ from contactsync.errors.root import ContactSyncError
 
 @dataclass(eq=False)
 class ProcessEndedError(ContactSyncError):
-    """The process of a subscriber's function ended while it had a message; nothing more is known of the cause."""
+    """The process of a subscriber's function ended while it had a message; the cause is not known."""
 
     how: str
-    """What was seen of it: `exit status 1`, `signal SIGKILL`, `no answer within 3 s`."""
+    """How it ended, such as `exit status 1`, `signal SIGKILL`, `no answer within 3 s`."""
     function: str = "the subscriber's function"
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The process of {self.function} ended while it had this message ({self.how}): it ran out of memory, "
             "took longer than the function's Timeout, or exited. The log of the function shows the end. Correct the "
@@ -26,16 +26,17 @@ class ProcessEndedError(ContactSyncError):
 
 @dataclass(eq=False)
 class FunctionTimeoutError(ContactSyncError):
-    """A subscriber's function has so short a timeout that it can handle nothing."""
+    """A subscriber's function has a timeout that is too short to handle anything; times in seconds."""
 
     seconds: float
-    """What was left of it at the start."""
+    """Seconds that were left at the start."""
     least: float
+    """Seconds that are needed at least."""
     function: str = "the subscriber's function"
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The Timeout of {self.function} is too short: {self.seconds:.1f} s were left at its start, so it did not "
             f"begin with a message. Set Timeout to {self.least:.0f} s or more, and the VisibilityTimeout of its queue "
@@ -53,7 +54,7 @@ class EventUnderWayError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"Event {self.event_id} is being handled by another call, or the process of that call ended; the message "
             "is delivered again. When it is a dead letter, redrive it."
@@ -62,15 +63,15 @@ class EventUnderWayError(ContactSyncError):
 
 @dataclass(eq=False)
 class EventsSetAsideError(ContactSyncError):
-    """Events that nobody can publish were taken out of the outbox, and are kept beside it."""
+    """Events that could not be published were taken out of the outbox, and are kept beside it."""
 
     number: int
     events: Sequence[str]
-    """The first of them, with type and cause."""
+    """The first events, with type and cause."""
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         more = f" and {self.number - len(self.events)} more" if self.number > len(self.events) else ""
         return (
             f"The bus refused {self.number} events for good, and they are set aside: {', '.join(self.events)}{more}. "
@@ -81,19 +82,19 @@ class EventsSetAsideError(ContactSyncError):
 
 @dataclass(eq=False)
 class ReplayRefusedError(ContactSyncError):
-    """A replay was asked for that cannot be made, or would not be harmless."""
+    """A replay was ordered that is not possible, or would not be harmless."""
 
     problem: str
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return f"Nothing is replayed: {self.problem}. See `contactsync events replay --help`."
 
 
 @dataclass(eq=False)
 class ReplayStoppedError(ContactSyncError):
-    """The bus, or a subscriber's queue, went out of reach during a replay."""
+    """The bus, or a subscriber's queue, could not be reached any more during a replay."""
 
     cause: str
 
@@ -101,7 +102,7 @@ class ReplayStoppedError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The replay stopped: the bus, or the subscriber's queue, cannot be reached ({self.cause}). Go on where it "
             "stopped with the --since that was printed."

@@ -1,4 +1,4 @@
-"""What happens to sync operations under way, and afterwards."""
+"""Errors about sync operations, during a run and afterwards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from contactsync.errors.root import ContactSyncError
 
 @dataclass(eq=False)
 class WriteNotSeenError(ContactSyncError):
-    """Say that a written contact cannot be read back yet: reads are eventually consistent."""
+    """Raised when a written contact cannot be read back yet: reads are eventually consistent."""
 
     account_id: str
     contact_type: str
@@ -21,7 +21,7 @@ class WriteNotSeenError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The {self.contact_type} contact of account {self.account_id} was written, but AWS still answers another "
             "one: wait a minute, reads are consistent a little later."
@@ -30,7 +30,7 @@ class WriteNotSeenError(ContactSyncError):
 
 @dataclass(eq=False)
 class DesiredContactMissingError(ContactSyncError):
-    """Say that no desired contact is stored, although a task is to apply one."""
+    """Raised when a task has to apply a desired contact and none is stored."""
 
     contact_type: str
     remedy = Remedy(
@@ -39,7 +39,7 @@ class DesiredContactMissingError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"No desired {self.contact_type} contact is stored. To read it again, {clear_task('plan', 'of the run')}."
         )
@@ -47,11 +47,13 @@ class DesiredContactMissingError(ContactSyncError):
 
 @dataclass(eq=False)
 class DesiredContactOutdatedError(ContactSyncError):
-    """Say that the latest desired contact is older than one that was desired before: a table was restored or lost."""
+    """Raised when the latest desired contact is older than one known before: a table was restored or lost."""
 
     contact_type: str
     generation: int
+    """The generation of the latest desired contact."""
     newest: int
+    """The greatest generation that is known."""
     remedy = Remedy(
         "The stored desired contact is older than one that was desired before.",
         (
@@ -62,7 +64,7 @@ class DesiredContactOutdatedError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The stored desired {self.contact_type} contact (generation {self.generation}) is older than one that was "
             f"desired before (generation {self.newest}): a table was restored or lost. Nothing was written. Start a "
@@ -71,13 +73,13 @@ class DesiredContactOutdatedError(ContactSyncError):
 
     @property
     def afterwards(self) -> str:
-        """The message says it: a cleared task finds the same."""
+        """Empty: the message says it, because a cleared task would find the same."""
         return ""
 
 
 @dataclass(eq=False)
 class OutcomesMissingError(ContactSyncError):
-    """Say that the outcomes of an account are missing although the run's plan lists it."""
+    """Raised when an account that the run's plan lists has no outcomes."""
 
     account_id: str
     dag_run_id: str
@@ -88,7 +90,7 @@ class OutcomesMissingError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"Run {self.dag_run_id} is to settle account {self.account_id}, but its outcomes are not stored: they "
             f"expired or were removed. Nothing was written. To plan them again, {clear_task('plan', 'of the run')}."
@@ -97,18 +99,18 @@ class OutcomesMissingError(ContactSyncError):
 
 @dataclass(eq=False)
 class OperationMissingError(ContactSyncError):
-    """Say that a run has no sync operation, or half of one, because its `plan` did not finish."""
+    """Raised when a run has no sync operation, or an incomplete one, because its `plan` did not finish."""
 
     dag_run_id: str
     cause: str = ""
-    """Why `plan` failed, where that is known."""
+    """Why `plan` failed; empty if it is not known."""
     following: str = ""
-    """How the run goes on after that, where the cause does not say it itself."""
+    """How to continue the run after that; empty if the cause says it itself."""
     blame = Blame.ELSEWHERE
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         if self.cause:
             return f"The task `plan` failed, so there is nothing to report: {self.cause.rstrip('.')}."
         return (
@@ -123,11 +125,11 @@ class OperationMissingError(ContactSyncError):
 
 
 class OperationUnknownError(OperationMissingError):
-    """Say that neither a run nor a sync operation has the name that somebody asked for."""
+    """Raised when neither a run nor a sync operation has this name."""
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"No sync operation belongs to {self.dag_run_id}: its task `plan` has not run, or the operation expired. "
             "`contactsync operations list` shows those that are there."
@@ -136,11 +138,11 @@ class OperationUnknownError(OperationMissingError):
 
 @dataclass(eq=False)
 class NoOperationsError(ContactSyncError):
-    """Say that no run has been planned yet."""
+    """Raised when no run has been planned yet."""
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             "There is no sync operation yet: change a contact of the management account, or trigger the DAG "
             "contact_sync in Airflow."
@@ -149,7 +151,7 @@ class NoOperationsError(ContactSyncError):
 
 @dataclass(eq=False)
 class FileNotWrittenError(ContactSyncError):
-    """Say that a file cannot be written, and why the system says so."""
+    """Raised when a file cannot be written, with the system's reason."""
 
     path: str
     reason: str
@@ -157,16 +159,17 @@ class FileNotWrittenError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return f"{self.path} was not written: {self.reason}."
 
 
 @dataclass(eq=False)
 class StateConflictError(ContactSyncError):
-    """Say that others kept changing an item between reading and writing it."""
+    """Raised when others kept changing an item between reading and writing it."""
 
     item: str
     tries: int
+    """Number of times that the item was read and not written."""
 
     transient = True
     remedy = Remedy("Others kept changing the same item.", (WAIT,))
@@ -175,20 +178,20 @@ class StateConflictError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return f"{self.item} changed {self.tries} times while it was being written."
 
 
 @dataclass(eq=False)
 class OvertakenError(ContactSyncError):
-    """Say that a later try has recorded its result already, so that this one's is dropped."""
+    """Raised when a later try has recorded its result already, so that this one's is dropped."""
 
     item: str
     blame = Blame.ELSEWHERE
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"{self.item} was recorded by a later try, or dropped by a later plan, meanwhile; this try's result is "
             "not stored. The later one counts. When the task stays red for no other reason, the clocks of "
@@ -201,12 +204,12 @@ class AnswerOvertakenError(OvertakenError):
 
     @property
     def code(self) -> str:
-        """The same as for everything that a later plan has overtaken."""
+        """The code of everything that a later plan has overtaken."""
         return "Overtaken"
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"{self.item} was planned again after its question was asked, so that the answer does not count "
             f"and nothing is deleted. To be asked again, {clear_task('approve_deletions')}: it asks when the run would "
@@ -216,20 +219,23 @@ class AnswerOvertakenError(OvertakenError):
 
 @dataclass(eq=False)
 class OperationFailedError(ContactSyncError):
-    """Turn a run red whose report counts too many failed accounts."""
+    """Raised when a report counts as many failed outcomes as the threshold, so that the run fails."""
 
     failed: int
+    """Number of failed outcomes."""
     threshold: int
+    """Number of failed outcomes from which on the run fails."""
     total: int
+    """Number of all outcomes."""
     denied: int = 0
-    """How many of the failed ones AWS denies."""
+    """Number of the failed outcomes that AWS denies."""
     first: Sequence[str] = ()
     """The first few failures, each in a few words."""
     blame = Blame.ELSEWHERE
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         denied = f" ({self.denied} denied)" if self.denied else ""
         left = self.failed - len(self.first)
         named = "; ".join([*self.first, *([f"and {left} more"] if left > 0 else [])]) if self.first else ""
@@ -242,30 +248,30 @@ class OperationFailedError(ContactSyncError):
 
 @dataclass(eq=False)
 class PausedError(ContactSyncError):
-    """Say that a task waits, outside of its worker, for its turn; no try is used up."""
+    """Raised when a task has to wait for its turn and gives its worker back; no try is used up."""
 
     cause: str
-    """What it waits for: an AWS code, or `Backlog` when the limiter's queue is too long."""
+    """The reason: an AWS code, or `Backlog` when the limiter's queue is too long."""
     resume_in: float
-    """Seconds."""
+    """Seconds until the task should continue."""
 
     transient = True
     blame = Blame.ELSEWHERE
 
     @property
     def code(self) -> str:
-        """What it waits for."""
+        """What the task waits for."""
         return self.cause
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return f"Calls pause ({self.cause}) for about {self.resume_in:.0f} s: wait."
 
 
 @dataclass(eq=False)
 class HaltedError(ContactSyncError):
-    """Say that the whole operation stopped for a cause that concerns every account."""
+    """Raised when the whole operation stopped for a cause that concerns every account."""
 
     cause: str
     sentence: str
@@ -278,17 +284,18 @@ class HaltedError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return f"The operation is halted: {self.sentence} Then {CLEAR_RUN}."
 
 
 @dataclass(eq=False)
 class OutageError(ContactSyncError):
-    """Say that a call has failed for everyone for longer than calls may pause."""
+    """Raised when a call has failed for everyone for longer than calls may wait."""
 
     operation: str
     cause: str
     seconds: float
+    """Seconds since the outage began."""
     remedy = Remedy("AWS failed or did not answer, for longer than calls may pause.", (HEALTH,))
 
     @property
@@ -298,7 +305,7 @@ class OutageError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"{self._call} has been failing ({self.cause}) for more than {self.seconds:.0f} s, the configuration's "
             "breaker.max_pause. See the AWS Health Dashboard and wait for the service."
@@ -312,7 +319,7 @@ class OutageError(ContactSyncError):
 
 @dataclass(eq=False)
 class FinalInEarlierTryError(ContactSyncError):
-    """Say that an earlier try of the same task met an error that trying again cannot fix."""
+    """Raised when an earlier try of the same task had an error that another try cannot fix."""
 
     account_id: str
     contact_type: str
@@ -325,7 +332,7 @@ class FinalInEarlierTryError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The {self.contact_type} contact of account {self.account_id} is left as it is: an earlier try ended with "
             f"{self.first_code}. Fix the cause, then {CLEAR_RUN}."
@@ -334,7 +341,7 @@ class FinalInEarlierTryError(ContactSyncError):
 
 @dataclass(eq=False)
 class AccountsFailedError(ContactSyncError):
-    """Carry the errors of one account's contact types out of a task."""
+    """The errors of one account's contact types, raised together at the end of its task."""
 
     account_id: str
     errors: Sequence[ContactSyncError]
@@ -342,12 +349,12 @@ class AccountsFailedError(ContactSyncError):
 
     @property
     def retryable(self) -> bool:
-        """Whether at least one of them may pass when tried again."""
+        """Whether at least one of the errors may pass with another try."""
         return any(error.retryable for error in self.errors)
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return " ".join(str(error) for error in self.errors)
 
     @property
@@ -358,17 +365,18 @@ class AccountsFailedError(ContactSyncError):
 
 @dataclass(eq=False)
 class TriggerError(ContactSyncError):
-    """Say that Airflow did not accept a run; Lambda tries again and keeps the event as a dead letter in the end."""
+    """Raised when Airflow did not accept a run; Lambda tries again and in the end keeps the event as a dead letter."""
 
     event_id: str
     status: int | None
+    """The HTTP status of the answer; None without an answer."""
     answer: str
 
     transient = True
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         status = "no status" if self.status is None else f"status {self.status}"
         return (
             f"Airflow did not start a run for event {self.event_id} ({status}, {self.answer}): see whether Airflow "

@@ -1,4 +1,4 @@
-"""What is refused before anything is written: events, settings, requests, sources."""
+"""Errors about what is refused before anything is written: events, settings, requests, sources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from contactsync.errors.root import ContactSyncError
 
 
 def said(problems: Sequence[str]) -> str:
-    """Return problems as one sentence, which ends as the last one does when that is a question."""
+    """Return problems as one sentence; if the last one is a question, it ends with a question mark."""
     text = "; ".join(problems)
     return text if text.endswith("?") else f"{text}."
 
 
 @dataclass(eq=False)
 class ChangeRefusedError(ContactSyncError):
-    """Refuse an event that must not start a sync operation; `reason` is a value of `RefusalReason`."""
+    """Raised for an event that must not start a sync operation; `reason` is a value of `RefusalReason`."""
 
     reason: str
     detail: str
@@ -25,19 +25,19 @@ class ChangeRefusedError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         event = self.event_id or "(no id)"
         return f"Event {event} is refused ({self.reason}): {self.detail}. See docs/contact-changes.md."
 
 
 @dataclass(eq=False)
 class SettingsError(ContactSyncError):
-    """Name an environment variable that is missing or wrong, and the others that were found with it."""
+    """Raised when an environment variable is missing or wrong; it names all of them that were found together."""
 
     variable: str
     problem: str
     others: Mapping[str, str] = field(default_factory=dict)
-    """From further variables to what is wrong with each."""
+    """The other variables, with what is wrong with each."""
     blame = Blame.CONFIGURATION
     remedy = Remedy(
         "An environment variable of the deployment is missing or wrong.",
@@ -46,18 +46,18 @@ class SettingsError(ContactSyncError):
 
     @classmethod
     def of(cls, problems: Mapping[str, str]) -> Self:
-        """Return the error for all of these variables, at least one."""
+        """Return the error for all of these variables, of which there is at least one."""
         (variable, problem), *others = problems.items()
         return cls(variable=variable, problem=problem, others=dict(others))
 
     @property
     def problems(self) -> dict[str, str]:
-        """From every variable to what is wrong with it."""
+        """Every variable with what is wrong with it."""
         return {self.variable: self.problem, **self.others}
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         same: dict[str, list[str]] = {}
         for variable, problem in self.problems.items():
             same.setdefault(problem, []).append(variable)
@@ -67,7 +67,7 @@ class SettingsError(ContactSyncError):
 
 @dataclass(eq=False)
 class RunRequestError(ContactSyncError):
-    """Refuse the parameters of a run, each problem as a sentence of its own."""
+    """Raised for wrong parameters of a run, with each problem as a sentence."""
 
     problems: Sequence[str]
     blame = Blame.CONFIGURATION
@@ -82,18 +82,18 @@ class RunRequestError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return f"The run's parameters are refused: {said(self.problems)} Nothing was written."
 
     @property
     def afterwards(self) -> str:
-        """What a cleared run keeps is not corrected by clearing it."""
+        """How to start a correct run: clearing a run keeps its parameters."""
         return "Start another run with the right parameters: a cleared run keeps its own."
 
 
 @dataclass(eq=False)
 class RunClaimError(RunRequestError):
-    """Refuse a run that says of itself what only the trigger function, or the report of another run, may say."""
+    """Raised when a run says about itself what only the trigger function, or the report of another run, may say."""
 
     remedy = Remedy(
         "The run says that a contact was changed, or that it follows another run, and is not entitled to.",
@@ -112,7 +112,7 @@ class RunClaimError(RunRequestError):
 
     @property
     def afterwards(self) -> str:
-        """The deployment can be wrong about the trigger function."""
+        """How to continue if the deployment names the wrong user for the trigger function."""
         return (
             "If the trigger function started this run, set CONTACTSYNC_TRIGGER_USER to its name in Airflow, then "
             f"{CLEAR_RUN}. Else leave it as it is."
@@ -121,9 +121,10 @@ class RunClaimError(RunRequestError):
 
 @dataclass(eq=False)
 class ListingIncompleteError(ContactSyncError):
-    """Refuse a listing of the organization's accounts in which the management account itself is missing."""
+    """Raised when the management account itself is missing in the listing of the organization's accounts."""
 
     listed: int
+    """Number of accounts in the listing."""
     management_account: str
 
     transient = True
@@ -140,7 +141,7 @@ class ListingIncompleteError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"AWS Organizations listed {self.listed} member accounts and not the management account "
             f"{self.management_account}, so that the listing is not complete. Nothing was written. When it stays so, "
@@ -150,7 +151,7 @@ class ListingIncompleteError(ContactSyncError):
 
 @dataclass(eq=False)
 class ScopeEmptyError(ContactSyncError):
-    """Say that a run which somebody started concerns no account at all."""
+    """Raised when a run that a person started concerns no account at all."""
 
     contact_types: Sequence[str]
     version: int
@@ -170,7 +171,7 @@ class ScopeEmptyError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"No member account is in the scope of the run ({', '.join(self.contact_types)}). Compare its `accounts` "
             f"and `organizational_units` with `scope` of the configuration (version {self.version}); docs/scope.md "
@@ -179,7 +180,7 @@ class ScopeEmptyError(ContactSyncError):
 
     @property
     def afterwards(self) -> str:
-        """It depends on which of the two was wrong."""
+        """How to continue; it depends on whether the rules or the request was wrong."""
         return (
             f"If the configuration was wrong, correct it, then {CLEAR_RUN}. If the run's parameters were wrong, start "
             "another run: a cleared one keeps its own."
@@ -188,7 +189,7 @@ class ScopeEmptyError(ContactSyncError):
 
 @dataclass(eq=False)
 class CallerMismatchError(ContactSyncError):
-    """Say that the credentials belong to another account than the management account."""
+    """Raised when the credentials belong to another account than the management account."""
 
     expected_account: str
     actual_account: str
@@ -200,7 +201,7 @@ class CallerMismatchError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"The credentials belong to account {self.actual_account}, not to the management account "
             f"{self.expected_account}. Set CONTACTSYNC_MANAGEMENT_ROLE_ARN to a role in that account, or run there. "
@@ -210,7 +211,7 @@ class CallerMismatchError(ContactSyncError):
 
 @dataclass(eq=False)
 class TrustedAccessOffError(ContactSyncError):
-    """Say that Account Management may not act on the organization's accounts."""
+    """Raised when Account Management may not act on the organization's accounts."""
 
     blame = Blame.PERMISSION
     remedy = Remedy(
@@ -225,7 +226,7 @@ class TrustedAccessOffError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             "Trusted access for Account Management is off in this organization. In the management account run: "
             "aws organizations enable-aws-service-access --service-principal account.amazonaws.com"
@@ -234,10 +235,12 @@ class TrustedAccessOffError(ContactSyncError):
 
 @dataclass(eq=False)
 class MappingLimitError(ContactSyncError):
-    """Say that Airflow is configured to map fewer tasks than the organization has accounts."""
+    """Raised when Airflow may map fewer tasks than the run has accounts."""
 
     accounts: int
+    """Number of accounts of the run."""
     limit: int
+    """Number of tasks that Airflow maps at most."""
     blame = Blame.CONFIGURATION
     remedy = Remedy(
         "Airflow maps fewer tasks than there are accounts.",
@@ -246,7 +249,7 @@ class MappingLimitError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"{self.accounts} accounts are to be synchronized, but Airflow maps at most {self.limit} tasks. Set the "
             f"Airflow option core.max_map_length to at least {self.accounts} (on MWAA: an Airflow configuration "
@@ -256,14 +259,14 @@ class MappingLimitError(ContactSyncError):
 
 @dataclass(eq=False)
 class SourceContactMissingError(ContactSyncError):
-    """Say that the management account has no primary contact, which AWS never lets happen."""
+    """Raised when the management account has no primary contact, which should never happen in AWS."""
 
     transient = True
     remedy = Remedy("The management account's primary contact could not be read.", (SOURCE_CONTACT,))
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             "AWS answered that the management account has no primary contact. Nothing was written. Look at the "
             "account's contact information in the Account Management console."

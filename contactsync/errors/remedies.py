@@ -1,4 +1,4 @@
-"""What people do next about an error: the words that classes of errors share, and of which each class chooses."""
+"""What people can do about an error: the sentences that classes of errors share, and from which each class chooses."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -8,10 +8,10 @@ from contactsync.errors.clearing import DOWNSTREAM
 
 
 class Blame(StrEnum):
-    """Where the cause of an error is looked for, when it ends a task; it decides which notice is sent."""
+    """Where to look for the cause of an error that ends a task; it decides which notice is sent."""
 
     PERMISSION = "permission"
-    """AWS denies a permission, or takes no credentials."""
+    """AWS denies a permission, or does not accept the credentials."""
     CONFIGURATION = "configuration"
     """A setting, a configuration or a run's parameters are wrong."""
     SYSTEM = "system"
@@ -19,12 +19,12 @@ class Blame(StrEnum):
     HALT = "halt"
     """One cause stopped the operation for every account."""
     ELSEWHERE = "elsewhere"
-    """Another notice says it, or there is nothing to say."""
+    """Another notice is about it, or no notice is needed."""
 
 
 @dataclass(frozen=True)
 class RemedyStep:
-    """One thing to do: a sentence, and the command that does it where there is one."""
+    """One thing to do: a sentence, and a command for it if there is one."""
 
     say: str
     command: str | None = None
@@ -38,7 +38,7 @@ class Remedy:
     steps: tuple[RemedyStep, ...]
 
     def about(self, account_id: str) -> "Remedy":
-        """Return this remedy with its commands about one account, whose place in them is `{account}`."""
+        """Return this remedy with the account's id in place of `{account}` in its commands."""
         return replace(
             self,
             steps=tuple(

@@ -1,4 +1,4 @@
-"""The approval of deletions in Airflow's own screen for required actions."""
+"""The approval of deletions, with Airflow's own page for required actions."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 class DeletionApproval(ApprovalOperator):
-    """Waits until somebody has approved or rejected the run's deletions; passes at once when there are none.
+    """Waits until a person has approved or rejected the run's deletions; succeeds at once when there are none.
 
-    Whatever the answer, the tasks after it run: it is recorded with the sync operation, and they honour it.
+    The next tasks run whatever the answer is: it is stored with the sync operation, and these tasks follow it.
     """
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 -- the operator's own keywords
-        """Reject when nobody answers in time; what is asked and for how long is known when the task runs."""
+        """Reject when there is no answer in time; the question and the time for it are known when the task runs."""
         super().__init__(subject="Delete contacts?", defaults=ApprovalOperator.REJECT, **kwargs)
 
     def execute(self, context: "Context") -> Any:  # noqa: ANN401 -- as declared by the operator
-        """Ask, unless there is nothing to ask or an earlier try has the answer and could not record it."""
+        """Ask, unless there is nothing to ask, or an earlier try has an answer that it could not record."""
         if steps.record_kept_answer(context):
             return None
         request = steps.approval_request(context)
@@ -33,7 +33,7 @@ class DeletionApproval(ApprovalOperator):
         return super().execute(context)
 
     def execute_complete(self, context: "Context", event: dict[str, Any]) -> None:
-        """Record the answer; ApprovalOperator's own would skip the next tasks, and with them their outcomes."""
+        """Record the answer; ApprovalOperator's own method would skip the next tasks, which store the outcomes."""
         answer = super(ApprovalOperator, self).execute_complete(context, event)
         user = answer["responded_by_user"]
         steps.record_answer(

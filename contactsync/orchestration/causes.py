@@ -1,4 +1,4 @@
-"""The cause of a failed task as the last lines of its log, after Airflow's traceback and in lines that fit.
+"""The cause of a failed task as the last lines of its log, after Airflow's traceback, in lines that fit.
 
 Airflow calls a task's failure callbacks after it has logged the traceback; the log view opens at its end.
 """
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LINE: Final = 100
-"""Characters of a line that the log view shows whole."""
+"""Characters of a line that the log view shows in full."""
 
 END_OF_GROUP: Final = "::endgroup::"
-"""Airflow folds what it logs after a task behind a heading; this ends that group, so that the cause is seen."""
+"""Airflow folds what it logs after a task under a heading; this ends that group, so that the cause is visible."""
 
 
 def log_cause(context: "Mapping[str, Any]") -> None:
-    """Log our error's sentence, and how the run goes on."""
+    """Log our error's sentence, and how to continue the run."""
     from contactsync.errors import ContactSyncError
 
     error = context.get("exception")
@@ -34,5 +34,5 @@ def log_cause(context: "Mapping[str, Any]") -> None:
 
 
 def cause_lines(text: str) -> list[str]:
-    """Return a sentence in lines that fit; what has no blank to break at stays whole, to be copied."""
+    """Return a sentence in lines that fit; a word that is too long stays whole, so that it can be copied."""
     return textwrap.wrap(text, LINE, break_long_words=False, break_on_hyphens=False)

@@ -1,6 +1,6 @@
-"""What the DAG files themselves can be told by the environment; read at every parse, so the standard library does.
+"""What the environment can set for the DAG files; it is read at every parse, so only the standard library is used.
 
-The product's own settings are read when a task runs, and not here.
+The settings of contactsync itself are read when a task runs, not here.
 """
 
 import os
@@ -12,13 +12,14 @@ from contactsync.errors import SettingsError
 OWNER: Final = "contactsync"
 
 ACCOUNT_TASKS: Final = 12
-"""Below Airflow's defaults of 16 active tasks per run and 32 per environment, so that other DAGs go on."""
+"""Below Airflow's defaults of 16 active tasks per run and 32 per environment, so that other DAGs can run too."""
 
 MOST_ACCOUNT_TASKS: Final = 1000
+"""Upper bound of the setting, in tasks."""
 
 
 def account_tasks() -> int:
-    """Return how many accounts are worked on at a time, over all runs of the DAG."""
+    """Return how many tasks of accounts run at the same time, over all runs of the DAG."""
     text = os.environ.get("CONTACTSYNC_ACCOUNT_TASKS", "").strip()
     if not text:
         return ACCOUNT_TASKS
@@ -29,13 +30,13 @@ def account_tasks() -> int:
 
 
 def owner_links() -> dict[str, str]:
-    """Return where the owner's name leads to in Airflow's lists: the documentation, where its address is known."""
+    """Return the link of the owner's name in Airflow's lists: the documentation, if its address is set."""
     address = _docs_address()
     return {OWNER: f"{address}/operations.md"} if address else {}
 
 
 def linked(text: str) -> str:
-    """Return a DAG's documentation with its mentions of docs/PAGE.md as links, where their address is known."""
+    """Return a DAG's documentation with docs/PAGE.md as links, if the address of the pages is set."""
     address = _docs_address()
     if not address:
         return text

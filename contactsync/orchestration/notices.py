@@ -1,4 +1,4 @@
-"""Notices as Airflow callbacks: they record what people are to be told, and the event bus delivers it."""
+"""Notices as Airflow callbacks: they store what people should know, and the event bus delivers it."""
 
 import asyncio
 import logging
@@ -26,31 +26,31 @@ SCENARIOS: Final = (
     "overdue",
     "delivery_trouble",
 )
-"""The notices there are; a test holds them to contactsync.notices, which DAG files must not import when parsed."""
+"""The scenarios; a test compares them with contactsync.notices, which DAG files must not import when parsed."""
 
 
 class NoticeSubject(StrEnum):
-    """What a callback tells of."""
+    """What a callback's notice is about."""
 
     TASK = "task"
     """The error with which a task ended."""
     OPERATION = "operation"
     """The end of the run's sync operation."""
     REPORT = "report"
-    """The same, where the task that reports it failed: when no end is stored, or a good one, that task's error."""
+    """The same, when the task that reports it failed: without a stored failure, that task's own error."""
     RUN = "run"
-    """A run that failed without anybody having told why."""
+    """A run that failed without a notice that says why."""
 
 
 class NoticeNotifier(BaseNotifier):
-    """Requests the notices that a task, an operation or a run is worth; each once, however often it is called.
+    """Requests the notices about a task, an operation or a run; each is requested once, however often this is called.
 
-    With `scenario` it requests that notice, whatever has happened: attach it so to DAGs of your own
-    (docs/notices.md). It never raises an error of ours: a callback must not change how a task ends.
+    With `scenario` it always requests that notice: use it like this in DAGs of your own (docs/notices.md). It raises
+    none of our errors: a callback must not change how a task ends.
     """
 
     def __init__(self, scenario: str | None = None, *, about: str = NoticeSubject.TASK) -> None:
-        """Take the scenario to request, or what the notice is to be derived from."""
+        """Take the scenario to request, or what the notice is about."""
         super().__init__()
         if scenario is not None and scenario not in SCENARIOS:
             message = f"{scenario} is no notice scenario; there are {', '.join(SCENARIOS)}"
@@ -78,7 +78,7 @@ class NoticeNotifier(BaseNotifier):
             log.error("No notice was requested: %s", error)  # noqa: TRY400 -- the sentence says all
 
     async def async_notify(self, context: "Mapping[str, Any]") -> None:
-        """Request the notices without holding up the triggerer's other work."""
+        """Request the notices without blocking the triggerer's other work."""
         await asyncio.to_thread(self.notify, context)
 
     def _request(self, notice_requests: "NoticeRequests", context: "Mapping[str, Any]") -> None:
@@ -99,7 +99,7 @@ class NoticeNotifier(BaseNotifier):
             notice_requests.task_failed(run_id, error, dag_id=dag_id)
 
     def _request_unstored(self, notice_requests: "NoticeRequests", context: "Mapping[str, Any]") -> None:
-        """Tell what can be told without the state table: the error, or that the run failed."""
+        """Publish what can be said without the state table: the error, or that the run failed."""
         from contactsync.errors import ContactSyncError
         from contactsync.notices.scenarios import Scenario, scenario_of_error
 
@@ -125,7 +125,7 @@ def _notice_requests() -> "NoticeRequests":
 
 
 def _is_own_mistake(context: "Mapping[str, Any]", error: object) -> bool:
-    """Tell whether a person has only to fill in the form better; of a change or a follow-up everybody is told."""
+    """Return whether a person only has to correct the form; errors of a change or a follow-up concern everybody."""
     from contactsync.errors import RunClaimError, RunRequestError
 
     if not isinstance(error, RunRequestError) or isinstance(error, RunClaimError):
@@ -135,14 +135,14 @@ def _is_own_mistake(context: "Mapping[str, Any]", error: object) -> bool:
 
 
 def _run_id_of(context: "Mapping[str, Any]") -> str:
-    """Return the run's id from the context of a task, a DAG or a deadline; they differ in what they hold."""
+    """Return the run's id from the context of a task, a DAG or a deadline; they have it in different places."""
     run = context.get("dag_run")
     found = run.get("dag_run_id") if isinstance(run, dict) else getattr(run, "run_id", None)
     return str(found or context["run_id"])
 
 
 def _correlation_id_of(context: "Mapping[str, Any]") -> str | None:
-    """Return what a run of contact_sync names as its cause; a callback may have no parameters in its context."""
+    """Return the correlation id in a run's parameters; a callback's context may have no parameters."""
     from contactsync.notices.notice import SYNC_DAG
 
     run = context.get("dag_run")
@@ -152,7 +152,7 @@ def _correlation_id_of(context: "Mapping[str, Any]") -> str | None:
 
 
 def _dag_id_of(context: "Mapping[str, Any]") -> str | None:
-    """Return the DAG's id; a DAG's own callback may have no run in its context."""
+    """Return the DAG's id; the context of a DAG's own callback may have no run."""
     run = context.get("dag_run") or context.get("dag")
     found = run.get("dag_id") if isinstance(run, dict) else getattr(run, "dag_id", None)
     return str(found) if found else None

@@ -1,7 +1,7 @@
 """The params of the DAG contact_sync: one schema for runs that a change starts and runs that a person starts.
 
-Airflow validates them and draws the trigger form from them. Nothing of the product's models is imported here, because
-DAG files import it when they are parsed; tests hold the two together.
+Airflow validates them and makes the trigger form from them. No model of contactsync is imported here, because DAG files
+import this module when they are parsed; tests compare both.
 """
 
 from airflow.sdk import Param

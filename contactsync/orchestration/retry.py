@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 RETRY_CONFIG_KEY = "contactsync_retry_config"
-"""Where a task leaves, in its own context, the retry_config of the operation's pinned configuration."""
+"""Where a task puts, in its own context, the retry_config of the operation's configuration version."""
 
 
 _AFTERWARDS = f"When the cause is fixed, {CLEAR_RUN}."
 
 
 class ContactSyncRetryPolicy(RetryPolicy):
-    """End the task at once for what trying again cannot fix; else follow the pinned `retry_config`.
+    """The retry policy: a failure that another try cannot fix ends the task; others follow the plan's `retry_config`.
 
-    `retries` is the task's own, the bound of every configuration. A failure before the configuration was read
-    waits for the task's plain retry delay.
+    `retries` is the task's own number, the upper bound for every configuration. A failure before the configuration was
+    read waits for the task's normal retry delay.
     """
 
     def __init__(self, retries: int) -> None:
-        """Take the task's `retries`."""
+        """Take the task's number of retries."""
         self._retries = retries
 
     def evaluate(

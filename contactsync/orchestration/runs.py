@@ -1,6 +1,6 @@
-"""What a running task asks Airflow about DAG runs: the state of one, and to start one.
+"""What a running task asks of Airflow about DAG runs: the state of one, and to start one.
 
-A task speaks to Airflow through its supervisor, as Airflow's own operators do: it has no database and no password.
+A task talks to Airflow through its supervisor, like Airflow's own operators: it has no database and no password.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 NOT_ENDED: Final = (
-    "null",  # the execution API's name of no state
+    "null",  # the execution API's name for no state
     "scheduled",
     "queued",
     "running",
@@ -22,13 +22,13 @@ NOT_ENDED: Final = (
     "up_for_reschedule",
     "deferred",
 )
-"""The states of a task of which more is to come."""
+"""The states of a task that has not ended."""
 
 
 def state_of_run(ti: "RuntimeTaskInstance", dag_id: str, run_id: str) -> RunState | None:
-    """Return the state of a run, or None when there is none of this id (any more).
+    """Return the state of a run, or None when there is no run with this id.
 
-    Asking for the state of a run that does not exist is an error like any other, so its existence is asked first.
+    Asking for the state of a missing run is an error like any other, so first ask whether the run exists.
     """
     if ti.get_dr_count(dag_id, run_ids=[run_id]) == 0:
         return None
@@ -36,14 +36,14 @@ def state_of_run(ti: "RuntimeTaskInstance", dag_id: str, run_id: str) -> RunStat
 
 
 def unfinished(ti: "RuntimeTaskInstance", dag_id: str, task_id: str) -> int:
-    """Return in how many runs of a DAG a task has not ended; runs that are still queued have their tasks too."""
+    """Return in how many runs of a DAG a task has not ended; the tasks of queued runs count too."""
     return int(ti.get_ti_count(dag_id, task_ids=[task_id], states=list(NOT_ENDED)))
 
 
 def start_run(dag_id: str, run_id: str, conf: Mapping[str, Any], *, note: str | None = None) -> bool:
-    """Start a run, and return whether that was needed: a run of this id that exists already is as good.
+    """Start a run, and return whether that was needed: an existing run with this id is a success too.
 
-    A note can be given here only: a task has no way to change that of a run (Airflow 3.3.1).
+    A note can only be given here: a task cannot change the note of a run (Airflow 3.3.1).
 
     This is what TriggerDagRunOperator does; the operator itself would end the task.
     """

@@ -1,6 +1,6 @@
-"""What the tasks of the DAG contact_sync call, one function each.
+"""The functions that the tasks of both DAGs call, one for each task.
 
-Imports of the product stand inside the functions: DAG files import this module when they are parsed, and nothing heavy
+Imports of contactsync are inside the functions: DAG files import this module when they are parsed, and nothing heavy
 may be loaded then.
 """
 
@@ -26,43 +26,46 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PLAN_FAILED_KEY: Final = "plan_failed"
-"""The XCom in which a plan that fails leaves its sentence, which the report, the newest red log, repeats."""
+"""The XCom with the error of a failed plan; the report repeats it, because its log is the one that people open."""
 
 PLAN_FAILED_NEXT_KEY: Final = "plan_failed_next"
-"""The XCom beside it: how a run whose plan failed that way goes on, which the report must not say otherwise."""
+"""The XCom with how to continue a run after that error; the report must not say anything else."""
 
 PLAN_FAILED_LENGTH: Final = 4000
+"""Characters of the error that are stored."""
 NOTE_LENGTH: Final = 200
+"""Characters of a run's note."""
 LABEL_LENGTH: Final = 100
+"""Characters of a mapped task's label."""
 
 SHORTEST_PAUSE: Final = timedelta(seconds=5)
-"""Airflow takes a task for killed that is queued again too early (docs/facts.md#rescheduling-uses-no-retry)."""
+"""Airflow treats a task that is queued again too early as killed (docs/facts.md#rescheduling-uses-no-retry)."""
 
 TOLD_KEY: Final = "contactsync_told"
-"""Where the approval leaves, in its own context, what its notice tells of the question."""
+"""Where the approval puts, in its own context, the text of its question for the notice."""
 
 QUESTION_KEY: Final = "contactsync_question"
-"""Where the approval keeps what the question on the screen says: its extent and the accounts that it counts."""
+"""Where the approval stores the question on the screen: its extent, and the accounts that it counted."""
 
 ASKED_KEY: Final = "contactsync_asked"
-"""Where the approval keeps which plan it has asked about last: an answer is about no other one."""
+"""Where the approval stores which plan it asked about last: an answer is valid for that plan only."""
 
 NEVER_ASKED: Final = "0001-01-01T00:00:00+00:00"
 
 ANSWER_KEY: Final = "contactsync_answer"
-"""Where the approval keeps an answer, in Airflow's store of the task, until it is recorded."""
+"""Where the approval stores an answer, in Airflow's store of the task, until it is recorded."""
 
 
 @cache
 def services() -> "Services":
-    """Return the product's services, made once in a process."""
+    """Return the services, which are made once per process."""
     from contactsync.services.services import Services
 
     return Services.from_environment()
 
 
 def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a TypedDict with private parts
-    """Plan the run and return the ids of the accounts to map `sync_account` over."""
+    """Plan the run and return the ids of the accounts that `sync_account` is mapped over."""
     from contactsync.errors import ContactSyncError
 
     try:
@@ -74,7 +77,7 @@ def plan(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context is a T
         raise
 
 
-def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- as above
+def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context
     from airflow.sdk.configuration import conf
 
     from contactsync.intake.request import RunOrigin, check_origin, parse_request
@@ -97,7 +100,7 @@ def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- as above
 
 
 def _tell_of_plan(run_id: str) -> None:
-    """Log what was planned, and request one notice a day of rules that name nobody; nothing of it stops the plan."""
+    """Log what was planned, and request one notice a day about rules that name nobody; errors do not stop the plan."""
     from contactsync.errors import ContactSyncError, RulesUnmatchedError
     from contactsync.notices.scenarios import Scenario
     from contactsync.operations.operation import sync_id_of
@@ -118,7 +121,7 @@ def _tell_of_plan(run_id: str) -> None:
         log.warning("No notice was requested of rules that name nobody: %s", untold)
 
 
-def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as above
+def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- Airflow's context
     """Bring one account to the desired contacts."""
     account_sync = services().steps.account_sync
     operation, configuration = account_sync.open(context["dag_run"].run_id)
@@ -132,13 +135,13 @@ def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- as a
 
 
 def _first_try(ti: Any) -> int:  # noqa: ANN401 -- Airflow's task instance, or a test's
-    """Return the number of the first try since the task was cleared: max_tries grows with them."""
+    """Return the number of the first try since the task was cleared; each clear raises max_tries."""
     return int(ti.max_tries - ti.task.retries + 1)
 
 
 @contextmanager
 def _rescheduled() -> "Iterator[None]":
-    """Give the worker back while calls pause: the same try goes on later, and no retry is used up."""
+    """Give the worker back while calls have to wait: the same try continues later, and no retry is used up."""
     from airflow.sdk.exceptions import AirflowRescheduleException
 
     from contactsync.errors import PausedError
@@ -151,11 +154,11 @@ def _rescheduled() -> "Iterator[None]":
         raise AirflowRescheduleException(services().clock.now() + pause_for) from pause  # type: ignore[no-untyped-call] # Airflow's
 
 
-def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 -- as above
-    """Return what a person has to approve before the run deletes anything; None when nobody is to be asked.
+def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 -- Airflow's context
+    """Return what a person has to approve before the run deletes anything; None when nobody has to be asked.
 
-    Airflow keeps the first question of a run, whatever the task asks after a clear (3.3.1); so its extent is kept too,
-    and an answer to it counts only for the same accounts.
+    Airflow keeps the first question of a run, whatever the task asks after a clear (3.3.1). So its extent is stored
+    too, and an answer to it is valid only for the same accounts.
     """
     from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
@@ -173,10 +176,10 @@ def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 
     return request
 
 
-def record_answer(context: Any, *, approved: bool, timed_out: bool, by: str, at: datetime) -> None:  # noqa: ANN401 -- as above
+def record_answer(context: Any, *, approved: bool, timed_out: bool, by: str, at: datetime) -> None:  # noqa: ANN401 -- Airflow's context
     """Record who decided what about the run's deletions.
 
-    The answer is kept in Airflow first: should recording fail, the next try must not ask the same person again.
+    The answer is stored in Airflow first: if recording fails, the next try must not ask the same person again.
     """
     verdict = "timed_out" if timed_out else "approved" if approved else "rejected"
     by = f"airflow:{by}" if by else ""
@@ -192,8 +195,8 @@ def record_answer(context: Any, *, approved: bool, timed_out: bool, by: str, at:
     _record(context, answer)
 
 
-def record_kept_answer(context: Any) -> bool:  # noqa: ANN401 -- as above
-    """Record what an earlier try could not, and return whether there was such an answer; a clear makes it void."""
+def record_kept_answer(context: Any) -> bool:  # noqa: ANN401 -- Airflow's context
+    """Record an answer that an earlier try could not record; return whether there was one. A clear makes it void."""
     answer = context["task_state_store"].get(ANSWER_KEY)
     if not answer or answer["first_try"] != _first_try(context["ti"]):
         return False
@@ -201,14 +204,14 @@ def record_kept_answer(context: Any) -> bool:  # noqa: ANN401 -- as above
     return True
 
 
-def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- as above
+def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- Airflow's context
     from contactsync.operations.operation import Verdict
 
     with _rescheduled():
         operation = services().steps.approvals.decide(
             context["dag_run"].run_id,
             Verdict(answer["verdict"]),
-            # Whoever is not known to have been asked about this plan has not answered anything about it.
+            # An answer whose plan is not known is no answer about this plan.
             planned=datetime.fromisoformat(answer["planned"] or NEVER_ASKED),
             by=answer["by"],
             at=datetime.fromisoformat(answer["at"]),
@@ -216,8 +219,8 @@ def _record(context: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 -- as
     log.info("%s", log_text(operation.note or ""))
 
 
-def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: ANN401 -- as above
-    """Build, store and print the report; raise when as many outcomes failed as the configuration's threshold."""
+def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: ANN401 -- Airflow's context
+    """Compute, store and print the report; raise when the number of failed outcomes reaches the threshold."""
     from contactsync.errors import OperationMissingError
     from contactsync.orchestration.runs import start_run
     from contactsync.views.report_table import report_parts
@@ -255,7 +258,7 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
 
 
 def _store_unplanned(dag_run: Any, cause: str) -> None:  # noqa: ANN401 -- Airflow's run, or a test's
-    """Let listings know the run; that it cannot be stored hides neither the plan's error nor its notice."""
+    """Store the run for listings; if that fails, the plan's error and its notice are still shown."""
     from contactsync.errors import ContactSyncError
     from contactsync.intake.request import RunOrigin
 
@@ -271,10 +274,10 @@ def _store_unplanned(dag_run: Any, cause: str) -> None:  # noqa: ANN401 -- Airfl
         log.warning("The failed run cannot be stored for listings: %s", error)
 
 
-def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- as above
-    """Close the sync operations whose run can no longer report, and request the notices that their end is worth.
+def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- Airflow's context
+    """Close the sync operations whose run can no longer report, and request the notices about their end.
 
-    What cannot be closed is told once a day, and raised.
+    What cannot be closed is raised, and has one notice a day.
     """
     from contactsync.errors import HousekeepingError
     from contactsync.notices.scenarios import Scenario
@@ -296,8 +299,8 @@ def close_abandoned(context: Any, *, sync_dag: str) -> None:  # noqa: ANN401 -- 
         raise
 
 
-def tell_of_overdue(context: Any, *, sync_dag: str, plan_task: str) -> None:  # noqa: ANN401 -- as above
-    """Request a notice for every operation that has not finished in time, and one for runs that do not even begin."""
+def tell_of_overdue(context: Any, *, sync_dag: str, plan_task: str) -> None:  # noqa: ANN401 -- Airflow's context
+    """Request a notice for every overdue operation, and one for runs that are not even planned in time."""
     from contactsync.errors import RunsUnplannedError
     from contactsync.notices.scenarios import Scenario
     from contactsync.orchestration.runs import state_of_run, unfinished
@@ -316,10 +319,10 @@ def tell_of_overdue(context: Any, *, sync_dag: str, plan_task: str) -> None:  # 
         )
 
 
-def send_outbox(context: Any) -> None:  # noqa: ANN401 -- as above
-    """Publish what is left in the outbox; when that fails, request a notice of it, which waits too, and raise.
+def send_outbox(context: Any) -> None:  # noqa: ANN401 -- Airflow's context
+    """Publish what is left in the outbox; if that fails, request a notice about it, which waits too, and raise.
 
-    What nobody can publish is set aside, and people are told so once.
+    What cannot be published at all is set aside, and people are notified once.
     """
     from contactsync.errors import ContactSyncError
     from contactsync.notices.scenarios import Scenario
@@ -348,13 +351,13 @@ def set_aside_error(aside: "Sequence[SetAside]") -> "EventsSetAsideError | None"
     return EventsSetAsideError(number=len(told), events=events)
 
 
-def _tell_daily(context: Any, scenario: "Scenario", error: Exception) -> None:  # noqa: ANN401 -- as above
-    """Request one notice a day, however many runs meet the same trouble; what called this raises the trouble."""
+def _tell_daily(context: Any, scenario: "Scenario", error: Exception) -> None:  # noqa: ANN401 -- Airflow's context
+    """Request one notice a day, however many runs have the same error; the caller raises the error."""
     _request_once(context, scenario, error, f"{context['dag_run'].dag_id}-{services().clock.now():%Y-%m-%d}")
 
 
-def _request_once(context: Any, scenario: "Scenario", error: Exception, about: str) -> None:  # noqa: ANN401 -- as above
-    """Request the one notice about something, whatever becomes of it; nothing of ours is raised."""
+def _request_once(context: Any, scenario: "Scenario", error: Exception, about: str) -> None:  # noqa: ANN401 -- Airflow's context
+    """Request the one notice about something, whatever happens to the request; none of our errors is raised."""
     from contactsync.errors import AwsCallError, ContactSyncError
 
     notice_requests, dag_run = services().steps.notice_requests, context["dag_run"]
@@ -368,7 +371,7 @@ def _request_once(context: Any, scenario: "Scenario", error: Exception, about: s
 
 
 def _account_states(states: "Mapping[str, str]", account_ids: "Sequence[str]", sync_task: str) -> dict[str, str]:
-    """Return Airflow's state of each account's task; mapped tasks are numbered in the order of plan's list."""
+    """Return Airflow's state of each account's task; mapped tasks have the order of the plan's list."""
     return {
         account_id: states[f"{sync_task}_{index}"]
         for index, account_id in enumerate(account_ids)
@@ -378,7 +381,7 @@ def _account_states(states: "Mapping[str, str]", account_ids: "Sequence[str]", s
 
 @cache
 def account_label(account_id: str, run_id: str) -> str:
-    """Return the name and id that label a mapped task in the grid; the id alone when the name cannot be read."""
+    """Return the name and id that label a mapped task in the grid; only the id when the name cannot be read."""
     from contactsync.errors import ContactSyncError
     from contactsync.operations.operation import sync_id_of
     from contactsync.plain_text import one_line

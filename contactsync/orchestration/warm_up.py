@@ -1,4 +1,4 @@
-"""Warm-up: what every task needs is imported once, in the process that Airflow's LocalExecutor forks its tasks from.
+"""Warm-up: the modules of every task are imported once, in the process that LocalExecutor forks its tasks from.
 
 A mapped task spends most of its processor time on importing boto3 and reading botocore's service models. The scheduler
 loads plugins before its executor forks the workers, and each worker forks a process per task: what the plugin has
@@ -30,14 +30,14 @@ MODULES: Final = (
 
 
 def warm_up_scheduler() -> None:
-    """Warm up when this process is Airflow's scheduler; Airflow loads plugins in every process, tasks included."""
+    """Warm up when this process is Airflow's scheduler; Airflow loads plugins in every process, also in tasks."""
     if "scheduler" in sys.argv:
         warm_up()
 
 
 @cache
 def warm_up() -> None:
-    """Import the modules and read the service models; no connection is made, and no credentials are read."""
+    """Import the modules and read the service models; this makes no connection and reads no credentials."""
     from contactsync.services.adapters import read_service_models
 
     for module in MODULES:

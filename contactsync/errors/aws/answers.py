@@ -1,4 +1,4 @@
-"""What AWS answers, or does not, to a call that it takes for ours."""
+"""Errors that AWS answers, or calls without an answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class ThrottledError(AwsCallError):
 
 
 class ConflictError(AwsCallError):
-    """Somebody else changed the same item or resource at the same moment; nothing was carried out."""
+    """Another process changed the same item or resource at the same moment; nothing was carried out."""
 
     transient = True
     says = Meaning.CONFLICT
@@ -57,7 +57,7 @@ class ServiceUnavailableError(AwsCallError):
 
 
 class ServiceUnreachableError(ServiceUnavailableError):
-    """No connection to the service came about."""
+    """No connection to the service could be made."""
 
     says = Meaning.UNREACHED
     hint = (
@@ -78,7 +78,7 @@ class ServiceUnreachableError(ServiceUnavailableError):
 
 
 class ProxyUnreachableError(ServiceUnreachableError):
-    """The proxy that the machine is to call AWS through could not be reached."""
+    """The proxy through which this machine calls AWS could not be reached."""
 
     says = Meaning.PROXY
     hint = "The proxy could not be reached: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
@@ -89,7 +89,7 @@ class ProxyUnreachableError(ServiceUnreachableError):
 
 
 class AnswerForeignError(ServiceUnreachableError):
-    """Something else than AWS answered, such as a proxy's page."""
+    """Something other than AWS answered, such as a proxy's page."""
 
     says = Meaning.FOREIGN
     hint = (
@@ -111,7 +111,7 @@ class AnswerForeignError(ServiceUnreachableError):
 
 
 class SentTooLateError(ServiceUnavailableError):
-    """The call was not sent: it was prepared so slowly that others could have stopped waiting for it."""
+    """The call was not sent: preparing it took so long that other tasks may have stopped waiting for it."""
 
     says = Meaning.LATE
     hint = (
@@ -133,7 +133,7 @@ class SentTooLateError(ServiceUnavailableError):
 
 @dataclass(eq=False)
 class RequestInvalidError(AwsCallError):
-    """AWS found the request invalid; `fields` are the names it gave, without values or AWS's message."""
+    """AWS found the request invalid; `fields` are the names that AWS gave, without values or AWS's message."""
 
     fields: Sequence[str] = ()
 
@@ -161,7 +161,7 @@ class RequestInvalidError(AwsCallError):
         return f"{self.operation}{self._whom} was refused as invalid{where}: {self.aws_code}{self._where}."
 
     def advice(self, reader: Reader) -> str:  # noqa: ARG002 -- the same for all
-        """Say where what was refused comes from."""
+        """Return where the refused values come from."""
         if self.fields:
             return "Correct these fields of the contact in the management account."
         return "Check the settings and the input that it was made from, or update contactsync. See docs/operations.md."
@@ -199,7 +199,7 @@ class ResourceMissingError(AwsCallError):
 
 
 class ObjectMissingError(ResourceMissingError):
-    """The bucket has no object of this name: it expired, or was deleted."""
+    """The bucket has no object with this name: it expired, or was deleted."""
 
     says = Meaning.OBJECT_MISSING
     hint = (
@@ -230,7 +230,7 @@ class KeyUnusableError(AwsCallError):
 
 
 class NotInOrganizationError(AwsCallError):
-    """AWS Organizations does not know the account or organizational unit: it left, or was removed, meanwhile."""
+    """AWS Organizations does not know the account or organizational unit: it left, or was removed."""
 
     transient = True
     says = Meaning.GONE
@@ -275,7 +275,7 @@ class OrganizationMissingError(AwsCallError):
 
 
 class UnexpectedAwsError(AwsCallError):
-    """AWS answered with a code that contactsync does not expect there; it is tried again, never guessed at."""
+    """AWS answered with a code that contactsync does not expect here; the call is tried again."""
 
     transient = True
     hint = "The code is not expected here: look it up in AWS's documentation of the call, and update contactsync."

@@ -1,7 +1,7 @@
-"""Calls of AWS that failed: what all of them have, and those that AWS denies.
+"""Calls of AWS that failed: what all of them have in common, and those that AWS denies.
 
-An error carries what is known of the call. Whether it is tried again is the retry policy's to say, so no sentence here
-does; what to do is said to each `Reader` in words that fit.
+An error holds what is known about the call. The retry policy decides whether it is tried again, so no sentence here
+says so. What to do is said to each `Reader` in suitable words.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,10 @@ from contactsync.errors.root import ContactSyncError, Reader
 
 @dataclass(eq=False)
 class AwsCallError(ContactSyncError):
-    """Group the ways in which a call of an AWS API fails; `aws_code` is AWS's own error code.
+    """A call of an AWS API failed; `aws_code` is AWS's own error code.
 
-    `service` to `because` are said as far as they are known: by boto3's client, and by AWS where it denies something.
+    The fields from `service` to `because` are filled as far as they are known: by boto3's client, and by AWS's answer
+    when it denies something.
     """
 
     operation: str
@@ -38,12 +39,12 @@ class AwsCallError(ContactSyncError):
     resource: str | None = None
     """The ARN that it was denied on."""
     because: str | None = None
-    """Which kind of policy denied it."""
+    """The kind of policy that denied it."""
 
     says: ClassVar[Meaning | None] = None
-    """The meaning of AWS's codes that makes an error of this class; None for one that no code makes."""
+    """The meaning of AWS's codes that gives an error of this class; None if no code does."""
     is_code_of_aws: ClassVar[bool] = True
-    """Whether a code that is not in the list is AWS's; else it can be the name of any exception."""
+    """Whether a code that is not in the list comes from AWS; otherwise it can be the name of any exception."""
     hint: ClassVar[str] = "See docs/operations.md."
     again: ClassVar[str] = "Then repeat the command."
     dead_letter: ClassVar[str] = (
@@ -58,7 +59,7 @@ class AwsCallError(ContactSyncError):
 
     @property
     def known_as(self) -> str:
-        """AWS's own error code; the class's name where that code does not say what the class does."""
+        """AWS's own error code; the class's name if that code does not say what the class says."""
         found = MEANINGS.get(self.aws_code)
         fits = self.is_code_of_aws if found is None else found is self.says
         return self.aws_code if fits else self.short_name()
@@ -70,7 +71,7 @@ class AwsCallError(ContactSyncError):
 
     @property
     def brief(self) -> str:
-        """What happened, without the parts that the name of a queue and its function say."""
+        """What happened, without the parts that follow from the name of a queue and its function."""
         of = f" of {self.service_name}" if self.service_name else ""
         return f"{self.operation}{of} failed with {self.aws_code}."
 
@@ -86,12 +87,12 @@ class AwsCallError(ContactSyncError):
         return self.message
 
     def advice(self, reader: Reader) -> str:  # noqa: ARG002 -- a kind whose advice depends on it overrides this
-        """Return what ends the cause."""
+        """Return how to remove the cause."""
         return self.hint
 
     @property
     def service_name(self) -> str:
-        """How people call the service; empty where it is not known."""
+        """People's name for the service; empty when it is not known."""
         service = service_of(self.operation, self.service)
         return name_of(service) if service else ""
 
@@ -129,7 +130,7 @@ _WHOSE = {
 
 
 class AccessDeniedError(AwsCallError):
-    """AWS refused the permission; trying again cannot help."""
+    """AWS denied the permission; another try cannot help."""
 
     says: ClassVar[Meaning | None] = Meaning.DENIED
     blame = Blame.PERMISSION
@@ -164,7 +165,7 @@ class AccessDeniedError(AwsCallError):
     )
 
     def advice(self, reader: Reader) -> str:
-        """Name the policies that can deny this call."""
+        """Return which policies can deny this call."""
         whose = self.principal or _WHOSE[reader]
         return what_to_check(self.operation, self.service, action=self.action, whose=whose)
 
@@ -182,7 +183,7 @@ class KeyDeniedError(AccessDeniedError):
     dead_letter = "The KMS key of the {thing} cannot be used: check the key's state and its policy. Then {redrive}."
 
     def advice(self, reader: Reader) -> str:
-        """Name the two policies that allow the use of a key."""
+        """Return the two policies that allow the use of a key."""
         return (
             f"Check that the policy of the KMS key of the {self.thing}, and the policies of "
             f"{self.principal or _WHOSE[reader]}, allow kms:Decrypt and kms:GenerateDataKey."

@@ -1,8 +1,8 @@
-"""What AWS's error codes, and the AWS SDK's names of errors, mean: the one list of them.
+"""The list of what AWS's error codes, and the AWS SDK's names of errors, mean.
 
-It has AWS's common errors (every API reference has a page of that name), what botocore counts as throttling or
-transient, what the called services document, and what botocore raises without an answer of AWS. Each meaning is one
-class of errors, which names it; the class says what is done about it. Codes are in the order of the alphabet.
+It has AWS's common errors (every API reference has a page of that name), what botocore treats as throttling or
+transient, what the called services document, and what botocore raises without an answer of AWS. Each meaning has one
+class of errors, which names it; the class says what to do. Codes are in alphabetical order.
 """
 
 from collections.abc import Mapping
@@ -11,40 +11,40 @@ from typing import Final
 
 
 class Meaning(StrEnum):
-    """What a code says about the call."""
+    """What a code says about a call."""
 
     EXPIRED = "expired"
-    """The credentials were valid once."""
+    """The credentials are no longer valid."""
     CLOCK = "clock"
-    """The signature's time is too far from AWS's."""
+    """The signature's time differs too much from AWS's time."""
     REFUSED = "refused"
-    """The key is unknown, or the signature is not its."""
+    """The key is unknown, or the signature was not made with it."""
     NO_CREDENTIALS = "no_credentials"
-    """There are no credentials, or their source gives none."""
+    """There are no credentials, or their source returns none."""
     NO_ANSWER = "no_answer"
     """The machine's own source of credentials did not answer."""
     SETUP = "setup"
-    """What the AWS SDK reads on the machine is wrong."""
+    """A setting that the AWS SDK reads on the machine is wrong."""
     DENIED = "denied"
     """A permission, subscription or opt-in is missing."""
     KEY_DENIED = "key_denied"
     """The use of a KMS key is not allowed."""
     THROTTLED = "throttled"
-    """Too many calls; this one was not carried out."""
+    """There were too many calls; this one was not carried out."""
     CONFLICT = "conflict"
-    """Something else changed the same thing at the same moment."""
+    """Another process changed the same thing at the same moment."""
     UNAVAILABLE = "unavailable"
     """The service failed, or was too slow."""
     UNREACHED = "unreached"
-    """No connection to the service came about."""
+    """No connection to the service could be made."""
     PROXY = "proxy"
-    """No connection to the proxy came about."""
+    """No connection to the proxy could be made."""
     FOREIGN = "foreign"
-    """Something else than AWS answered."""
+    """Something other than AWS answered."""
     LATE = "late"
-    """The call was not sent, because it was prepared too slowly."""
+    """The call was not sent, because preparing it took too long."""
     INVALID = "invalid"
-    """The request cannot be carried out as it is."""
+    """AWS cannot carry out this request."""
     MISSING = "missing"
     """A table, topic, queue, bucket or secret does not exist."""
     OBJECT_MISSING = "object_missing"

@@ -1,4 +1,4 @@
-"""Credentials, and what else the AWS SDK needs on the machine that calls: missing, expired, refused or wrong."""
+"""Credentials, and the machine's other settings for the AWS SDK: missing, expired, refused or wrong."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _SIGN_IN = {
 
 
 class CredentialsError(AccessDeniedError):
-    """Calls cannot be signed, or AWS does not take the signature: it concerns every call, not one permission."""
+    """Calls cannot be signed, or AWS does not accept the signature: this concerns every call, not one permission."""
 
     says: ClassVar[Meaning | None] = None
     outcome_detail = "error"
@@ -41,7 +41,7 @@ class CredentialsError(AccessDeniedError):
     meaning: ClassVar[str] = "The AWS credentials cannot be used."
 
     def advice(self, reader: Reader) -> str:
-        """Say who renews the credentials, and where."""
+        """Return who renews the credentials, and where."""
         return f"{self.meaning} {_SIGN_IN[reader]}"
 
 
@@ -53,7 +53,7 @@ class CredentialsMissingError(CredentialsError):
 
 
 class CredentialsExpiredError(CredentialsError):
-    """The credentials were valid once; whoever gave them has to give new ones."""
+    """The credentials are no longer valid; their source has to give new ones."""
 
     says = Meaning.EXPIRED
     meaning = "The AWS credentials have expired."
@@ -70,7 +70,7 @@ class CredentialsRefusedError(CredentialsError):
 
 
 class ClockWrongError(CredentialsError):
-    """The signature's time is more than minutes away from AWS's."""
+    """The signature's time differs from AWS's time by more than some minutes."""
 
     says = Meaning.CLOCK
     headline = "The clock of a machine is wrong, the run stopped"
@@ -84,7 +84,7 @@ class ClockWrongError(CredentialsError):
     )
 
     def advice(self, reader: Reader) -> str:  # noqa: ARG002 -- the same for all
-        """Say whose clock it is."""
+        """Return whose clock it is."""
         return (
             "The time of the signature is too far from AWS's: set the clock of the machine that made the call "
             "(`date -u`; it should use NTP), and look whether a proxy holds back requests."
@@ -114,16 +114,16 @@ class AwsSetupError(AwsCallError):
 
     @property
     def brief(self) -> str:
-        """The whole sentence: it knows the variable or the file."""
+        """The whole sentence: it names the variable or the file."""
         return self.message
 
     def advice(self, reader: Reader) -> str:  # noqa: ARG002 -- the same for all
-        """Name the places."""
+        """Return the places to look at."""
         return f"Look at {', '.join(self.places)}." if self.places else "Look at the AWS_* variables and ~/.aws/config."
 
 
 class CredentialsUnreachableError(AwsCallError):
-    """The machine's own source of credentials, such as the metadata service, did not answer; it may the next time."""
+    """The machine's own source of credentials, such as the metadata service, did not answer; it may do so next time."""
 
     transient = True
     says = Meaning.NO_ANSWER

@@ -1,4 +1,4 @@
-"""The AWS services that contactsync calls: one row each, with all that sentences about a failed call need."""
+"""The AWS services that contactsync calls: one row each, with everything that sentences about a failed call need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,17 +7,17 @@ from typing import Final
 
 @dataclass(frozen=True)
 class AwsService:
-    """One service, as sentences name it."""
+    """One service, in the words of our sentences."""
 
     name: str
     calls: frozenset[str] = frozenset()
-    """The operations that contactsync or botocore calls; the service of one is known without being told."""
+    """The operations that contactsync or botocore calls; each operation belongs to one service."""
     thing: str = "resource"
     """What its calls are about."""
     more: str = ""
-    """What can deny a call beside the caller's own policies."""
+    """What else can deny a call, besides the caller's own policies."""
     actions: Mapping[str, str] = field(default_factory=dict)
-    """Permissions that are not named like the call that needs them."""
+    """Permissions whose names differ from the call that needs them."""
 
 
 def _calls(names: str) -> frozenset[str]:
@@ -104,7 +104,7 @@ SERVICES: Final[Mapping[str, AwsService]] = {
         ", and that the trust policy of the role names the caller",
     ),
 }
-"""By the names that boto3 gives them. ListTagsForResource is in none: two services have it."""
+"""The services by boto3's names. ListTagsForResource is in none, because two services have it."""
 
 ACCOUNT_OPERATIONS: Final = SERVICES["account"].calls
 
@@ -112,12 +112,12 @@ _BY_CALL: Final = {call: name for name, service in SERVICES.items() for call in 
 
 
 def name_of(service: str) -> str:
-    """Return how people call a service of boto3's name."""
+    """Return people's name for a service with this name in boto3."""
     return SERVICES[service].name if service in SERVICES else service
 
 
 def service_of(operation: str, service: str | None) -> str | None:
-    """Return the service of a call: what the client has said, else the one that the call is known of."""
+    """Return the service of a call: the one that the client named, else the one that has this operation."""
     return service or _BY_CALL.get(operation)
 
 
@@ -127,7 +127,7 @@ def thing_of(operation: str, service: str | None) -> str:
 
 
 def what_to_check(operation: str, service: str | None, *, action: str | None, whose: str) -> str:
-    """Return a sentence that says which policies can deny the call; `whose` are the policies to begin with."""
+    """Return a sentence that says which policies can deny the call; `whose` are the policies to look at first."""
     name = service_of(operation, service)
     known = SERVICES.get(name or "", AwsService(name or ""))
     action = action or known.actions.get(operation) or (f"{name}:{operation}" if name else operation)
