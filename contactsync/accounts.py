@@ -8,7 +8,7 @@ from functools import lru_cache
 
 
 class AccountState(StrEnum):
-    """What AWS Organizations says of an account; UNKNOWN stands for a state that AWS added later."""
+    """What AWS Organizations says about an account; UNKNOWN stands for a state that AWS has added since."""
 
     PENDING_ACTIVATION = "PENDING_ACTIVATION"
     ACTIVE = "ACTIVE"
@@ -28,20 +28,20 @@ class Account:
 
     @property
     def label(self) -> str:
-        """What people read in tables and in Airflow's grid."""
+        """The text for an account in tables and in Airflow's grid."""
         return f"{self.name} ({self.account_id})"
 
 
 @dataclass(frozen=True)
 class OrganizationalUnit:
-    """An organizational unit, or the root; its name is unique among its siblings only."""
+    """An organizational unit, or the root; its name is unique only among the units beside it."""
 
     unit_id: str
     name: str
 
 
 UnitPath = tuple[OrganizationalUnit, ...]
-"""A unit with everything above it, the root first."""
+"""A unit with all units above it, the root first."""
 
 
 def path_of(units: UnitPath) -> str:
@@ -49,7 +49,7 @@ def path_of(units: UnitPath) -> str:
     return "/".join(unit.name for unit in units[1:])
 
 
-@lru_cache(maxsize=4096)  # a plan asks the same of every account in a unit, rule by rule
+@lru_cache(maxsize=4096)  # a plan asks this for every account in a unit, for each rule
 def unit_names(units: UnitPath) -> frozenset[str]:
     """Return every name by which a rule may mean one of these units: ids, and paths below the root."""
     ids = {unit.unit_id for unit in units}
@@ -59,27 +59,27 @@ def unit_names(units: UnitPath) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where an account is and how it is tagged, as far as that is known; None stands for not asked yet."""
+    """Where an account is and which tags it has, as far as that is known; None means not looked up yet."""
 
     units: UnitPath | frozenset[str] | None = None
-    """The account's unit with everything above it, or only the names by which rules mean these."""
+    """The account's unit with all units above it, or only the names by which rules may mean these."""
     tags: Mapping[str, str] | None = None
 
     @property
     def unit_names(self) -> frozenset[str] | None:
-        """The names by which a rule may mean where the account is."""
+        """The names by which a rule may mean the account's units."""
         return unit_names(self.units) if isinstance(self.units, tuple) else self.units
 
 
 @dataclass(frozen=True)
 class FoundPlaces:
-    """In which of some organizational units accounts were when the whole organization was walked."""
+    """Which accounts were in some organizational units during a walk over the whole organization."""
 
     found_at: datetime
     """The end of the walk."""
     units: frozenset[str]
-    """The names that were looked for, and there."""
+    """The names that were looked for and exist."""
     missing: frozenset[str]
-    """Those that no unit had."""
+    """The names that were looked for and do not exist."""
     places: Mapping[str, frozenset[str]]
-    """By account, the names of the units that it was in, which may be none of them."""
+    """By account id, those of the names whose units the account was in; this may be none."""

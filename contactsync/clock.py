@@ -6,16 +6,16 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time and passes it."""
+    """A clock that returns the time and can wait."""
 
     def now(self) -> datetime:
         """Return the current time, in UTC."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for so many seconds."""
 
     def monotonic(self) -> float:
-        """Return seconds that only ever grow, for measuring how long something took."""
+        """Return seconds that only increase, to measure how long something took."""
 
 
 class SystemClock:
@@ -26,9 +26,9 @@ class SystemClock:
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for so many seconds."""
         time.sleep(seconds)
 
     def monotonic(self) -> float:
-        """Return the seconds of a clock that nobody sets."""
+        """Return the seconds of a clock that cannot be set."""
         return time.monotonic()

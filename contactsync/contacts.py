@@ -18,7 +18,7 @@ class ContactType(StrEnum):
     SECURITY = "security"
 
 
-# AWS documents its patterns for ASCII; Python's \w and \d would also accept other scripts' letters and digits.
+# AWS documents its patterns for ASCII; Python's \w and \d would also accept letters and digits of other scripts.
 _EMAIL = re.compile(r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*", re.ASCII)
 _ALTERNATE_PHONE = re.compile(r"[\s0-9()+-]+", re.ASCII)
 _PRIMARY_PHONE = re.compile(r"[+][\s0-9()-]+", re.ASCII)
@@ -50,10 +50,10 @@ AlternatePhone = Annotated[str, Field(max_length=25), _matching(_ALTERNATE_PHONE
 
 
 class Contact(BaseModel):
-    """Hold the values of one contact; its repr and its validation errors never show them.
+    """The values of one contact; its repr and its validation errors never show them.
 
-    Contacts are compared without white space around their values, and an empty value is the same as an absent one,
-    because AWS refuses empty values (the least length is 1). Fields carry AWS's names as aliases.
+    Contacts are compared without white space around their values, and an empty value is equal to an absent one, because
+    AWS refuses empty values (their least length is 1). Fields have AWS's names as aliases.
     """
 
     model_config = ConfigDict(
@@ -73,15 +73,15 @@ class Contact(BaseModel):
         return cast("Self", cls.model_construct(**kept))
 
     def values(self) -> dict[str, str]:
-        """Return the present values by AWS's field names, as they are compared: personal data."""
+        """Return the values that are set, by AWS's field names, in the form for comparing them: personal data."""
         return _normalise(self.verbatim())
 
     def verbatim(self) -> dict[str, str]:
-        """Return the values as they were read, blanks included, for AWS and the desired contacts only."""
+        """Return the values as they were read, with blanks, only for AWS and for the desired contacts."""
         return self.model_dump(by_alias=True, exclude_none=True)
 
     def __str__(self) -> str:
-        """Name the class only, so that no message holds a value by accident."""
+        """Return only the name of the class, so that no message holds a value by accident."""
         return type(self).__name__
 
     __repr__ = __str__
@@ -109,7 +109,7 @@ class PrimaryContact(Contact):
     website_url: Text256 | None = None
 
     def verbatim(self) -> dict[str, str]:
-        """Return the values without white space around them: AWS trims them itself, and refuses one that is blank."""
+        """Return the values without white space around them: AWS removes it too, and refuses a value that is blank."""
         return _normalise(super().verbatim())
 
     @model_validator(mode="after")
@@ -121,7 +121,7 @@ class PrimaryContact(Contact):
 
 
 class AlternateContact(Contact):
-    """AWS's AlternateContact without its type: whom AWS calls about billing, operations or security."""
+    """AWS's AlternateContact without its type: the person whom AWS calls about billing, operations or security."""
 
     name: Text64
     title: Text50
@@ -140,9 +140,9 @@ def field_names(contact_type: ContactType) -> tuple[str, ...]:
 
 
 def doubtful_fields(contact_type: ContactType, contact: Contact) -> tuple[str, ...]:
-    """Name the fields that break the limits which AWS documents, a blank one as such; () for a contact within them.
+    """Return the fields outside the limits that AWS documents, also blank ones; () when there are none.
 
-    AWS has widened its limits several times, so that what it stores in one account it may well take for another.
+    AWS has widened its limits several times, so what it stores in one account, it may accept for another.
     """
     try:
         contact_class(contact_type).model_validate(contact.values())
@@ -155,23 +155,23 @@ def doubtful_fields(contact_type: ContactType, contact: Contact) -> tuple[str, .
 
 
 class PhoneComparison(StrEnum):
-    """When two telephone numbers are the same."""
+    """When two telephone numbers are equal."""
 
     DIGITS = "digits"
-    """With the same digits, and a plus before both or neither: blanks and punctuation do not matter."""
+    """Equal digits, and a plus before both or neither; blanks and punctuation do not matter."""
     EXACT = "exact"
 
 
 def changed_fields(
     desired: Contact | None, observed: Contact | None, phones: PhoneComparison = PhoneComparison.EXACT
 ) -> tuple[str, ...]:
-    """Name the fields, in AWS's words, that must change to make the observed contact the desired one; () when equal."""
+    """Return the fields, by AWS's names, that differ between the desired and the observed contact; () when equal."""
     as_compared = comparable if phones is PhoneComparison.DIGITS else _unchanged
     return _differing(as_compared(_values(desired)), as_compared(_values(observed)))
 
 
 def other_forms(desired: Contact | None, observed: Contact | None) -> tuple[str, ...] | None:
-    """Name the fields that the observed contact has in another form of the same value; None for another contact.
+    """Return the fields that the observed contact has in another form of the same value; None for another contact.
 
     A form is what AWS may have changed when it stored a value: capitals, blanks, and a number's punctuation.
     """
@@ -181,7 +181,7 @@ def other_forms(desired: Contact | None, observed: Contact | None) -> tuple[str,
 
 
 def comparable(values: Mapping[str, str]) -> dict[str, str]:
-    """Return a contact's values with the punctuation of the telephone number left out."""
+    """Return a contact's values, with the telephone number without punctuation."""
     return {name: _digits(value) if name == _PHONE else value for name, value in values.items()}
 
 

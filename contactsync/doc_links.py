@@ -12,13 +12,13 @@ VARIABLE: Final = "CONTACTSYNC_DOCS_URL"
 EXPECTED: Final = "must be an address that begins with https:// or http://"
 
 _URL: Final = re.compile(r"https?://[^\s<>()\"'`\[\]\\|*~@]+")
-"""Without what ends a link, or means something else, in a mail, a chat or a page."""
+"""Without characters that end a link, or have a meaning, in a mail, a chat or a page."""
 
 _PAGE: Final = re.compile(r"(?<![\w/.-])docs/((?:[a-z0-9-]+/)*[a-z0-9-]+\.(?:md|json))(?![\w/-])")
 
 
 def docs_address(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return where the pages can be read, without a slash at the end; raise ValueError for what is no address."""
+    """Return the address of the pages, without a slash at the end; raise ValueError for what is no address."""
     text = environ.get(VARIABLE, "").strip().rstrip("/")
     if text and not _URL.fullmatch(text):
         raise ValueError(EXPECTED)
@@ -26,17 +26,17 @@ def docs_address(environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 def with_links(text: str, address: str | None) -> str:
-    """Return a text with the addresses of the pages that it names; without an address it stays as it is."""
+    """Return a text with the addresses of the pages that it names; without an address it is unchanged."""
     return pages_as(text, lambda page: f"{address}/{page}") if address else text
 
 
 def linked(text: str) -> str:
-    """Return a text for people with links as this process's environment says; a wrong address gives none."""
+    """Return a text for people with links, by this process's environment; a wrong address gives no links."""
     return with_links(text, known_address())
 
 
 def known_address() -> str | None:
-    """Return the address of this process's environment, and None for a wrong one, which must not hold up a message."""
+    """Return the address in this process's environment; None for a wrong one, which must not stop a message."""
     try:
         return docs_address()
     except ValueError:
@@ -44,5 +44,5 @@ def known_address() -> str | None:
 
 
 def pages_as(text: str, written: Callable[[str], str]) -> str:
-    """Return a text with each page that it names, such as `scope.md`, written in another way."""
+    """Return a text in which each page that it names, such as `scope.md`, is written in another way."""
     return _PAGE.sub(lambda found: written(found[1]), text)

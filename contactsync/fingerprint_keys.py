@@ -10,24 +10,24 @@ from itertools import pairwise
 from typing import Final
 
 KEY_BYTES: Final = 32
-"""The least length of a key: as long as SHA-256's output."""
+"""Bytes of a key at least: as many as SHA-256 returns."""
 
 HOW_TO_MAKE_A_KEY: Final = "make one with `openssl rand -base64 32`"
 
 _LEAST_CHARACTERS: Final = 8
-"""Different characters of a key; 32 random hexadecimal digits have fewer once in 30 million times."""
+"""Different characters that a key has at least; 32 random hexadecimal digits have fewer once in 30 million times."""
 
 _LEAST_LEFT: Final = 16
-"""Characters that are left of a key without well-known words, runs and repetitions."""
+"""Characters that must remain of a key without well-known words, runs and repetitions."""
 
 _LONGEST_PLAIN_RUN: Final = 3
-"""Neighbours such as `abc`, `321` or `aaa` happen by chance, longer ones hardly."""
+"""Neighbours such as `abc`, `321` or `aaa` occur by chance; longer ones hardly do."""
 
 _STEPS: Final = (-2, -1, 0, 1, 2)
-"""Distances of neighbours in a run: `97531` and `aceg` are runs, too."""
+"""Distances between neighbours in a run: `97531` and `aceg` are runs too."""
 
 _ENCODINGS_DEEP: Final = 2
-"""So many encodings around each other are looked through: a random key in two of them stays one."""
+"""Number of encodings inside each other that are decoded; a random key stays random in two of them."""
 
 _WORDS: Final = (
     *("administrator", "contactsync", "development", "fingerprint", "placeholder", "changethis", "production"),
@@ -45,7 +45,7 @@ _NO_KEY: Final = re.compile(
     r"example|placeholder|changeme|\$\{\w{4,}\}|\{\{[ -z]{4,}\}\}|\A<.*>\Z|arn:aws|https?://|@[a-z0-9-]+\.",
     re.IGNORECASE,
 )
-"""What stands in documentation, in a template that nobody filled in, or names something that others know."""
+"""Texts of documentation, of templates that nobody filled in, and names of things that others know."""
 
 _PUBLISHED: Final = frozenset({"123e4567-e89b-12d3-a456-426614174000", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"})
 """Identifiers that documentation uses."""
@@ -59,12 +59,12 @@ _SEPARATOR: Final = re.compile(r"[\s_.,:;/'-]+")
 _MARK: Final = re.compile(r"[\W_]+")
 _CAPITALIZED: Final = re.compile("[A-Z]?[a-z]{2,}(?:[A-Z][a-z]+)*")
 _YEAR: Final = 4
-"""Figures that may follow a sentence. Of 32 random letters and figures one in 10,000 has none before, or fewer."""
+"""Digits that may follow a sentence; of 32 random characters one in 10,000 has none before, or fewer."""
 
 _LEET: Final = str.maketrans("013457@$!", "oieastasi")
 _LEET_L: Final = str.maketrans("013457@$!", "oleastasi")
 _UNSHIFTED: Final = str.maketrans('!@#$%^&*()_+{}:"<>?', "1234567890-=[];',./")
-"""Figures and marks in place of letters, and the keys of a keyboard without Shift."""
+"""Digits and marks in place of letters, and the keys of a keyboard without Shift."""
 
 _KEY_ROWS: Final = (
     *("1234567890-=", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./", "qwertzuiop", "yxcvbnm"),
@@ -79,7 +79,7 @@ _KEY_NEIGHBOURS: Final = frozenset(
 def key_problem(key: str) -> str | None:
     """Return why a key is too weak to protect contacts, as the end of a sentence; None for a good one.
 
-    Whoever reads the state table could otherwise find the key by trying, and then telephone numbers and names.
+    With a weak key, a reader of the state table could find the key by trying, and then telephone numbers and names.
     """
     text = key.strip()
     length = len(text.encode(errors="surrogateescape"))
@@ -91,10 +91,10 @@ def key_problem(key: str) -> str | None:
 
 
 def _is_guessable(text: str, least: int, depth: int) -> bool:
-    """Tell whether a text, read in any usual way, has fewer than `least` characters that cannot be guessed."""
+    """Return whether a text, decoded in any usual way, has fewer than `least` characters that cannot be guessed."""
     if len(set(text)) < _LEAST_CHARACTERS or text.lower() in _PUBLISHED or _is_written(text):
         return True
-    # Of random bytes one key in some thousands has something that looks like an address; as text none has.
+    # Of keys of random bytes, one in some thousands contains something like an address; of text keys none does.
     is_text = depth == _ENCODINGS_DEEP or text.isascii()
     if is_text and _NO_KEY.search(text):
         return True
@@ -104,7 +104,7 @@ def _is_guessable(text: str, least: int, depth: int) -> bool:
 
 
 def _is_guessable_data(data: bytes, depth: int) -> bool:
-    """Tell it of bytes that a key says in hexadecimal or Base64: they may be a text, or a digest of a word."""
+    """Return the same for bytes that a key encodes in hexadecimal or Base64: a text, or a digest of a word."""
     made = (getattr(hashlib, name) for name in ("md5", "sha1", "sha256", "sha512"))
     if any(make(word.encode(), usedforsecurity=False).digest() == data for make in made for word in ("", *_WORDS)):
         return True
@@ -112,7 +112,7 @@ def _is_guessable_data(data: bytes, depth: int) -> bool:
 
 
 def _is_written(text: str) -> bool:
-    """Tell whether a text is a sentence, a name or a number, of whatever language, maybe with a year behind it."""
+    """Return whether a text is a sentence, a name or a number, in any language, possibly followed by a year."""
     rest = _MARK.sub("", text)
     letters = rest.rstrip("0123456789")
     if not text.isprintable() or len(rest) < len(text) / 2:
@@ -125,14 +125,14 @@ def _is_written(text: str) -> bool:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """Yield the ways in which somebody who tries keys would read one."""
+    """Yield the ways in which a person who tries keys would read this one."""
     for form in (text, _SEPARATOR.sub("", text), text[::2] + text[1::2], text[::-1]):
         lower = form.lower()
         yield from (lower, lower.translate(_LEET), lower.translate(_LEET_L), lower.translate(_UNSHIFTED))
 
 
 def _decoded(text: str) -> Iterator[bytes]:
-    """Yield what a text says in hexadecimal, and in either form of Base64, if it is long enough for a key."""
+    """Yield the bytes that a text holds in hexadecimal or in either form of Base64, if they are enough for a key."""
     bare = text.rstrip("=").translate(_ONE_BASE64)
     padded = bare + "=" * (-len(bare) % 4)
     for decode in (partial(bytes.fromhex, text), partial(base64.b64decode, padded, validate=True)):
@@ -142,13 +142,13 @@ def _decoded(text: str) -> Iterator[bytes]:
 
 
 def _unguessable(text: str) -> str:
-    """Return what is left of a key without well-known words, runs of neighbours, and what it repeats."""
+    """Return what remains of a key without well-known words, runs of neighbours, and repetitions."""
     rest = _WELL_KNOWN.sub("", text)
     return "".join(_not_repeated("".join(_without_runs(rest))))
 
 
 def _without_runs(text: str) -> Iterator[str]:
-    """Yield the characters beside runs such as `12345`, `edcba`, `.....` and `asdf`."""
+    """Yield the characters outside of runs such as `12345`, `edcba`, `.....` and `asdf`."""
     start = 0
     while start < len(text):
         end = max(_keys_end(text, start), *(_run_end(text, start, step) for step in _STEPS))
@@ -173,7 +173,7 @@ def _keys_end(text: str, start: int) -> int:
 
 
 def _not_repeated(text: str) -> Iterator[str]:
-    """Yield the characters that do not complete three that have been there before."""
+    """Yield the characters that do not complete a group of three that occurred before."""
     seen: set[str] = set()
     for end in range(len(text)):
         part = text[max(end - 2, 0) : end + 1]

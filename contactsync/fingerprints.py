@@ -9,30 +9,30 @@ from typing import Any, Final
 from contactsync.contacts import Contact, ContactType, comparable
 
 CONTACT_BITS: Final = 64
-"""Of two different contacts one in 1.8e19 pairs has the same fingerprint; nothing else needs more."""
+"""Bits of a contact's fingerprint; one in 1.8e19 pairs of different contacts has the same one."""
 
 FIELD_BITS: Final = 40
-"""A dry run of 10,000 accounts compares some 200,000 fields: that one of them is wrongly equal is one in 5 million."""
+"""Bits of a field's fingerprint; a dry run of 10,000 accounts wrongly finds a field equal once in 5 million runs."""
 
 _EARLIER_LENGTH: Final = 64
 """Hexadecimal digits of the earlier form: a whole SHA-256, without the contact type in it."""
 
 
 def fingerprint(contact_type: ContactType, contact: Contact | None, key: bytes) -> str:
-    """Return a text that is equal exactly for equal contacts of one type, and tells nothing without the key."""
+    """Return a text that is equal exactly for equal contacts of one type; without the key it says nothing."""
     return _hmac([contact_type, contact.values() if contact else None], key, CONTACT_BITS)
 
 
 def is_fingerprint_of(stored: str, contact_type: ContactType, contact: Contact | None, keys: Iterable[bytes]) -> bool:
-    """Tell whether a stored fingerprint is this contact's, by one of the keys, in today's or the earlier form."""
+    """Return whether a stored fingerprint is this contact's, with one of the keys, in today's or the earlier form."""
     make = _earlier_fingerprint if len(stored) == _EARLIER_LENGTH else fingerprint
     return any(hmac.compare_digest(stored.encode(), make(contact_type, contact, key).encode()) for key in keys)
 
 
 def field_fingerprints(contact_type: ContactType, contact: Contact | None, key: bytes) -> dict[str, str]:
-    """Return a fingerprint per present field, so that a dry run names fields without keeping their values.
+    """Return a fingerprint per field that is set, so that a dry run can name fields without storing their values.
 
-    Telephone numbers with the same digits have the same one.
+    Telephone numbers with the same digits have the same fingerprint.
     """
     values = comparable(contact.values()) if contact else {}
     return {name: _hmac([contact_type, name, value], key, FIELD_BITS) for name, value in values.items()}
@@ -41,7 +41,7 @@ def field_fingerprints(contact_type: ContactType, contact: Contact | None, key: 
 def changed_fingerprints(
     desired: Mapping[str, str], contact_type: ContactType, observed: Contact | None, keys: Iterable[bytes]
 ) -> tuple[str, ...]:
-    """Name the fields of a contact that differ from those with known fingerprints: `changed_fields` without values.
+    """Return the fields of a contact that differ from the given fingerprints: `changed_fields` without values.
 
     The fingerprints were made with one of the keys.
     """

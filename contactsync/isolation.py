@@ -15,7 +15,7 @@ _OWN_PREFIX = "CONTACTSYNC_"
 _FOREIGN_SUFFIX = "_proxy"
 _FOREIGN = frozenset({"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 
-# A URL of one service goes before AWS_ENDPOINT_URL; an empty one counts as none.
+# The URL of one service has precedence over AWS_ENDPOINT_URL; an empty one counts as not set.
 _SERVICES = (
     "ACCOUNT",
     "API_GATEWAY",
@@ -41,13 +41,13 @@ _SERVICES = (
 
 
 _dropped: set[str] = set()
-"""What the shell of this process had; the shells of those who use the sandbox may have it too."""
+"""Variables that this process has dropped; the shells of people who use the sandbox may have them too."""
 
 
 def local_environment(endpoint_url: str) -> dict[str, str]:
-    """Return what makes AWS clients use an address of this machine, and wins over everything that leads away from it.
+    """Return variables that make AWS clients use an address of this machine, whatever else is set.
 
-    It is meant to be laid over the environment of a shell; `without_foreign` is the cleaner way where that is possible.
+    Add them to the environment of a shell; `without_foreign` is cleaner where it can be used.
     """
     of_the_shell = {*os.environ, *_dropped}
     services = {f"{_ENDPOINT}{service}" for service in _SERVICES}
@@ -69,17 +69,17 @@ def local_environment(endpoint_url: str) -> dict[str, str]:
 
 
 def is_foreign(name: str) -> bool:
-    """Tell whether a variable steers AWS clients, proxies or certificates, and so leads away from the sandbox."""
+    """Return whether a variable controls AWS clients, proxies or certificates: it could lead out of the sandbox."""
     return name.startswith(_FOREIGN_PREFIXES) or name.lower().endswith(_FOREIGN_SUFFIX) or name in _FOREIGN
 
 
 def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without such variables."""
+    """Return an environment without these variables."""
     return {name: value for name, value in environment.items() if not is_foreign(name)}
 
 
 def isolate(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Drop such variables for good, in a process that does nothing but run a sandbox; before moto is imported."""
+    """Remove these variables for good, in a process that only runs a sandbox; call it before moto is imported."""
     for name in [name for name in environment if is_foreign(name)]:
         del environment[name]
         _dropped.add(name)
@@ -87,7 +87,7 @@ def isolate(environment: MutableMapping[str, str] = os.environ) -> None:
 
 @contextmanager
 def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
-    """Give this process the variables in place of foreign ones, and its own environment back afterwards."""
+    """Give this process the variables in place of foreign ones, and afterwards its own environment again."""
     before = dict(os.environ)
     isolate()
     for name in [name for name in os.environ if name.startswith(_OWN_PREFIX)]:
@@ -101,8 +101,8 @@ def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def isolated_session() -> Any:  # noqa: ANN401 -- botocore is untyped
-    """Return a botocore session that reads neither the profile nor the files of whoever started this process."""
-    from botocore.config import Config  # slow to import, and commands begin with this module
+    """Return a botocore session that reads neither the profile nor the files of the person who started this process."""
+    from botocore.config import Config  # slow to import, and every command imports this module
     from botocore.session import Session
 
     unread = dict.fromkeys(("profile", "ca_bundle", "data_path"), (None, None, None, None))

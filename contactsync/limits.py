@@ -3,10 +3,10 @@
 from typing import Final
 
 RETRIES_LIMIT: Final = 10
-"""The most retries a configuration may ask for: the `retries` of the task sync_account is this bound."""
+"""Retries that a configuration may ask for at most; it is also the `retries` of the task sync_account."""
 
 FOLLOW_UPS_LIMIT: Final = 10
-"""The most follow-up runs that may be allowed to follow each other."""
+"""Follow-up runs in a row that may be allowed at most."""
 
 PRINCIPAL_LETTERS: Final = "[A-Za-z0-9+=,.@_/:%-]{1,512}"
-"""What an ARN and the other names of callers are made of; the percent sign stands for what else a name may hold."""
+"""The characters of ARNs and of other names of callers; the percent sign encodes any other character of a name."""

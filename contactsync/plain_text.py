@@ -31,56 +31,56 @@ _LOG_GROUP: Final = re.compile(r"::(?=(?:end)?group)", re.IGNORECASE)
 
 
 def printable(text: str) -> str:
-    """Return text whose lines stay, with control characters, and those that turn the direction of writing, replaced."""
+    """Return text with its lines, but control characters and those that change the direction of text replaced."""
     return "\n".join(cell_text(line) for line in text.split("\n"))
 
 
 def cell_text(text: str) -> str:
-    """Return text for one cell of a table on a terminal: blanks stay as they are, and nothing ends the line."""
+    """Return text for one cell of a table on a terminal: blanks are kept, and nothing ends the line."""
     return "".join(map(_shown, text))
 
 
 def one_line(text: str, limit: int) -> str:
     """Return text in one line of at most `limit` characters, with what is not printable replaced.
 
-    Control characters and those that turn the direction of writing count as not printable.
+    Control characters and those that change the direction of text count as not printable.
     """
     return cut(cell_text(" ".join(text.split())), limit)
 
 
 def cut(text: str, limit: int, ellipsis: str = ELLIPSIS) -> str:
-    """Return text of at most `limit` characters, which ends with an ellipsis when something is missing."""
+    """Return text of at most `limit` characters; it ends with an ellipsis when something was cut off."""
     return text if len(text) <= limit else text[: limit - len(ellipsis)].rstrip() + ellipsis
 
 
 def log_text(text: str) -> str:
-    """Return lines for a log: Airflow's pages would fold what stands between its marks of a group."""
+    """Return lines for a log: Airflow's pages would fold the text between its marks of a group."""
     return _LOG_GROUP.sub(": :", printable(text))
 
 
 def file_text(text: str) -> str:
-    """Return text for a file of data, which is read by programs and printed by people.
+    """Return text for a file of data, which programs read and people print.
 
-    Only control characters and those that turn the direction of writing are replaced; tabs and line ends stay.
+    Only control characters and those that change the direction of text are replaced; tabs and line ends are kept.
     """
     return "".join(REPLACEMENT if _steers(letter) and letter not in "\t\r\n" else letter for letter in text)
 
 
 def json_shown(text: str) -> str:
-    """Return JSON that says the same, in which what is not printable is written as its code."""
+    """Return equal JSON in which characters that are not printable are written as their code."""
     return "".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in text)
 
 
 def markdown_code(text: str) -> str:
-    """Return text as a code span of Markdown, also in a table's cell, in which nothing has a meaning."""
+    """Return text as a code span of Markdown, also for a table's cell, in which no character has a meaning."""
     inner = cell_text(" ".join(text.split())).translate(NO_MENTION).replace("`", "'").replace("|", "\N{BROKEN BAR}")
     return f"`{inner or ' '}`"
 
 
 def markdown_name(text: str) -> str:
-    """Return an id or a principal as Markdown shows it, without emphasis, strike-through, links and mentions.
+    """Return an id or a principal for Markdown, without emphasis, strike-through, links and mentions.
 
-    What has other letters than such names have becomes a code span.
+    A text with characters that such names do not have becomes a code span.
     """
     if not _NAME.fullmatch(text):
         return markdown_code(text)

@@ -20,7 +20,7 @@ A red run names the operations that it could not close; the next run tries them 
 More: docs/operations.md
 """
 
-# One run at a time: one that hangs would keep all others from their work.
+# There is one run at a time, so a run that hangs would stop all later ones.
 TIMEOUT = timedelta(hours=1)
 
 
@@ -48,13 +48,13 @@ nothing is lost.
     dag_id="contact_housekeeping",
     dag_display_name="Contact housekeeping",
     description="Closes sync operations whose run can no longer report, and sends what is left in the outbox",
-    # From the next fifth minute on: a plain cron expression, and False too, would run the previous one at once, when an
-    # Airflow that is being set up cannot run tasks yet.
+    # Start with the next fifth minute: a plain cron expression, and False too, would start the previous interval's run
+    # at once, when an Airflow that is being installed cannot run tasks yet.
     schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,
-    # One retry only: the next run does the same.
+    # One retry is enough: the next run does the same.
     default_args={
         "owner": OWNER,
         "on_failure_callback": log_cause,
@@ -84,7 +84,7 @@ def contact_housekeeping() -> None:
         """Have people told of operations that have not finished, and of runs that do not begin, in time."""
         steps.tell_of_overdue(get_current_context(), sync_dag="contact_sync", plan_task="plan")
 
-    # None waits for another: trouble of one must not keep the others from their work.
+    # No task waits for another: a failure of one must not stop the others.
     close_abandoned()
     tell_of_overdue()
     send_outbox()

@@ -13,17 +13,17 @@ from contactsync.orchestration.notices import NoticeNotifier, NoticeSubject
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import ContactSyncRetryPolicy
 
-# With delays of 2 s, doubled up to a minute, the ends of a run outlast two minutes of trouble.
+# With delays of 2 s, doubled up to a minute, the first and last tasks of a run survive two minutes of failures.
 ENDS_RETRIES = 6
 MAX_DELAY = timedelta(seconds=60)
 
-# A run that waits for an approval is active for up to 30 days. Airflow's default of 16 active runs would let some
-# forgotten deletions keep an urgent change from being carried over.
+# A run that waits for an approval is active for up to 30 days. With Airflow's default of 16 active runs, some forgotten
+# deletions could keep an urgent change from being synchronized.
 MAX_ACTIVE_RUNS = 1000
 
-# Calls end by themselves; these are for what hangs all the same, and would hold its worker for ever. The waits of a try
-# are far shorter: longer ones give the worker back. The run itself has no timeout: Airflow would end it without a
-# report, and an approval may take 30 days. People are told of a run that takes long (`overdue`).
+# Calls have timeouts of their own; these are for what hangs all the same, and would hold its worker for ever. The waits
+# of a try are far shorter: longer ones give the worker back. The run itself has no timeout: Airflow would end it
+# without a report, and an approval may take 30 days. People are notified of a run that takes long (`overdue`).
 ENDS_TIMEOUT = timedelta(hours=3)
 ACCOUNT_TIMEOUT = timedelta(hours=6)
 
@@ -130,7 +130,7 @@ def contact_sync() -> None:
         task_display_name="Sync account",
         doc_md=SYNC_ACCOUNT_DOC,
         execution_timeout=ACCOUNT_TIMEOUT,
-        # Not a pool: where a pool is missing, and MWAA cannot bring one along, its tasks are never run.
+        # Not a pool: if a pool does not exist, its tasks never run, and MWAA cannot deploy one.
         max_active_tis_per_dag=account_tasks(),
         retries=RETRIES_LIMIT,
         retry_delay=timedelta(seconds=2),

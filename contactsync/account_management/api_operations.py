@@ -6,7 +6,7 @@ from contactsync.contacts import ContactType
 
 
 class ApiOperation(StrEnum):
-    """AWS counts its quotas per caller and for each of these alone."""
+    """The paced operations; AWS counts its quotas per caller, for each of them separately."""
 
     GET_ALTERNATE_CONTACT = "GetAlternateContact"
     GET_CONTACT_INFORMATION = "GetContactInformation"

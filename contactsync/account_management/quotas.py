@@ -11,7 +11,7 @@ from contactsync.sections.section import Section
 
 
 class RatePreset(StrEnum):
-    """AWS's partitions have quotas of their own."""
+    """Which partition's quotas are used."""
 
     COMMERCIAL = "commercial"
     CHINA = "china"
@@ -41,21 +41,21 @@ class RatesConfig(Section):
     enabled: bool = True
     preset: RatePreset = RatePreset.COMMERCIAL
     operations: dict[ApiOperation, Rate] = Field(default_factory=dict)
-    """Instead of the preset's, for single operations."""
+    """Rates for single operations in place of the preset's."""
     clock_skew: Annotated[float, Field(ge=0, le=LARGEST_SKEW, allow_inf_nan=False)] = 1
-    """How far the clocks of workers may differ; so much is taken off the bursts."""
+    """Seconds by which the clocks of workers may differ; bursts are made smaller accordingly."""
     max_wait: Annotated[float, Field(gt=0, le=LONGEST_WAIT, allow_inf_nan=False)] = 60
-    """The longest wait for a turn inside a task; beyond it the task is rescheduled."""
+    """The longest wait for a turn inside a task, in seconds; for a longer one the task is rescheduled."""
 
     def quota(self, operation: ApiOperation) -> Rate:
         """Return AWS's quota for this operation."""
         return self.operations.get(operation) or QUOTAS[self.preset][operation]
 
     def paced(self, operation: ApiOperation) -> Rate:
-        """Return what the limiter gives out: AWS's burst minus rate times clock skew.
+        """Return the rate that the limiter uses: AWS's burst minus rate times clock skew.
 
-        Where AWS's burst is smaller than that plus one, single calls go out, and so much more slowly that AWS never
-        sees too many: rate and skew together are what the burst has to hold.
+        Where AWS's burst is smaller than that plus one, single calls are made, more slowly, so that AWS never sees too
+        many: rate and skew together have to fit into the burst.
         """
         quota = self.quota(operation)
         skewed = quota.rate * self.clock_skew
@@ -68,5 +68,5 @@ class RatesConfig(Section):
         return tuple(ApiOperation)
 
     def pace(self, api: str) -> Pace:
-        """Return the same in the limiter's terms."""
+        """Return the paced rate in the limiter's units."""
         return Pace.of(self.paced(ApiOperation(api)), self.max_wait)

@@ -1,4 +1,4 @@
-"""Changes of the configuration: stored under optimistic locking, and announced on the bus."""
+"""Changes of the configuration: stored with optimistic locking, and announced on the bus."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from contactsync.operations.ports import Announcer
 
 
 class ConfigurationVersions(Protocol):
-    """The versions of one configuration, as its history has them."""
+    """The stored versions of one configuration."""
 
     config_key: str
 
@@ -33,13 +33,13 @@ class ConfigurationVersions(Protocol):
     ) -> StoredConfiguration:
         """Store the next version, and the announcements in the same transaction.
 
-        Raises ConfigurationConflictError when `after_version` is not the latest any more.
+        Raises ConfigurationConflictError when `after_version` is no longer the latest version.
         """
 
 
 @dataclass(frozen=True)
 class ConfigurationChanges:
-    """Stores new versions; holds the ports that this needs."""
+    """The step that stores new versions of the configuration."""
 
     versions: ConfigurationVersions
     announcer: Announcer
@@ -50,8 +50,8 @@ class ConfigurationChanges:
     ) -> StoredConfiguration:
         """Store the next version and announce it with the names of the keys that changed, without their values.
 
-        Raises ConfigurationConflictError when `after_version` is not the latest any more; 0 stands for none at all.
-        Raises ConfigurationTooLargeError before anything is sent.
+        Raises ConfigurationConflictError when `after_version` is no longer the latest version; 0 means that there is
+        none. Raises ConfigurationTooLargeError before anything is sent.
         """
         check_size(configuration)
         data = ConfigurationChanged(
@@ -72,7 +72,7 @@ class ConfigurationChanges:
     def _changed_keys(self, configuration: Configuration, after_version: int) -> tuple[str, ...]:
         try:
             before = self.versions.stored(after_version).effective if after_version else {}
-        except ConfigurationMissingError:  # a conflict, which storing tells
+        except ConfigurationMissingError:  # storing reports this as a conflict
             before = {}
         found = (difference.path for difference in differences(before, configuration.model_dump(mode="json")))
         return tuple(dict.fromkeys(path.partition(".")[0] for path in found))

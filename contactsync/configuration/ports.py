@@ -1,4 +1,4 @@
-"""What is read of the stored configuration."""
+"""How the stored configuration is read."""
 
 from typing import Protocol
 
@@ -17,7 +17,7 @@ class Configurations(Protocol):
 
 
 class StoredConfigurations(Configurations, Protocol):
-    """The same as they are stored, valid or not."""
+    """The stored versions, also as they are stored: valid or not."""
 
     def newest(self) -> StoredVersion:
         """Return the version in force; raise ConfigurationMissingError when there is none."""

@@ -1,4 +1,4 @@
-"""What a change of the configuration takes away from the accounts' protection, as sentences."""
+"""What a change of the configuration takes away from the protection of accounts, as sentences."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 from contactsync.contacts import ContactType
 
 MOST_NAMED: Final = 5
-"""How many entries of a list one sentence names."""
+"""Number of entries of a list that one sentence names."""
 
 Section = Mapping[str, Any]
 
@@ -18,14 +18,14 @@ class Loss:
 
     sentence: str
     of_scope: bool
-    """Whether it can bring accounts into reach, so that counting them tells what it does."""
+    """Whether it can make more accounts writable, so that counting the accounts shows its effect."""
 
 
 def losses(before: Section, after: Section) -> Iterator[Loss]:
-    """Yield what the settings `after` protect less than those `before`; both are plain data with the defaults.
+    """Yield what the settings `after` protect less than `before`; both are plain data with defaults.
 
-    Excluded accounts and units, narrowing includes, contact types that were left alone, deletions that need an
-    approval, the number of failures that turns a run red, being told of failures, pacing and breaker.
+    That is: excluded accounts and units, includes that narrow, contact types that were not synchronized, deletions that
+    need an approval, the number of failures that makes a run fail, notices of failures, pacing and breaker.
     """
     for sentence in _scope_losses(before, after):
         yield Loss(sentence, of_scope=True)
@@ -35,7 +35,7 @@ def losses(before: Section, after: Section) -> Iterator[Loss]:
 
 def _scope_losses(before: Section, after: Section) -> Iterator[str]:
     yield from _gone("excluded_accounts", before.get("excluded_accounts"), after.get("excluded_accounts"))
-    if before.get("contact_types"):  # without any the version is invalid, and nothing is synchronized
+    if before.get("contact_types"):  # without any, the version is invalid, and nothing is synchronized
         yield from _more("contact_types", before["contact_types"], after.get("contact_types"))
     for where in ("scope", *(f"scope.contact_types.{contact_type}" for contact_type in ContactType)):
         yield from _exclude_losses(f"{where}.exclude", _at(before, f"{where}.exclude"), _at(after, f"{where}.exclude"))
@@ -120,7 +120,7 @@ def _at(data: Section, path: str) -> Section:
     return found if isinstance(found, Mapping) else {}
 
 
-def _value(data: Any, path: str) -> Any:  # noqa: ANN401 -- whatever stands there
+def _value(data: Any, path: str) -> Any:  # noqa: ANN401 -- any value
     for key in path.split("."):
         data = data.get(key) if isinstance(data, Mapping) else None
     return data

@@ -1,4 +1,4 @@
-"""Reach: which accounts a configuration lets be written, asked of the organization before it is stored."""
+"""Reach: which accounts a configuration allows to be written to, looked up before it is stored."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from contactsync.scope.selection import Scope, Selection
 from contactsync.scope.unmatched import unmatched_accounts
 
 MOST_TAGGED: Final = 1000
-"""Tags cost a call for each account: in a larger organization a run asks, and not a person who waits."""
+"""Accounts whose tags are read while a person waits: each costs a call. For more, only runs read them."""
 
 Reached = frozenset[tuple[str, ContactType]]
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Asks the organization what configurations mean; each question once."""
+    """The look-up of what configurations mean in the organization; each question is asked once."""
 
     organization: Organization
     management_account: str
 
     def unmatched(self, configuration: Configuration) -> list[str]:
-        """Return a sentence for each rule that names nobody, or a unit that stops the plan.
+        """Return a sentence for each rule that names nobody, or names a unit that stops the plan.
 
-        Raises OrganizationUnreadError where the organization is too large to ask, and what the calls raise.
+        Raises OrganizationUnreadError when the organization is too large, and the errors of the calls.
         """
         try:
             return list(self._scope(configuration).unmatched)
@@ -39,7 +39,7 @@ class Reach:
             return [*unmatched_accounts(configuration, self._remembered.listed, self.management_account), *stops]
 
     def reached(self, configuration: Configuration) -> Reached:
-        """Return the active accounts that may be written, with the contact types; raise as `unmatched` does."""
+        """Return the active accounts that may be written to, with the contact types; raise like `unmatched`."""
         scope = self._scope(configuration)
         return frozenset(
             (found.account.account_id, contact_type)
@@ -54,7 +54,7 @@ class Reach:
         return tuple(self._remembered.listed)
 
     def scope(self, configuration: Configuration) -> Scope:
-        """Return what a configuration says of all accounts, however many tags that takes to read."""
+        """Return a configuration's scope over all accounts, however many tags have to be read."""
         stored = StoredConfiguration(version=0, configuration=configuration)
         return Selection(self._remembered, self.management_account).select(
             stored, configuration.contact_types, ScopeFilter()
@@ -109,7 +109,7 @@ class _Remembered:
         return iter(self._all_units)
 
     def accounts_in(self, unit_id: str) -> Iterator[str]:
-        """List the accounts right under a unit."""
+        """List the accounts directly in a unit."""
         if unit_id not in self._accounts_in:
             self._accounts_in[unit_id] = list(self._organization.accounts_in(unit_id))
         return iter(self._accounts_in[unit_id])

@@ -1,4 +1,4 @@
-"""The configuration of contact synchronization: its schema, its defaults and what is wrong with a given one."""
+"""The configuration of contact synchronization: its schema, its defaults and the problems of a given one."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from contactsync.sections.problems import problems_of
 from contactsync.sections.section import AccountId, Section
 
 _DIGEST_LENGTH: Final = 16
-"""Hexadecimal digits: nobody makes two versions equal on purpose who could not simply store one."""
+"""Hexadecimal digits: enough, since whoever could make two versions equal on purpose could also just store one."""
 
 Named = TypeVar("Named", bound=StrEnum)
 
@@ -41,11 +41,14 @@ class DeletionPolicy(StrEnum):
 
 
 class RetryConfig(Section):
-    """How often and how soon a failed account is tried again; delays in seconds, doubling from `base_delay`."""
+    """How often and when a failed account is tried again; delays in seconds, doubling from `base_delay`."""
 
     max_attempts: Annotated[int, Field(ge=0, le=RETRIES_LIMIT, strict=True)] = 3
+    """Number of retries after the first try."""
     base_delay: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 2
+    """Seconds before the first retry."""
     max_delay: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)] = 60
+    """Seconds before a retry at most."""
 
     @model_validator(mode="after")
     def _delays_fit(self) -> "RetryConfig":
@@ -55,7 +58,7 @@ class RetryConfig(Section):
         return self
 
     def no_sooner_than(self, seconds: float) -> "RetryConfig":
-        """Return the same with delays of at least so long."""
+        """Return the same with delays of at least `seconds`."""
         delays = {"base_delay": max(self.base_delay, seconds), "max_delay": max(self.max_delay, seconds)}
         return self.model_copy(update=delays)
 
@@ -65,7 +68,7 @@ class RetryConfig(Section):
 
 
 class NoticeScenario(StrEnum):
-    """What a notice is about: the six that the notification settings begin with, then those that were added."""
+    """What a notice is about: first the six of the notification settings, then those that were added later."""
 
     COMPLETE_FAILURE = "complete_failure"
     PERMISSION_ERRORS = "permission_errors"
@@ -89,7 +92,10 @@ class DeliveryChannel(StrEnum):
 
 
 class NotificationRules(Section):
-    """Which notice scenario has which priority; a list that is not given keeps what no given one names."""
+    """Which notice scenario has which priority.
+
+    A list that is not given has its default, without the scenarios that the given lists name.
+    """
 
     high_priority: tuple[NoticeScenario, ...] = (
         NoticeScenario.COMPLETE_FAILURE,
@@ -131,7 +137,7 @@ def _some_channel(channels: tuple[DeliveryChannel, ...]) -> tuple[DeliveryChanne
 
 
 REGION: Final = r"[a-z]{2,5}(-[a-z]+)+-[0-9]+"
-"""Partitions name theirs alike: eu-west-1, us-gov-west-1, cn-north-1, eusc-de-east-1."""
+"""Regions of all partitions have this form: eu-west-1, us-gov-west-1, cn-north-1, eusc-de-east-1."""
 
 TOPIC: Final = re.compile(rf"arn:aws(-[a-z]+)*:sns:{REGION}:[0-9]{{12}}:[A-Za-z0-9_-]{{1,256}}", re.ASCII)
 
@@ -154,7 +160,7 @@ def _a_topic(text: str) -> str:
 
 
 class UserNotificationsConfig(Section):
-    """By which channels people are told, with which priority, and where AWS User Notifications delivers."""
+    """On which channels people get notices, with which priority, and where AWS User Notifications delivers."""
 
     notification_hub_region: Annotated[str, AfterValidator(_a_region)] = "us-east-1"
     delivery_channels: Annotated[
@@ -164,7 +170,7 @@ class UserNotificationsConfig(Section):
 
 
 class NotificationSettings(Section):
-    """Who is told about what, and from how many failed outcomes on an operation counts as failed."""
+    """Who gets which notices, and how many failed outcomes make an operation fail."""
 
     user_notifications_config: UserNotificationsConfig = UserNotificationsConfig()
     fallback_sns_topic: Annotated[str, AfterValidator(_a_topic)] | None = None
@@ -172,6 +178,7 @@ class NotificationSettings(Section):
     notify_on_success: bool = False
     notify_on_partial_failure: bool = True
     failure_threshold: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 1
+    """Number of failed outcomes from which on an operation counts as failed."""
 
 
 class DeletionConfig(Section):
@@ -179,7 +186,7 @@ class DeletionConfig(Section):
 
     policy: DeletionPolicy = DeletionPolicy.APPROVE
     approval_timeout: Annotated[float, Field(ge=1, le=30 * 86_400, allow_inf_nan=False)] = 86_400
-    """How long a run waits for the approval of its deletions, in seconds; then they are rejected."""
+    """Seconds for which a run waits for the approval of its deletions; after that they are rejected."""
 
 
 class Configuration(Section):
@@ -194,19 +201,19 @@ class Configuration(Section):
     notification_settings: NotificationSettings = NotificationSettings()
     deletion: DeletionConfig = DeletionConfig()
     phone_comparison: PhoneComparison = PhoneComparison.DIGITS
-    """Whether a telephone number that is only written in another way is changed in the accounts."""
+    """Whether accounts are changed when a telephone number is only written in another way."""
     rates: RatesConfig = RatesConfig()
     breaker: BreakerConfig = BreakerConfig()
 
     @property
     def rules_digest(self) -> str:
-        """What tells the rules about accounts from others that are stored under the same number after a restore."""
+        """A digest of the rules about accounts; after a restore, other rules may be stored under the same number."""
         rules = [self.scope.model_dump(mode="json", exclude_defaults=True), sorted(self.excluded_accounts)]
         return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
 
     @property
     def retries(self) -> RetryConfig:
-        """The retries, none of which comes sooner than the clocks of workers differ.
+        """The retries, with no delay shorter than the clocks of workers may differ.
 
         Of two tries of an account the one that started later counts, each by the clock of its worker.
         """
@@ -214,16 +221,17 @@ class Configuration(Section):
 
 
 class StoredConfiguration(BaseModel):
-    """A configuration with the version it is stored under; versions count from 1."""
+    """A configuration with the version under which it is stored."""
 
     model_config = ConfigDict(frozen=True)
 
     version: int
+    """Its number; versions count from 1."""
     configuration: Configuration
 
 
 def parse_configuration(data: object, *, version: int | None = None) -> Configuration:
-    """Validate plain data; raise ConfigurationInvalidError that lists every problem with the field it is in."""
+    """Validate plain data; raise ConfigurationInvalidError with every problem and its field."""
     if not isinstance(data, Mapping):
         raise ConfigurationInvalidError(problems=["it is not an object"], version=version)
     try:

@@ -1,4 +1,4 @@
-"""Versions of the configuration: who changed what, how two of them differ, and how one is changed field by field."""
+"""Versions of the configuration: who changed what, how two of them differ, and changes of single fields."""
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from contactsync.errors import ConfigurationInvalidError
 
 
 class Missing(Enum):
-    """What stands where a version has no such field."""
+    """The value of a field that a version does not have."""
 
     MISSING = "(missing)"
 
@@ -22,7 +22,7 @@ MISSING: Final = Missing.MISSING
 
 @dataclass(frozen=True)
 class StoredVersion:
-    """A version as it is stored: it may come from an older release, or be invalid through somebody's hand."""
+    """A version as it is stored: it may be of an older release, or invalid after a change by hand."""
 
     number: int
     data: Mapping[str, Any] = field(repr=False)
@@ -37,7 +37,7 @@ class StoredVersion:
 
     @property
     def effective(self) -> Mapping[str, Any]:
-        """The settings as plain data, defaults included; those of an invalid version as they are stored."""
+        """The settings as plain data with defaults; for an invalid version, as they are stored."""
         try:
             return self.configuration.model_dump(mode="json")
         except ConfigurationInvalidError:
@@ -45,7 +45,7 @@ class StoredVersion:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 -- whatever somebody's hand put there
-    """Return a value as JSON can say it: a table has sets and bytes, too."""
+    """Return a value that JSON can hold: a table can also have sets and bytes."""
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 -- whatever somebody's hand put t
 
 @dataclass(frozen=True)
 class Difference:
-    """One field that two versions have with different values."""
+    """A field that has different values in two versions."""
 
     path: str
     before: Any
@@ -65,7 +65,7 @@ class Difference:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[Difference]:
-    """Yield the fields that differ, each under its dotted path, in the order of the schema."""
+    """Yield the fields that differ, each with its dotted path, in the order of the schema."""
     for key in [*before, *(key for key in after if key not in before)]:
         one, other, path = before.get(key, MISSING), after.get(key, MISSING), f"{prefix}{key}"
         if isinstance(one, Mapping) and isinstance(other, Mapping):
@@ -75,9 +75,9 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str
 
 
 def changed(data: Mapping[str, Any], assignments: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the data with values set at dotted paths; whether that is valid is for `parse_configuration` to tell.
+    """Return the data with values set at dotted paths; `parse_configuration` checks whether that is valid.
 
-    Raises ConfigurationInvalidError for a path that leads through something that holds no keys.
+    Raises ConfigurationInvalidError for a path through a value that has no keys.
     """
     result = copy.deepcopy(dict(data))
     for path, value in assignments:
@@ -93,9 +93,9 @@ def changed(data: Mapping[str, Any], assignments: Iterable[tuple[str, Any]]) -> 
 
 
 def with_added(data: Mapping[str, Any], path: str, values: Iterable[str]) -> dict[str, Any]:
-    """Return the data with values added to the list at a dotted path; those that it has stay where they are.
+    """Return the data with values added to the list at a dotted path; existing ones keep their place.
 
-    Raises ConfigurationInvalidError when something else than a list is there.
+    Raises ConfigurationInvalidError when there is something other than a list.
     """
     return changed(data, [(path, list(dict.fromkeys([*_list_at(data, path), *values])))])
 
@@ -103,8 +103,8 @@ def with_added(data: Mapping[str, Any], path: str, values: Iterable[str]) -> dic
 def with_removed(data: Mapping[str, Any], path: str, values: Iterable[str]) -> dict[str, Any]:
     """Return the data without some values of the list at a dotted path.
 
-    A tag without any value would stand for all its values, so that it goes with its last one. Raises
-    ConfigurationInvalidError for a value that the list does not have, and when something else than a list is there.
+    A tag without values would mean all its values, so it is removed with its last value. Raises
+    ConfigurationInvalidError for a value that is not in the list, and when there is something other than a list.
     """
     before, removed = _list_at(data, path), set(values)
     if absent := sorted(removed - set(before)):

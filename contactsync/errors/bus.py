@@ -76,7 +76,7 @@ class ClaimRefusedError(ContactSyncError):
 
 @dataclass(eq=False)
 class EventTooLargeError(ContactSyncError):
-    """An event exceeds what the bus takes and there is no bucket to put it in, or what the bucket takes."""
+    """An event is larger than the bus accepts, without a bucket, or than the bucket accepts; sizes in bytes."""
 
     event_id: str
     size: int
@@ -99,7 +99,7 @@ class EventTooLargeError(ContactSyncError):
 
 @dataclass(eq=False)
 class PublishFailedError(ContactSyncError):
-    """Events were not taken by the bus, or could not be removed from the outbox then; they stay in it."""
+    """The bus did not accept events, or they could not be removed from the outbox afterwards; they stay there."""
 
     failed: int
     causes: Sequence[str]

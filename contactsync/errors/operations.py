@@ -200,7 +200,7 @@ class OvertakenError(ContactSyncError):
 
 
 class AnswerOvertakenError(OvertakenError):
-    """Say that a question about deletions was answered after its run was planned again: the answer counts no more."""
+    """Raised when a question about deletions is answered after its run was planned again: the answer is void."""
 
     @property
     def code(self) -> str:
@@ -295,7 +295,7 @@ class OutageError(ContactSyncError):
     operation: str
     cause: str
     seconds: float
-    """Seconds since the outage began."""
+    """Seconds for which calls may wait: the configuration's breaker.max_pause."""
     remedy = Remedy("AWS failed or did not answer, for longer than calls may pause.", (HEALTH,))
 
     @property
@@ -359,7 +359,7 @@ class AccountsFailedError(ContactSyncError):
 
     @property
     def afterwards(self) -> str:
-        """What the first of them says that clearing helps: some say it in their sentence, others cannot be cleared."""
+        """What the first error says about clearing; some say it in their sentence, others cannot be cleared."""
         return next((error.afterwards for error in self.errors if error.afterwards), "")
 
 

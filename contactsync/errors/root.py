@@ -54,7 +54,7 @@ class ContactSyncError(Exception):
     last_step: ClassVar[RemedyStep] = CLEAR_TASK
     """The last step in a notice: how to continue the run after the cause is removed."""
     dead_letter: ClassVar[str] = ""
-    """What whoever looks at a dead letter does, behind `brief`: `{thing}`, `{service}`, `{function}`, `{redrive}`."""
+    """The advice to the reader of a dead letter; it may use `{thing}`, `{service}`, `{function}` and `{redrive}`."""
     again: ClassVar[str] = ""
     """The next step for the person at the command line, if the message does not say it."""
 

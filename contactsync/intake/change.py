@@ -1,6 +1,6 @@
 """Contact changes as CloudTrail records them: which events start a sync operation, and why others do not.
 
-Standard library only: the trigger Lambda imports this module. docs/events.md lists what becomes of each form of an
+Standard library only: the trigger function imports this module. docs/events.md lists what happens with each form of an
 event; no contact value is ever read from one.
 """
 
@@ -25,7 +25,7 @@ from contactsync.intake.principal import CALLERS_IN_THE_ACCOUNT, name_of
 
 EVENT_SOURCE: Final = "account.amazonaws.com"
 
-# CloudTrail's ids are UUIDs; the id becomes a DAG run id and part of a URL, so nothing else is let through.
+# CloudTrail's ids are UUIDs. The id becomes a DAG run id and part of a URL, so nothing else is accepted.
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _ACCOUNT_ID: Final = re.compile(ACCOUNT_ID, re.ASCII)
 
@@ -44,13 +44,14 @@ class RefusalReason(StrEnum):
 
 
 NOT_UNDERSTOOD: Final = frozenset({RefusalReason.MALFORMED, RefusalReason.UNKNOWN_CONTACT_TYPE})
-"""What may well be a change of a contact, and so must not be dropped: it becomes a dead letter."""
+"""Events that may be the change of a contact, and so must not be dropped: they become dead letters."""
 
 
 def changes_in(payload: object, management_account: str) -> Iterator[ContactChange | ChangeRefusedError]:
-    """Read what a Lambda was handed: one EventBridge event, or SQS or SNS Records that wrap some.
+    """Read what Lambda received: one EventBridge event, or SQS or SNS records that contain some.
 
-    Yields a change or a refusal for each event, so that one bad record hides no other. Never raises, whatever the JSON.
+    Yields a change or a refusal for each event, so that one bad record hides no other. Never raises, whatever the JSON
+    is.
     """
     records = payload.get("Records") if isinstance(payload, Mapping) else None
     if records == []:
@@ -63,7 +64,7 @@ def changes_in(payload: object, management_account: str) -> Iterator[ContactChan
 
 
 def parse_change(event: object, management_account: str) -> ContactChange:
-    """Read one EventBridge event; raise ChangeRefusedError, and nothing else, when it starts nothing."""
+    """Read one EventBridge event; raise ChangeRefusedError, and no other error, when it starts nothing."""
     envelope = _mapping(event, "the event")
     detail = _mapping(envelope.get("detail"), "detail")
     event_id = _event_id(detail)
@@ -131,7 +132,7 @@ def _check_accounts(
 
 
 def _owner(envelope: Mapping[object, object], detail: Mapping[object, object]) -> object:
-    """Return the account that the event was recorded for: CloudTrail's optional field, or else EventBridge's own."""
+    """Return the account for which the event was recorded: CloudTrail's optional field, or else EventBridge's own."""
     for account in (detail.get("recipientAccountId"), envelope.get("account")):
         if _is_account(account):
             return account

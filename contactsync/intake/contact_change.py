@@ -1,7 +1,7 @@
 """The change of a contact that starts a run, declared once.
 
-The trigger function makes it of an event, Airflow validates and shows it as a param, and the plan takes it from there.
-Standard library only: the trigger function and DAG files import this module.
+The trigger function makes it from an event, Airflow validates and shows it as a param, and the plan reads it from
+there. Standard library only: the trigger function and DAG files import this module.
 """
 
 from collections.abc import Callable
@@ -19,49 +19,55 @@ PRIMARY: Final = "primary"
 CONTACT_TYPES: Final = (PRIMARY, *ALTERNATE_TYPES.values())
 
 ANY_ALTERNATE: Final = "alternate"
-"""The contact type of a change of which CloudTrail does not say which of the three alternate contacts it concerns."""
+"""The contact type of a change for which CloudTrail does not say which of the three alternate contacts it is about."""
 
 TEXT_LIMIT: Final = 512
+"""Characters of a text at most."""
 ACCOUNT_ID: Final = "[0-9]{12}"
 
 END: Final = r"$(?!\n)"
-"""The end of a text: Airflow searches with Python's `re`, whose `$` also matches before a last line feed, and its form
-with JavaScript's, which knows no `\\Z`."""
+"""The end of a text.
+
+Airflow searches with Python's `re`, whose `$` also matches before a last line feed, and its form with JavaScript's,
+which has no `\\Z`.
+"""
 
 _NOTE_LIMIT: Final = 200
+"""Characters of a run's note at most."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text of a bounded length, or of certain letters; said to pydantic and in JSON Schema's words."""
+    """A text of limited length, or of certain characters; declared for pydantic and in JSON Schema."""
 
     max_length: int | None = None
+    """Number of characters at most."""
     letters: str | None = None
     """A regular expression for the whole text."""
 
     def json_schema(self) -> dict[str, Any]:
-        """Return what a param's schema says of it."""
+        """Return the part of a param's JSON schema for this text."""
         pattern = self.letters and f"^{self.letters}{END}"
         return _without_none({"type": "string", "maxLength": self.max_length, "pattern": pattern})
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:  # noqa: ANN401 -- pydantic's own types, which are not loaded here, and its name
-        """Return what a model checks; pydantic calls this."""
+        """Return pydantic's schema of this text; pydantic calls this."""
         pattern = self.letters and f"^{self.letters}$"
         return {**handler(source), **_without_none({"max_length": self.max_length, "pattern": pattern})}
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of some words."""
+    """A text that is one of the given words."""
 
     words: tuple[str, ...]
 
     def json_schema(self) -> dict[str, Any]:
-        """Return what a param's schema says of it."""
+        """Return the part of a param's JSON schema for these words."""
         return {"type": "string", "enum": list(self.words)}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:  # noqa: ANN401 -- as above
-        """Return what a model checks; pydantic calls this."""
+        """Return pydantic's schema of these words; pydantic calls this."""
         return {"type": "literal", "expected": list(self.words)}
 
 
@@ -83,12 +89,12 @@ class ContactChange:
     user_agent: ShortText | None = None
 
     def as_conf(self) -> dict[str, str | None]:
-        """Return the object that a DAG run carries as its param `change`."""
+        """Return the object for the param `change` of a DAG run."""
         return asdict(self)
 
     @property
     def note(self) -> str:
-        """What the run shows of it in Airflow's lists, in letters that Markdown gives no meaning."""
+        """A note about the change for Airflow's lists of runs, without characters that Markdown gives a meaning."""
         who = markdown_name(short_name(self.initiating_user).strip("_"))
         return f"{self.contact_type} {self.action} by {who}"[:_NOTE_LIMIT]
 

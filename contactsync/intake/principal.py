@@ -1,7 +1,7 @@
-"""Principals: who made a recorded call, in the letters that a principal can have.
+"""Principals: who made a recorded call, in the characters that a principal can have.
 
-Standard library only: the trigger Lambda imports this module. The forms are those of CloudTrail's userIdentity element
-(https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html).
+Standard library only: the trigger function imports this module. The forms are those of CloudTrail's userIdentity
+element (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html).
 """
 
 import re
@@ -17,23 +17,26 @@ PRINCIPAL_LENGTH: Final = 512
 _PRINCIPAL: Final = re.compile(PRINCIPAL_LETTERS, re.ASCII)
 
 CALLERS_IN_THE_ACCOUNT: Final = ("Root", "IAMUser", "AssumedRole", "Role", "FederatedUser")
-"""The forms whose `accountId` is the account that the caller acts in. In the others it says nothing about the target:
-of IdentityCenterUser it is the account of the Identity Center instance, of AWSAccount the other account's."""
+"""The forms whose `accountId` is the account in which the caller acts.
+
+In other forms it says nothing about the target: for IdentityCenterUser it is the account of the Identity Center
+instance, for AWSAccount the other account.
+"""
 
 
 def principal_text(name: str) -> str:
-    """Return a name in the letters of a principal: every other character as `%XX`, so that two names stay different."""
+    """Return a name in a principal's characters; any other one becomes `%XX`, so that two names stay different."""
     return quote(name[:PRINCIPAL_LENGTH], safe="+=,.@_/:-", errors="replace").replace("~", "%7E")[:PRINCIPAL_LENGTH]
 
 
 def is_principal(text: str) -> bool:
-    """Tell whether a text can be what `principal_text` returns."""
+    """Return whether a text can be a result of `principal_text`."""
     return _PRINCIPAL.fullmatch(text) is not None
 
 
 def name_of(identity: Mapping[object, object]) -> str | None:
-    """Return the caller's ARN, or the best name that the identity's form has; None when it names nobody."""
-    # IAM Identity Center's form has no ARN of the person: only who is acted for.
+    """Return the caller's ARN, or the best name that the identity's form has; None when it has no name."""
+    # IAM Identity Center's form has no ARN of the person, only the person for whom the call was made.
     person = identity.get("onBehalfOf")
     person_id = person.get("userId") if isinstance(person, Mapping) else None
     names = (
@@ -46,5 +49,5 @@ def name_of(identity: Mapping[object, object]) -> str | None:
 
 
 def short_name(principal: str) -> str:
-    """Return a principal without what all ARNs have: `user/wanda` of `arn:aws:iam::111122223333:user/wanda`."""
+    """Return a principal without the parts that all ARNs have, such as `user/wanda`."""
     return principal.split(":", 5)[5] if principal.startswith("arn:") and principal.count(":") >= 5 else principal  # noqa: PLR2004 -- an ARN has six parts

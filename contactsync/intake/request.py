@@ -27,16 +27,16 @@ PARAMETERS: Final = (
 """The keys of a run's conf; the DAG's params have the same names (orchestration/params.py)."""
 
 NOT_KNOWN: Final = "Extra inputs are not permitted"
-"""What pydantic says of an unknown key of a model; of one of a dataclass it speaks of arguments."""
+"""Pydantic's sentence for an unknown key of a model; for a dataclass it uses another one, about arguments."""
 
 BY_REST_OR_FORM: Final = "manual"
 BY_A_TASK: Final = "operator_triggered"
-"""Airflow's types of a run that somebody started through the REST API or the form, and of one that a task started."""
+"""Airflow's types of runs that were started by the REST API or the form, and of runs that a task started."""
 
 
 @validated(frozen=True, config=ConfigDict(extra="forbid", hide_input_in_errors=True))
 class RequestedChange(ContactChange):
-    """The contact change that started a run, as it came out of the run's conf: checked as it is declared."""
+    """The contact change that started a run, read from the run's conf and checked against its declaration."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -61,26 +61,27 @@ class RequestedChange(ContactChange):
 
 @dataclass(frozen=True)
 class RunOrigin:
-    """What Airflow itself says of who started a run."""
+    """What Airflow itself says about who started a run."""
 
     user: str | None
     run_type: str
 
     @property
     def name(self) -> str:
-        """Who that is, as it is stored."""
+        """The user, or the type of the run, as it is stored."""
         return f"airflow:{self.user or self.run_type}"
 
     def is_of(self, trigger_user: str) -> bool:
-        """Tell whether the trigger function started the run; MWAA may add the session to its role."""
+        """Return whether the trigger function started the run; MWAA may add the session to the role's name."""
         user = self.user or ""
         return self.run_type == BY_REST_OR_FORM and (user == trigger_user or user.startswith(f"{trigger_user}/"))
 
 
 class RunRequest(BaseModel):
-    """What one run is to do; empty `contact_types` mean all that are configured.
+    """What one run has to do; empty `contact_types` means all that are configured.
 
-    Empty `accounts` and `organizational_units` mean all accounts that the configuration allows; both given, either.
+    Empty `accounts` and `organizational_units` mean all accounts that the configuration allows; if both are given, an
+    account in either of them is included.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -92,33 +93,33 @@ class RunRequest(BaseModel):
     dry_run: bool = False
     reason: Annotated[str, StringConstraints(max_length=1000)] | None = None
     follow_up: Annotated[int, Field(ge=0, le=FOLLOW_UPS_LIMIT, strict=True)] = 0
-    """Which follow-up in a row the run is; the report of the run before it started it, and no person."""
+    """The run's place in a row of follow-ups, from 1; 0 when no report of another run started it."""
     correlation_id: ShortText | None = None
     """What a follow-up shares with the run that it follows."""
 
     dag_run_id: Annotated[str, Field(min_length=1)]
     triggered_by: str
-    """Who started the run, as Airflow says: the trigger function's user when a change did."""
+    """Who started the run according to Airflow: the trigger function's user for a contact change."""
 
     @property
     def initiating_user(self) -> str:
-        """The ARN of who changed the contact, or who started the run by hand."""
+        """The ARN of the principal that changed the contact, or the user who started the run by hand."""
         return self.change.initiating_user if self.change else self.triggered_by
 
     @property
     def by_hand(self) -> bool:
-        """Whether a person started the run, and not a change or the report of another run."""
+        """Whether a person started the run, not a contact change or the report of another run."""
         return self.change is None and not self.follow_up
 
     @property
     def requested(self) -> ScopeFilter:
-        """The accounts that the run is asked to keep to; an empty filter means all."""
+        """The accounts to which the run was limited; an empty filter means all."""
         return ScopeFilter(accounts=self.accounts, organizational_units=self.organizational_units)
 
     def types_among(self, configured: tuple[ContactType, ...]) -> tuple[ContactType, ...]:
-        """Return the contact types to synchronize; a change or a follow-up of one that is not configured gives none.
+        """Return the contact types to synchronize; none for a change or a follow-up of one that is not configured.
 
-        Raises RunRequestError when a person names one that the configuration does not have.
+        Raises RunRequestError when a person names a contact type that the configuration does not have.
         """
         if self.change:
             return tuple(t for t in configured if t in self.change.contact_types)
@@ -141,7 +142,7 @@ def parse_request(
 ) -> RunRequest:
     """Read a run's conf and params; raise RunRequestError with every problem.
 
-    Airflow validates params but lets unknown conf keys through, so they are refused here.
+    Airflow validates params but accepts unknown conf keys, so they are refused here.
     """
     problems = [f"{key}: unknown key; valid keys are {', '.join(PARAMETERS)}" for key in conf if key not in PARAMETERS]
     problems += [
@@ -165,7 +166,7 @@ def parse_request(
 
 
 def check_origin(request: RunRequest, origin: RunOrigin, *, trigger_user: str) -> None:
-    """Refuse what a run may not claim; raise RunClaimError.
+    """Raise RunClaimError for a run that says about itself what it may not say.
 
     Only the trigger function may say that a change started a run, and who made it; only a report may start a follow-up.
     """

@@ -20,27 +20,27 @@ SERVER_FAULT: Final = 500
 ATTEMPTS: Final = 3
 NOT_STARTED: Final = "an answer that says of no run that it was started"
 
-# InvokeRestApi ends after 10 s by itself. Three attempts and the waits between them fit the function's timeout of 60 s.
+# InvokeRestApi ends by itself after 10 s. Three attempts and the waits between them fit into the function's timeout of
+# 60 s.
 CLIENT_CONFIG: Final = Config(connect_timeout=3, read_timeout=12, retries={"mode": "standard", "total_max_attempts": 1})
 
 PASSING: Final = frozenset(
     {"ThrottlingException", "TooManyRequestsException", "InternalServerException", "RestApiServerException"}
 )
-"""Codes that may pass within seconds: InvokeRestApi allows 10 calls per second; the web server may be restarting."""
+"""Codes that may pass within seconds: InvokeRestApi allows 10 calls per second, or the web server is restarting."""
 
 
 class AirflowRuns:
-    """Starts runs of contact_sync in one MWAA environment."""
+    """The runs of contact_sync in one MWAA environment."""
 
     def __init__(self, environment: str, region: str) -> None:
-        """Take the environment's name and region."""
         self._environment = environment
         self._region = region
 
     def start(self, change: ContactChange) -> bool:
-        """Start the run of a change; False when the change has its run already.
+        """Start the run of a change; False when the change has a run already.
 
-        The run's id is the event's, so a second delivery of the event meets the first one's run (409). Raises
+        The run's id is the event's, so a second delivery of the event finds the first one's run (status 409). Raises
         TriggerError when Airflow does not accept the run.
         """
         attempts = Retrying(
@@ -63,12 +63,12 @@ class AirflowRuns:
 
     @cached_property
     def _client(self) -> Any:  # noqa: ANN401 -- boto3 makes its type
-        """Made with the first call, so that what botocore finds wrong with its settings fails that change only."""
+        """Made at the first call, so that what botocore finds wrong with its settings fails only that change."""
         return boto3.client("mwaa", region_name=self._region, config=CLIENT_CONFIG)
 
     def _post(self, change: ContactChange) -> int | None:
-        """Return the status of Airflow's answer; None when what answered was not MWAA, such as a proxy."""
-        # `logical_date` is required though nullable: without it Airflow answers 422.
+        """Return the status of Airflow's answer; None when something other than MWAA answered, such as a proxy."""
+        # `logical_date` is required although it may be null: without it Airflow answers 422.
         body: dict[str, Any] = {
             "dag_run_id": change.event_id,
             "logical_date": None,
@@ -92,7 +92,7 @@ def _code(error: ClientError) -> str:
 
 
 def _status(error: ClientError) -> int | None:
-    """Return the status that Airflow's REST API answered, when the call came that far."""
+    """Return the status that Airflow's REST API answered; None when the call did not reach it."""
     return _status_in(error.response)
 
 

@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that work which ends its process takes nothing else along."""
+"""Work in a process of its own: if the work ends that process, nothing else is lost."""
 
 import contextlib
 import json
@@ -13,16 +13,17 @@ from typing import Any, Final, NoReturn
 from contactsync.errors import ProcessEndedError
 
 LOOK: Final = 0.05
-"""Seconds between two looks whether the process lives: one that it started may hold its end of the pipe open."""
+"""Seconds between two looks whether the process lives: a process that it started may hold the pipe open."""
 
 CHUNK: Final = 65_536
+"""Bytes that are read from the pipe at a time."""
 
 
 def run_apart(work: Callable[[], Any], seconds: float) -> Any:  # noqa: ANN401 -- any JSON value
-    """Run `work` in a fork of this process and return its result, which JSON can hold.
+    """Run `work` in a fork of this process and return its result, which must be JSON.
 
-    Raises ProcessEndedError when the process ends without one, or has none after so many seconds; it is killed then.
-    Connections that are open are shared with it: close them before.
+    Raises ProcessEndedError when the process ends without a result, or has none after so many seconds; then it is
+    killed. Open connections would be shared with it: close them before.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -49,7 +50,7 @@ def run_apart(work: Callable[[], Any], seconds: float) -> Any:  # noqa: ANN401 -
 
 
 def _work(work: Callable[[], Any], writing: int) -> NoReturn:
-    """Do the work and end the process, whatever happens: nothing of the caller may run twice."""
+    """Do the work and end the process, whatever happens: nothing of the caller's code may run twice."""
     status = 1
     try:
         answer = json.dumps(work()).encode()
@@ -66,7 +67,7 @@ def _work(work: Callable[[], Any], writing: int) -> NoReturn:
 
 
 def _wait(child: int, reading: int, answer: bytearray, end: float) -> int | None:
-    """Gather what the process writes until it has ended, and return its status; None when it is still there then."""
+    """Collect what the process writes until it ends, and return its status; None when it still runs at `end`."""
     while (left := end - time.monotonic()) > 0:
         is_open = _gather(reading, answer, min(left, LOOK))
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -80,7 +81,7 @@ def _wait(child: int, reading: int, answer: bytearray, end: float) -> int | None
 
 
 def _gather(reading: int, answer: bytearray, seconds: float) -> bool:
-    """Read what comes within some seconds; False when nothing came, or no more will."""
+    """Read what comes within `seconds`; False when nothing came, or when the pipe is closed."""
     ready, _, _ = select.select([reading], [], [], seconds)
     if not ready:
         return seconds > 0

@@ -1,4 +1,4 @@
-"""What is kept of a subscriber's messages that failed."""
+"""What is stored about a subscriber's messages that failed."""
 
 import os
 import traceback
@@ -19,23 +19,24 @@ from contactsync.errors import (
 
 
 def function_name() -> str:
-    """Return the name of the function that runs, for sentences."""
+    """Return the name of the running function, for sentences."""
     return os.environ.get("AWS_LAMBDA_FUNCTION_NAME") or Reader.function
 
 
 class ReportedError(Exception):
-    """A message failed in a process of its own, which has logged and kept why."""
+    """Raised for a message that failed in a process of its own, which has logged and stored why."""
 
 
 class RememberingProcessor(BatchProcessor):
-    """Reports the messages of a batch that failed, and keeps for each why."""
+    """Reports the messages of a batch that failed, and stores for each why it failed."""
 
     def __init__(self, subscriber: str, failures: Failures, logger: Logger, ended: Collection[str] = ()) -> None:
         """Take the subscriber's name, by which failures are found.
 
-        `ended` are the messages whose earlier process has ended, which is kept as the reason until there is another.
+        `ended` are the messages whose earlier process ended; that is stored as the reason until there is another one.
         """
-        # The whole batch as failed messages and not as an error, whose text would quote all of theirs.
+        # If the whole batch fails, report failed messages and not an error: its text would quote the errors of all
+        # messages.
         super().__init__(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
         self._subscriber = subscriber
         self._failures = failures
@@ -44,15 +45,15 @@ class RememberingProcessor(BatchProcessor):
         self._reader = Reader(subscriber, function_name())
 
     def failure_handler(self, record: Any, exception: Any) -> Any:  # noqa: ANN401 -- powertools' own types
-        """Log and keep the failure; where that fails the message is reported all the same."""
+        """Log and store the failure; if that fails, the message is reported all the same."""
         _, error, trace = exception
         if isinstance(error, ReportedError):
             return super().failure_handler(record, exception)
-        if isinstance(error, OutOfTimeError):  # says nothing about the message
+        if isinstance(error, OutOfTimeError):  # it says nothing about the message
             self._log.warning("%s", error)
             return super().failure_handler(record, exception)
         if isinstance(error, EventUnderWayError) and record.message_id in self._ended:
-            # Whoever has begun with the event is the process that ended.
+            # The process that ended is the one that has begun with the event.
             error = ProcessEndedError(
                 how="while it handled this event, at an earlier receive", function=function_name()
             )

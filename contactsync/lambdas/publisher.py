@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 LARGEST_BODY: Final = 65_536
-"""Bytes; what an event of the allowed fields needs is much less."""
+"""Bytes of a request at most; an event with the allowed fields needs far fewer."""
 
 FOR_GOOD: Final = (
     "the event bus refuses this event, and that does not pass by itself: ask the operators of contactsync, who have "
@@ -30,10 +30,10 @@ logger = Logger(service="contactsync-publisher")
 
 @logger.inject_lambda_context
 def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: ANN401, ARG001 -- Lambda's own signature
-    """Answer 202 with the event's ids, 400 with the problems, 403, 413, 500 or 503 when the bus does not take it.
+    """Answer 202 with the event's ids, 400 with the problems, or 403, 413, 500 or 503 when it is not published.
 
-    A status is the right answer here, and an error is not: the caller waits for it. After 503 it sends again; after
-    500 that does not help until an operator has corrected what an alarm tells of.
+    The caller waits for a status, so an error is not raised. After 503 the caller should send again; after 500 that
+    does not help until an operator has corrected the cause, for which there is an alarm.
     """
     caller = _caller(event)
     if caller is None:
@@ -58,7 +58,7 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: AN
 
 
 class _TooLargeError(Exception):
-    """The body is larger than anything that would be accepted."""
+    """Raised when the body is larger than anything that would be accepted."""
 
 
 def _body(event: Any) -> object:  # noqa: ANN401 -- API Gateway's proxy event
@@ -73,8 +73,8 @@ def _body(event: Any) -> object:  # noqa: ANN401 -- API Gateway's proxy event
         raise EventInvalidError(event_id=None, problems=[str(error)]) from None
 
 
-def _caller(event: Any) -> str | None:  # noqa: ANN401 -- as above
-    """Return the ARN that IAM authorization has found; None where a stage lets callers in without it."""
+def _caller(event: Any) -> str | None:  # noqa: ANN401 -- API Gateway's proxy event
+    """Return the ARN that IAM authorization has found; None when the stage has no such authorization."""
     identity = (event.get("requestContext") or {}).get("identity") or {}
     caller = str(identity.get("userArn") or "")
     return caller if caller.startswith("arn:") else None

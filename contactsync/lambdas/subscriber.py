@@ -1,4 +1,4 @@
-"""What every subscriber's function shares: batches, idempotency, quarantine, remembered failures, logs and metrics.
+"""What all subscribers' functions share: batches, idempotency, quarantine, stored failures, logs and metrics.
 
 aws-lambda-powertools does the first two; a subscriber is one line: `handler = subscribed(NAME, MAKE)`.
 """
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from contactsync.settings.groups import Group
 
 LEAST_TIMEOUT: Final = 10.0
-"""Seconds of a function's Timeout with which it can handle something."""
+"""Seconds of a function's Timeout that are needed to handle anything."""
 
 START: Final = 0.5
-"""Seconds that may be gone when the handler begins."""
+"""Seconds that may have passed before the handler begins."""
 
 ENOUGH: Final = 8.0
-"""Seconds of a function's time without which no further message is begun; a table may answer late."""
+"""Seconds that must be left to begin with another message; a table may answer late."""
 
 RESERVE: Final = 2.0
-"""Seconds that are kept for reporting, when messages have processes of their own."""
+"""Seconds that are kept for reporting when each message has its own process."""
 
 LEAST_SHARE: Final = 2.0
 """Seconds that such a message gets at least."""
@@ -52,18 +52,18 @@ class Subscription:
     """A subscriber's function: everything that is made once per process."""
 
     def __init__(self, name: str, make: Callable[[], Callable[["Event"], None]], needs: Iterable["Group"]) -> None:
-        """Take the subscriber's name, what makes its function, and the settings that this reads."""
+        """Take the subscriber's name, a function that makes its handler, and the settings that this reads."""
         self._name = name
         self._reader = Reader(name, function_name())
         service = f"contactsync-{name}"
         self.logger = Logger(service=service)
         self._parts = SubscriberParts.of(name, make, needs, self.logger)
         self.metrics = metrics_of(service)
-        # Outside of Lambda, as in the sandbox, nobody takes traces.
+        # Outside of Lambda, as in the sandbox, nothing receives traces.
         self.tracer = Tracer(service=service, disabled="AWS_XRAY_DAEMON_ADDRESS" not in os.environ)
 
     def handle(self, event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
-        """Consume a batch, and report the messages that are to be delivered again."""
+        """Handle a batch, and report the messages that SQS has to deliver again."""
         self._parts.check()
         self.metrics.set_default_dimensions(Environment=self._parts.settings.deployment.environment)
         left = _seconds_left(context)
@@ -81,7 +81,7 @@ class Subscription:
         return answer
 
     def _refuse(self, event: dict[str, Any], context: "LambdaContext", left: float) -> "PartialItemFailureResponse":
-        """Report every message, and keep for each that the function's Timeout is too short."""
+        """Report every message, and store for each that the function's Timeout is too short."""
         error = FunctionTimeoutError(seconds=left, least=LEAST_TIMEOUT, function=function_name())
         self.logger.error(str(error))
 
@@ -94,7 +94,7 @@ class Subscription:
         return answer
 
     def _consume(self, context: "LambdaContext", record: "SQSRecord") -> None:
-        """Consume one message; when time runs out, report it, rather than lose the whole batch and its reasons."""
+        """Handle one message; if the time is over, report it, so that the batch and its reasons are not lost."""
         left = _seconds_left(context)
         if left < ENOUGH:
             raise OutOfTimeError(seconds=left)
@@ -107,9 +107,9 @@ class Subscription:
         self._count("EventsQuarantined", int(consumed is Consumed.QUARANTINED))
 
     def _ended(self, event: Mapping[str, Any]) -> dict[str, bool]:
-        """Return the messages that an earlier process had and neither handled nor failed on, by message id.
+        """Return the messages, by id, that an earlier process had and neither handled nor reported as failed.
 
-        The value tells whether it is known that the message itself ended its process, and not one beside it.
+        The value says whether it is known that the message itself ended its process, not another one beside it.
         """
         again = {str(record.get("messageId")): _receive_count(record) for record in event.get("Records", [])}
         again = {message_id: count for message_id, count in again.items() if count > 1}
@@ -127,7 +127,7 @@ class Subscription:
     def _handle_apart(
         self, event: dict[str, Any], context: "LambdaContext", ended: Mapping[str, bool]
     ) -> "PartialItemFailureResponse":
-        """Handle every message of a batch in a process of its own, those that have ended one last."""
+        """Handle each message of a batch in its own process; those that have ended a process come last."""
         records = sorted(event["Records"], key=lambda record: ended.get(str(record.get("messageId")), False))
         self.logger.warning("a process ended with messages of this batch; each has a process of its own now")
         processor = RememberingProcessor(self._name, self._parts.failures, self.logger, ended)
@@ -145,10 +145,11 @@ class Subscription:
         self, context: "LambdaContext", shares: "_Shares", ended: Mapping[str, bool], record: "SQSRecord"
     ) -> None:
         seconds = shares.next()
-        # Made here, where it is kept for all messages, and not once in each process.
+        # Make them here once for all messages, not once in each process.
         _ = self._parts.consumer, self._parts.failures
         if ended.get(record.message_id) is False:
-            # Before it is tried: should this process end as well, nobody could say why the message is a dead letter.
+            # Store it before the try: if this process ends too, nothing else could say why the message is a dead
+            # letter.
             self._expect_the_end(record)
         self._parts.close_connections()
         done = run_apart(partial(self._answer, context, ended, record), seconds)
@@ -168,7 +169,7 @@ class Subscription:
             self.logger.warning("Why the message may fail is not kept: %s", sentence_for(unremembered, self._reader))
 
     def _answer(self, context: "LambdaContext", ended: Mapping[str, bool], record: "SQSRecord") -> dict[str, Any]:
-        """Handle one message as a batch, in its own process, and return what its parent has to know."""
+        """Handle one message as a batch in its own process, and return what the parent process has to know."""
         processor = RememberingProcessor(self._name, self._parts.failures, self.logger, ended)
         counts: dict[str, int] = {}
         self._count = lambda name, value: counts.update({name: value})  # type: ignore[method-assign] # in this process only
@@ -182,15 +183,15 @@ class Subscription:
 
 
 class _Shares:
-    """Parts of what is left of a function's time, for messages of which each may take all of it."""
+    """The rest of a function's time, divided among messages of which each may need all of it."""
 
     def __init__(self, context: "LambdaContext", messages: int) -> None:
-        """Take how many messages there are."""
+        """Take the number of messages."""
         self._context = context
         self._messages = messages
 
     def next(self) -> float:
-        """Return the seconds of the next message; raise OutOfTimeError when nothing is left for it."""
+        """Return the seconds for the next message; raise OutOfTimeError when no time is left for it."""
         left = _seconds_left(self._context)
         share = (left - RESERVE) / max(self._messages, 1)
         self._messages -= 1
@@ -208,9 +209,10 @@ def _receive_count(record: Mapping[str, Any]) -> int:
 
 
 def subscribed(name: str, make: Callable[[], Callable[["Event"], None]], *, needs: Iterable["Group"] = ()) -> Handler:
-    """Return the Lambda handler of a subscriber; `make` is called once, with the first batch.
+    """Return the Lambda handler of a subscriber; `make` is called once, for the first batch.
 
-    `needs` are the groups of settings that `make` reads: what is missing of them is named together with all else.
+    `needs` are the groups of settings that `make` reads: what is missing in them is named together with everything
+    else.
     """
     subscription = Subscription(name, make, needs)
 

@@ -1,4 +1,4 @@
-"""The trigger Lambda: turns a recorded contact change into a run of the DAG contact_sync."""
+"""The trigger function: it turns a recorded contact change into a run of the DAG contact_sync."""
 
 import os
 from functools import cache
@@ -22,10 +22,11 @@ logger = Logger(service="contactsync-trigger")
 
 @logger.inject_lambda_context
 def handler(event: Any, context: "LambdaContext") -> dict[str, list[str]]:  # noqa: ANN401, ARG001 -- Lambda's own signature
-    """Start a run for each change in the event and return the event ids by what became of them.
+    """Start a run for each change in the event, and return the event ids by what happened to them.
 
-    Refused events are logged and done with. An event that is not understood, and a run that Airflow did not accept,
-    raise after all other records were handled: Lambda tries again and keeps the event as a dead letter in the end.
+    Refused events are only logged. For an event that is not understood, and for a run that Airflow did not accept, an
+    error is raised after all other records were handled: Lambda tries again and in the end keeps the event as a dead
+    letter.
     """
     done: dict[str, list[str]] = {"started": [], "already_started": [], "refused": []}
     failures: list[ContactSyncError] = []

@@ -340,7 +340,7 @@ def send_outbox(context: Any) -> None:  # noqa: ANN401 -- Airflow's context
 
 
 def set_aside_error(aside: "Sequence[SetAside]") -> "EventsSetAsideError | None":
-    """Return what is to be told of events that were set aside; nothing when each is itself a notice of such trouble."""
+    """Return the error about events that were set aside; None when each is itself a notice of such a failure."""
     from contactsync.bus.relay import NAMED
     from contactsync.errors import EventsSetAsideError
 

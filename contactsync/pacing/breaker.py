@@ -1,4 +1,4 @@
-"""The circuit breaker: calls of one API operation pause while its service fails them for everyone."""
+"""The circuit breaker: calls of one API operation wait while its service fails them for everyone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,10 +13,10 @@ from contactsync.sections.section import Section
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 KEPT_TRANSITIONS: Final = 20
-"""As many as a report can show; the state's item stays small."""
+"""Number of transitions that are kept: as many as a report can show, so that the item stays small."""
 
 BUCKETS: Final = 12
-"""So many stretches a window is counted in: a sudden outage is known after one of them, about."""
+"""Number of buckets in a window: a sudden outage is known after about one of them."""
 
 RECOVERED: Final = "Recovered"
 PROBE: Final = "Probe"
@@ -25,25 +25,26 @@ RESET: Final = "Reset"
 
 @dataclass(frozen=True)
 class CallCounts:
-    """How many calls failed and how many were answered, within a bucket."""
+    """Number of calls that failed and of calls that were answered, in one bucket."""
 
     failures: int = 0
     answers: int = 0
 
     def __add__(self, other: "CallCounts") -> "CallCounts":
-        """Add up."""
+        """Return the sum."""
         return CallCounts(self.failures + other.failures, self.answers + other.answers)
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """A stretch of the window in which calls are counted."""
+    """A part of the window, in which calls are counted."""
 
     episode: int
-    """Which one of the breaker: calls that began before a recovery say nothing about the time after it."""
+    """The breaker's episode: calls that began before a recovery say nothing about the time after it."""
     number: int
-    """Since 1970, counting in buckets."""
+    """Its number, counted in buckets since 1970."""
     seconds: float
+    """How many seconds it lasts."""
 
     @property
     def end(self) -> float:
@@ -51,36 +52,37 @@ class Bucket:
         return (self.number + 1) * self.seconds
 
     def earlier(self, count: int) -> "Bucket":
-        """Return the one so many buckets before it."""
+        """Return the bucket that is `count` buckets before it."""
         return replace(self, number=self.number - count)
 
 
 class BreakerConfig(Section):
-    """When calls pause and how they resume; times in seconds."""
+    """When calls have to wait, and how they continue; times in seconds."""
 
     enabled: bool = True
     threshold: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 20
-    """How many service errors and timeouts of one API operation within `window` open it."""
+    """Number of service errors and timeouts of one API operation within `window` that opens the breaker."""
     failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """The least share of failed calls that opens it, among the newest calls that hold `threshold` failures."""
+    """The smallest share of failed calls that opens it, among the newest calls that have `threshold` failures."""
     window: Seconds = 60
+    """Seconds in which calls are counted."""
     open_for: Seconds = 15
-    """How long it stays open before one account may probe."""
+    """Seconds for which it stays open before one account may probe."""
     probe_lease: Seconds = 60
-    """After this long a probe that did not report counts as dead, and another account may probe."""
+    """Seconds after which a probe without a report counts as dead, so that another account may probe."""
     max_pause: Seconds = 1800
-    """The longest pause; then the operation is halted."""
+    """The longest wait in seconds; after it the operation is halted."""
     check_interval: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 1
-    """For how long a confirmed permission to call is trusted when an account is denied.
+    """Seconds for which a confirmed access is trusted when an account is denied.
 
-    So long denied calls go on after trusted access was switched off, and so often Organizations is asked at most.
+    Denied calls go on for so long after trusted access was switched off, and Organizations is asked no more often.
     """
 
     def trips(self, newest_first: Iterable[CallCounts]) -> bool:
-        """Tell whether the calls of a window's buckets open a closed breaker.
+        """Return whether the calls in a window's buckets open a closed breaker.
 
-        Only the newest buckets that together hold `threshold` failures are judged: what was answered before a sudden
-        outage does not delay its discovery, by which time the first accounts would have used up their retries.
+        Only the newest buckets that together have `threshold` failures are judged. Otherwise answers from before a
+        sudden outage would delay its discovery, and the first accounts would use up their retries.
         """
         seen = CallCounts()
         for tally in newest_first:
@@ -90,19 +92,19 @@ class BreakerConfig(Section):
         return False
 
     def bucket_at(self, now: datetime, episode: int) -> Bucket:
-        """Return the bucket that a moment lies in."""
+        """Return the bucket that contains this time."""
         return Bucket(episode, int(now.timestamp() // self.bucket_seconds), self.bucket_seconds)
 
     @property
     def bucket_seconds(self) -> float:
-        """How long a bucket lasts."""
+        """Length of a bucket in seconds."""
         return self.window / BUCKETS
 
     @property
     def silence(self) -> float:
-        """The longest time in seconds between two probes of an outage that somebody waits for.
+        """The longest time in seconds between two probes of an outage for which a task waits.
 
-        A probe may hold its lease to the end, and a paused task needs some time to come back: a window, about.
+        A probe may keep its lease to the end, and a waiting task needs about a window to come back.
         """
         return self.open_for + self.probe_lease + self.window
 
@@ -111,60 +113,60 @@ class Phase(StrEnum):
     """Whether calls are made."""
 
     CLOSED = "closed"
-    """All are."""
+    """All calls are made."""
     OPEN = "open"
-    """None is."""
+    """No call is made."""
     HALF_OPEN = "half_open"
-    """One is, to see whether the service is back."""
+    """One call is made, to see whether the service works again."""
 
 
 @dataclass(frozen=True)
 class Transition:
-    """A change of phase, for people to look at."""
+    """A change of phase, for reports."""
 
     operation: str
     time: datetime
     before: Phase
     after: Phase
     cause: str
-    """An AWS code, or why calls are let through again."""
+    """An AWS code, or why calls are made again."""
 
 
 @dataclass(frozen=True)
 class BreakerState:
-    """What all workers know of one API operation; every change is a new state, and the same state means no change.
+    """What all workers know about one API operation; every change gives a new state, and an equal state is no change.
 
-    Times come from workers whose clocks differ, and that can be set. Distances in time are therefore taken without
-    their sign: no clock makes anybody wait for longer than twice the configured time.
+    Times come from workers whose clocks differ and can be set. So differences of times are used without their sign: no
+    clock makes a task wait longer than twice the configured time.
     """
 
     operation: str
     version: int = 0
-    """Counts the stored changes; 0 when nothing is stored."""
+    """Number of stored changes; 0 when nothing is stored."""
     phase: Phase = Phase.CLOSED
     episode: int = 0
-    """Counts the recoveries."""
+    """Number of recoveries."""
     since: datetime | None = None
-    """When the outage began; it stays when a probe fails."""
+    """When the outage began; a failed probe does not change it."""
     tried: datetime | None = None
     """When the breaker opened, or the latest probe began."""
     cause: str | None = None
     """The AWS code of the latest failure."""
     probe: str | None = None
-    """The token of whoever probes."""
+    """The token of the task that probes."""
     transitions: tuple[Transition, ...] = ()
-    """The newest, oldest first."""
+    """The newest KEPT_TRANSITIONS, oldest first."""
 
     def tripped(self, now: datetime, cause: str, episode: int) -> Self:
-        """Open, after too many failures of calls that began in `episode`."""
+        """Open after too many failures of calls that began in `episode`."""
         if self.phase is not Phase.CLOSED or self.episode != episode:
             return self
         return self._moved(Phase.OPEN, now, cause, since=now, tried=now, cause=cause)
 
     def claimed(self, token: str, now: datetime, config: BreakerConfig) -> Self:
-        """Let the holder of `token` probe, when it is time and nobody else does.
+        """Let the holder of `token` probe, if it is time and nobody else probes.
 
-        When nobody has tried for long, nobody knows whether it is the same outage: its time is counted again.
+        If nobody has tried for a long time, it may be another outage: its time starts again.
         """
         if self.phase is Phase.CLOSED or self.pause(now, config) > 0:
             return self
@@ -174,7 +176,7 @@ class BreakerState:
         return self._moved(Phase.HALF_OPEN, now, PROBE, since=since, tried=now, probe=token)
 
     def succeeded(self, token: str, now: datetime) -> Self:
-        """Close, when the holder of `token` still is the one who probes."""
+        """Close, if the holder of `token` is still the one that probes."""
         if not self.is_probed_by(token):
             return self
         episode = self.episode + 1
@@ -183,20 +185,20 @@ class BreakerState:
         )
 
     def failed(self, token: str, now: datetime, cause: str) -> Self:
-        """Open again, when the holder of `token` still is the one who probes; the outage goes on."""
+        """Open again, if the holder of `token` is still the one that probes; the outage continues."""
         if not self.is_probed_by(token):
             return self
         since = min(now, self.since or now)
         return self._moved(Phase.OPEN, now, cause, since=since, tried=now, cause=cause, probe=None)
 
     def released(self, token: str) -> Self:
-        """Let somebody else probe at once."""
+        """End the probe of the holder of `token`, so that another task may probe at once."""
         if not self.is_probed_by(token):
             return self
         return replace(self, version=self.version + 1, probe=None)
 
     def restarted(self, now: datetime, config: BreakerConfig) -> Self:
-        """Count the time of an outage that has lasted too long again, and allow a probe at once."""
+        """Start the time of an outage that has lasted too long again, and allow a probe at once."""
         if not self.is_overdue(now, config):
             return self
         if self.phase is Phase.HALF_OPEN:
@@ -204,11 +206,11 @@ class BreakerState:
         return self._moved(Phase.HALF_OPEN, now, RESET, since=now, tried=now, probe=None)
 
     def is_probed_by(self, token: str) -> bool:
-        """Tell whether the holder of `token` probes, however long ago it began."""
+        """Return whether the holder of `token` probes, however long ago it began."""
         return self.phase is Phase.HALF_OPEN and self.probe == token
 
     def is_overdue(self, now: datetime, config: BreakerConfig) -> bool:
-        """Tell whether the outage has lasted for longer than calls may pause."""
+        """Return whether the outage has lasted longer than calls may wait."""
         return self.since is not None and now - self.since > timedelta(seconds=config.max_pause)
 
     def pause(self, now: datetime, config: BreakerConfig) -> float:

@@ -1,4 +1,4 @@
-"""The guard that every paced call passes: breaker, limiter, and patience with throttling."""
+"""The guard of every paced call: breaker, limiter, and repeated tries of throttled calls."""
 
 import logging
 import secrets
@@ -32,47 +32,46 @@ log = logging.getLogger(__name__)
 
 
 class PacingSettings(Protocol):
-    """What a configuration says about calls."""
+    """The part of a configuration that is about calls."""
 
     @property
     def rates(self) -> Rates:
-        """How many calls there may be."""
+        """How many calls may be made."""
 
     @property
     def breaker(self) -> BreakerConfig:
-        """When calls stop because the service fails."""
+        """When calls wait because the service fails."""
 
 
 @dataclass(frozen=True)
 class CallGuard:
-    """Makes guarded calls; holds the ports that they share. Times are in seconds."""
+    """The source of guarded calls, with the ports that they share; times in seconds."""
 
     limiter: Limiter
     breakers: Breakers
     clock: Clock
     throttle_tries: int
-    """How often a call that AWS throttles all the same is made before its task pauses."""
+    """How many times a call is made that AWS throttles, before its task waits outside of its worker."""
     throttle_wait: float
-    """The longest wait between these."""
+    """The longest wait between two of these tries, in seconds."""
     glance: float = 1.0
-    """For how long a guard trusts what it has read of a breaker."""
+    """Seconds for which a guard uses what it has read about a breaker."""
     long_wait: float = 5.0
-    """A wait of at least this long stands in the task's log."""
+    """Seconds: a wait of at least this length is logged."""
 
     def guarded_calls(self, settings: PacingSettings) -> "GuardedCalls":
-        """Return the guard of one task, under its operation's pinned configuration."""
+        """Return the guard of one task, with its operation's configuration."""
         return GuardedCalls(self, settings)
 
 
 class GuardedCalls:
-    """Lets the calls of one task through; one thread uses it, and ends it with `finish`.
+    """The calls of one task; they are made in one thread, which ends them with `finish`.
 
-    What is written about a call *after* AWS has answered is bookkeeping: when that fails it is logged, and AWS's answer
-    goes out as it is. What is read *before* a call is not: without it there is no call.
+    What is written about a call *after* AWS has answered is bookkeeping: if that fails it is logged, and AWS's answer
+    is returned all the same. What is read *before* a call is not: without it there is no call.
     """
 
     def __init__(self, keeper: CallGuard, settings: PacingSettings) -> None:
-        """Begin with nothing known."""
         self._keeper = keeper
         self._clock = keeper.clock
         self._rates, self._breaker = settings.rates, settings.breaker
@@ -85,15 +84,15 @@ class GuardedCalls:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Finish, whatever happened."""
+        """Call `finish`, whatever happened."""
         self.finish()
 
     def call(self, api: str, call: Callable[[], T], *, before: Callable[[], object] = lambda: None) -> T:
-        """Make one call when it is its turn, and again while AWS throttles it, which means it was not carried out.
+        """Make one call when it is its turn, and again while AWS throttles it, which means that it was not carried out.
 
-        `before` runs immediately before each try; what it raises goes out unchanged. Raises PausedError when the turn
-        is too far away or the service fails for everyone, and OutageError when it has done so for too long. An error
-        of the call that opened the breaker is the cause (`__cause__`) of the one that goes out.
+        `before` is called immediately before each try; its errors are raised unchanged. Raises PausedError when the
+        turn is too far away or the service fails for everyone, and OutageError when it has failed for too long. If an
+        error of the call opened the breaker, it is the cause (`__cause__`) of the error that is raised.
         """
         tries = Retrying(
             retry=retry_if_result(lambda answer: isinstance(answer, ThrottledError)),
@@ -109,7 +108,7 @@ class GuardedCalls:
         return answer
 
     def finish(self) -> None:
-        """Report what was counted, and let others probe what this task did not; never raises."""
+        """Report what was counted, and let others probe if this task has not; never raises."""
         for api, (_, state) in self._seen.items():
             with self._bookkeeping(api):
                 if state.is_probed_by(self._token):
@@ -117,9 +116,9 @@ class GuardedCalls:
                 self._report_answers(api)
 
     def reset(self) -> None:
-        """Count the time of outages that have lasted too long again, so that calls may pause and probe again.
+        """Start the time of outages that have lasted too long again, so that calls may wait and probe again.
 
-        For an operation that begins, or that an operator has cleared; younger outages are left alone.
+        For an operation that begins, or that an operator has cleared; shorter outages are not changed.
         """
         now = self._clock.now()
         for api in self._rates.api_operations if self._breaker.enabled else ():
@@ -146,7 +145,7 @@ class GuardedCalls:
         return answer
 
     def _take_turn(self, api: str) -> bool:
-        """Wait for a slot, and tell whether that took any time."""
+        """Wait for a turn, and return whether that took time."""
         if not self._rates.enabled:
             return False
         wait = self._keeper.limiter.reserve(api, self._rates)
@@ -173,7 +172,7 @@ class GuardedCalls:
         return state.is_probed_by(self._token) and state.pause(self._clock.now(), self._breaker) > 0
 
     def _pause(self, api: str, state: BreakerState) -> ContactSyncError:
-        """Return why there is no call now, and for how long."""
+        """Return an error that says why there is no call now, and for how long."""
         now, cause = self._clock.now(), state.cause or "Unknown"
         if state.is_overdue(now, self._breaker):
             return OutageError(operation=api, cause=cause, seconds=self._breaker.max_pause)
@@ -181,7 +180,7 @@ class GuardedCalls:
         return PausedError(cause=cause, resume_in=wait + jitter(self._breaker.open_for))
 
     def _look(self, api: str) -> BreakerState:
-        """Return the breaker as it was a moment ago at most."""
+        """Return the breaker as it was at most `glance` seconds ago."""
         now = self._clock.monotonic()
         read, state = self._seen.get(api, (None, None))
         if read is None or state is None or now - read >= self._keeper.glance:
@@ -195,7 +194,7 @@ class GuardedCalls:
         return state
 
     def _count_answer(self, api: str) -> None:
-        """Close the breaker when this was the probe; else count in this process, for as long as a bucket lasts."""
+        """Close the breaker if this was the probe; else count the answer in this process until the bucket ends."""
         if not self._breaker.enabled:
             return
         now, (_, state) = self._clock.now(), self._seen[api]
@@ -210,7 +209,7 @@ class GuardedCalls:
         self._answers[api, bucket] += 1
 
     def _count_failure(self, api: str, error: AwsCallError) -> ContactSyncError | None:
-        """Return why the task has to pause, when this failure or an earlier one has opened the breaker."""
+        """Return why the task has to wait, if this failure or an earlier one has opened the breaker."""
         if not self._breaker.enabled:
             return None
         with self._bookkeeping(api):
@@ -231,7 +230,7 @@ class GuardedCalls:
         return lambda found: found
 
     def _report_before(self, wait: float) -> None:
-        """Report what is counted before a wait of a bucket or more: others judge the newest buckets meanwhile."""
+        """Report the counts before a wait of a bucket or more: other tasks judge the newest buckets in that time."""
         if self._breaker.enabled and wait >= self._breaker.bucket_seconds:
             for api in {counted[0] for counted in self._answers}:
                 with self._bookkeeping(api):
@@ -254,9 +253,9 @@ _UNASKED = (AwsSetupError, CredentialsError, CredentialsUnreachableError)
 
 
 def _is_answer(api: str, error: AwsCallError) -> bool:
-    """Tell whether the service itself has spoken: denied, invalid, a code that nobody knows; a speaking one lives.
+    """Return whether the service itself answered, such as denied, invalid or an unknown code: then it works.
 
-    Without credentials that it takes nobody was asked, and STS answers for itself when the role is assumed.
+    Not when it was never called: without valid credentials, or when STS refused to assume the role.
     """
     return error.operation == api and not isinstance(error, _UNASKED)
 

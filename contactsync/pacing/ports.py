@@ -1,4 +1,4 @@
-"""What pacing shares between all workers."""
+"""What all workers share for pacing."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +9,7 @@ from contactsync.pacing.rates import Rates
 
 
 class Limiter(Protocol):
-    """Gives out the turns of calls, to all workers of one caller account together; operations have AWS's names."""
+    """The limiter, which gives turns for calls to all workers of one caller account; `api` is AWS's name of one."""
 
     def reserve(self, api: str, rates: Rates) -> float:
         """Reserve the next turn and return the seconds until then.
@@ -25,25 +25,25 @@ class Breakers(Protocol):
         """Return a breaker, read consistently; a closed one of version 0 when nothing is stored."""
 
     def change(self, api: str, step: Callable[[BreakerState], BreakerState]) -> BreakerState:
-        """Store what `step` makes of the stored state, and return it.
+        """Store what `step` returns for the stored state, and return it.
 
-        `step` is called again when somebody else was faster, and nothing is written when it returns what it was given.
+        `step` is called again when another worker was faster. Nothing is written when it returns an equal state.
         """
 
     def count(self, api: str, bucket: Bucket, tally: CallCounts) -> None:
-        """Add to the calls of a bucket."""
+        """Add to the counts of a bucket."""
 
     def tallies(self, api: str, newest: Bucket) -> list[CallCounts]:
-        """Return the calls of a window's buckets, read consistently, newest first; empty buckets are left out.
+        """Return the counts of a window's buckets, read consistently, newest first; empty buckets are left out.
 
-        The window is whole with the bucket before the `BUCKETS` newest ones, as the newest has only begun.
+        The newest bucket has only begun, so one more bucket than BUCKETS is read for a whole window.
         """
 
     def transitions(self, since: datetime) -> list[Transition]:
-        """Return what is known of the changes of phase from `since` on, oldest first."""
+        """Return the known changes of phase from `since` on, oldest first."""
 
     def access_checked(self) -> datetime | None:
-        """Return when any worker has last found that it may call, or None."""
+        """Return when any worker last confirmed that it may call, or None."""
 
     def store_access_check(self, moment: datetime) -> None:
-        """Store that a worker found so."""
+        """Store when a worker confirmed that it may call."""

@@ -1,4 +1,4 @@
-"""Tags that were asked for, kept for the case that they are needed again: one call for each account is much."""
+"""Tags that were looked up and are kept for a next time, because each account costs one call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,27 +10,27 @@ from contactsync.clock import Clock
 from contactsync.scope.ports import Lookups, Organization
 
 PORTION: Final = 100
-"""Accounts whose tags are kept at a time."""
+"""Number of accounts whose tags are stored together."""
 
 _NO_TAG: Final = "\0"
-"""In place of a value: the account does not have the tag. No tag's value can be this."""
+"""In place of a value: the account does not have the tag. No tag can have this value."""
 
 
 @dataclass
 class KeptTags:
-    """The tags of accounts, as far as rules name them, for all tries of a plan, or all runs under a configuration."""
+    """The tags of accounts that rules name, kept for all tries of a plan, or for all runs with one configuration."""
 
     organization: Organization
     lookups: Lookups
     clock: Clock
     owner: str
-    """Whose they are: the plan, or the configuration version and the account."""
+    """For whom they are kept: the plan, or the configuration version and the account."""
     lasts: float
-    """For so long, in seconds, what was kept is believed."""
+    """Seconds for which kept tags are used."""
     _new: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def of(self, account_id: str, keys: frozenset[str]) -> Mapping[str, str]:
-        """Return which of these tags an account has; raise what asking for them raises."""
+        """Return those of these tags that an account has; look-ups may raise."""
         kept = self._kept.get(account_id)
         if kept is not None and keys <= kept.keys():
             return {key: kept[key] for key in keys if kept[key] != _NO_TAG}
@@ -41,7 +41,7 @@ class KeptTags:
         return {key: tags[key] for key in keys if key in tags}
 
     def keep(self) -> None:
-        """Keep what was asked since the last time."""
+        """Store the tags that were looked up since the last call."""
         if self._new:
             self.lookups.keep_tags(self.owner, self._new, self.clock.now())
             self._new = {}
@@ -49,5 +49,5 @@ class KeptTags:
     @cached_property
     def _kept(self) -> Mapping[str, Mapping[str, str]]:
         now, lasts = self.clock.now(), timedelta(seconds=self.lasts)
-        # Workers' clocks differ, so what another one has kept may lie ahead, but not for longer than it lasts.
+        # The clocks of workers differ: another worker's time may be in the future, but by no more than `lasts`.
         return self.lookups.tags(self.owner, now - lasts, now + lasts)

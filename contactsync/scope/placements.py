@@ -1,6 +1,6 @@
-"""Where accounts are and how they are tagged, for a configuration version that the plan did not know.
+"""Where accounts are and which tags they have, for a configuration version that the plan did not know.
 
-A walk over the whole organization costs two listings for each unit; each of its accounts, asked by itself, costs more.
+A walk over the whole organization costs two listings for each unit; asking for each account alone costs more.
 """
 
 import logging
@@ -21,35 +21,35 @@ from contactsync.scope.rules import StoredRules
 log = logging.getLogger(__name__)
 
 PLACES_LAST: Final = timedelta(minutes=5)
-"""For so long all processes believe what was looked up for a configuration version."""
+"""How long all processes use what was looked up for a configuration version."""
 
 MISSING_LASTS: Final = timedelta(minutes=1)
-"""For so long only, when a unit that the version names was not there: somebody will put that right soon."""
+"""How long they use it when a unit that the version names did not exist: it may be corrected soon."""
 
 RENEWED_AFTER: Final = 0.6
-"""After this part of that time one process walks again, while the others still believe what was found."""
+"""After this part of that time one process walks again, while the others still use the earlier result."""
 
 WALK_HELD: Final = timedelta(minutes=1)
-"""For so long nobody else walks when the process that does shows no sign of life."""
+"""How long nobody else walks when the process that walks does not renew its lease."""
 
 
 @dataclass(frozen=True)
 class Placements:
-    """Look-ups for versions that are newer than a plan's; each is made after its version was seen to be in force."""
+    """The look-ups for versions that are newer than a plan's; each is made after its version was seen in force."""
 
     organization: Organization
     lookups: Lookups
     clock: Clock
 
     def places(self, account_id: str, stored: StoredRules, *, walks: bool) -> FoundPlaces | None:
-        """Return what a walk for the version has found; None when each account has to be asked for.
+        """Return the result of a walk for the version; None when each account has to be looked up alone.
 
-        That is so while the first walk is under way in another process: nobody waits for it. Where it `walks`, this
-        process may be the one.
+        None also while another process makes the first walk, because nobody waits for that. With `walks`, this process
+        may make the walk.
         """
         named = frozenset(name for _, name in stored.configuration.scope.named_units(ContactType))
         found = self.lookups.places(stored.version, account_id)
-        # After a restore of its table another version may have had this number.
+        # After a restore of its table, another version may have had this number.
         if found and found.units | found.missing != named:
             found = None
         if walks and not self._is_recent(found, RENEWED_AFTER):
@@ -57,7 +57,7 @@ class Placements:
         return found if self._is_recent(found) else None
 
     def tags_of(self, account_id: str, stored: StoredRules) -> Mapping[str, str]:
-        """Return which of the tags that the version names the account has; raise what asking for them raises."""
+        """Return those of the version's tags that the account has; look-ups may raise."""
         keys = frozenset(key for rule in stored.configuration.scope.filters for key in rule.tags)
         owner = f"VERSION#{stored.version:012}#{account_id}"
         kept = KeptTags(self.organization, self.lookups, self.clock, owner, PLACES_LAST.total_seconds())
@@ -71,12 +71,12 @@ class Placements:
     def _is_recent(self, found: FoundPlaces | None, part: float = 1.0) -> bool:
         if found is None:
             return False
-        # Workers' clocks differ, so the other's time may lie ahead.
+        # The clocks of two workers differ, so the other worker's time may be in the future.
         age = abs(self.clock.now() - found.found_at)
         return age < part * (MISSING_LASTS if found.missing else PLACES_LAST)
 
     def _walked(self, version: int, named: frozenset[str]) -> FoundPlaces | None:
-        """Walk and store what was found, unless somebody else is at it; what stops a walk stops no account."""
+        """Walk and store the result, unless another process does; an error of the walk stops no account."""
         lease = _Lease(self.lookups, self.clock, version, secrets.token_hex(8))
         if not lease.hold():
             return None
@@ -90,9 +90,9 @@ class Placements:
         return found
 
     def _walk(self, named: frozenset[str], lease: "_Lease") -> FoundPlaces:
-        """List the accounts of every unit, so that one which is moved meanwhile, and in no listing, is known to be so.
+        """List the accounts of every unit; one that is moved during the walk may be in no listing, and has no place.
 
-        Of one that is in two of them, the later listing is right.
+        If an account is in two listings, the later one is right.
         """
         there: set[str] = set()
         places: dict[str, frozenset[str]] = {}
@@ -108,7 +108,7 @@ class Placements:
 
 @dataclass
 class _Lease:
-    """The right to walk for a version, which whoever holds it has to renew."""
+    """The right to walk for a version; its holder has to renew it."""
 
     lookups: Lookups
     clock: Clock
@@ -117,11 +117,11 @@ class _Lease:
     _taken: float = 0.0
 
     def hold(self) -> bool:
-        """Take or renew it; tell whether it is this process's."""
+        """Take or renew it; return whether this process has it."""
         now, self._taken = self.clock.now(), self.clock.monotonic()
         return self.lookups.hold_walk(self.version, self.token, now, now + WALK_HELD)
 
     def keep(self) -> None:
-        """Renew it in good time; whoever has lost it goes on, because two walks do no harm."""
+        """Renew it in time; a process that has lost it continues, because two walks are harmless."""
         if self.clock.monotonic() - self._taken > WALK_HELD.total_seconds() / 3:
             self.hold()

@@ -17,7 +17,7 @@ TagKey = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 TagText = Annotated[str, StringConstraints(max_length=256)]
 
 Answer = bool | None
-"""What is known of an account so far; None depends on what has not been asked yet."""
+"""True or False, or None when it depends on what has not been looked up yet."""
 
 
 class ScopeFilter(Section):
@@ -27,7 +27,7 @@ class ScopeFilter(Section):
     organizational_units: tuple[UnitName, ...] = ()
     """Ids (`ou-...`, `r-...`) or paths of names below the root (`Workloads/Production`)."""
     tags: dict[TagKey, tuple[TagText, ...]] = Field(default_factory=dict)
-    """Tag keys with the values that match; no value means any."""
+    """Tag keys with the values that match; no values mean any value."""
 
     @property
     def empty(self) -> bool:
@@ -35,14 +35,14 @@ class ScopeFilter(Section):
         return not (self.accounts or self.organizational_units or self.tags)
 
     def matches(self, account_id: str, placement: Placement) -> Answer:
-        """Tell whether it names this account; an empty one names none."""
+        """Return whether it names this account; an empty filter names none."""
         return _any(
             (account_id in self._account_ids, self._matches_units(placement), self._matches_tags(placement)),
         )
 
     @cached_property
     def _account_ids(self) -> frozenset[str]:
-        """The ids for look-ups: thousands of accounts are compared with lists of thousands."""
+        """The ids as a set: thousands of accounts are compared with lists of thousands."""
         return frozenset(self.accounts)
 
     def _matches_units(self, placement: Placement) -> Answer:
@@ -68,7 +68,7 @@ class TypeScope(Section):
 
 
 class ScopeConfig(TypeScope):
-    """The general scope; a contact type's own narrows it further."""
+    """The general scope; the scope of a contact type narrows it further."""
 
     contact_types: dict[ContactType, TypeScope] = Field(default_factory=dict)
 
@@ -78,7 +78,7 @@ class ScopeConfig(TypeScope):
         return tuple(rule for part in (self, *self.contact_types.values()) for rule in (part.include, part.exclude))
 
     def named_units(self, contact_types: Iterable[ContactType]) -> Iterator[tuple[str, str]]:
-        """Yield the organizational units that matter to these contact types, each with the field that names it."""
+        """Yield the organizational units that concern these contact types, each with the field that names it."""
         sections: dict[str, TypeScope] = {"scope": self}
         sections |= {
             f"scope.contact_types.{t}": self.contact_types[t] for t in contact_types if t in self.contact_types
@@ -89,24 +89,24 @@ class ScopeConfig(TypeScope):
 
 
 class Admission(StrEnum):
-    """What the rules say of an account and a contact type."""
+    """What the rules say about an account and a contact type."""
 
     ADMITTED = "admitted"
     EXCLUDED = "excluded"
-    """Included, but excluded as well, which wins; reported."""
+    """Included but also excluded, which wins; reported."""
     OUTSIDE = "outside"
     """Not included; not reported."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Everything that decides about accounts for one contact type: all includes must name one, and no exclude may."""
+    """All rules about accounts for one contact type: every include must name an account, and no exclude may."""
 
     includes: tuple[ScopeFilter, ...] = ()
     excludes: tuple[ScopeFilter, ...] = ()
 
     def admission(self, account_id: str, placement: Placement) -> Admission | None:
-        """Decide about an account; None when that takes more than is known of it."""
+        """Decide about an account; None when too little is known about it."""
         included = self._included(account_id, placement)
         excluded = self._excluded(account_id, placement)
         if included is False:
@@ -116,12 +116,12 @@ class Rules:
         return Admission.EXCLUDED if excluded else Admission.ADMITTED
 
     def admits(self, account_id: str, placement: Placement) -> Answer:
-        """Tell whether an account may be written; it needs to know less than `admission`."""
+        """Return whether an account may be written to; this needs to know less than `admission`."""
         excluded = self._excluded(account_id, placement)
         return _all((self._included(account_id, placement), None if excluded is None else not excluded))
 
     def beyond(self, earlier: "Rules") -> "Rules":
-        """Return what these rules ask and `earlier` does not: enough for an account that `earlier` admitted."""
+        """Return the rules without those of `earlier`: enough for an account that `earlier` admitted."""
         return Rules(
             includes=tuple(rule for rule in self.includes if rule not in earlier.includes),
             excludes=tuple(rule for rule in self.excludes if rule not in earlier.excludes),
@@ -129,12 +129,12 @@ class Rules:
 
     @property
     def units(self) -> frozenset[str]:
-        """The organizational units that they name."""
+        """The organizational units that the rules name."""
         return frozenset(name for rule in (*self.includes, *self.excludes) for name in rule.organizational_units)
 
     @property
     def tag_keys(self) -> frozenset[str]:
-        """The tags that they name."""
+        """The tag keys that the rules name."""
         return frozenset(key for rule in (*self.includes, *self.excludes) for key in rule.tags)
 
     def _included(self, account_id: str, placement: Placement) -> Answer:
@@ -151,7 +151,7 @@ def rules_for(
     excluded_accounts: tuple[str, ...] = (),
     requested: ScopeFilter = ScopeFilter(),  # noqa: B008 -- frozen
 ) -> Rules:
-    """Join a configuration's general scope, the one of a contact type, and what a run was asked for."""
+    """Join a configuration's general scope, that of a contact type, and the accounts that a run was asked for."""
     narrower = scope.contact_types.get(contact_type, TypeScope())
     return Rules(
         includes=(requested, scope.include, narrower.include),
@@ -182,11 +182,11 @@ class AccountRules(Protocol):
 
 
 class StoredRules(Protocol):
-    """The same, with the version of the configuration that it is stored under."""
+    """The rules of a stored configuration, with its version."""
 
     @property
     def version(self) -> int:
-        """The number; 0 of what is not stored yet."""
+        """The version's number; 0 for a configuration that is not stored yet."""
 
     @property
     def configuration(self) -> AccountRules:
@@ -199,7 +199,7 @@ NOTHING_REQUESTED: Final = ScopeFilter()
 def rules_of(
     configuration: AccountRules, contact_type: ContactType, requested: ScopeFilter = NOTHING_REQUESTED
 ) -> Rules:
-    """Return what a configuration asks of accounts for one contact type, and a run on top of it."""
+    """Return a configuration's rules for one contact type, together with those that a run was asked for."""
     return rules_for(
         contact_type, configuration.scope, excluded_accounts=configuration.excluded_accounts, requested=requested
     )

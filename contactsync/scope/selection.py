@@ -1,4 +1,4 @@
-"""The selection of a plan: which accounts of the organization a run concerns, for which contact types, and why not."""
+"""The selection of a plan: which accounts a run concerns, for which contact types, and why not."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ from contactsync.scope.unmatched import unmatched_accounts, unmatched_tags
 
 @dataclass(frozen=True)
 class ScopedAccount:
-    """An account with the contact types that concern it: those it is admitted or excluded for."""
+    """An account with the contact types for which it is admitted or excluded."""
 
     account: Account
     admissions: Mapping[ContactType, Admission]
 
     @property
     def is_target(self) -> bool:
-        """Whether it may be touched for at least one contact type."""
+        """Whether it may be written to for at least one contact type."""
         return self.account.state is AccountState.ACTIVE and Admission.ADMITTED in self.admissions.values()
 
 
@@ -32,11 +32,11 @@ class Scope:
 
     members: tuple[ScopedAccount, ...] = field(default=())
     unmatched: tuple[str, ...] = ()
-    """A sentence for each rule that names accounts or tags which nobody has."""
+    """A sentence for each rule that names accounts or tags that nobody has."""
 
     @property
     def targets(self) -> tuple[Account, ...]:
-        """The accounts that may be touched."""
+        """The accounts that may be written to."""
         return tuple(member.account for member in self.members if member.is_target)
 
     def concerned(self, contact_type: ContactType) -> Iterator[tuple[ScopedAccount, Admission]]:
@@ -48,19 +48,19 @@ class Scope:
 
 @dataclass(frozen=True)
 class Selection:
-    """Selects accounts, and asks the organization no more than the rules need."""
+    """The selection of accounts; it asks the organization only what the rules need."""
 
     organization: Organization
     management_account: str
     kept: KeptTags | None = None
-    """What earlier tries of the same plan were told."""
+    """The tags that earlier tries of the same plan have read."""
 
     def select(self, stored: StoredRules, contact_types: Sequence[ContactType], requested: ScopeFilter) -> Scope:
         """Apply the configuration's rules, and what the run was asked for, to every account.
 
-        Raises RunRequestError or ConfigurationInvalidError when an account or organizational unit that is named does
-        not exist: a rule that silently matches nothing would leave accounts unprotected; and ListingIncompleteError
-        for a listing that cannot be all.
+        Raises RunRequestError or ConfigurationInvalidError when a named account or organizational unit does not exist:
+        a rule that matches nothing without an error would leave accounts unprotected. Raises ListingIncompleteError
+        when accounts are missing in the listing.
         """
         listed = {account.account_id: account for account in self.organization.accounts()}
         management = listed.pop(self.management_account, None)
@@ -80,7 +80,7 @@ class Selection:
             self.kept.keep()
         unmatched = [
             *unmatched_accounts(stored.configuration, [*listed.values(), management], self.management_account),
-            # A run for some accounts reads the tags of these alone.
+            # A run for some accounts reads only the tags of these accounts.
             *(unmatched_tags(stored.configuration, rules, tags.values()) if requested.empty else ()),
         ]
         return Scope(tuple(member for member in selected if member.admissions), tuple(unmatched))
@@ -88,7 +88,7 @@ class Selection:
     def _units(
         self, stored: StoredRules, requested: ScopeFilter, rules: Mapping[ContactType, Rules]
     ) -> tuple[UnitPath, ...]:
-        """Return all organizational units, or none when no rule names any."""
+        """Return all organizational units; none when no rule names any."""
         if not any(rule.units for rule in rules.values()):
             return ()
         units = tuple(self.organization.units())
@@ -106,7 +106,7 @@ class Selection:
         places: Mapping[str, UnitPath] | None,
         tags: dict[str, Mapping[str, str]],
     ) -> dict[ContactType, Admission]:
-        """Decide for every contact type, by the account's tags only where nothing else decides; keep these."""
+        """Decide for every contact type; read and keep the account's tags only when nothing else decides."""
         placement = Placement(units=None if places is None else self._place(account_id, places))
         admissions = {kind: rule.admission(account_id, placement) for kind, rule in rules.items()}
         if None in admissions.values():
@@ -121,7 +121,7 @@ class Selection:
         return self.kept.of(account_id, frozenset(key for rule in rules for key in rule.tag_keys))
 
     def _place(self, account_id: str, places: Mapping[str, UnitPath]) -> UnitPath:
-        """Return an account's place; one that moved while the tree was walked may have been in no unit's listing."""
+        """Return an account's units; one that moved during the walk over the tree may have been in no listing."""
         return places.get(account_id) or self.organization.units_of(account_id)
 
 
@@ -133,7 +133,7 @@ def _check_accounts(requested: ScopeFilter, accounts: Iterable[Account]) -> None
 
 
 def _unit_problems(named: Iterable[tuple[str, str]], units: Sequence[UnitPath]) -> Iterator[str]:
-    """Yield a sentence for each (field, name) that does not mean exactly one unit."""
+    """Yield a sentence for each (field, name) that does not name exactly one unit."""
     paths = [path_of(path) for path in units]
     for where, name in named:
         meant = [path for path in units if name in {path[-1].unit_id, path_of(path)}]

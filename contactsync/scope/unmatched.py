@@ -1,6 +1,7 @@
 """Rules that name nobody: ids and tags in the configuration that no account of the organization has.
 
-They stop no run, because accounts leave an organization; but a slip in an exclusion protects nobody: people are told.
+They stop no run, because accounts leave an organization. But a typing error in an exclusion protects nobody, so people
+are notified.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -11,10 +12,10 @@ from contactsync.contacts import ContactType
 from contactsync.scope.rules import AccountRules, ScopeFilter, TypeScope
 
 MOST_NAMED: Final = 10
-"""How many ids one sentence names: a list may hold thousands."""
+"""Number of ids that one sentence names: a list may have thousands."""
 
 MOST_HINTS: Final = 3
-"""For how many of them it says what may be meant."""
+"""Number of these ids for which it suggests the right one."""
 
 _SWAPPED: Final = 2
 
@@ -24,7 +25,7 @@ Tags = Mapping[str, str]
 def unmatched_accounts(
     configuration: AccountRules, accounts: Sequence[Account], management_account: str
 ) -> Iterator[str]:
-    """Yield a sentence for each list of account ids that names accounts which the organization does not have."""
+    """Yield a sentence for each list of account ids with ids that the organization does not have."""
     known = {account.account_id for account in accounts}
     for field, side, ids in _account_lists(configuration):
         unknown = [account_id for account_id in dict.fromkeys(ids) if account_id not in known]
@@ -37,9 +38,9 @@ def unmatched_accounts(
 def unmatched_tags(
     configuration: AccountRules, contact_types: Collection[ContactType], tags: Collection[Tags]
 ) -> Iterator[str]:
-    """Yield a sentence for each tag of the rules that none of the accounts has whose tags decide.
+    """Yield a sentence for each tag of the rules that no account has, among those whose tags decide.
 
-    Without such an account nothing is said: then other rules decide about all of them.
+    If there is no such account, nothing is said: then other rules decide about all of them.
     """
     for field, side, rule in _filters(configuration, contact_types) if tags else ():
         for name in _unmatched(rule, tags):
@@ -52,7 +53,7 @@ _EFFECT: Final = {"exclude": "so this protects nobody", "include": "so this incl
 def _filters(
     configuration: AccountRules, contact_types: Collection[ContactType]
 ) -> Iterator[tuple[str, str, ScopeFilter]]:
-    """Yield every include and exclude that matters to these contact types, with its field and side."""
+    """Yield every include and exclude that is relevant to these contact types, with its field and side."""
     scopes: dict[str, TypeScope] = {"scope": configuration.scope}
     scopes |= {
         f"scope.contact_types.{t}": s for t, s in configuration.scope.contact_types.items() if t in contact_types
@@ -76,7 +77,7 @@ def _unknown(ids: Sequence[str]) -> str:
 
 
 def _hints(ids: Iterable[str], known: Collection[str]) -> str:
-    """Name the ids that may be meant; without the accounts' names, which their owners choose."""
+    """Return the ids that may be meant, without the accounts' names, which their owners choose."""
     near = [(account_id, _meant(account_id, known)) for account_id in list(ids)[:MOST_NAMED]]
     meant = [f"{other} instead of {account_id}" for account_id, other in near if other][:MOST_HINTS]
     return f"; did you mean {', '.join(meant)}?" if meant else "."
@@ -88,7 +89,7 @@ def _meant(account_id: str, known: Iterable[str]) -> str | None:
 
 
 def _is_slip(one: str, other: str) -> bool:
-    """Tell whether a digit is another one, or two have changed places."""
+    """Return whether one digit differs, or two have changed places."""
     differences = sum(map(str.__ne__, one, other))
     return differences == 1 or (differences == _SWAPPED and sorted(one) == sorted(other))
 

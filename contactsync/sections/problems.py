@@ -12,14 +12,14 @@ KEY_OF_MAP: Final = "[key]"
 """How pydantic marks that a map's key is wrong, not its value."""
 
 LONGEST: Final = 80
-"""Characters of a key that are shown, and up to which a near one is looked for."""
+"""Characters of a key that are shown, and up to which a similar one is searched for."""
 
 ACCOUNT_ID_PATTERN: Final = "^[0-9]{12}$"
 ID_DIGITS: Final = 12
 
 _OF_IDS: Final = re.compile(r"accounts\.[0-9]+\Z")
 
-# pydantic speaks of Python's types; operators write JSON.
+# pydantic uses the names of Python's types; operators write JSON.
 JSON_WORDS: Final = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
@@ -34,7 +34,7 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> Iterator[str]
     problems = error.errors(include_url=False)
     within = {problem["loc"][:length] for problem in problems for length in range(len(problem["loc"]))}
     for problem in problems:
-        # A list whose only items are wrong counts as too short as well.
+        # A list whose only items are wrong is also reported as too short.
         if problem["type"] != "too_short" or problem["loc"] not in within:
             yield _sentence(problem, model)
 
@@ -55,7 +55,7 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:  # noqa: ANN401 -- p
 
 
 def _about_id(problem: Any, path: str) -> str | None:  # noqa: ANN401 -- as _sentence
-    """Say what is wrong with an account id, or with a number that stands where text belongs."""
+    """Return what is wrong with an account id, or with a number in place of a text."""
     kind, given = problem["type"], problem["input"]
     is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
     if kind == "string_type" and is_number:
@@ -95,7 +95,7 @@ def _nearest_value(given: object, valid: Iterable[str]) -> str:
 
 
 def _near(given: object, valid: Iterable[str]) -> str | None:
-    """Return the valid word that is nearest, whatever the case it was written in."""
+    """Return the most similar valid word, in upper or lower case."""
     if not isinstance(given, str) or len(given) > LONGEST:
         return None
     words = {word.lower(): word for word in valid}
@@ -104,7 +104,7 @@ def _near(given: object, valid: Iterable[str]) -> str | None:
 
 
 def _keys_at(model: type[BaseModel], path: Iterable[int | str]) -> Iterable[str]:
-    """Return the valid keys of the section at a path, which may lead through maps and lists."""
+    """Return the valid keys of the section at a path, which may go through maps and lists."""
     annotation: Any = model
     for part in path:
         annotation = _within(annotation, part)
@@ -123,7 +123,7 @@ def _within(annotation: Any, part: int | str) -> Any:  # noqa: ANN401 -- any ann
 
 
 def _options(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 -- as _within
-    """Yield what an annotation allows, out of `Annotated` and unions."""
+    """Yield the types that an annotation allows, without `Annotated` and unions."""
     if get_origin(annotation) is Annotated:
         yield from _options(get_args(annotation)[0])
     elif get_origin(annotation) in (Union, UnionType):

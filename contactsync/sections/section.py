@@ -9,13 +9,13 @@ from contactsync.sections.problems import ACCOUNT_ID_PATTERN
 AccountId = Annotated[str, Field(pattern=ACCOUNT_ID_PATTERN)]
 
 LEAST: Final = 1e-9
-"""Smaller numbers mean nothing here, and DynamoDB cannot store all of them."""
+"""Smaller numbers are useless here, and DynamoDB cannot store all of them."""
 
 Value = TypeVar("Value")
 
 
 class Section(BaseModel):
-    """A part of the configuration: frozen, without unknown keys, and silent about values in its errors."""
+    """A part of the configuration: frozen, without unknown keys, and with errors that do not show values."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

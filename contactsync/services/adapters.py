@@ -43,7 +43,7 @@ TASK_SERVICES: Final = ("account", "dynamodb", "organizations", "sts")
 
 @dataclass(frozen=True)
 class Adapters:
-    """Everything that speaks to the outside; each adapter is made when it is first asked for."""
+    """The adapters of a deployment; each is made when it is first asked for."""
 
     settings: Settings
 
@@ -86,7 +86,7 @@ class Adapters:
 
     @cached_property
     def stored_configurations(self) -> DynamoDbStoredConfigurations:
-        """The stored configuration, for those who only read it."""
+        """The stored configuration, for code that only reads it."""
         configuration = self.settings.configuration
         return DynamoDbStoredConfigurations(self._dynamodb, configuration.table, configuration.key)
 
@@ -104,12 +104,12 @@ class Adapters:
 
     @cached_property
     def operation_queries(self) -> DynamoDbOperationQueries:
-        """The listings of operations and outcomes."""
+        """The queries for listings of operations and outcomes."""
         return DynamoDbOperationQueries(self._dynamodb, self.settings.state.table)
 
     @cached_property
     def stored_operations(self) -> DynamoDbStoredOperations:
-        """Sync operations and outcomes, for those who only read them."""
+        """Sync operations and outcomes, for code that only reads them."""
         return DynamoDbStoredOperations(self._dynamodb, self.settings.state.table)
 
     @cached_property
@@ -124,17 +124,17 @@ class Adapters:
 
     @cached_property
     def desired_contacts(self) -> DynamoDbDesiredContacts:
-        """The desired contacts: the only adapter that hands out stored contact values."""
+        """The desired contacts: the only adapter that returns stored contact values."""
         return DynamoDbDesiredContacts(self._dynamodb, self.settings.desired.table)
 
     @cached_property
     def desired_versions(self) -> DynamoDbDesiredVersions:
-        """Whose contact the accounts are to carry, without its values."""
+        """The operation of each desired contact, without the contact's values."""
         return DynamoDbDesiredVersions(self._dynamodb, self.settings.desired.table)
 
     @cached_property
     def lookups(self) -> DynamoDbLookups:
-        """What was looked up in the organization a while ago."""
+        """Earlier answers about the organization."""
         return DynamoDbLookups(self._dynamodb, self.settings.state.table)
 
     @cached_property
@@ -172,7 +172,7 @@ class Adapters:
 
     @cached_property
     def outbox(self) -> DynamoDbOutbox:
-        """What was announced and is not known to be published."""
+        """The announcements that are not known to be published."""
         return DynamoDbOutbox(
             self._dynamodb,
             self.settings.state.table,
@@ -187,7 +187,7 @@ class Adapters:
 
     @property
     def announcer(self) -> Relay:
-        """What publishes that which was stored a moment ago."""
+        """The publisher of what was stored a moment ago."""
         return self.relay
 
     @cached_property
@@ -207,13 +207,13 @@ class Adapters:
 
     @cached_property
     def audit_trail(self) -> DynamoDbAuditTrail:
-        """Everything that happened."""
+        """The audit trail."""
         audit = self.settings.audit
         return DynamoDbAuditTrail(self._dynamodb, audit.table, retention_days=audit.retention_days)
 
     @cached_property
     def dead_letter_queues(self) -> DeadLetterPlaces:
-        """The queues of dead letters, in any region, and what is set aside of the outbox."""
+        """The dead-letter queues, in any region, and the events that are set aside."""
         return DeadLetterPlaces([self._sqs_dead_letters, DynamoDbSetAside(self._dynamodb, self.settings.state.table)])
 
     @cached_property
@@ -223,17 +223,17 @@ class Adapters:
 
     @cached_property
     def failures(self) -> DynamoDbFailures:
-        """Why messages became dead letters."""
+        """The reasons why messages failed."""
         return DynamoDbFailures(self._dynamodb, self.settings.dead_letters.idempotency_table, self.clock)
 
     @cached_property
     def caller(self) -> AwsCaller:
-        """Whoever runs this, for the configuration's history."""
+        """The caller, for the history of the configuration."""
         return AwsCaller(self._clients.own("sts"))
 
     @cached_property
     def fingerprint_keys(self) -> tuple[bytes, ...]:
-        """The keys of contact fingerprints: the present key, then the one before it where that is still set."""
+        """The keys of contact fingerprints: the present key, then the one before it if that is still set."""
         former = self.settings.fingerprints.former_key
         return (self._fingerprint_key, *([] if former is None else [_bytes(former)]))
 
@@ -269,10 +269,10 @@ class Adapters:
 
 
 def read_service_models() -> None:
-    """Read the models of the services that most tasks call; no connection is made, and no credentials are read."""
+    """Read the models of the services that most tasks call; this makes no connection and reads no credentials."""
     read_models(TASK_SERVICES)
 
 
 def _bytes(key: str) -> bytes:
-    """Return a key's bytes; those that are no UTF-8 were kept by Python as they were in the environment."""
+    """Return a key's bytes; bytes of the environment that are not UTF-8 are returned as they were there."""
     return key.encode(errors="surrogateescape")

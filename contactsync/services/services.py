@@ -1,4 +1,4 @@
-"""What DAGs and commands use of the product."""
+"""What DAGs and commands use of contactsync."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -20,11 +20,11 @@ from contactsync.settings.settings import read_settings
 
 @dataclass(frozen=True)
 class Services(Adapters):
-    """The adapters of a deployment, and what is made of them."""
+    """The adapters of a deployment, and the steps that are made from them."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, *, needs: Iterable[Group] = RUN) -> Self:
-        """Read the settings; raise SettingsError for all of what is missing or wrong in the groups that are needed."""
+        """Read the settings; raise SettingsError for everything missing or wrong in the groups that are needed."""
         try:
             return cls(read_settings(environ, (*needs, Group.CALLS)))
         except SettingsError as error:
@@ -37,12 +37,12 @@ class Services(Adapters):
 
     @cached_property
     def configuration_changes(self) -> ConfigurationChanges:
-        """What stores new versions of the configuration."""
+        """The step that stores new versions of the configuration."""
         return ConfigurationChanges(versions=self.configurations, announcer=self.relay, clock=self.clock)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
-        """What looks at dead letters and is done with them."""
+        """The commands on dead letters."""
         return DeadLetters(
             queues=self.dead_letter_queues,
             failures=self.failures,
@@ -53,7 +53,7 @@ class Services(Adapters):
 
     @cached_property
     def replayer(self) -> Replayer:
-        """What sends the audit trail's events once more."""
+        """The replay of events from the audit trail."""
         return Replayer(
             trail=self.audit_trail,
             publisher=self.publisher,

@@ -1,4 +1,4 @@
-"""The steps over their ports: production and tests are wired here alike."""
+"""The steps over their ports: wired here for production and for tests alike."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +25,7 @@ from contactsync.sync.second_look import SecondLook
 
 
 class Ports(Protocol):
-    """What the steps reach of the outside; adapters in production, fakes in tests."""
+    """The ports of the steps to the outside: adapters in production, fakes in tests."""
 
     @property
     def clock(self) -> Clock:
@@ -57,7 +57,7 @@ class Ports(Protocol):
 
     @property
     def lookups(self) -> Lookups:
-        """What was looked up in the organization a while ago."""
+        """Earlier answers about the organization."""
 
     @property
     def limiter(self) -> Limiter:
@@ -69,7 +69,7 @@ class Ports(Protocol):
 
     @property
     def announcer(self) -> NoticeAnnouncer:
-        """What publishes that which was stored a moment ago."""
+        """The publisher of what was stored a moment ago."""
 
     @property
     def notice_store(self) -> NoticeStore:
@@ -77,7 +77,7 @@ class Ports(Protocol):
 
     @property
     def fingerprint_keys(self) -> tuple[bytes, ...]:
-        """The present key of contact fingerprints, then the one before it where that is still set."""
+        """The present key of contact fingerprints, then the one before it if that is still set."""
 
 
 class StepSettings(Protocol):
@@ -85,11 +85,11 @@ class StepSettings(Protocol):
 
     @property
     def management(self) -> ManagementSettings:
-        """Whose contacts are the source."""
+        """The management account."""
 
     @property
     def state(self) -> StateSettings:
-        """How the state is stored."""
+        """How operations, outcomes and records are stored."""
 
     @property
     def patience(self) -> PatienceSettings:
@@ -143,7 +143,7 @@ class Steps:
 
     @cached_property
     def contact_writer(self) -> ContactWriter:
-        """What brings one contact of one account to the desired one."""
+        """The step that writes the desired contact to one account."""
         return ContactWriter(
             contacts=self.ports.contacts,
             desired=self.ports.desired_contacts,
@@ -172,7 +172,7 @@ class Steps:
 
     @cached_property
     def second_look(self) -> SecondLook:
-        """What the report sees of the source at its end."""
+        """The second read of the source at the end of a run."""
         return SecondLook(
             contacts=self.ports.contacts,
             desired=self.ports.desired_contacts,
@@ -211,7 +211,7 @@ class Steps:
 
     @cached_property
     def exclusions(self) -> Exclusions:
-        """What is asked immediately before every write."""
+        """The check for exclusions immediately before every write."""
         return Exclusions(
             configurations=self.ports.configurations,
             organization=self.ports.organization,
@@ -221,7 +221,7 @@ class Steps:
 
     @cached_property
     def call_guard(self) -> CallGuard:
-        """What every call of Account Management passes."""
+        """The guard of every call of Account Management."""
         return CallGuard(
             limiter=self.ports.limiter,
             breakers=self.ports.breakers,
@@ -232,14 +232,14 @@ class Steps:
 
     @cached_property
     def access_check(self) -> AccessCheck:
-        """Whether contactsync may call at all."""
+        """The check whether contactsync may call at all."""
         return AccessCheck(
             self.ports.organization, self.ports.breakers, self.ports.clock, self.settings.management.account
         )
 
     @cached_property
     def notice_requests(self) -> NoticeRequests:
-        """What takes requests for notices."""
+        """The requests for notices."""
         return NoticeRequests(
             requests=self.ports.notice_store,
             operations=self.ports.operations,

@@ -72,7 +72,7 @@ def bus(variables: Variables) -> BusSettings:
 
 
 def claims(variables: Variables) -> ClaimSettings:
-    """Read the place of large data."""
+    """Read where large data is stored."""
     return ClaimSettings(variables.optional("CLAIM_BUCKET"))
 
 
@@ -87,7 +87,7 @@ def fingerprints(variables: Variables) -> FingerprintSettings:
 
 
 def calls(variables: Variables) -> CallSettings:
-    """Read timeouts and role."""
+    """Read the timeouts and the role."""
     return CallSettings(
         management_role=variables.optional("MANAGEMENT_ROLE_ARN"),
         connect_timeout=variables.number("CONNECT_TIMEOUT", CallSettings.connect_timeout, least=0.1),
@@ -96,7 +96,7 @@ def calls(variables: Variables) -> CallSettings:
 
 
 def patience(variables: Variables) -> PatienceSettings:
-    """Read tries and waits."""
+    """Read the numbers of tries and the waits."""
     default = PatienceSettings
     months = 90 * 86_400
     found = PatienceSettings(
@@ -138,7 +138,7 @@ def dead_letters(variables: Variables) -> DeadLetterSettings:
 
 
 def subscriber(variables: Variables) -> SubscriberSettings:
-    """Read a subscriber's function."""
+    """Read what a subscriber's function needs."""
     return SubscriberSettings(
         idempotency_table=variables.required("IDEMPOTENCY_TABLE"),
         dead_letters_url=variables.required("DEAD_LETTERS_URL"),
@@ -146,7 +146,7 @@ def subscriber(variables: Variables) -> SubscriberSettings:
 
 
 def notices(variables: Variables) -> NoticeSettings:
-    """Read the delivery of notices."""
+    """Read where notices are sent."""
     return NoticeSettings(
         topic=variables.required("NOTICES_TOPIC_ARN"),
         ops_items=variables.flag("OPS_ITEMS"),
@@ -155,7 +155,7 @@ def notices(variables: Variables) -> NoticeSettings:
 
 
 def trigger(variables: Variables) -> TriggerSettings:
-    """Read the trigger function."""
+    """Read where the trigger function starts runs."""
     return TriggerSettings(
         mwaa_environment=variables.required("MWAA_ENVIRONMENT"),
         mwaa_region=variables.required("MWAA_REGION"),

@@ -1,4 +1,4 @@
-"""Settings, read when they are first asked for; within what is read together all that is wrong is named at once."""
+"""The settings, read when first asked for; everything wrong in what is read together is named at once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
@@ -30,17 +30,17 @@ T = TypeVar("T")
 
 
 class Settings:
-    """A deployment's own values; docs/settings.md explains each.
+    """The settings of one deployment; docs/settings.md explains each.
 
     A group is read when it is first asked for; SettingsError names everything in it that is missing or wrong.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Take the environment; what is changed in it later changes nothing here."""
+        """Take the environment; later changes of it have no effect here."""
         self._environ = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
 
     def demand(self, groups: Iterable[Group]) -> None:
-        """Read groups ahead of time; raise SettingsError for everything in any of them that is missing or wrong."""
+        """Read groups in advance; raise SettingsError for everything in any of them that is missing or wrong."""
         problems = Variables(self._environ)
         for group in groups:
             readers.READERS[group](problems)
@@ -78,17 +78,17 @@ class Settings:
 
     @cached_property
     def fingerprints(self) -> FingerprintSettings:
-        """The HMAC key."""
+        """The HMAC keys."""
         return self._read(readers.fingerprints)
 
     @cached_property
     def calls(self) -> CallSettings:
-        """Timeouts and the role."""
+        """The timeouts and the role."""
         return self._read(readers.calls)
 
     @cached_property
     def patience(self) -> PatienceSettings:
-        """Tries and waits."""
+        """The numbers of tries and the waits."""
         return self._read(readers.patience)
 
     @cached_property
@@ -103,22 +103,22 @@ class Settings:
 
     @cached_property
     def claims(self) -> ClaimSettings:
-        """Large data of events."""
+        """Where large data of events is stored."""
         return self._read(readers.claims)
 
     @cached_property
     def subscriber(self) -> SubscriberSettings:
-        """A subscriber's function."""
+        """What a subscriber's function needs."""
         return self._read(readers.subscriber)
 
     @cached_property
     def notices(self) -> NoticeSettings:
-        """The delivery of notices."""
+        """Where notices are sent."""
         return self._read(readers.notices)
 
     @cached_property
     def trigger(self) -> TriggerSettings:
-        """The trigger function."""
+        """Where the trigger function starts runs."""
         return self._read(readers.trigger)
 
     def _read(self, reader: Callable[[Variables], T]) -> T:

@@ -9,10 +9,9 @@ PREFIX: Final = "CONTACTSYNC_"
 
 
 class Variables:
-    """The environment's CONTACTSYNC_* variables; problems are gathered, and the value is a blank meanwhile."""
+    """The environment's CONTACTSYNC_* variables; problems are collected, and a wrong variable reads as a blank one."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Take the variables."""
         self._environ = environ
         self._problems: dict[str, str] = {}
         self.asked: dict[str, None] = {}
@@ -23,23 +22,23 @@ class Variables:
             raise SettingsError.of(self._problems)
 
     def refuse(self, name: str, problem: str) -> None:
-        """Note what is wrong with a variable; the first problem of a variable counts."""
+        """Record what is wrong with a variable; its first problem counts."""
         self._problems.setdefault(PREFIX + name, problem)
 
     def optional(self, name: str) -> str | None:
-        """Return a value; a blank one is none."""
+        """Return a value; None when it is blank or not set."""
         self.asked[PREFIX + name] = None
         return self._environ.get(PREFIX + name, "").strip() or None
 
     def required(self, name: str) -> str:
-        """Return a value that must be there."""
+        """Return a value that has to be set."""
         value = self.optional(name)
         if value is None:
             self.refuse(name, "is not set")
         return value or ""
 
     def number(self, name: str, default: float, *, least: float, most: float = 3600) -> float:
-        """Return a number within bounds."""
+        """Return a number from `least` to `most`."""
         text = self.optional(name)
         if text is None:
             return default
@@ -54,12 +53,12 @@ class Variables:
         return value
 
     def flag(self, name: str) -> bool:
-        """Return whether it is `true`; not set means `false`."""
+        """Return whether the value is `true`; not set means `false`."""
         text = self.optional(name)
         if text not in {None, "true", "false"}:
             self.refuse(name, "must be true or false")
         return text == "true"
 
     def whole(self, name: str, default: int, *, least: int, most: int = 3600) -> int:
-        """Return a number without its fraction."""
+        """Return a whole number from `least` to `most`."""
         return int(self.number(name, default, least=least, most=most))

@@ -18,12 +18,13 @@ from contactsync.views.outcome_row import RESULT, as_named, choose
 from contactsync.views.rows import csv_lines, json_text
 
 IN_MEMORY: Final = 16_384
-"""Bytes of one contact type's outcomes that are held in memory; more go to a temporary file."""
+"""Bytes of one contact type's outcomes that are kept in memory; more are written to a temporary file."""
 
 READ: Final = 16_384
+"""Characters that are read from a temporary file at a time."""
 
 OutcomesOf = Callable[[str], Iterable[AccountOutcome]]
-"""From a sync id to the outcomes of that operation."""
+"""A function that returns the outcomes of the operation with this sync id."""
 
 OPERATION_COLUMNS: Final = (
     "sync_id",
@@ -40,7 +41,7 @@ OPERATION_COLUMNS: Final = (
     "decision",
     "halt",
 )
-"""What a line of CSV says of the outcome's operation."""
+"""The columns of CSV about the outcome's operation."""
 
 OUTCOME_COLUMNS: Final = as_named(
     "account_id",
@@ -61,9 +62,9 @@ CSV_COLUMNS: Final = (*OPERATION_COLUMNS, *OUTCOME_COLUMNS)
 
 
 def operations_json(operations: Iterable[SyncOperation], outcomes: OutcomesOf) -> Iterator[str]:
-    """Yield the parts of a JSON array with one object per operation and contact type, a line per account.
+    """Yield the parts of a JSON array with one object per operation and contact type, and a line per account.
 
-    An operation that was about no contact type gives one object, whose `contact_type` is null.
+    An operation without any contact type gives one object, whose `contact_type` is null.
     """
     yield "["
     separator = "\n"
@@ -76,20 +77,20 @@ def operations_json(operations: Iterable[SyncOperation], outcomes: OutcomesOf) -
 
 
 def operations_csv(operations: Iterable[SyncOperation], outcomes: OutcomesOf) -> Iterator[str]:
-    """Yield CSV lines: a header, then every outcome beside what matters of its operation."""
+    """Yield CSV lines: a header, then every outcome with the facts of its operation."""
     rows = (_row(operation, outcome) for operation in operations for outcome in outcomes(operation.sync_id))
     return csv_lines(CSV_COLUMNS, rows)
 
 
 def _objects(operation: SyncOperation, outcomes: OutcomesOf) -> Iterator[Iterator[str]]:
-    """Yield an object per contact type from one pass over the outcomes, which come sorted by account."""
+    """Yield an object per contact type from one pass over the outcomes, which are sorted by account."""
     with ExitStack() as files:
         found: dict[ContactType, _OfType] = {}
         for outcome in outcomes(operation.sync_id):
             if outcome.contact_type not in found:
                 found[outcome.contact_type] = _OfType.within(files)
             found[outcome.contact_type].add(outcome)
-        # A plan that is repeated may drop a contact type of which some accounts are settled already.
+        # A repeated plan may no longer have a contact type for which some accounts are settled already.
         contact_types = [t for t in ContactType if t in operation.plans or t in found]
         for contact_type in contact_types or (None,):
             of_type = found.get(contact_type) if contact_type else None
@@ -110,13 +111,13 @@ def _object(operation: SyncOperation, contact_type: ContactType | None, found: "
 
 @dataclass
 class _OfType:
-    """The outcomes of one contact type: their numbers, and beyond some size the rest in temporary files."""
+    """The outcomes of one contact type: their numbers, and their text, in temporary files above IN_MEMORY bytes."""
 
     accounts: IO[str]
     results: IO[str]
     counts: Counter[str] = field(default_factory=Counter)
     there: int = 0
-    """How many of them are the latest plan's."""
+    """Number of these outcomes that belong to the latest plan."""
     fields: set[str] = field(default_factory=set)
 
     @classmethod
@@ -150,7 +151,7 @@ def _read(file: IO[str]) -> Iterator[str]:
 
 
 def operation_facts(operation: SyncOperation) -> dict[str, Any]:
-    """Return what holds for all contact types of an operation: the documented keys, then further ones."""
+    """Return the facts that all contact types of an operation share: the documented keys, then further ones."""
     return {
         "sync_id": operation.sync_id,
         "timestamp": operation.timestamp,
@@ -175,7 +176,7 @@ def operation_facts(operation: SyncOperation) -> dict[str, Any]:
 
 
 def plan_facts(plan: TypePlan) -> dict[str, Any]:
-    """Return what was intended for one contact type; the fingerprints stay out."""
+    """Return the plan for one contact type, without fingerprints."""
     return {
         "generation": plan.generation,
         "absent": plan.absent,

@@ -1,4 +1,4 @@
-"""One row per account outcome in plain values, from which every output of outcomes chooses its columns."""
+"""One row per account outcome in plain values; every output of outcomes chooses its columns from it."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,11 +7,11 @@ from contactsync.operations.counting import DENIED, counted_as, is_failure
 from contactsync.operations.operation import AccountOutcome, OutcomeStatus
 
 Chosen = Mapping[str, str]
-"""From an output's own names, in their order, to those of the row."""
+"""The columns of an output: its own names in their order, each with the name in the row."""
 
 
 def as_named(*names: str) -> Chosen:
-    """Return columns that an output names as the row does."""
+    """Return columns with the same names in the output as in the row."""
     return {name: name for name in names}
 
 
@@ -29,18 +29,18 @@ RESULT: Final = as_named(
     "paused_since",
     "attempts",
 )
-"""What JSON says of an outcome: the documented keys, then further ones."""
+"""The columns of an outcome in JSON: the documented keys, then further ones."""
 
 
 def outcome_row(outcome: AccountOutcome) -> dict[str, Any]:
-    """Return all fields of an outcome, and what follows from them."""
+    """Return all fields of an outcome, and values that follow from them."""
     word = counted_as(outcome)
     return {
         **vars(outcome),
         "attempts": [vars(attempt) for attempt in outcome.attempts],
         "counted_as": word,
         "counts_as": OutcomeStatus.FAILED if is_failure(outcome) else outcome.status,
-        # A word that people look for, where the status would say something else.
+        # People look for "denied", where the status would be "skipped".
         "listed_as": word if word == DENIED else outcome.status,
         "error": outcome.error_message or outcome.error_code,
         "retry_count": outcome.retry_count,

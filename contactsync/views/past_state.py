@@ -1,4 +1,4 @@
-"""A statement of state as of an earlier moment, from what operations had recorded by then."""
+"""A statement of state at an earlier time, from what operations had recorded by then."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ _WROTE: Final = (OutcomeDetail.UPDATED, OutcomeDetail.DELETED)
 
 @dataclass(frozen=True)
 class _Event:
-    """What one try meant for one contact type of one account."""
+    """What one try said about one contact type of one account."""
 
     at: datetime
     standing: Standing
@@ -40,25 +40,25 @@ class _Event:
 
 @dataclass
 class PastState:
-    """What accounts carried at `moment`; operations are added in any order.
+    """What accounts had at `moment`; operations are added in any order.
 
-    Only accounts that an operation had met by then are known. Of a run that was planned once more after `moment` only
-    the later plan is kept; what the earlier one desired is known by the accounts that it had been brought to by then.
+    Only accounts that were in an operation by then are known. If a run was planned again after `moment`, only the later
+    plan is stored; the earlier desired contact is known from the accounts that had it by then.
     """
 
     moment: datetime
     configuration: Configuration
-    """The version of the configuration that was in force."""
+    """The version of the configuration that was in force at that time."""
     _names: dict[str, tuple[datetime, str]] = field(default_factory=dict)
     _events: dict[Key, list[_Event]] = field(default_factory=dict)
     _desired: dict[ContactType, int] = field(default_factory=dict)
 
     def concerns(self, operation: SyncOperation) -> bool:
-        """Tell whether an operation's outcomes say anything of that moment."""
+        """Return whether an operation's outcomes say anything about that time."""
         return operation.timestamp <= self.moment and not operation.dry_run and bool(operation.plans)
 
     def add(self, operation: SyncOperation, outcomes: Iterable[AccountOutcome]) -> None:
-        """Take an operation into account."""
+        """Add what an operation's outcomes say."""
         if not self.concerns(operation):
             return
         for contact_type, plan in operation.plans.items():
@@ -68,11 +68,11 @@ class PastState:
             self._name(operation, outcome)
             found = list(_events(operation, outcome, self.moment))
             self._events.setdefault(outcome.key, []).extend(found)
-            for event in found:  # all that is left of a plan that was replaced after the moment
+            for event in found:  # nothing else is left of a plan that was replaced after that time
                 self._desire(outcome.contact_type, event.generation)
 
     def contacts(self) -> Iterator[StatedContact]:
-        """Yield each account that was met with each contact type of the configuration, by account id."""
+        """Yield each known account with each contact type of the configuration, sorted by account id."""
         for account_id in sorted(self._names):
             for contact_type in self.configuration.contact_types:
                 yield self._stated(account_id, contact_type)
@@ -89,7 +89,7 @@ class PastState:
     def _stated(self, account_id: str, contact_type: ContactType) -> StatedContact:
         desired = self._desired.get(contact_type)
         admission = rules_of(self.configuration, contact_type).admission(account_id, Placement())
-        # What an earlier version excluded matters where ids alone do not say whether this one does.
+        # An exclusion by an earlier version counts only if the ids alone do not decide for this version.
         ignored = Standing.EXCLUDED if admission is Admission.ADMITTED else None
         found = (event for event in self._events.get((account_id, contact_type), []) if event.standing is not ignored)
         events = sorted(found, key=lambda event: event.at)
@@ -123,13 +123,13 @@ def _is_desired(plan: TypePlan, moment: datetime) -> bool:
 
 
 def _events(operation: SyncOperation, outcome: AccountOutcome, moment: datetime) -> Iterator[_Event]:
-    """Yield what the tries until the moment meant; those that neither wrote nor found anything mean nothing."""
+    """Yield what the tries until that time said; a try that neither wrote nor found anything says nothing."""
     plan = operation.plans.get(outcome.contact_type)
     for attempt in outcome.attempts:
         if attempt.ended > moment:
             continue
         generation = attempt.generation
-        if generation is None:  # an earlier version of the software did not note it
+        if generation is None:  # an earlier version of contactsync did not store it
             of_outcome = plan is None or attempt is outcome.attempts[-1] or attempt.detail is OutcomeDetail.SUPERSEDED
             generation = outcome.generation if of_outcome or plan is None else plan.generation
         yield from _event(operation, attempt, generation)
@@ -140,7 +140,7 @@ def _event(operation: SyncOperation, attempt: Attempt, generation: int | None) -
     if attempt.detail in _LEFT_ALONE:
         yield _Event(attempt.ended, _LEFT_ALONE[attempt.detail])
     elif attempt.status is OutcomeStatus.SUCCESS or (
-        # Without a generation it left another operation's deletion to that one, and looked at nothing.
+        # Without a generation, the try left a deletion to another operation, and read nothing.
         attempt.detail is OutcomeDetail.SUPERSEDED and generation is not None
     ):
         yield _Event(attempt.ended, Standing.CARRIES, generation, writer)
@@ -149,5 +149,5 @@ def _event(operation: SyncOperation, attempt: Attempt, generation: int | None) -
 
 
 def in_force(versions: Iterable[StoredVersion], moment: datetime) -> StoredVersion | None:
-    """Return the version that was in force, of versions with the newest first; None when none was stored by then."""
+    """Return the version that was in force, from versions with the newest first; None when none was stored by then."""
     return next((version for version in versions if version.changed_at and version.changed_at <= moment), None)

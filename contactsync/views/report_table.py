@@ -16,12 +16,12 @@ from contactsync.views.rows import as_text
 from contactsync.views.tables import Columns, Row, fit, listing
 
 WIDTH = 140
-"""Of a line in a task's log."""
+"""Characters of a line in a task's log."""
 _ALWAYS: Final = (OutcomeStatus.SUCCESS, OutcomeStatus.FAILED, OutcomeStatus.SKIPPED)
-"""What a headline says even when it is 0."""
+"""The numbers that a headline shows even when they are 0."""
 
 ROWS_PER_PART = 200
-"""CloudWatch Logs takes 256 KiB a record, so a long table becomes several."""
+"""Rows in one log record: CloudWatch Logs accepts 256 KiB a record, so a long table needs several."""
 
 SHOWN: Final = {
     "account": "account_name",
@@ -33,7 +33,7 @@ SHOWN: Final = {
     "retries": "retry_count",
     "error": "error_code",
 }
-"""The columns, and what they show of an outcome's row."""
+"""The columns, with the parts of an outcome's row that they show."""
 
 COLUMNS: Final = Columns(
     tuple(SHOWN),
@@ -56,20 +56,20 @@ def report_parts(report: Report, outcomes: Iterable[AccountOutcome]) -> Iterator
 
 
 def report_renderables(report: Report, outcomes: Iterable[AccountOutcome], width: int | None) -> Iterator[Group]:
-    """Yield the same parts for a console of this width, the failed accounts in red; None is a place without a width."""
+    """Yield the same parts for a console with this width, failed accounts in red; None means no limit of width."""
     yield Group(headline(report), *map(cell_text, report.remarks))
     rows = sorted(outcomes, key=lambda o: (o.account_name, o.account_id, o.contact_type))
     failed = [row for row in rows if is_failure(row)]
     denied = [row for row in failed if row.detail is OutcomeDetail.PERMISSION_DENIED]
     others = [row for row in failed if row.detail is not OutcomeDetail.PERMISSION_DENIED]
     yield from _tables([row for row in rows if not is_failure(row)], width)
-    # A log is opened at its end, and a terminal shows the end.
+    # Failures come last: a log opens at its end, and a terminal shows the end.
     yield from _tables(denied, width, title="AWS denies the permission for these accounts")
     yield from _tables(others, width, title="These accounts failed")
 
 
 def table_width(outcomes: Iterable[AccountOutcome]) -> int:
-    """Return how wide a place must be that shows everything."""
+    """Return the width in cells that is needed to show everything."""
     whole = fit(COLUMNS, [_row(outcome) for outcome in outcomes], None)
     return whole.width if whole else WIDTH
 
@@ -85,7 +85,7 @@ def _tables(rows: Sequence[AccountOutcome], width: int | None, title: str | None
 
 def _text(part: Group) -> str:
     target = io.StringIO()
-    # Account names may hold brackets and colons, which rich would take for its markup.
+    # Account names may have brackets and colons, which rich would read as its markup.
     console = Console(file=target, width=WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
     console.print(part)
     return log_text("\n" + "\n".join(line.rstrip() for line in target.getvalue().rstrip().split("\n")))
@@ -109,7 +109,7 @@ def _row(outcome: AccountOutcome) -> Row:
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 -- whatever a row holds
-    """Return a value in as few letters as possible: none for nothing, and none for 0."""
+    """Return a value as short as possible: empty for nothing, and for 0."""
     if not value:
         return ""
     return cell_text(", ".join(value) if isinstance(value, tuple) else as_text(value))

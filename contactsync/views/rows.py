@@ -1,4 +1,4 @@
-"""Rows as text: JSON, and CSV whose values no spreadsheet takes for formulas (OWASP: CSV Injection)."""
+"""Rows as text: JSON, and CSV whose values no spreadsheet reads as formulas (OWASP: CSV Injection)."""
 
 import csv
 import io
@@ -14,15 +14,15 @@ FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "�
 
 _FORMULA: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
 _SKIPPED: Final = '\\s"\u200b-\u200f\u2060\ufeff'
-"""What may stand before a formula in a cell: blanks, quotes that a reader of CSV takes away, characters of no width."""
+"""Characters that may precede a formula in a cell: blanks, quotes that readers of CSV remove, invisible ones."""
 
 _START: Final = re.compile(f"[{_SKIPPED}]*[{_FORMULA}]")
 _INNER_START: Final = re.compile(f"([;|\\t\\n\\r\\v\\f\\x1c-\\x1e\\x85\u2028\u2029][{_SKIPPED}]*)(?=[{_FORMULA}])")
-"""Where a cell begins for a reader whose separator is another one (`;` in most of Europe), or that ends at a line."""
+"""Where a cell begins for a reader with another separator (`;` in most of Europe), or that ends it with the line."""
 
 
 def utc_text(moment: datetime) -> str:
-    """Return a time as exports write it: `2024-01-09T10:00:00Z`."""
+    """Return a time in the format of exports: `2024-01-09T10:00:00Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -35,14 +35,14 @@ def json_text(value: Any) -> str:  # noqa: ANN401 -- whatever a row holds
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the header, then each row with its line end; rows are consumed one by one."""
+    """Yield the header, then each row with its line end; rows are read one by one."""
     yield _line(columns)
     for row in rows:
         yield _line([defused(file_text(as_text(row.get(column)))) for column in columns])
 
 
 def as_text(value: Any) -> str:  # noqa: ANN401 -- whatever a row holds
-    """Return a value as a cell of a table: times in UTC, lists separated by blanks, nothing for None."""
+    """Return a value as a cell of a table: times in UTC, lists separated by blanks, empty for None."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -57,9 +57,9 @@ def as_text(value: Any) -> str:  # noqa: ANN401 -- whatever a row holds
 
 
 def defused(text: str) -> str:
-    """Return text that a spreadsheet shows as it stands: an apostrophe precedes what would start a formula.
+    """Return text that a spreadsheet shows unchanged: an apostrophe is put before the start of a formula.
 
-    Also inside of a cell, where a spreadsheet that separates otherwise would begin another one.
+    Also inside of a cell, where a spreadsheet with another separator would begin a new one.
     """
     inner = _INNER_START.sub(r"\1'", text)
     starts = text.startswith(FORMULA_STARTS) or _START.match(text)

@@ -1,4 +1,4 @@
-"""A statement of state: what every account carries now, which contact it is to carry, and why some are left alone."""
+"""A statement of state: what every account has now, which contact it has to have, and why some are not changed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -17,19 +17,19 @@ Key = tuple[str, ContactType]
 
 
 class Standing(StrEnum):
-    """How one contact of an account stands to the desired one."""
+    """How one contact of an account compares with the desired one."""
 
     CARRIES = "carries"
     BEHIND = "behind"
     """An earlier desired contact was applied last."""
     UNSETTLED = "unsettled"
-    """A write was announced, or accepted, and it is not known what came of it."""
+    """A write was announced, or accepted, and its result is not known."""
     UNREADABLE = "unreadable"
-    """Its record cannot be read: the log names it."""
+    """The account's record cannot be read: the log names it."""
     NEVER_SEEN = "never_seen"
     """No run has brought a contact of this type to the account."""
     NOTHING_DESIRED = "nothing_desired"
-    """No run has found a contact of this type to bring to the accounts."""
+    """No run has found a contact of this type in the management account."""
     EXCLUDED = "excluded"
     OUTSIDE = "outside"
     """The configuration does not include it."""
@@ -46,31 +46,32 @@ class StatedContact:
     contact_type: ContactType
     standing: Standing
     generation: int | None = None
-    """What was applied last."""
+    """The generation that was applied last."""
     desired_generation: int | None = None
+    """The generation of the desired contact; None when there is none."""
     since: datetime | None = None
-    """When the operation that desires it settled the account."""
+    """When the operation of the desired contact settled the account."""
     verified_at: datetime | None = None
-    """When a read last showed that the account carries it."""
+    """When a read last showed that the account has it."""
     written_by: str | None = None
-    """The sync operation that wrote it; None when it was found there."""
+    """The sync operation that wrote it; None when the account had it already."""
 
 
 @dataclass(frozen=True)
 class StatementState:
-    """What a statement is made of, read at about one time."""
+    """What a statement is made from, read at about the same time."""
 
     accounts: tuple[Account, ...]
-    """All of the organization, the management account included."""
+    """All accounts of the organization, the management account included."""
     management_account: str
     scope: Scope
-    """What the configuration in force says of them."""
+    """What the configuration in force says about them."""
     desired: Mapping[ContactType, int | None]
     """The generation of the desired contact of each configured type; None when there is none."""
     records: Mapping[Key, AccountRecord]
     since: Mapping[Key, datetime]
     unreadable: AbstractSet[Key] = frozenset()
-    """Whose records cannot be read."""
+    """The keys of records that cannot be read."""
 
     def contacts(self) -> Iterator[StatedContact]:
         """Yield each account with each configured contact type, in the order of the organization's listing."""
@@ -119,13 +120,13 @@ def _standing(record: AccountRecord | None, desired: int | None) -> Standing:
 
 
 def _is_open(record: AccountRecord) -> bool:
-    """Tell whether a write is on its way, may have been carried out, or was accepted and not seen in the account."""
+    """Return whether a write is on its way, may have been carried out, or was accepted and not seen in the account."""
     not_seen = record.generation is not None and record.verified_at is None
     return record.mark is not None or record.fingerprint == UNKNOWN or not_seen
 
 
 def settled_since(outcomes: Iterable[AccountOutcome], desired: Mapping[ContactType, int | None]) -> dict[Key, datetime]:
-    """Return when outcomes say that accounts were brought to the desired contacts."""
+    """Return when the accounts' outcomes were settled that brought the desired contacts."""
     return {
         outcome.key: outcome.timestamp
         for outcome in outcomes

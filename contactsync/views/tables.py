@@ -1,4 +1,4 @@
-"""Tables that fit their place: columns are left out before an id is folded, and cards come where no table fits."""
+"""Tables that fit: columns are left out before an id is broken, and cards are shown where no table fits."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,47 +12,47 @@ from rich.table import Table
 from rich.text import Text
 
 GAP: Final = 2
-"""Cells between two columns."""
+"""Blank cells between two columns."""
 
 PROSE_LEAST: Final = 24
-"""So narrow a column of prose may become; its words are never broken."""
+"""Cells that a column of sentences has at least; its words are never broken."""
 
 SAYS_NOTHING: Final = frozenset({"", "0", "false"})
 
 Row = Mapping[str, str]
-"""A cell's text by its column; what is missing is empty."""
+"""The text of each cell by its column; a missing one is empty."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a listing, and what becomes of them where there is no room."""
+    """The columns of a listing, and what happens to them where there is no room."""
 
     names: tuple[str, ...]
     drop: tuple[str, ...] = ()
-    """These are left out, the first one first; the others are never left out of a table."""
+    """Columns that may be left out, the first one first; the others are always in a table."""
     prose: tuple[str, ...] = ()
-    """These may be folded between words."""
+    """Columns whose text may be broken between words."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Which columns there is room for."""
+    """The columns for which there is room."""
 
     widths: Mapping[str, int]
-    """The columns in order."""
+    """The columns in order, each with its width in cells."""
     left_out: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
-        """How many cells a line of the table has."""
+        """Width of a line of the table in cells."""
         return sum(self.widths.values()) + GAP * (len(self.widths) - 1)
 
 
 def fit(columns: Columns, rows: Sequence[Row], width: int | None) -> Fit | None:
-    """Return what fits into a width, or None when not even the columns that are never left out do.
+    """Return what fits into a width in cells, or None when the columns that are never left out do not fit.
 
-    Without a width everything has room, and headings are a line. Of what may be left out, columns that say nothing in
-    any row (empty, 0 or false) go first; those are not among `left_out`.
+    Without a width everything fits, and headings are one line. Of the columns that may be left out, those that are
+    empty, 0 or false in every row go first; they are not in `left_out`.
     """
     natural = {name: _natural(name, rows) for name in columns.names}
     if width is None:
@@ -73,9 +73,9 @@ def fit(columns: Columns, rows: Sequence[Row], width: int | None) -> Fit | None:
 def listing(
     columns: Columns, rows: Sequence[Row], width: int | None, styles: Sequence[str] = ()
 ) -> Iterator[RenderableType]:
-    """Yield what shows the rows: a table and what it leaves out, or a card per row.
+    """Yield the rows for a terminal: a table and the names that it leaves out, or a card per row.
 
-    `styles` has a style per row, or nothing.
+    `styles` has a style per row, or is empty.
     """
     shown = fit(columns, rows, width)
     chosen = styles or [""] * len(rows)
@@ -89,7 +89,7 @@ def listing(
 
 
 def card(facts: Mapping[str, str], width: int | None, style: str = "") -> Text:
-    """Return names and values as lines, without empty ones; words that are longer than the width stay whole."""
+    """Return names and values as lines, without empty ones; words longer than the width are not broken."""
     label = max(map(cell_len, facts), default=0) + GAP
     room = max(width - label, 1) if width else None
     lines = [line for name, value in facts.items() for line in _card_lines(name, value, label, room)]
@@ -102,7 +102,7 @@ def heading(name: str) -> str:
 
 
 def _natural(name: str, rows: Sequence[Row]) -> int:
-    """Return the width at which no cell has to be folded; a heading may be."""
+    """Return the width at which no cell has to be broken; a heading may be."""
     cells = (cell_len(line) for row in rows for line in row.get(name, "").split("\n"))
     return max([*map(cell_len, heading(name).split()), *cells])
 
@@ -110,7 +110,7 @@ def _natural(name: str, rows: Sequence[Row]) -> int:
 def _shared(
     names: Sequence[str], natural: Mapping[str, int], prose: Sequence[str], rows: Sequence[Row], room: int
 ) -> dict[str, int]:
-    """Return the width of each column, or nothing when there is not room for all."""
+    """Return the width of each column in cells, or nothing when there is not room for all."""
     widths = {name: natural[name] for name in names}
     texts = [name for name in names if name in prose]
     for name in texts:
@@ -144,7 +144,7 @@ def _card_lines(name: str, value: str, label: int, room: int | None) -> Iterator
         return
     parts = [part for line in value.split("\n") for part in (_folded(line, room) if room else [line])]
     if room and len(parts[0]) > room:
-        # What is too long for its place beside the name has a line of its own, to be copied.
+        # A value that is too long for the place beside its name gets its own line, so that it can be copied.
         yield name
         first = ""
     else:

@@ -45,7 +45,7 @@ class OnceByPowertools:
         self._config.register_lambda_context(context)
 
     def run(self, event: "Event", effect: Callable[[], None]) -> None:
-        """Call the effect once per event id; log lines meanwhile have the event's ids."""
+        """Call the effect once per event id; log lines during the call have the event's ids."""
 
         def handle(*, event_id: str) -> None:  # noqa: ARG001 -- powertools finds the key by this name
             effect()

@@ -37,7 +37,7 @@ class AwsCallError(ContactSyncError):
     action: str | None = None
     """The IAM action that was denied."""
     resource: str | None = None
-    """The ARN that it was denied on."""
+    """The ARN of the resource for which the action was denied."""
     because: str | None = None
     """The kind of policy that denied it."""
 

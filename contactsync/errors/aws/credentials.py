@@ -93,7 +93,7 @@ class ClockWrongError(CredentialsError):
 
 @dataclass(eq=False)
 class AwsSetupError(AwsCallError):
-    """What the AWS SDK reads on this machine is wrong, so nothing was called; `aws_code` is its own name of it."""
+    """A setting of the AWS SDK on this machine is wrong, so nothing was called; `aws_code` is the SDK's name of it."""
 
     problem: str = "a setting of the AWS SDK is wrong"
     places: Sequence[str] = ()

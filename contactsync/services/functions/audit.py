@@ -1,4 +1,4 @@
-"""What the subscriber is made of that writes the audit trail."""
+"""The parts of the subscriber that writes the audit trail."""
 
 from collections.abc import Callable
 from typing import Final
@@ -13,7 +13,7 @@ NEEDS: Final = (Group.AUDIT,)
 
 
 def audit_recorder() -> Callable[[Event], None]:
-    """Return what writes an event into the audit table."""
+    """Return the function that writes an event into the audit table."""
     audit = function_settings().audit
     return recorder(
         DynamoDbAuditTrail(function_clients().own("dynamodb"), audit.table, retention_days=audit.retention_days)

@@ -1,4 +1,4 @@
-"""What all functions have: the environment's settings, and AWS clients."""
+"""What all functions share: the environment's settings, and AWS clients."""
 
 import os
 from functools import cache
@@ -8,11 +8,11 @@ from contactsync.settings.settings import Settings
 
 
 def function_settings() -> Settings:
-    """Return the settings that the function's environment has now."""
+    """Return the settings that are in the function's environment now."""
     return Settings(os.environ)
 
 
 @cache
 def function_clients() -> Clients:
-    """Return what makes boto3 clients, with short timeouts: a function that ends in time says what failed."""
+    """Return the boto3 clients, with short timeouts: a function that ends in time can still report what failed."""
     return Clients(management_role=None, connect_timeout=2, read_timeout=5)

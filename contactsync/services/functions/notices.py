@@ -1,4 +1,4 @@
-"""What the subscriber is made of that delivers notices."""
+"""The parts of the subscriber that delivers notices."""
 
 from collections.abc import Callable
 from functools import cache
@@ -21,7 +21,7 @@ NEEDS: Final = (Group.DEPLOYMENT, Group.CLAIMS, Group.CONFIGURATION, Group.STATE
 
 
 def notice_deliverer() -> Deliverer:
-    """Return what delivers the notice that an event requests."""
+    """Return the object that delivers the notice of an event."""
     settings, dynamodb, clock = function_settings(), function_clients().own("dynamodb"), SystemClock()
     state, notices, bucket = settings.state, settings.notices, settings.claims.bucket
     return Deliverer(

@@ -1,4 +1,4 @@
-"""What the optional publisher function is made of."""
+"""The parts of the optional publisher function."""
 
 from contactsync.aws.metrics import EmbeddedMetrics
 from contactsync.aws.topic import SnsTopic
@@ -9,7 +9,7 @@ from contactsync.settings.groups import Group
 
 
 def outside_publisher() -> Publisher:
-    """Return what publishes the events of other systems; raise SettingsError for all of what is missing or wrong."""
+    """Return the publisher for events of other systems; raise SettingsError for everything missing or wrong."""
     settings = function_settings()
     settings.demand((Group.DEPLOYMENT, Group.BUS))
     environment = settings.deployment.environment

@@ -1,4 +1,4 @@
-"""What every subscriber's function is made of."""
+"""The parts of every subscriber's function."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from contactsync.settings.groups import Group
 from contactsync.settings.settings import Settings, variables_of
 
 OWN = (Group.DEPLOYMENT, Group.SUBSCRIBER, Group.CLAIMS)
-"""What every subscriber uses."""
+"""The groups of settings that every subscriber reads."""
 
 REMEMBERING = (Group.DEPLOYMENT, Group.SUBSCRIBER)
-"""Without these nothing can be kept of a message that fails."""
+"""Without these groups, nothing can be stored about a message that fails."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class SubscriberParts:
 
     name: str
     make: Callable[[], Callable[[Event], None]]
-    """Makes what handles an event."""
+    """Returns the function that handles an event."""
     needs: tuple[Group, ...]
     """The groups of settings that `make` reads."""
     logger: Logger
@@ -42,13 +42,13 @@ class SubscriberParts:
     def of(
         cls, name: str, make: Callable[[], Callable[[Event], None]], needs: Iterable[Group], logger: Logger
     ) -> "SubscriberParts":
-        """Return the parts of a subscriber that reads some groups beside those that all subscribers read."""
+        """Return the parts of a subscriber that reads these groups in addition to those of all subscribers."""
         return cls(name, make, tuple(dict.fromkeys((*OWN, *needs))), logger)
 
     def check(self) -> None:
-        """Raise SettingsError for all of what is missing or wrong, where nothing could be kept of messages that fail.
+        """Raise SettingsError for everything missing or wrong, if nothing could be stored about failing messages.
 
-        With everything else missing, the messages fail for that reason, which is kept with each of them.
+        If only other settings are missing, the messages fail for that reason, which is stored for each of them.
         """
         try:
             self.settings.demand(self.needs)
@@ -63,7 +63,7 @@ class SubscriberParts:
 
     @cached_property
     def consumer(self) -> Consumer:
-        """What consumes one message; raises SettingsError for all of what is missing or wrong."""
+        """The handling of one message; raises SettingsError for everything missing or wrong."""
         self.settings.demand(self.needs)
         bucket, clients = self.settings.claims.bucket, function_clients()
         return Consumer(
@@ -76,7 +76,7 @@ class SubscriberParts:
 
     @cached_property
     def once(self) -> OnceByPowertools:
-        """What remembers handled events."""
+        """The memory of handled events."""
         persistence = HandledEvents(
             self.settings.subscriber.idempotency_table, boto3_client=function_clients().quick("dynamodb")
         )
@@ -84,15 +84,15 @@ class SubscriberParts:
 
     @cached_property
     def failures(self) -> DynamoDbFailures:
-        """What keeps why messages failed."""
+        """The store of why messages failed."""
         table = self.settings.subscriber.idempotency_table
         return DynamoDbFailures(function_clients().quick("dynamodb"), table, SystemClock())
 
     def close_connections(self) -> None:
-        """Close what two processes cannot use after a fork."""
+        """Close the connections, which two processes cannot share after a fork."""
         function_clients().close_connections()
 
 
 def metrics_of(service: str) -> Metrics:
-    """Return powertools' metrics in the namespace of the product."""
+    """Return powertools' metrics in contactsync's namespace."""
     return Metrics(namespace=NAMESPACE, service=service)
