@@ -67,7 +67,7 @@ class Contact(BaseModel):
 
     @classmethod
     def observed(cls, values: Mapping[str, str]) -> Self:
-        """Take what an account has as it is: it may date from before today's limits, and is only compared."""
+        """Return what an account has, without validation: it may be older than today's limits, and is only compared."""
         known = {field.alias for field in cls.model_fields.values()}
         kept: Any = {name: value for name, value in values.items() if name in known and value not in ("", None)}
         return cast("Self", cls.model_construct(**kept))

@@ -57,6 +57,7 @@ class Relay:
     publisher: Publisher
     clock: Clock
     _silent_until: float = field(default=float("-inf"), init=False)
+    """The monotonic time in seconds until which nothing is published."""
 
     def send(self, announcements: Sequence[Announcement]) -> None:
         """Publish what was stored a moment ago; failures are logged and stay in the outbox, nothing is raised.
@@ -157,6 +158,7 @@ class Left:
     """What one pass over the outbox could not send."""
 
     sent: int = 0
+    """Number of announcements that were published."""
     codes: Counter[str] = field(default_factory=Counter)
     """Number of entries that stay in the outbox, by code."""
     lasting: set[str] = field(default_factory=set)

@@ -25,6 +25,7 @@ class StoredVersion:
     """A version as it is stored: it may be of an older release, or invalid after a change by hand."""
 
     number: int
+    """The version's number, from 1."""
     data: Mapping[str, Any] = field(repr=False)
     changed_at: datetime | None
     changed_by: str | None

@@ -102,6 +102,7 @@ class PublishFailedError(ContactSyncError):
     """The bus did not accept events, or they could not be removed from the outbox afterwards; they stay there."""
 
     failed: int
+    """Number of events."""
     causes: Sequence[str]
     """AWS's codes or those of our errors, each once."""
     lasting: Sequence[str] = ()

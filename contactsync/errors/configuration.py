@@ -158,6 +158,7 @@ class ConfigurationConflictError(ConfigurationError):
 
     config_key: str
     expected_version: int
+    """The version that should have been the latest one; 0 for none."""
     remedy = Remedy(
         "Two people changed the configuration at once.",
         (RemedyStep("Read it again, then repeat the change.", "contactsync config show"),),

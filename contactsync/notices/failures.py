@@ -47,6 +47,7 @@ class FailedOutcome:
     error_code: str
     """Empty when there is none."""
     retry_count: int
+    """Number of tries after the first one."""
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,7 @@ class _Lease:
     version: int
     token: str
     _taken: float = 0.0
+    """The monotonic time in seconds when it was taken or renewed last."""
 
     def hold(self) -> bool:
         """Take or renew it; return whether this process has it."""

@@ -24,7 +24,7 @@ class Partition:
     loader: Loader
 
     def check(self, variable: str, arn: str) -> None:
-        """Raise SettingsError when a variable holds an ARN of another partition, whose credentials are unknown here."""
+        """Raise SettingsError when a variable holds an ARN of another partition: that one has other credentials."""
         partition = arn.split(":")[1] if arn.startswith("arn:") else self.name
         if partition != self.name:
             problem = f"is an ARN of partition {partition}, and the deployment's region belongs to {self.name}"

@@ -23,7 +23,9 @@ class RedrivePace:
     sent: int = 0
     """Number of messages sent so far."""
     _began: float | None = field(default=None, init=False)
+    """The monotonic time in seconds when the first batch was sent."""
     _due: float = field(default=0.0, init=False)
+    """The monotonic time in seconds from which on the next batch may be sent."""
 
     @property
     def batch(self) -> int:

@@ -13,6 +13,7 @@ class QueueCounts:
     """The number of messages in a queue; SQS counts approximately."""
 
     waiting: int
+    """Messages that anybody can receive now."""
     in_flight: int
     """Messages that somebody has taken, and neither deleted nor given back."""
 

@@ -71,6 +71,7 @@ class WriteResult:
     changed_fields: tuple[str, ...] = ()
     generation: int | None = None
     written_detail: OutcomeDetail = OutcomeDetail.UPDATED
+    """The generation of the desired contact that the account has now; None when that is not known."""
     """What a write of the desired contact is called; used when an earlier try of this operation made that write."""
     other_form: tuple[str, ...] = ()
     """The fields that the account has in another form of the same value, such as a telephone number."""
