@@ -66,6 +66,7 @@ class EventsSetAsideError(ContactSyncError):
     """Events that could not be published were taken out of the outbox, and are kept beside it."""
 
     number: int
+    """Number of events."""
     events: Sequence[str]
     """The first events, with type and cause."""
 

@@ -1,4 +1,4 @@
-"""Desired contacts: what every member account has to have, ordered by generation."""
+"""Desired contacts: what every member account must have, ordered by generation."""
 
 from dataclasses import dataclass, field
 

@@ -16,7 +16,7 @@ class DesiredContacts(Protocol):
     """The latest desired contact of each type."""
 
     def latest(self, contact_type: ContactType) -> DesiredContact | None:
-        """Return what the member accounts have to have, or None when no operation has stored it yet."""
+        """Return what the member accounts must have, or None when no operation has stored it yet."""
 
 
 class Records(Protocol):
@@ -41,7 +41,7 @@ class Generations(Protocol):
     """The counters that order the desired contacts, one for each contact type."""
 
     def raise_generation(self, contact_type: ContactType) -> int:
-        """Raise the counter by one and return the new generation.
+        """Raise the counter and return the new generation.
 
         It is greater than any that was returned before, and than that of the stored desired contact. So a counter that
         was lost, or restored from a backup, does not make a new contact look old.

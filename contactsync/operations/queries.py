@@ -34,7 +34,7 @@ class PastOutcome:
 
 @dataclass(frozen=True)
 class DesiredVersion:
-    """The operation whose contact the accounts have to have; no value of that contact."""
+    """The operation whose contact the accounts must have; no value of that contact."""
 
     contact_type: ContactType
     generation: int

@@ -1,4 +1,4 @@
-"""A statement of state: what every account has now, which contact it has to have, and why some are not changed."""
+"""A statement of state: what every account has now, which contact it must have, and why some are not changed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
