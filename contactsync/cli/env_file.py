@@ -51,7 +51,7 @@ class SandboxGoneError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return (
             f"No sandbox answers at {self.url}; start one with `contactsync sandbox start` or `make run`, and source "
             "the file that it names."

@@ -66,7 +66,7 @@ class OneOf:
         """Return the part of a param's JSON schema for these words."""
         return {"type": "string", "enum": list(self.words)}
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:  # noqa: ANN401 -- as above
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:  # noqa: ANN401 -- types of pydantic
         """Return pydantic's schema of these words; pydantic calls this."""
         return {"type": "literal", "expected": list(self.words)}
 

@@ -124,7 +124,7 @@ class Phase(StrEnum):
 class Transition:
     """A change of phase, for reports."""
 
-    operation: str
+    api_operation: str
     time: datetime
     before: Phase
     after: Phase
@@ -140,7 +140,7 @@ class BreakerState:
     clock makes a task wait longer than twice the configured time.
     """
 
-    operation: str
+    api_operation: str
     version: int = 0
     """Number of stored changes; 0 when nothing is stored."""
     phase: Phase = Phase.CLOSED
@@ -221,7 +221,7 @@ class BreakerState:
         return max(0.0, rest - _apart(now, self.tried))
 
     def _moved(self, phase: Phase, now: datetime, why: str, **changes: Any) -> Self:  # noqa: ANN401 -- fields of this class
-        transition = Transition(self.operation, now, self.phase, phase, why)
+        transition = Transition(self.api_operation, now, self.phase, phase, why)
         transitions = (*self.transitions, transition)[-KEPT_TRANSITIONS:]
         return replace(self, version=self.version + 1, phase=phase, transitions=transitions, **changes)
 

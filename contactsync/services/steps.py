@@ -152,7 +152,7 @@ class Steps:
             clock=self.ports.clock,
             fingerprint_keys=self.ports.fingerprint_keys,
             mark_wait=self.settings.patience.mark_wait,
-            looks=self.settings.state.conflict_tries,
+            conflict_tries=self.settings.state.conflict_tries,
             verify_reads=self.settings.patience.verify_reads,
             verify_wait=self.settings.patience.verify_wait,
         )

@@ -275,7 +275,8 @@ class Reporter:
             yield f"What the circuit breakers did could not be read ({error.code})."
             return
         for step in steps:
-            yield f"{step.time:%H:%M:%S} UTC: calls of {step.operation}: {step.before} -> {step.after} ({step.cause})"
+            change = f"{step.before} -> {step.after} ({step.cause})"
+            yield f"{step.time:%H:%M:%S} UTC: calls of {step.api_operation}: {change}"
 
 
 def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], threshold: int) -> Report:

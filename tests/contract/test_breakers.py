@@ -168,7 +168,7 @@ def test_transitions(port: Breakers) -> None:
     port.change(GET, trip(2))
     port.change(PUT, claim("me", 20))
     port.store_access_check(START)
-    found = [(change.operation, change.before, change.after, change.time) for change in port.transitions(after(2))]
+    found = [(change.api_operation, change.before, change.after, change.time) for change in port.transitions(after(2))]
     assert found == [
         (GET, Phase.CLOSED, Phase.OPEN, after(2)),
         (PUT, Phase.OPEN, Phase.HALF_OPEN, after(20)),

@@ -165,7 +165,7 @@ def test_another_service_fails(world: Adapters) -> None:
             keeper.guarded_calls(MailPacing()).call("SendEmail", fail)
     breakers = keeper.breakers
     assert breakers.get("SendEmail").phase is Phase.OPEN
-    assert [change.operation for change in breakers.transitions(datetime.now(UTC) - timedelta(minutes=1))] == [
+    assert [change.api_operation for change in breakers.transitions(datetime.now(UTC) - timedelta(minutes=1))] == [
         "SendEmail"
     ]
     keeper.guarded_calls(MailPacing(breaker=BreakerConfig(max_pause=1e-9))).reset()

@@ -225,9 +225,9 @@ def _record(value: AccountRecord) -> Shape:
 def _breaker(value: BreakerState) -> Shape:
     return Shape(
         _state,
-        {"pk": "BREAKER#000000000000", "sk": value.operation},
-        lambda services: services.breakers.change(value.operation, lambda _: value),
-        lambda services: services.breakers.get(value.operation),
+        {"pk": "BREAKER#000000000000", "sk": value.api_operation},
+        lambda services: services.breakers.change(value.api_operation, lambda _: value),
+        lambda services: services.breakers.get(value.api_operation),
         value,
     )
 

@@ -55,9 +55,9 @@ class BlindWriter(ContactWriter):
 
     __module__ = ContactWriter.__module__
 
-    def _announce(self, write: Any) -> None:
+    def _mark_record(self, write: Any) -> None:
         if write.marked is None:
-            super()._announce(write)
+            super()._mark_record(write)
 
 
 class LookingWriter(ContactWriter):
@@ -65,9 +65,9 @@ class LookingWriter(ContactWriter):
 
     __module__ = ContactWriter.__module__
 
-    def _announce(self, write: Any) -> None:
+    def _mark_record(self, write: Any) -> None:
         if write.marked is None:
-            super()._announce(write)
+            super()._mark_record(write)
         elif self.records.get(write.target.account_id, write.target.contact_type).mark != write.marked.mark:
             raise writing._LookAgainError
 

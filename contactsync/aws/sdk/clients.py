@@ -85,7 +85,7 @@ class Clients:
         for client in self._made:
             client.close()
 
-    def management(self, service: str, *, single_attempt: bool = False) -> Any:  # noqa: ANN401 -- as above
+    def management(self, service: str, *, single_attempt: bool = False) -> Any:  # noqa: ANN401 -- the client type of each service
         """Return a client that acts in the management account; global services are called in the partition's region.
 
         With `single_attempt` each call is made once: Airflow retries the task after a failure.
@@ -96,7 +96,7 @@ class Clients:
         with making(service):
             return session.client(service, region_name=region, config=config)
 
-    def _client(self, service: str, config: Config, region: str | None = None) -> Any:  # noqa: ANN401 -- as above
+    def _client(self, service: str, config: Config, region: str | None = None) -> Any:  # noqa: ANN401 -- the client type of each service
         with making(service):
             region = self.partition.region(region) if region else self.region
             client = self._session.client(service, region_name=region, config=config)

@@ -108,7 +108,7 @@ class DynamoDbBreakers:
             try:
                 self._client.put_item(
                     TableName=self._table,
-                    Item=to_item({**self._key(state.operation), **state_item(state), "token": token}),
+                    Item=to_item({**self._key(state.api_operation), **state_item(state), "token": token}),
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **condition,
                 )
@@ -216,5 +216,5 @@ def state_from(item: dict[str, Any]) -> BreakerState:
     """Read what `state_item` wrote, with the item's key, which has the name of the API operation."""
     stored = Attributes(item)
     api = stored.required("sk", filled)
-    transitions = listed(part(lambda transition: TRANSITION.read(transition, operation=api)))
-    return STATE.read(stored, operation=api, transitions=stored.required("transitions", transitions))
+    transitions = listed(part(lambda transition: TRANSITION.read(transition, api_operation=api)))
+    return STATE.read(stored, api_operation=api, transitions=stored.required("transitions", transitions))

@@ -41,7 +41,7 @@ class ProjectMissingError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return f"{self.folder} is missing: run this in a clone of contactsync, after `make setup`."
 
 
@@ -53,7 +53,7 @@ class LocalSystemError(ContactSyncError):
 
     @property
     def message(self) -> str:
-        """The operator's sentence."""
+        """What happened, and what to do next."""
         return self.reason
 
 

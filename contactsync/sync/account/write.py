@@ -111,7 +111,7 @@ class _Write:
 
     target: WriteTarget
     desired: DesiredContact
-    print_: str
+    desired_fingerprint: str
     record: AccountRecord
     marked: AccountRecord | None = None
     doubt: AwsCallError | None = None
@@ -130,7 +130,7 @@ class ContactWriter:
     """The present key, then earlier ones, which older records need; a record gets the present one in time."""
     mark_wait: float
     """Seconds to wait for another task's mark; longer than a call can take."""
-    looks: int
+    conflict_tries: int
     """How many times the record is read at most while other tasks keep changing it."""
     verify_reads: int
     """How many times a written contact is read back, before the step gives up."""
@@ -146,7 +146,7 @@ class ContactWriter:
         """
         looks = Retrying(
             retry=retry_if_exception_type(_LookAgainError),
-            stop=stop_after_attempt(self.looks),
+            stop=stop_after_attempt(self.conflict_tries),
             wait=wait_random(0, 0.5),
             sleep=self.clock.sleep,
         )
@@ -154,7 +154,7 @@ class ContactWriter:
             return looks(self._look, target)
         except RetryError:
             item = f"The record of the {target.contact_type} contact of account {target.account_id}"
-            raise StateConflictError(item=item, tries=self.looks) from None
+            raise StateConflictError(item=item, tries=self.conflict_tries) from None
 
     def _look(self, target: WriteTarget) -> WriteResult:
         # Read the record before the desired contact: if another task applies a newer one later, this record has
@@ -182,7 +182,11 @@ class ContactWriter:
         target, desired, record = write.target, write.desired, write.record
         form = self._fingerprint(target, observed) if self._is_form_of_aws(write, observed) else record.form
         if not self.records.replace(
-            record, generation=desired.generation, fingerprint=write.print_, form=form, verified_at=self.clock.now()
+            record,
+            generation=desired.generation,
+            fingerprint=write.desired_fingerprint,
+            form=form,
+            verified_at=self.clock.now(),
         ):
             raise _LookAgainError
         if record.writer == target.sync_id and record.writer_try not in target.recorded_tries:
@@ -244,7 +248,7 @@ class ContactWriter:
         target, desired = write.target, write.desired
         api = write_of(target.contact_type, deletes=desired.contact is None)
         try:
-            target.guarded.call(api, lambda: self._call(write), before=lambda: self._announce(write))
+            target.guarded.call(api, lambda: self._call(write), before=lambda: self._mark_record(write))
         except (ContactSyncError, ForbiddenMeanwhileError):
             target.written.extend(fields if write.doubt else ())
             self._give_up(write)
@@ -254,7 +258,7 @@ class ContactWriter:
             _marked(write),
             mark=None,
             generation=desired.generation,
-            fingerprint=write.print_,
+            fingerprint=write.desired_fingerprint,
             form=None,
             writer=target.sync_id,
             writer_try=target.try_number,
@@ -269,7 +273,7 @@ class ContactWriter:
         self.records.replace(settled, verified_at=self.clock.now(), form=form)
         return replace(_found(desired, _written_detail(desired), fields), other_form=other_form)
 
-    def _announce(self, write: _Write) -> None:
+    def _mark_record(self, write: _Write) -> None:
         """Mark the record before each try of the call.
 
         Renew the mark before each further try. Another task that is waiting for it to expire then starts its wait

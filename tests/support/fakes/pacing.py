@@ -83,7 +83,7 @@ class FakeBreakers:
         if state != stored:
             self._called(writes=1)
             assert state.version == stored.version + 1
-            self.states[state.operation] = state
+            self.states[state.api_operation] = state
         return state
 
     def count(self, api: str, bucket: Bucket, tally: CallCounts) -> None:

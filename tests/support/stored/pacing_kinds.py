@@ -64,10 +64,10 @@ def breaker_kind(stored: Stored) -> Kind:
         {
             "transitions": Reader(
                 lambda: breakers.transitions(START),
-                others=lambda answer: GET in {one.operation for one in answer},
+                others=lambda answer: GET in {one.api_operation for one in answer},
                 bad=lambda _: True,  # it may have none
             ),
-            "get": Reader(lambda: breakers.get(PUT), others=lambda state: state.operation == PUT),
+            "get": Reader(lambda: breakers.get(PUT), others=lambda state: state.api_operation == PUT),
             "again": Reader(lambda: breakers.get(PUT), others=lambda state: state.version >= 1),
         },
         protected=opens,

@@ -64,7 +64,7 @@ def test_opens() -> None:
     """It opens with the cause and the time, and says since when."""
     assert (OPEN.phase, OPEN.cause, OPEN.since, OPEN.version) == (Phase.OPEN, CODE, START, 1)
     (change,) = OPEN.transitions
-    assert (change.operation, change.time, change.before, change.after) == (PUT, START, Phase.CLOSED, Phase.OPEN)
+    assert (change.api_operation, change.time, change.before, change.after) == (PUT, START, Phase.CLOSED, Phase.OPEN)
 
 
 def test_opens_once() -> None:
