@@ -36,9 +36,9 @@ STATE: Final = Codec(
     BreakerState,
     reads={"version": ordinal},
     required=["version", "phase", "episode"],
-    apart=["operation", "transitions"],
+    apart=["api_operation", "transitions"],
 )
-TRANSITION: Final = Codec(Transition, apart=["operation"])
+TRANSITION: Final = Codec(Transition, apart=["api_operation"])
 TALLY: Final = Codec(CallCounts, required=["failures", "answers"])
 
 
