@@ -44,7 +44,8 @@ test: $(SETUP) ## Run the tests: unit, property, contract, integration, sandbox,
 	$(BIN)/python -m pytest $(TWO) tests/e2e
 
 test-all: $(if $(ONLY_LONG),,test) $(SETUP) ## Run the tests and those that take longer (ONLY_LONG=1: only those)
-	$(BIN)/python -m pytest $(TWO) --long -m long
+	$(BIN)/python -m pytest $(TWO) --long -m long tests/e2e
+	$(BIN)/python -m pytest --long -m long --ignore tests/e2e
 
 soak: $(SETUP) ## Search at random, for some minutes, for what the tests would miss
 	$(BIN)/python -m pytest --soak -m soak

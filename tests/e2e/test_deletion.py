@@ -338,7 +338,7 @@ def test_plan_cleared_alone(carried: "World") -> None:
         wait_for(world, lambda: _tries_of_plan(world, run_id) == ["success", "success"], "the plan has run again")
         answer(world, run_id, "Approve")
         assert world.finish(run_id) == "failed"
-        assert "was planned again after this question was asked" in world.api.log(DAG_ID, run_id, TASK)
+        assert "was planned again after its question was asked" in world.api.log(DAG_ID, run_id, TASK)
         assert decision(world, run_id) is None
         # As the error says.
         world.api.clear(DAG_ID, run_id, [TASK], downstream=True)
