@@ -12,6 +12,7 @@ from contactsync.cli.app import main
 from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
+from contactsync.services.services import Services
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +35,20 @@ def sandbox() -> Iterator[Sandbox]:
     scenario = Scenario.model_validate({"organization": {"accounts": 2}, "quotas": {"enabled": False}})
     with Sandbox(scenario, templates=ROOT / "infra") as running:
         yield running
+
+
+@pytest.fixture
+def services(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """Give the services of the deployment in the module's sandbox."""
+    for name, value in product_environment(sandbox).items():
+        monkeypatch.setenv(name, value)
+    return Services.from_environment()
+
+
+@pytest.fixture
+def key() -> str:
+    """Give a correlation id that no other test uses."""
+    return str(uuid.uuid4())
 
 
 @pytest.fixture

@@ -6,26 +6,22 @@ The waits of AWS are shrunk; every test waits for conditions.
 import json
 import re
 import shutil
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import EVENT_TYPES
-from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
 from tests.integration.conftest import Command
 from tests.support.events import data_of
 from tests.support.fakes.surroundings import START
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
-LONGEST = 60.0
 FUNCTION = "contactsync-local-tickets"
 HALTED = "contactsync.sync_operation.halted.v1"
 
@@ -56,29 +52,6 @@ def sandbox(clone: Path) -> Iterator[Sandbox]:
     scenario = Scenario.model_validate({"organization": {"accounts": 1}, "events": {"time_scale": 0.005}})
     with Sandbox(scenario, templates=clone / "infra", code_root=clone) as running:
         yield running
-
-
-@pytest.fixture
-def services(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """Give the services of the deployment."""
-    for name, value in product_environment(sandbox).items():
-        monkeypatch.setenv(name, value)
-    return Services.from_environment()
-
-
-@pytest.fixture
-def key() -> str:
-    """Give a correlation id that no other test uses."""
-    return str(uuid.uuid4())
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait until a condition holds, and return what it gave."""
-    end = time.monotonic() + LONGEST
-    while not (found := condition()):
-        assert time.monotonic() < end, "the condition did not come to hold"
-        time.sleep(0.1)
-    return found
 
 
 def announced(key: str, event_type: str) -> Announcement:

@@ -4,26 +4,26 @@ The waits of AWS are shrunk; every test waits for conditions.
 """
 
 import json
-import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from contactsync.bus.dead_letters.handling import LetterFacts
 from contactsync.bus.envelope import Announcement, announcement
 from contactsync.bus.events import ConfigurationChanged
-from contactsync.cli.local.local_system import product_environment
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
 from tests.support.events import data_of
 from tests.support.fakes.surroundings import START
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 150.0
+
+until_done = partial(until, seconds=LONGEST)
 FUNCTION = "contactsync-local-audit"
 
 
@@ -46,29 +46,6 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     scenario = Scenario.model_validate({"organization": {"accounts": 1}, "events": {"time_scale": 0.01}})
     with Sandbox(scenario, templates=folder) as running:
         yield running
-
-
-@pytest.fixture
-def services(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """Give the services of the deployment."""
-    for name, value in product_environment(sandbox).items():
-        monkeypatch.setenv(name, value)
-    return Services.from_environment()
-
-
-@pytest.fixture
-def key() -> str:
-    """Give a correlation id that no other test uses."""
-    return str(uuid.uuid4())
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait until a condition holds, and return what it gave."""
-    end = time.monotonic() + LONGEST
-    while not (found := condition()):
-        assert time.monotonic() < end, "the condition did not come to hold"
-        time.sleep(0.2)
-    return found
 
 
 def change(key: str, number: int, way: str | None) -> Announcement:
@@ -108,8 +85,8 @@ def test_mates(services: Services, sandbox: Sandbox, key: str, ways: tuple[str |
     """However many messages of a batch end the process, and wherever they stand, only they become dead letters."""
     announced = sent(services, key, *ways)
     killers = {one.id for one, way in zip(announced, ways, strict=True) if way}
-    found = until(lambda: facts if len(facts := letters(services, key)) >= len(killers) else None)
-    until(sandbox.loop.queue_polling.is_idle)
+    found = until_done(lambda: facts if len(facts := letters(services, key)) >= len(killers) else None)
+    until_done(sandbox.loop.queue_polling.is_idle)
     assert {facts.event_id for facts in found} == killers
     handled = {entry.event_id for entry in services.audit_trail.correlated(key)}
     assert handled == {one.id for one in announced} - killers
@@ -125,8 +102,8 @@ def test_mates(services: Services, sandbox: Sandbox, key: str, ways: tuple[str |
 def test_hanging(services: Services, sandbox: Sandbox, key: str) -> None:
     """A message that never ends takes no mate along either, and its reason names the time."""
     announced = sent(services, key, "hangs", None, None)
-    (facts,) = until(lambda: letters(services, key))
-    until(sandbox.loop.queue_polling.is_idle)
+    (facts,) = until_done(lambda: letters(services, key))
+    until_done(sandbox.loop.queue_polling.is_idle)
     assert (facts.event_id, facts.code) == (announced[0].id, "ProcessEnded")
     assert "Timeout" in str(facts.reason)
     assert {entry.event_id for entry in services.audit_trail.correlated(key)} == {one.id for one in announced[1:]}
@@ -140,7 +117,7 @@ def test_only_killers_are_apart(services: Services, sandbox: Sandbox, key: str) 
     sqs = services._clients.own("sqs")
     (url,) = sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"]
     sqs.send_message(QueueUrl=url, MessageBody=body)
-    (facts,) = until(lambda: letters(services, key))
+    (facts,) = until_done(lambda: letters(services, key))
     assert facts.code == "EventInvalid"
     logs = [call.log for call in sandbox.loop.functions.invocations(FUNCTION)[before:]]
     assert not any("process of its own" in log for log in logs)

@@ -1,9 +1,7 @@
 """`contactsync events replay` on the templates: events come again, and nobody who has handled them does so twice."""
 
 import json
-import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,9 +19,9 @@ from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
 from tests.integration.conftest import Command, misused, refused
 from tests.support.events import data_of, event_of
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
-LONGEST = 60.0
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -33,29 +31,6 @@ def sandbox() -> Iterator[Sandbox]:
     scenario = Scenario.model_validate({"organization": {"accounts": 1}, "events": {"time_scale": 0.005}})
     with Sandbox(scenario, templates=ROOT / "infra") as running:
         yield running
-
-
-@pytest.fixture
-def services(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """Give the services of the deployment."""
-    for name, value in product_environment(sandbox).items():
-        monkeypatch.setenv(name, value)
-    return Services.from_environment()
-
-
-@pytest.fixture
-def key() -> str:
-    """Give a correlation id that no other test uses."""
-    return str(uuid.uuid4())
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait until a condition holds, and return what it gave."""
-    end = time.monotonic() + LONGEST
-    while not (found := condition()):
-        assert time.monotonic() < end, "the condition did not come to hold"
-        time.sleep(0.1)
-    return found
 
 
 def change(key: str, number: int) -> Announcement:

@@ -4,9 +4,8 @@ The waits of AWS are shrunk a hundredfold; every test waits for conditions.
 """
 
 import json
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from contactsync.bus.consume import QUARANTINE_CODE
 from contactsync.bus.dead_letters.handling import LetterFacts, LetterOrder, LetterStep
 from contactsync.bus.envelope import Announcement, announcement, parse_event
 from contactsync.bus.events import AccountFailed, ConfigurationChanged
-from contactsync.cli.local.local_system import product_environment
 from contactsync.operations.operation import sync_id_of
 from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.scenario.scenario import Scenario
@@ -28,9 +26,9 @@ from contactsync.services.services import Services
 from tests.integration.conftest import Command, misused, refused
 from tests.support.events import data_of, event_of
 from tests.support.fakes.surroundings import START
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
-LONGEST = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -39,29 +37,6 @@ def sandbox() -> Iterator[Sandbox]:
     scenario = Scenario.model_validate({"organization": {"accounts": 1}, "events": {"time_scale": 0.005}})
     with Sandbox(scenario, templates=ROOT / "infra") as running:
         yield running
-
-
-@pytest.fixture
-def services(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """Give the services of the deployment."""
-    for name, value in product_environment(sandbox).items():
-        monkeypatch.setenv(name, value)
-    return Services.from_environment()
-
-
-@pytest.fixture
-def key() -> str:
-    """Give a correlation id that no other test uses."""
-    return str(uuid.uuid4())
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait until a condition holds, and return what it gave."""
-    end = time.monotonic() + LONGEST
-    while not (found := condition()):
-        assert time.monotonic() < end, "the condition did not come to hold"
-        time.sleep(0.1)
-    return found
 
 
 def change(key: str, number: int = 0, **changes: Any) -> Announcement:
