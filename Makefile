@@ -5,6 +5,8 @@ BIN := .venv/bin
 SETUP := .venv/.setup-done
 # A process per core; the tests of a file share what they start.
 PARALLEL := --numprocesses auto --dist loadfile
+# Each of these processes starts a whole Airflow.
+TWO := --numprocesses 2 --dist loadfile
 # Without the theme's advertisement. Never with --quiet: it hides the warnings from --strict, too.
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir
 
@@ -39,10 +41,11 @@ run: $(SETUP) ## Change a contact in a simulated organization and watch it reach
 
 test: $(SETUP) ## Run the tests: unit, property, contract, integration, sandbox, end to end
 	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/e2e
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest $(TWO) tests/e2e
 
 test-all: $(if $(ONLY_LONG),,test) $(SETUP) ## Run the tests and those that take longer (ONLY_LONG=1: only those)
-	$(BIN)/python -m pytest --long -m long
+	$(BIN)/python -m pytest $(TWO) --long -m long tests/e2e
+	$(BIN)/python -m pytest $(PARALLEL) --long -m long --ignore tests/e2e
 
 soak: $(SETUP) ## Search at random, for some minutes, for what the tests would miss
 	$(BIN)/python -m pytest --soak -m soak

@@ -1,7 +1,6 @@
 """A local Airflow that replaces an Amazon MWAA environment: its processes, from their start to their end."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from contactsync.local_airflow.airflow_settings import (
     sqlite_options,
     user_password,
 )
+from contactsync.local_airflow.ports import probe
 from contactsync.local_airflow.postgres import PostgresServer
 from contactsync.local_airflow.postgres_program import PostgresError
 from contactsync.local_airflow.sessions import SessionWatcher, end_sessions, send, session_members, uninterrupted
@@ -213,7 +213,7 @@ class LocalAirflow:
 
     def _prepare(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        port = free_port(self._wanted_port)
+        port = _usable_port(self._wanted_port)
         self._place = AirflowPlace(self.home, self.dags, self.plugins, port, self._parallelism)
         self._place.component_logs.mkdir(exist_ok=True)
         # Without this file, Airflow would write one of 130 KB with keys in it, and read it in every process.
@@ -321,18 +321,12 @@ def _heartbeat(health: Mapping[str, Any], key: str) -> datetime | None:
     return datetime.fromisoformat(beat) if beat and part.get("status") == "healthy" else None
 
 
-def free_port(wanted: int) -> int:
-    """Return the wanted port, or any free one for 0; raise LocalAirflowError when the wanted one is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port of a stopped server counts as free
-        try:
-            probe.bind(("127.0.0.1", wanted))
-            probe.listen()
-        except OSError as error:
-            text = f"Port {wanted} of this machine cannot be used for Airflow ({error.strerror}): name another, or 0."
-            raise LocalAirflowError(text) from error
-        port: int = probe.getsockname()[1]
-        return port
+def _usable_port(wanted: int) -> int:
+    try:
+        return probe(wanted)
+    except OSError as error:
+        text = f"Port {wanted} of this machine cannot be used for Airflow ({error.strerror}): name another, or 0."
+        raise LocalAirflowError(text) from error
 
 
 def _tail(log: Path, lines: int = _TAIL_LINES) -> str:

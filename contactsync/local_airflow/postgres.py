@@ -10,13 +10,13 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
+from contactsync.local_airflow.ports import probe
 from contactsync.local_airflow.postgres_program import (
     PostgresError,
     ServerUser,
@@ -196,7 +196,7 @@ class PostgresServer:
 
     def _launch(self, program: Path, seconds: float) -> bool:
         """Start the server on a port that was free a moment ago; return False when another process has taken it."""
-        self._port = _free_port()
+        self._port = probe(0)
         name = str(self._home).encode("ascii", "replace").decode()[-_LONGEST_NAME:]
         arguments = ["-D", str(self._data), "-p", str(self._port), "-c", f"cluster_name={name}"]
         begun, deadline = self._log_size(), time.monotonic() + seconds
@@ -249,13 +249,6 @@ class PostgresServer:
         lines = [line.strip() for line in self._written(begun).splitlines() if line.strip()]
         causes = [line.partition(mark)[2].strip() for line in lines for mark in _MARKS if mark in line]
         return "; ".join(dict.fromkeys(causes or lines[-1:])) or "it wrote nothing"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

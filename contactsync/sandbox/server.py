@@ -26,8 +26,9 @@ from contactsync.sandbox.organization.organization import OrganizationState
 from contactsync.sandbox.requests.call_log import CallLog
 from contactsync.sandbox.requests.callers import Callers
 from contactsync.sandbox.requests.faults import Faults, FaultSettings
-from contactsync.sandbox.requests.http_server import HOST, HttpServer, PortTakenError
+from contactsync.sandbox.requests.http_server import HttpServer
 from contactsync.sandbox.requests.latency import Latency, LatencySettings
+from contactsync.sandbox.requests.listening import HOST, PortTakenError
 from contactsync.sandbox.requests.middleware import Conditions, Middleware
 from contactsync.sandbox.requests.quotas import Quotas, QuotaSettings
 from contactsync.sandbox.scenario.scenario import Scenario
@@ -56,15 +57,16 @@ class Sandbox:
         self,
         scenario: Scenario | None = None,
         *,
-        port: int = 0,
+        port: int | None = 0,
         templates: Path | None = None,
         parameters: Mapping[str, str] | None = None,
         code_root: Path = _CHECKOUT,
     ) -> None:
         """Build the sandbox without starting it.
 
-        `templates` is a directory of CloudFormation templates to deploy, `parameters` adds to or replaces the values of
-        their parameters, and the functions' code is imported from `code_root`.
+        Port 0 is any free one; None is the preferred one, or a free one when it is taken. `templates` is a directory of
+        CloudFormation templates to deploy, `parameters` adds to or replaces the values of their parameters, and the
+        functions' code is imported from `code_root`.
         """
         self.scenario = scenario or Scenario()
         self.templates = templates
@@ -97,7 +99,7 @@ class Sandbox:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return self._server.port if self._server else self._port
+        return self._server.port if self._server else self._port or 0
 
     @property
     def endpoint_url(self) -> str:

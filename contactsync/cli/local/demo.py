@@ -14,7 +14,6 @@ from rich.console import Console
 
 from contactsync.cli.env_file import env_file
 from contactsync.cli.local.end_signal import end_signal
-from contactsync.cli.local.ports import free
 from contactsync.cli.screen.listing import window
 from contactsync.contacts import ContactType
 from contactsync.doc_links import VARIABLE, known_address
@@ -44,7 +43,10 @@ def demo(
         typer.Option(exists=True, dir_okay=False, help="A scenario file (docs/sandbox.md) for the sandbox."),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End after the report; otherwise at Ctrl-C.")] = False,
-    airflow_port: Annotated[int, typer.Option(help="Where the Airflow UI listens; 0 picks a free port.")] = 8080,
+    airflow_port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Where the Airflow UI listens; a free port when this one is taken, or 0."),
+    ] = 8080,
     database: Annotated[
         Database, typer.Option(help="What Airflow keeps its state in. SQLite answers one writer at a time.")
     ] = Database.POSTGRESQL,
@@ -113,7 +115,7 @@ def _run(
             home,
             chosen,
             configuration=demo_configuration(chosen),
-            airflow_port=free(port),
+            airflow_port=port,
             database=database,
             tell=lambda text: console.print(f"· {text}"),
         ) as system,

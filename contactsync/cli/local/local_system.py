@@ -8,14 +8,14 @@ from typing import Final
 
 import typer
 
-from contactsync.cli.local.ports import SANDBOX_PORT, free
 from contactsync.configuration.schema import Configuration
 from contactsync.doc_links import VARIABLE, known_address
 from contactsync.errors import ContactSyncError
 from contactsync.isolation import environment_of
-from contactsync.local_airflow.airflow import LocalAirflow, LocalAirflowError, free_port
+from contactsync.local_airflow.airflow import LocalAirflow, LocalAirflowError
 from contactsync.local_airflow.airflow_api import AirflowApiError
 from contactsync.local_airflow.airflow_settings import Database
+from contactsync.local_airflow.ports import reserved_port
 from contactsync.sandbox.scenario.scenario import Scenario, ScenarioError
 from contactsync.sandbox.server import PortTakenError, Sandbox
 from contactsync.sandbox.stacks.templates import TemplateError
@@ -101,17 +101,16 @@ def local_system(
 ) -> Iterator[LocalSystem]:
     """Start everything and store a configuration; stop everything at the end, also when starting fails.
 
-    While it runs, the environment of this process leads boto3 to the sandbox.
+    Each takes another port when its own is used (`airflow_port`; 0 is any). While it runs, the environment of this
+    process leads boto3 to the sandbox.
     """
     root = project_root()
     with ExitStack() as stack:
         tell("Starting the sandbox: a simulated AWS organization")
         # Chosen before the sandbox starts, because notices link to Airflow's pages.
-        port = free_port(airflow_port)
+        port = stack.enter_context(reserved_port(airflow_port))
         links = {"AirflowUrl": f"http://127.0.0.1:{port}", "DocsUrl": known_address() or ""}
-        sandbox = stack.enter_context(
-            Sandbox(scenario, port=free(SANDBOX_PORT), templates=root / "infra", parameters=links)
-        )
+        sandbox = stack.enter_context(Sandbox(scenario, port=None, templates=root / "infra", parameters=links))
         environment = product_environment(sandbox)
         stack.enter_context(environment_of(environment))
         services = Services.from_environment(environment)

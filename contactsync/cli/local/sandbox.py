@@ -15,11 +15,11 @@ from urllib3.exceptions import LocationValueError
 
 from contactsync.cli.env_file import env_file
 from contactsync.cli.local.end_signal import end_signal
-from contactsync.cli.local.ports import SANDBOX_PORT, free
 from contactsync.cli.local.sandbox_inbox import show_inbox
 from contactsync.cli.screen.commands import CommandGroup
 from contactsync.cli.screen.listing import Output, OutputOption, say, show_facts, show_rows
 from contactsync.errors import FileNotWrittenError
+from contactsync.sandbox.requests.listening import PREFERRED_PORT
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ faults_app = CommandGroup("Script errors, lost connections and slow answers.")
 app.add_typer(faults_app, name="faults")
 
 Url = Annotated[str, typer.Option("--url", envvar="AWS_ENDPOINT_URL", help="Where the sandbox listens.", metavar="URL")]
-_DEFAULT_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
+_DEFAULT_URL = f"http://127.0.0.1:{PREFERRED_PORT}"
 
 AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 
@@ -76,10 +76,9 @@ def start(
     ] = None,
 ) -> None:
     """Run the sandbox until Ctrl-C or SIGTERM."""
-    chosen = free(SANDBOX_PORT) if port is None else port
     with (
         end_signal() as wait_for_end,
-        _started(scenario, accounts, chosen, templates or _own_templates()) as sandbox,
+        _started(scenario, accounts, port, templates or _own_templates()) as sandbox,
         _ready(ready_file, sandbox),
         _sourced(sandbox) as file,
     ):
@@ -252,13 +251,15 @@ def account_state(
 
 
 @contextlib.contextmanager
-def _started(scenario: Path | None, accounts: int | None, port: int, templates: Path | None) -> "Iterator[Sandbox]":
+def _started(
+    scenario: Path | None, accounts: int | None, port: int | None, templates: Path | None
+) -> "Iterator[Sandbox]":
     """Start a sandbox, and stop it at the end; if it cannot start, end the command with a sentence."""
     from contactsync.isolation import isolate
 
     isolate()
     # moto takes more than a second to import, which the other commands need not wait for
-    from contactsync.sandbox.requests.http_server import PortTakenError
+    from contactsync.sandbox.requests.listening import PortTakenError
     from contactsync.sandbox.scenario.scenario import ScenarioError
     from contactsync.sandbox.server import Sandbox
     from contactsync.sandbox.stacks.templates import TemplateError

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
+from contactsync.sandbox.requests.listening import HOST, listen, listen_somewhere
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -19,27 +21,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-HOST = "127.0.0.1"
 _HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "keep-alive", "server", "date"})
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _STOP_SECONDS = 1.5
 
 
-class PortTakenError(Exception):
-    """The port cannot be used, for example because another process listens on it."""
-
-    def __init__(self, port: int, reason: str) -> None:
-        self.port = port
-        self.reason = reason
-        super().__init__(f"port {port} cannot be used ({reason}); choose another one, or 0 for any free port")
-
-
 class HttpServer:
     """The server and its threads, between `start` and `stop`."""
 
-    def __init__(self, application: "WSGIApplication", port: int) -> None:
-        """Bind the port, or a free one for 0; raise PortTakenError if that fails."""
-        listening = _listen(port)
+    def __init__(self, application: "WSGIApplication", port: int | None) -> None:
+        """Bind the port, or a free one for 0; raise PortTakenError if that fails.
+
+        None is the preferred port, or a free one when it is taken.
+        """
+        listening = listen_somewhere() if port is None else listen(port)
         with listening:
             self._server = _Server(HOST, 0, application, _Handler, fd=listening.fileno())
         self.port = int(self._server.server_address[1])
@@ -168,15 +163,3 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc] # moto is untyped
         if not is_head and int(code) not in _WITHOUT_BODY:
             self.wfile.write(body)
         self.wfile.flush()
-
-
-def _listen(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-        listening.listen(256)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        raise PortTakenError(port, getattr(error, "strerror", None) or str(error)) from error
-    return listening
