@@ -11,13 +11,17 @@ from contactsync.orchestration.dag_settings import OWNER, linked, owner_links
 DOC = """\
 ### Contact housekeeping
 
-Every five minutes: closes sync operations whose run of `contact_sync` was deleted, was marked as failed or successful,
-or never got to its report. Accounts that no task settled are stored as failed (`no_outcome`), the operation gets its
-counts, its status and a note that says why it was closed. Runs that are queued or running are left alone, also those
-that wait for the approval of a deletion. Publishes events that are left in the outbox.
+This DAG runs every five minutes.
 
-A red run names the operations that it could not close; the next run tries them again, and people are told once a day.
-More: docs/operations.md
+- It closes sync operations whose run of `contact_sync` can no longer report: the run was deleted, somebody marked it as
+  failed or successful, or it ended without a report. Accounts without an outcome are stored as failed (`no_outcome`).
+  The operation gets its counts, its status and a note that says why it was closed. Runs that are queued or running are
+  not touched, even if they wait for the approval of a deletion.
+- It requests a notice about operations that have not finished in time, and about runs that have not started in time.
+- It publishes events that are left in the outbox.
+
+If `close_abandoned` fails, its log names the operations that it could not close. The next run tries them again, and
+people get at most one notice about this per day. More: docs/operations.md
 """
 
 # There is one run at a time, so a run that hangs would stop all later ones.
@@ -25,29 +29,31 @@ TIMEOUT = timedelta(hours=1)
 
 
 CLOSE_ABANDONED_DOC = """\
-Asks Airflow for the run of every operation that has no end yet, and closes the operation when that run is gone or has
-ended. A report that finishes meanwhile wins. The log names every operation that was closed, with the reason, and people
-are told of its end as if its run had reported.
+Asks Airflow for the run of every operation that has no end yet. If the run is gone or has ended, closes the operation.
+If the run's own report finishes at the same time, the report is kept. The log names every operation that was closed,
+with the reason. People get the same notices as if the run had reported.
 """
 
 TELL_OF_OVERDUE_DOC = """\
-Requests the notice `overdue` for every operation that has not finished an hour (`CONTACTSYNC_OVERDUE_AFTER`) after its
-plan, or after the decision about its deletion, once for each. Those that wait for that decision are left out: people
-were asked. Also when there have been runs of `contact_sync` for that long whose `plan` is to come: the DAG is paused,
-no worker is free, or `plan` hangs.
+Requests the notice `overdue`, once for each operation that has not finished one hour after its plan, or one hour after
+the decision about its deletion. `CONTACTSYNC_OVERDUE_AFTER` sets another time, in seconds. Operations that wait for
+that decision are left out, because people have been asked already.
+
+Also requests this notice when runs of `contact_sync` have been waiting that long without a finished `plan`: the DAG is
+paused, no worker is free, or `plan` hangs.
 """
 
 SEND_OUTBOX_DOC = """\
-Publishes the events that are still in the outbox a minute after they were stored: the event bus was out of reach, or
-the process that stored them was killed. Fails when the bus still does not take them; the next run tries again, and
-nothing is lost.
+Publishes events that are still in the outbox a minute after they were stored: the event bus could not be reached, or
+the process that stored them was killed. If the bus still does not accept them, this task fails and the next run tries
+again. No event is lost.
 """
 
 
 @dag(
     dag_id="contact_housekeeping",
     dag_display_name="Contact housekeeping",
-    description="Closes sync operations whose run can no longer report, and sends what is left in the outbox",
+    description="Closes sync operations whose run can no longer report, and publishes what is left in the outbox",
     # Start with the next fifth minute: a plain cron expression, and False too, would start the previous interval's run
     # at once, when an Airflow that is being installed cannot run tasks yet.
     schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC", run_immediately=timedelta(0)),

@@ -30,60 +30,64 @@ ACCOUNT_TIMEOUT = timedelta(hours=6)
 DOC = """\
 ### Contact sync
 
-Brings every member account of the organization to the contacts of the management account.
+Makes the contacts of every member account in the organization equal to those of the management account.
 
-A contact change in the management account starts a run by itself. To start one by hand, press **Trigger** and fill
-in the form: contact types, accounts, organizational units, dry run and the reason.
+When a contact of the management account changes, a run starts automatically. To start a run by hand, press **Trigger**
+and fill in the form: contact types, accounts, organizational units, dry run and the reason.
 
 | task | what it does |
 |---|---|
-| `plan` | checks credentials and configuration, lists the accounts, reads the management account's contact |
-| `approve_deletions` | waits until somebody approves, when contacts are to be deleted; else passes at once |
-| `sync_account` | one per member account: compares, writes only a difference, reads it back |
+| `plan` | checks credentials and configuration, lists the accounts, reads the management account's contacts |
+| `approve_deletions` | waits for a person's decision if contacts would be deleted; otherwise passes at once |
+| `sync_account` | one task per member account: compares, writes only what is different, reads it back |
 | `report` | counts the outcomes, prints the table, turns the run red when accounts failed |
 
-**A run is red:** open the log of `report`; it names every failed account and its error, or why `plan` failed. Fix the
-cause, then clear the run with *only failed* selected: the failed tasks and the report run again, and the run turns
-green. Were the parameters of the run wrong, start another run instead.
-**A run waits:** a contact was deleted in the management account. Open **Required actions**: it says in how many
-accounts the contact would be deleted. Without an answer nothing is deleted.
+**A run is red:** open the log of `report`. It names every failed account and its error, or says why `plan` failed. Fix
+the cause, then clear the run with *only failed* selected: the failed tasks and the report run again, and the run turns
+green. If the parameters of the run were wrong, start another run instead.
 
-The note of a run that a change started says who changed which contact. Contact values appear in no log, XCom, note or
-run configuration. More: docs/operations.md, docs/contact-changes.md
+**A run waits at `approve_deletions`:** a contact was deleted in the management account. Open **Required actions**,
+which shows in how many accounts the contact would be deleted. Without an answer nothing is deleted.
+
+If a change started the run, the run's note says who changed which contact. Logs, XComs, notes and run configurations
+never contain contact values. More: docs/operations.md, docs/contact-changes.md
 """
 
 PLAN_DOC = """\
-Checks credentials and configuration, lists the accounts, reads the management account's contact and stores the sync
-operation. Fails at once, before anything is written, when the configuration, the caller or the run's parameters are
-wrong: the end of the log says what to fix. Then clear the run with *only failed* selected; when the parameters
-of the run are wrong, start another run instead, because a cleared one keeps them.
+Checks credentials and configuration, lists the accounts, reads the management account's contacts and stores the sync
+operation. If the configuration, the credentials or the run's parameters are wrong, this task fails at once, before
+anything is written. The end of the log says what to fix. Then clear the run with *only failed* selected. If the
+parameters of the run were wrong, start another run instead, because a cleared run keeps its parameters.
 """
 
 APPROVE_DELETIONS_DOC = """\
-Passes at once when the run deletes nothing, or when the configuration's `deletion.policy` is not `approve`. Else the
-run waits here, with the number of accounts that the deletion may touch under **Required actions**. Approved, the
-contacts are deleted, unless they are there again in the management account by then. Rejected, or without an answer
-within `deletion.approval_timeout`, nothing is deleted and the run ends green; the report says who decided. To
-be asked again, clear this task with *Downstream* selected.
+Passes at once if the run deletes nothing, or if `deletion.policy` in the configuration is not `approve`. Otherwise the
+run waits here, and **Required actions** shows how many accounts the deletion may touch.
+
+- If a person approves, the contacts are deleted, except those that the management account has again by then.
+- If a person rejects, or nobody answers within `deletion.approval_timeout` (24 hours by default), nothing is deleted
+  and the run ends green.
+
+The report says who decided. To be asked again, clear this task with *Downstream* selected.
 """
 
 SYNC_ACCOUNT_DOC = """\
-Compares one account's contacts with the desired ones, writes only a difference, reads it back and records the outcome.
-Failures are retried as `retry_config` of the configuration says; a refused permission or an invalid contact is final at
-once. To try an account again later, clear its task with *Downstream* selected.
+Compares one account's contacts with the desired ones, writes only what is different, reads it back and records the
+outcome. A failed task is retried as `retry_config` in the configuration says. It is not retried if AWS denies the
+permission or refuses the contact as invalid. To try an account again later, clear its task with *Downstream* selected.
 """
 
 REPORT_DOC = """\
-Counts the stored outcomes, prints every account and stores the result. When `plan` failed it says why, in one
-sentence, and fails too. Fails when as many outcomes failed as the
-configuration's `failure_threshold`: that turns the run red. Cleared together with the failed accounts, it turns green.
+Counts the stored outcomes, prints every account and stores the result. If `plan` failed, this task says why in one
+sentence, and fails too. It also fails, and turns the run red, when the number of failed outcomes reaches
+`failure_threshold` in the configuration. When it is cleared together with the failed accounts, the run can turn green.
 """
 
 
 @dag(
     dag_id="contact_sync",
     dag_display_name="Contact sync",
-    description="Brings every member account to the contacts of the management account",
+    description="Makes the contacts of every member account equal to those of the management account",
     schedule=None,
     catchup=False,
     max_active_runs=MAX_ACTIVE_RUNS,

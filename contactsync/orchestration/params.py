@@ -11,7 +11,7 @@ from contactsync.limits import FOLLOW_UPS_LIMIT
 
 ACCOUNT_ID_PATTERN = f"^{ACCOUNT_ID}{END}"
 
-NOT_FOR_PEOPLE = "Filled in by contactsync itself: leave all of this as it is"
+NOT_FOR_PEOPLE = "Filled in by contactsync itself: leave this section as it is"
 
 CHANGE_SCHEMA = change_schema()
 
@@ -26,7 +26,7 @@ def contact_sync_params() -> dict[str, Param]:
             examples=list(CONTACT_TYPES),
             uniqueItems=True,
             title="Contact types",
-            description="Which contacts to synchronize. Empty: all that the configuration names.",
+            description="Which contacts to synchronize. Empty: all contact types that the configuration names.",
         ),
         "accounts": Param(
             [],
@@ -35,8 +35,8 @@ def contact_sync_params() -> dict[str, Param]:
             uniqueItems=True,
             title="Accounts",
             description=(
-                "Ids (12 digits) of member accounts, one per line. Empty here and under organizational units: all that "
-                "the configuration admits."
+                "Ids (12 digits) of member accounts, one per line. If this field and Organizational units are both "
+                "empty: all accounts that the configuration admits."
             ),
         ),
         "organizational_units": Param(
@@ -46,30 +46,35 @@ def contact_sync_params() -> dict[str, Param]:
             uniqueItems=True,
             title="Organizational units",
             description=(
-                "Ids (ou-...) or paths of names (Workloads/Production), one per line: the accounts in them and below, "
-                "in addition to the accounts above. Both empty: all that the configuration admits."
+                "Ids (ou-...) or paths of names (Workloads/Production), one per line. The run includes all accounts in "
+                "these units and in the units below them, in addition to the accounts above. If both fields are empty: "
+                "all accounts that the configuration admits."
             ),
         ),
         "dry_run": Param(
             False,  # noqa: FBT003 -- Param's default comes first, whatever its type
             type="boolean",
             title="Dry run",
-            description="Off: accounts are written. On: they are compared, and the report names what would change.",
+            description=(
+                "Off: contacts are written to the accounts. On: nothing is written; the report says what would change."
+            ),
         ),
         "reason": Param(
             None,
             type=["null", "string"],
             maxLength=1000,
             title="Reason",
-            description="Why you start this run; stored with the sync operation. No personal data, please.",
+            description=(
+                "Optional: why you start this run. The text is stored with the sync operation; enter no personal data."
+            ),
         ),
         "change": Param(
             None,
             **CHANGE_SCHEMA,
             title="Contact change",
             description=(
-                "The trigger function fills it in when a contact was changed. From anybody else it is refused: leave "
-                "the editor as it is; what it shows at first means nothing."
+                "The trigger function fills this in when a contact was changed. A run with a change from anybody else "
+                "is refused, so leave the editor as it is. The text that it shows at first has no meaning."
             ),
             section=NOT_FOR_PEOPLE,
         ),
@@ -79,7 +84,9 @@ def contact_sync_params() -> dict[str, Param]:
             minimum=0,
             maximum=FOLLOW_UPS_LIMIT,
             title="Follow-up",
-            description="Counted by reports that start a run because the contact changed again. Leave it at 0.",
+            description=(
+                "A report sets this number when it starts another run because the contact changed again. Leave it at 0."
+            ),
             section=NOT_FOR_PEOPLE,
         ),
         "correlation_id": Param(
@@ -87,7 +94,7 @@ def contact_sync_params() -> dict[str, Param]:
             type=["null", "string"],
             maxLength=512,
             title="Correlation id",
-            description="Ties a follow-up to the run before it. Leave it empty.",
+            description="Connects a follow-up run with the run before it. Leave it empty.",
             section=NOT_FOR_PEOPLE,
         ),
     }

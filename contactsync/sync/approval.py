@@ -47,9 +47,10 @@ would delete it in the member accounts too:
 |---|---|
 {rows}
 
-{listed}**Approve** deletes it there. **Reject**, or no answer within {time},{until} deletes nothing. When the contact
-is there again in the management account, an approval deletes nothing either. To take a deletion back later, put the
-contact in the management account again: it is brought to all accounts.
+{listed}**Approve** deletes the contact in these accounts. **Reject** deletes nothing.
+Without an answer within {time}{until}, nothing is deleted. If the management account has the contact again when you
+approve, nothing is deleted either. To undo a deletion later, put the contact in the management account again: it is
+then copied to all accounts.
 """
 
 
@@ -99,7 +100,7 @@ class ApprovalRequest:
             sync_id=self.operation.sync_id,
             who=markdown_code(self.operation.initiating_user),
             listed=f"Accounts: {self._listed(markdown_code)}.\n\n" if self.first else "",
-            until=f" that is until {self.until}," if self.until else "",
+            until=f" (until {self.until})" if self.until else "",
             rows="\n".join(f"| {contact_type} | {number} |" for contact_type, number in self.accounts.items()),
             time=_duration(self.timeout),
         )

@@ -315,4 +315,4 @@ def test_outcomes_of_others_count() -> None:
 )
 def test_duration(seconds: float, text: str) -> None:
     """The time to answer is said as people say it."""
-    assert f"no answer within {text}," in ApprovalRequest(operation(SECURITY), {SECURITY: 1}, 1, seconds).body
+    assert f"an answer within {text}," in ApprovalRequest(operation(SECURITY), {SECURITY: 1}, 1, seconds).body
