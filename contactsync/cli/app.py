@@ -25,8 +25,8 @@ from contactsync.plain_text import printable
 log = logging.getLogger(__name__)
 
 EXIT_CODES: Final = (
-    "Exit codes: 0 fine, 1 failed (with a sentence on the standard error), 2 wrong usage, 3 differences found "
-    "(`config diff`), 130 ended by Ctrl-C, 141 the reader of the output has gone."
+    "Exit codes: 0 success, 1 failure (a sentence on standard error says why), 2 wrong usage, 3 differences found "
+    "(`config diff`), 130 stopped by Ctrl-C, 141 the program that read the output has ended."
 )
 
 app = CommandGroup(
@@ -48,13 +48,17 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it with the o
 def root(
     *,
     profile: Annotated[
-        str | None, typer.Option(help="An AWS profile, instead of the environment's credentials.", show_default=False)
+        str | None,
+        typer.Option(help="The AWS profile to use instead of the credentials in the environment.", show_default=False),
     ] = None,
     region: Annotated[
-        str | None, typer.Option(help="The deployment's region, instead of the environment's.", show_default=False)
+        str | None,
+        typer.Option(
+            help="The AWS region of the deployment, instead of the one in the environment.", show_default=False
+        ),
     ] = None,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Log what is asked of AWS, without contents, and where an error arose.")
+        bool, typer.Option("--debug", help="Log calls to AWS, without their contents, and where an error came from.")
     ] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)

@@ -48,22 +48,31 @@ def audit(  # noqa: PLR0913 -- one option per question
         str | None,
         typer.Option(
             metavar="KIND#NAME",
-            help="As notice#ID, configuration#KEY or dead-letter#QUEUE.",
+            help="Only entries about this, such as notice#ID, configuration#KEY or dead-letter#QUEUE.",
             callback=_entity,
             autocompletion=completed(lambda: [f"{kind}#" for kind in _kinds()]),
         ),
     ] = None,
-    account: Annotated[str | None, typer.Option(metavar="ACCOUNT_ID", help="An account.", callback=account_id)] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="ACCOUNT_ID", help="Only entries about this account.", callback=account_id)
+    ] = None,
     operation: Annotated[
-        str | None, typer.Option(metavar="RUN_OR_SYNC_ID", help="A sync operation, also one that has expired.")
+        str | None,
+        typer.Option(
+            metavar="RUN_OR_SYNC_ID", help="Only entries about this sync operation, even after it has expired."
+        ),
     ] = None,
     correlation_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="All that one cause brought about: a CloudTrail event or a run.")
+        str | None, typer.Option(metavar="ID", help="Everything that one CloudTrail event or one run led to.")
     ] = None,
-    day: Annotated[str | None, typer.Option(metavar="DATE", help="One day, in UTC.")] = None,
+    day: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Only entries of this day (UTC), such as 2026-01-31.")
+    ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="The newest so many; all of them without it.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Show at most this many, newest first. Without it: all.")
+    ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the audit trail, newest first: by entity, by correlation id, by day or by period.

@@ -61,24 +61,30 @@ def _queues() -> list[str]:
 QueueArgument = Annotated[
     str,
     typer.Argument(
-        metavar="QUEUE", help="audit, notices, rule, trigger, outbox, or your own.", autocompletion=completed(_queues)
+        metavar="QUEUE",
+        help="audit, notices, rule, trigger, outbox, or one of your own.",
+        autocompletion=completed(_queues),
     ),
 ]
-IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[MESSAGE_ID]...", help="As `list` shows them.")]
-AllOption = Annotated[bool, typer.Option("--all", help="Every message of the queue.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+IdsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[MESSAGE_ID]...", help="Ids as `dead-letters list` shows them.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Take all messages of the queue.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 
 
 @app.command("list")
 def list_letters(
     queue: Annotated[
         str | None,
-        typer.Argument(metavar="[QUEUE]", help="One queue; else all of them.", autocompletion=completed(_queues)),
+        typer.Argument(
+            metavar="[QUEUE]", help="Only this queue. Without it: all queues.", autocompletion=completed(_queues)
+        ),
     ] = None,
     *,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List the messages of one or all dead-letter queues with the reason of each.
+    """List the messages of one or all dead-letter queues, with the reason why each is there.
 
     Example: `contactsync dead-letters list audit`
     """
@@ -97,11 +103,11 @@ def list_letters(
 @app.command("show")
 def show(
     queue: QueueArgument,
-    message_id: Annotated[str, typer.Argument(metavar="MESSAGE_ID", help="As `list` shows it.")],
+    message_id: Annotated[str, typer.Argument(metavar="MESSAGE_ID", help="An id as `dead-letters list` shows it.")],
     *,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show one message whole; what could be a contact value is masked.
+    """Show one whole message; everything that could be a contact value is masked.
 
     Example: `contactsync dead-letters show rule 059f36b4-87a3-44ab-83d2-661975040000`
     """
@@ -122,15 +128,16 @@ def redrive(
     message_ids: IdsArgument = None,
     *,
     everything: AllOption = False,
-    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Messages per second at most.")] = 5,
-    reason: Annotated[str | None, typer.Option(help="Why, for the audit trail.")] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Send at most this many messages per second.")] = 5,
+    reason: Annotated[str | None, typer.Option(help="Why you do this; stored in the audit trail.")] = None,
     dry_run: DryRunOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Send messages where they were to be handled: subscribers' to their own queue, events of `outbox` to the outbox.
+    """Send messages again to where they should be handled.
 
-    Those of `rule` and `trigger` go to the trigger function. A message leaves its queue after it was accepted
-    there. One that was handled already changes nothing.
+    Messages of a subscriber go to its own queue, those of `rule` and `trigger` to the trigger function, and events of
+    `outbox` to the outbox. A message leaves the dead-letter queue only after it was accepted there. To send a
+    message that was already handled changes nothing.
 
     Example: `contactsync dead-letters redrive audit --all --rate 2 --reason "the table is back"`
     """
@@ -155,12 +162,12 @@ def discard(
     queue: QueueArgument,
     message_ids: IdsArgument = None,
     *,
-    reason: Annotated[str, typer.Option(help="Why, for the audit trail.")],
+    reason: Annotated[str, typer.Option(help="Why you do this; stored in the audit trail.")],
     everything: AllOption = False,
     dry_run: DryRunOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Delete messages for good; the audit trail keeps who did it and why.
+    """Delete messages permanently; the audit trail keeps who deleted them and why.
 
     Example: `contactsync dead-letters discard rule 059f36b4-87a3-44ab-83d2-661975040000 --reason "a drill"`
     """
@@ -179,7 +186,7 @@ def _counted(number: int, others: int) -> str:
     here = f"{number} message{'' if number == 1 else 's'}"
     if not others:
         return here
-    return f"{here}, {others} more {'is' if others == 1 else 'are'} being looked at"
+    return f"{here}, {others} more {'is' if others == 1 else 'are'} being read elsewhere"
 
 
 def _check_named(message_ids: list[str] | None, *, everything: bool) -> None:
@@ -211,19 +218,19 @@ def _show_done(done: "Done", output: Output) -> None:
 
     def rows() -> Iterator[Row]:
         with closing(done):
-            for step, facts in counted(done, "{} messages done".format, step=DONE_STEP):
+            for step, facts in counted(done, "{} messages handled".format, step=DONE_STEP):
                 steps[step] += 1
                 yield {"step": str(step), **vars(facts)}
 
     show_rows(DONE_COLUMNS, rows(), output)
     if unreadable := steps[LetterStep.UNREADABLE]:
-        said = "1 message holds" if unreadable == 1 else f"{unreadable} messages hold"
+        said = "1 message contains" if unreadable == 1 else f"{unreadable} messages contain"
         what = "it" if unreadable == 1 else "them"
-        say(f"{said} nothing that could be sent on; show and discard {what}.", err=True)
+        say(f"{said} nothing that can be sent; look at {what} with `show`, then discard {what}.", err=True)
     if refused := steps[LetterStep.REFUSED]:
         said = "1 message was" if refused == 1 else f"{refused} messages were"
         stays = "stays where it is" if refused == 1 else "stay where they are"
-        say(f"{said} not taken, for the reasons above, and {stays}.", err=True)
+        say(f"{said} not accepted, for the reasons above, and {stays}.", err=True)
     if steps[LetterStep.UNREADABLE] or steps[LetterStep.REFUSED]:
         raise typer.Exit(1)
 

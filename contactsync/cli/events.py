@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contactsync.bus.audit import AuditEntry
     from contactsync.bus.replay import Fate, Position, Replayer, ReplayOrder
 
-app = CommandGroup("Publish events of the audit trail once more.")
+app = CommandGroup("Publish events of the audit trail again.")
 
 COLUMNS: Final = Columns(("event_type", "fate", "events"), drop=())
 NEEDS: Final = (Group.AUDIT, Group.BUS, Group.DEAD_LETTERS, Group.DEPLOYMENT)
@@ -36,28 +36,32 @@ SHOWN: Final = 5
 def replay(  # noqa: PLR0913 -- one option per part of the order
     *,
     since: Annotated[
-        datetime, typer.Option("--since", parser=start_of, metavar="TIME", help=f"Events from then on: {FORMS}.")
+        datetime, typer.Option("--since", parser=start_of, metavar="TIME", help=f"Start of the period: {FORMS}.")
     ],
-    reason: Annotated[str, typer.Option(help="Why, for the audit trail.")],
+    reason: Annotated[str, typer.Option(help="Why you do this; stored in the audit trail.")],
     until: UntilOption = None,
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", metavar="TYPE", help="An event type, or what types begin with; may be repeated."),
+        typer.Option("--type", metavar="TYPE", help="Only events whose type is or begins with this; may be repeated."),
     ] = None,
     subscriber: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Into this subscriber's queue only: audit, notices, or your own.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Send only to this subscriber's queue: audit, notices, or your own. Without it: to all.",
+        ),
     ] = None,
     older: Annotated[
-        bool, typer.Option("--older", help="Also what the subscriber may have handled and forgotten; never notices.")
+        bool, typer.Option("--older", help="Also events that the --subscriber may handle a second time; never notices.")
     ] = False,
-    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Events per second at most.")] = 10,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Send at most this many events per second.")] = 10,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Publish the audit trail's events of a period once more, the oldest first, with the ids that they had.
+    """Publish the audit trail's events of a period again, oldest first, with their old ids.
 
-    Whoever has handled an event leaves it alone, for 35 days; older events are refused. A replay that is broken off
-    says where to go on.
+    A subscriber ignores an event that it has handled in the last 35 days; older events are refused, except with
+    `--older`. If a replay is interrupted, the command prints how to continue.
 
     Example: `contactsync events replay --since 2d --type contactsync.account. --reason "the topic is new" --dry-run`
     """
@@ -89,7 +93,7 @@ def replay(  # noqa: PLR0913 -- one option per part of the order
     tally = _Tally()
     try:
         with closing(services.replayer.replay(order, pace, position)) as replayed:
-            for fate, entry in counted(replayed, "{} events done".format, step=PROGRESS_STEP):
+            for fate, entry in counted(replayed, "{} events handled".format, step=PROGRESS_STEP):
                 tally.add(fate, entry)
     finally:
         if tally.counts:
@@ -142,7 +146,10 @@ def _say_filters(replayer: "Replayer", order: "ReplayOrder") -> None:
         say(f"The filter policy of {order.subscriber} could not be read, and is not applied: {error}", err=True)
         return
     for policy in policies:
-        say(f"The filter policy of {order.subscriber} is not applied: {policy}. Keep to it with --type.", err=True)
+        say(
+            f"The filter policy of {order.subscriber} is not applied: {policy}. Keep to it with --type.",
+            err=True,
+        )
 
 
 def _say_end(order: "ReplayOrder", position: "Position", tally: _Tally) -> None:

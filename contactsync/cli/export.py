@@ -34,18 +34,26 @@ class ExportFormat(StrEnum):
 def export(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN_OR_SYNC_ID]", help="One operation; without it all of the period, newest first."),
+        typer.Argument(
+            metavar="[RUN_OR_SYNC_ID]",
+            help="Export only this operation. Without it: all operations of the period, newest first.",
+        ),
     ] = None,
     *,
     since: SinceOption = None,
     until: UntilOption = None,
     output: Annotated[
         ExportFormat,
-        typer.Option("--output", "-o", help="CSV has a row per outcome."),
+        typer.Option("--output", "-o", help="The format of the output. CSV has one row per account outcome."),
     ] = ExportFormat.JSON,
-    file: Annotated[Path | None, typer.Option(dir_okay=False, help="Else the standard output.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write to this file. Without it: to standard output.")
+    ] = None,
 ) -> None:
-    """Write operations with every account outcome as JSON or CSV, page by page.
+    """Write sync operations with all their account outcomes, as JSON or CSV.
+
+    Operations are read and written page by page, so a long period needs little memory. At the end, standard error shows
+    the number of operations and outcomes, and the SHA-256 digest of the output.
 
     Example: `contactsync export --since 2026-01-01 --until 2026-03-31 -o csv --file quarter.csv`
     """

@@ -15,7 +15,7 @@ from contactsync.views.tables import Columns
 if TYPE_CHECKING:
     from contactsync.notices.scenarios import Scenario
 
-app = CommandGroup("List and preview the notices that people get, and how they were delivered.")
+app = CommandGroup("List and preview notices, and show how they were delivered.")
 
 ALIASES: Final = {"success": "success_completion"}
 
@@ -51,7 +51,7 @@ def _scenarios() -> list[str]:
 
 @app.command("list")
 def list_scenarios(*, output: OutputOption = Output.TABLE) -> None:
-    """List the scenarios: default severity, the switch in notification_settings, and when people are told.
+    """List the notice scenarios: default severity, switch in notification_settings, and when the notice is sent.
 
     Example: `contactsync notices list`
     """
@@ -66,9 +66,10 @@ def list_scenarios(*, output: OutputOption = Output.TABLE) -> None:
 
 @app.command("deliveries")
 def deliveries(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
-    """List the notices of an operation or run, and how each channel ended.
+    """List the notices of an operation or run, with the result of each channel.
 
-    One that waits has no channel yet; one of priority info is sent to nobody. Runs of other DAGs are DAG_ID#RUN_ID.
+    A notice that still waits has no channel yet. A notice of priority info is sent to nobody. For a run of another DAG,
+    write DAG_ID#RUN_ID.
 
     Example: `contactsync notices deliveries manual__2026-11-21T10:00:00+00:00`
     """
@@ -90,14 +91,15 @@ def preview(
         str,
         typer.Argument(
             metavar="SCENARIO",
-            help="See `contactsync notices list`.",
+            help="A scenario that `contactsync notices list` shows.",
             callback=_scenario,
             autocompletion=completed(_scenarios),
         ),
     ],
     *,
     preview_format: Annotated[
-        PreviewFormat, typer.Option("--output", "-o", help="text is the mail, chat is for Slack and Teams.")
+        PreviewFormat,
+        typer.Option("--output", "-o", help="The form of the notice. text is for e-mail, chat for Slack and Teams."),
     ] = PreviewFormat.TEXT,
 ) -> None:
     """Print a notice with sample data; nothing is sent, and no AWS account is needed.

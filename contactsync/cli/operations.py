@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contactsync.services.services import Services
 
 app = CommandGroup("List and show sync operations.")
-accounts_app = CommandGroup("Show what accounts carry, and what was done to one.")
+accounts_app = CommandGroup("Show the state of all accounts, and the history of one.")
 
 OPERATION_COLUMNS: Final = Columns(
     ("timestamp", "status", "contact_types", "initiating_user", "counts", "dry_run", "sync_id", "dag_run_id"),
@@ -61,7 +61,7 @@ HISTORY_JSON: Final = {**as_named("account_id", "contact_type"), **RESULT}
 @app.command("list")
 def list_operations(
     *,
-    status: Annotated[OperationStatus | None, typer.Option(help="Only those of this status.")] = None,
+    status: Annotated[OperationStatus | None, typer.Option(help="Only operations with this status.")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     limit: LimitOption = 20,
@@ -86,9 +86,9 @@ def list_operations(
 
 @app.command("show")
 def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
-    """Show an operation with everything it decided, and every account outcome, failed ones first.
+    """Show one operation: its facts and decisions, then every account outcome, failed ones first.
 
-    JSON and CSV are its export.
+    As JSON or CSV, the output is that of `contactsync export`.
 
     Example: `contactsync operations show manual__2026-11-21T10:00:00+00:00`
     """
@@ -111,7 +111,7 @@ def show(name: NameArgument, *, output: OutputOption = Output.TABLE) -> None:
 
 @app.command("desired")
 def desired(*, output: OutputOption = Output.TABLE) -> None:
-    """Show which operation's contact the accounts are to carry, per contact type; never the contact itself.
+    """Show which operation set the desired contact of each contact type; contact values are never shown.
 
     Example: `contactsync operations desired`
     """

@@ -16,15 +16,15 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN_OR_SYNC_ID]", help="A DAG run id or sync id; without it the newest sync operation."
+            metavar="[RUN_OR_SYNC_ID]", help="A DAG run id or a sync id. Without it: the newest sync operation."
         ),
     ] = None,
     *,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Print the stored report of a run: the numbers, then every account with its outcome, at the end those that failed.
+    """Print the stored report of a run: the numbers, then every account with its outcome, failed accounts last.
 
-    JSON and CSV are the operation's export.
+    As JSON or CSV, the output is that of `contactsync export`.
 
     Example: `contactsync report manual__2026-11-21T10:00:00+00:00`
     """

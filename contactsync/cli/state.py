@@ -42,16 +42,22 @@ def state(
     *,
     at: Annotated[
         datetime | None,
-        typer.Option(parser=start_of, metavar="TIME", help=f"As of an earlier time: {FORMS}.", show_default=False),
+        typer.Option(
+            parser=start_of, metavar="TIME", help=f"Show the state at an earlier time: {FORMS}.", show_default=False
+        ),
     ] = None,
     output: OutputOption = Output.TABLE,
     file: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="With `-o json` or `csv`; else the standard output.")
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="Write to this file; needs `-o json` or `-o csv`. Without it: to standard output."
+        ),
     ] = None,
 ) -> None:
-    """Say what every account carries now, by contact type, and why some are left alone; never the contact itself.
+    """List for every account and contact type whether it has the desired contact; contact values are never shown.
 
-    With `--at` it says what operations had recorded by then, of the accounts that they had met.
+    For an account that contactsync does not change, the standing says why. With `--at`, the list shows what operations
+    had recorded by then, and only accounts that were part of an operation by then.
 
     Example: `contactsync accounts state -o csv --file state.csv`
     """
@@ -73,7 +79,7 @@ def state(
         parts = json_array(rows) if output is Output.JSON else csv_lines(columns, rows)
         typer.echo(f"SHA-256 {_written(parts, file)}", err=True)
     counts = Counter(str(row["standing"]) for row in rows)
-    typer.echo(f"As of {moment:%Y-%m-%d %H:%M:%S} UTC, version {version}: {_counted(counts)}", err=True)
+    typer.echo(f"As of {moment:%Y-%m-%d %H:%M:%S} UTC, configuration version {version}: {_counted(counts)}", err=True)
 
 
 def _present(services: "Services") -> tuple[int, Iterator["StatedContact"]]:

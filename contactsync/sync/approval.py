@@ -49,8 +49,8 @@ would delete it in the member accounts too:
 
 {listed}**Approve** deletes the contact in these accounts. **Reject** deletes nothing.
 Without an answer within {time}{until}, nothing is deleted. If the management account has the contact again when you
-approve, nothing is deleted either. To undo a deletion later, put the contact in the management account again: it is
-then copied to all accounts.
+approve, nothing is deleted either. To undo a deletion later, put the contact in the management account again:
+contactsync copies it to all accounts.
 """
 
 

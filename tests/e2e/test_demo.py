@@ -126,7 +126,7 @@ def test_killed(tmp_path: Path) -> None:
 def test_sqlite(tmp_path: Path) -> None:
     """SQLite is taken only where it is asked for, and works without any server."""
     with demo(tmp_path, "--accounts", "2", "--database", "sqlite") as process:
-        wait_for(tmp_path, "Airflow stays at", process, seconds=240)
+        wait_for(tmp_path, "Airflow keeps running at", process, seconds=240)
         assert list((tmp_path / ".run").glob("*/airflow.db")) != []
         assert [line for line in left_behind(tmp_path) if "postgres" in line] == []
         os.kill(process.pid, signal.SIGINT)

@@ -233,7 +233,7 @@ def test_byte_order_mark(config: Command, file: Path) -> None:
 
 def test_diff_with_a_file(config: Command, file: Path) -> None:
     """A file is compared with the version in force, or with any version, before it is stored."""
-    assert config("diff", file) == Answer(0, "", "They are equal.\n")
+    assert config("diff", file) == Answer(0, "", "The two configurations are equal.\n")
     file.write_text(json.dumps({**SETTINGS, "excluded_accounts": [TWO]}))
     answer = config("diff", file, "--output", "json")
     assert answer.code == 3

@@ -36,7 +36,7 @@ def printed(place: Path) -> Iterator[str]:
         )
     try:
         deadline = time.monotonic() + 120
-        while "Ctrl-C ends" not in output.read_text():
+        while "Press Ctrl-C to stop" not in output.read_text():
             assert process.poll() is None, output.read_text()
             assert time.monotonic() < deadline, output.read_text()
             time.sleep(0.1)

@@ -50,7 +50,7 @@ ConfigurationFile = Annotated[
         dir_okay=False,
         readable=True,
         allow_dash=True,
-        help="A JSON file with the whole configuration; - is the standard input.",
+        help="A JSON file with the whole configuration; - means standard input.",
     ),
 ]
 
@@ -61,14 +61,19 @@ def _reason(text: str | None) -> str | None:
     return text or None
 
 
-ReasonOption = Annotated[str | None, typer.Option(help="Why, for the history.", show_default=False, callback=_reason)]
-VersionArgument = Annotated[int, typer.Argument(min=1, metavar="VERSION")]
-FieldArgument = Annotated[
-    str, typer.Argument(metavar="FIELD", help="A list, by its dotted key: excluded_accounts, scope.exclude.tags.team.")
+ReasonOption = Annotated[
+    str | None,
+    typer.Option(help="Why you make this change; `config history` shows it.", show_default=False, callback=_reason),
 ]
-ValuesArgument = Annotated[list[str], typer.Argument(metavar="VALUE...", help="Account ids, units, values of a tag.")]
+VersionArgument = Annotated[int, typer.Argument(min=1, metavar="VERSION", help="The number of the earlier version.")]
+FieldArgument = Annotated[
+    str, typer.Argument(metavar="FIELD", help="The dotted key of a list: excluded_accounts, scope.exclude.tags.team.")
+]
+ValuesArgument = Annotated[
+    list[str], typer.Argument(metavar="VALUE...", help="Account ids, organizational units or values of a tag.")
+]
 YesOption = Annotated[
-    bool, typer.Option("--yes", "-y", help="Store it without asking, also when it takes protection away.")
+    bool, typer.Option("--yes", "-y", help="Store without asking, even if the change takes protection away.")
 ]
 
 
@@ -76,14 +81,19 @@ YesOption = Annotated[
 def show(
     *,
     version: Annotated[
-        int | None, typer.Option(min=1, help="An earlier version instead of the one in force.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, help="The number of an earlier version. Without it: the version in force.", show_default=False
+        ),
     ] = None,
     defaults: Annotated[
-        bool, typer.Option("--defaults", help="What holds where nothing else is stored, without asking AWS.")
+        bool, typer.Option("--defaults", help="Print the default values instead, without a call to AWS.")
     ] = False,
     output: OutputOption = Output.JSON,
 ) -> None:
-    """Print a configuration as JSON, defaults included, and on stderr its version, when it was stored, by whom and why.
+    """Print a version of the configuration as JSON, with default values.
+
+    On standard error: the number of the version, when it was stored, by whom and why.
 
     Example: `contactsync config show > configuration.json`
     """
@@ -108,7 +118,7 @@ def show(
 
 @app.command("init")
 def init(*, reason: ReasonOption = "the first version: the defaults") -> None:
-    """Store the defaults as the first version; refused when a configuration is stored already.
+    """Store the default values as the first version; fails if a configuration is already stored.
 
     Example: `contactsync config init --reason "ticket 1"`
     """
@@ -126,9 +136,10 @@ def init(*, reason: ReasonOption = "the first version: the defaults") -> None:
 
 @app.command("validate")
 def validate(file: ConfigurationFile) -> None:
-    """Check a configuration without storing it; every problem is named.
+    """Check a configuration without storing it, and list every problem.
 
-    Account ids, units and tags that the organization does not have are named as warnings, where it can be asked.
+    Account ids, organizational units and tags that do not exist in the organization are listed as warnings, if AWS
+    Organizations can be asked.
 
     Example: `contactsync config validate configuration.json`
     """
@@ -146,16 +157,16 @@ def validate(file: ConfigurationFile) -> None:
 def put(
     file: ConfigurationFile,
     after_version: Annotated[
-        int | None, typer.Option(help="Refuse when the version in force is another one (0: none is stored yet).")
+        int | None, typer.Option(help="Store only if this version is in force (0: if none is stored yet).")
     ] = None,
     *,
     reason: ReasonOption = None,
     yes: YesOption = False,
 ) -> None:
-    """Check a configuration and store it as the next version; runs that have begun keep theirs.
+    """Check a configuration and store it as the next version; runs that have already begun keep their version.
 
-    Every field that changes is printed. What takes protection away (fewer excluded accounts, a wider scope, deletions
-    without approval) is asked about on a terminal, and needs `--yes` without one.
+    Every field that changes is printed. A change that takes protection away (fewer excluded accounts, a wider scope,
+    deletions without approval) must be confirmed: on a terminal you are asked, without one `--yes` is needed.
 
     Example: `contactsync config put configuration.json --after-version 3 --reason "exclude the payment accounts"`
     """
@@ -172,17 +183,17 @@ def put(
 @app.command("set")
 def set_fields(
     assignments: Annotated[
-        list[str], typer.Argument(metavar="KEY=VALUE...", help="Dotted keys; values are JSON, or plain words.")
+        list[str], typer.Argument(metavar="KEY=VALUE...", help="A dotted key and its new value: JSON or a plain word.")
     ],
     *,
     reason: ReasonOption = None,
     yes: YesOption = False,
 ) -> None:
-    """Change single fields of the configuration in force and store that as the next version.
+    """Change single fields of the configuration in force, and store the result as the next version.
 
-    A value replaces the whole field, so a list is given complete; `config add` and `config remove` change its entries.
-    Nothing is stored when somebody else has changed the configuration meanwhile. What takes protection away is asked
-    about as by `config put`.
+    A value replaces the whole field, so a list needs all its entries; `config add` and `config remove` change single
+    entries. If somebody else changes the configuration at the same time, nothing is stored. A change that takes
+    protection away must be confirmed, as with `config put`.
 
     Example: `contactsync config set deletion.policy=ignore retry_config.max_attempts=5 --reason "ticket 7"`
     """
@@ -194,7 +205,7 @@ def set_fields(
 
 @app.command("add")
 def add(field: FieldArgument, values: ValuesArgument, *, reason: ReasonOption = None, yes: YesOption = False) -> None:
-    """Add entries to a list of the configuration in force, and store that as the next version.
+    """Add entries to a list of the configuration in force, and store the result as the next version.
 
     Example: `contactsync config add excluded_accounts 123456789012 --reason "ticket 7"`
     """
@@ -207,7 +218,7 @@ def add(field: FieldArgument, values: ValuesArgument, *, reason: ReasonOption = 
 def remove(
     field: FieldArgument, values: ValuesArgument, *, reason: ReasonOption = None, yes: YesOption = False
 ) -> None:
-    """Remove entries from a list of the configuration in force, and store that as the next version.
+    """Remove entries from a list of the configuration in force, and store the result as the next version.
 
     Example: `contactsync config remove excluded_accounts 123456789012 --reason "the account was closed"`
     """
@@ -231,17 +242,22 @@ def history(*, limit: LimitOption = 20, output: OutputOption = Output.TABLE) -> 
 
 @app.command("diff")
 def diff(
-    version: Annotated[str, typer.Argument(metavar="VERSION_OR_FILE")],
+    version: Annotated[str, typer.Argument(metavar="VERSION_OR_FILE", help="The number of a version, or a JSON file.")],
     other: Annotated[
-        str | None, typer.Argument(metavar="[VERSION_OR_FILE]", help="Else the version in force.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[VERSION_OR_FILE]",
+            help="What to compare it with. Without it: the version in force.",
+            show_default=False,
+        ),
     ] = None,
     *,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Compare two versions, or a file, field by field; exit code 3 when they differ, 0 when they do not.
+    """Compare two versions or files field by field; exit code 3 if they differ, 0 if they are equal.
 
-    A single file is compared with the version in force: what `config put` would change. Of a list of
-    more than ten entries, the table and CSV show those that only one of the two has.
+    A single file is compared with the version in force, which shows what `config put` would change. For a list with
+    more than ten entries, the table and CSV show only the entries that one of the two lacks.
 
     Example: `contactsync config diff 3 4`, `contactsync config diff configuration.json`
     """
@@ -261,16 +277,18 @@ def diff(
         show_rows(columns, (dict(zip(columns.names, short(one), strict=True)) for one in found), output)
     if found:
         raise typer.Exit(DIFFERENT)
-    equal = f"Versions {before.number} and {after.number}" if before.number and after.number else "They"
+    equal = (
+        f"Versions {before.number} and {after.number}" if before.number and after.number else "The two configurations"
+    )
     say(f"{equal} are equal.", err=True)
 
 
 @app.command("rollback")
 def rollback(version: VersionArgument, *, reason: ReasonOption = None, yes: YesOption = False) -> None:
-    """Store the settings of an earlier version as the next version.
+    """Store the content of an earlier version as the next version.
 
-    A version that is not valid any more is refused with its problems. What takes protection away is asked about as by
-    `config put`.
+    If that version is no longer valid, its problems are listed and nothing is stored. A change that takes protection
+    away must be confirmed, as with `config put`.
 
     Example: `contactsync config rollback 3 --reason "version 4 excluded too much"`
     """

@@ -180,7 +180,7 @@ def _confirm(
         return
     if not sys.stdin.isatty():
         raise ProtectionLostError(losses=sentences)
-    shown = ["This takes protection away:", *(f"  {sentence}" for sentence in sentences), "All that changes:"]
+    shown = ["This takes protection away:", *(f"  {sentence}" for sentence in sentences), "All changes:"]
     say("\n".join([*shown, *changed_lines(found)]), err=True)
     if not typer.confirm("Store it?", err=True):
         say("Nothing was stored.", err=True)

@@ -35,25 +35,30 @@ LOG_TAIL: Final = 10
 def demo(
     *,
     accounts: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="How many member accounts the organization has. [default: 25]")
+        int | None,
+        typer.Option(min=1, max=10_000, help="The number of member accounts. [default: 25, or as in the scenario]"),
     ] = None,
-    contact: Annotated[ContactType, typer.Option(help="The contact that is changed.")] = ContactType.SECURITY,
+    contact: Annotated[ContactType, typer.Option(help="The contact to change.")] = ContactType.SECURITY,
     scenario: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A scenario file (docs/sandbox.md) for the sandbox."),
+        typer.Option(exists=True, dir_okay=False, help="A scenario file for the sandbox (YAML, docs/sandbox.md)."),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End after the report; otherwise at Ctrl-C.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop everything after the report. Without it: at Ctrl-C.")
+    ] = False,
     airflow_port: Annotated[
         int,
-        typer.Option(min=0, max=65535, help="Where the Airflow UI listens; a free port when this one is taken, or 0."),
+        typer.Option(
+            min=0, max=65535, help="The port of the Airflow UI; 0, or a port that is in use, means any free port."
+        ),
     ] = 8080,
     database: Annotated[
-        Database, typer.Option(help="What Airflow keeps its state in. SQLite answers one writer at a time.")
+        Database, typer.Option(help="The database of Airflow. SQLite serves one writer at a time.")
     ] = Database.POSTGRESQL,
 ) -> None:
-    """Start the sandbox and Airflow, change a contact of the management account, and show the sync live.
+    """Start the sandbox and Airflow, change a contact of the management account, and show how all accounts get it.
 
-    Ends with exit code 1 when anything went wrong. Nothing is left running.
+    The exit code is 1 if anything failed. Nothing is left running.
 
     Example: `contactsync demo --accounts 200 --contact primary --once`
     """
@@ -134,7 +139,7 @@ def _run(
             _show_report(console, system, run_id)
             show_notices(console, system, run_id)
         if not once:
-            console.print(f"\nAirflow stays at {system.airflow.base_url}. Press Ctrl-C to end everything.")
+            console.print(f"\nAirflow keeps running at {system.airflow.base_url}. Press Ctrl-C to stop everything.")
             console.print(f"In another terminal:  . {file} && contactsync report")
             with end_signal() as wait_for_end:
                 wait_for_end()

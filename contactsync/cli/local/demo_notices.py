@@ -28,7 +28,7 @@ def show_notices(console: "Console", system: "LocalSystem", run_id: str) -> None
     # The mail names its notice; chats and SMS come a moment later, before the function has ended.
     while not (all(any(notice in m.text for m in inbox.messages()) for notice in requested) and queues.is_idle()):
         if time.monotonic() > deadline:
-            console.print("\nNot every notice has arrived yet: contactsync sandbox inbox --follow shows them.")
+            console.print("\nSome notices have not arrived yet: contactsync sandbox inbox --follow shows new ones.")
             break
         time.sleep(0.1)
     for message in inbox.messages():

@@ -18,7 +18,7 @@ POLL: Final = 1.0
 """Seconds between two requests."""
 BAR_WIDTH: Final = 16
 
-SHORT: Final = {"running": "running", "up_for_retry": "retrying", "up_for_reschedule": "paused", "failed": "failed"}
+SHORT: Final = {"running": "running", "up_for_retry": "retrying", "up_for_reschedule": "waiting", "failed": "failed"}
 """States whose numbers are shown beside the bar; more would not fit into 80 columns."""
 
 ENDED: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
@@ -29,7 +29,8 @@ def follow_run(console: Console, system: LocalSystem) -> tuple[str | None, bool]
     run_id = _wait_for_run(system)
     if run_id is None:
         console.print(
-            f"No DAG run appeared within {START_LIMIT:.0f} s; `contactsync sandbox events` shows where it stopped."
+            f"No DAG run appeared within {START_LIMIT:.0f} s; `contactsync sandbox events` shows where the event "
+            "stopped."
         )
         return None, False
     console.print("· CloudTrail event -> EventBridge rule -> Lambda -> MWAA")

@@ -44,11 +44,13 @@ FAULTS = Columns(
 )
 EVENTS = Columns(("id", "time", "event_name", "rules", "deliveries"), drop=("rules", "time"))
 
-app = CommandGroup("Run and steer a simulated AWS organization.")
-faults_app = CommandGroup("Script errors, lost connections and slow answers.")
+app = CommandGroup("Run and control a simulated AWS organization.")
+faults_app = CommandGroup("Add errors, lost connections and slow answers on purpose.")
 app.add_typer(faults_app, name="faults")
 
-Url = Annotated[str, typer.Option("--url", envvar="AWS_ENDPOINT_URL", help="Where the sandbox listens.", metavar="URL")]
+Url = Annotated[
+    str, typer.Option("--url", envvar="AWS_ENDPOINT_URL", help="The address of the sandbox.", metavar="URL")
+]
 _DEFAULT_URL = f"http://127.0.0.1:{PREFERRED_PORT}"
 
 AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
@@ -60,19 +62,27 @@ def start(
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="The port; 0 takes a free one. [default: 4599, or a free one when it is taken]"
+            min=0, max=65535, help="The port; 0 means any free port. [default: 4599, or a free port if it is in use]"
         ),
     ] = None,
-    scenario: Annotated[Path | None, typer.Option(help="A scenario file (YAML).", metavar="FILE")] = None,
-    accounts: Annotated[int | None, typer.Option(min=0, max=10_000, help="Number of generated members.")] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(help="A scenario file (YAML, docs/sandbox.md).", metavar="FILE")
+    ] = None,
+    accounts: Annotated[
+        int | None,
+        typer.Option(min=0, max=10_000, help="The number of member accounts. [default: 25, or as in the scenario]"),
+    ] = None,
     templates: Annotated[
         Path | None,
         typer.Option(
-            help="CloudFormation templates to deploy. [default: infra of the clone]", file_okay=False, exists=True
+            help="The CloudFormation templates to deploy. [default: infra of the clone]", file_okay=False, exists=True
         ),
     ] = None,
     ready_file: Annotated[
-        Path | None, typer.Option(help="Write the endpoint here when all is ready; removed at the end.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write the endpoint to this file when all is ready; it is removed at the end.", metavar="FILE"
+        ),
     ] = None,
 ) -> None:
     """Run the sandbox until Ctrl-C or SIGTERM."""
@@ -88,7 +98,7 @@ def start(
 
 @app.command("status", epilog="Example: contactsync sandbox status --url http://127.0.0.1:4599")
 def status(url: Url = _DEFAULT_URL, *, output: OutputOption = Output.TABLE) -> None:
-    """Show what the sandbox is: organization, scenario, stacks, Airflow."""
+    """Show the state of the sandbox: organization, scenario, stacks, Airflow."""
     answer = _call(url, "GET", "/status")
     rows = {
         "endpoint": answer["endpoint_url"],
@@ -111,14 +121,18 @@ def status(url: Url = _DEFAULT_URL, *, output: OutputOption = Output.TABLE) -> N
 def calls(  # noqa: PLR0913 - each is an independent filter
     url: Url = _DEFAULT_URL,
     *,
-    service: Annotated[str | None, typer.Option(help="Such as account.")] = None,
-    operation: Annotated[str | None, typer.Option(help="Such as PutAlternateContact.")] = None,
-    account: Annotated[str | None, typer.Option(help="The account acted on.")] = None,
-    caller: Annotated[str | None, typer.Option(help="The calling account, or a part of the caller's ARN.")] = None,
-    since: Annotated[str | None, typer.Option(help="Only after this sequence number or time.")] = None,
-    error: Annotated[str | None, typer.Option(help="An error code, or * for every failed call.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
-    clear: Annotated[bool, typer.Option("--clear", help="Forget all calls instead.")] = False,
+    service: Annotated[str | None, typer.Option(help="Only calls of this service, such as account.")] = None,
+    operation: Annotated[str | None, typer.Option(help="Only this API operation, such as PutAlternateContact.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only calls that read or change this account.")] = None,
+    caller: Annotated[
+        str | None, typer.Option(help="Only calls by this account, or by ARNs that contain this.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Only calls after this sequence number or time.")] = None,
+    error: Annotated[
+        str | None, typer.Option(help="Only calls with this error code; * means all failed calls.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many, the latest.")] = 50,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete all recorded calls instead.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the AWS calls that reached the sandbox, without contact values."""
@@ -135,7 +149,7 @@ def calls(  # noqa: PLR0913 - each is an independent filter
 
 @faults_app.command("list", epilog="Example: contactsync sandbox faults list")
 def list_faults(url: Url = _DEFAULT_URL, *, output: OutputOption = Output.TABLE) -> None:
-    """List the scripted faults and how often each has struck."""
+    """List the faults, and how many calls each has affected."""
     found = _call(url, "GET", "/faults")["faults"]
     _show(found, FAULTS, found, output)
 
@@ -148,26 +162,39 @@ def list_faults(url: Url = _DEFAULT_URL, *, output: OutputOption = Output.TABLE)
 def add_fault(  # noqa: PLR0913 - each is a property of a fault
     url: Url = _DEFAULT_URL,
     *,
-    service: Annotated[str, typer.Option(help="Such as account; * for all.")] = "account",
-    operation: Annotated[str | None, typer.Option(help="Such as PutAlternateContact; all by default.")] = None,
-    account: Annotated[str | None, typer.Option(help="The account acted on; all by default.")] = None,
-    error: Annotated[
-        str | None, typer.Option(help="An error code, or ConnectionDropped; none for a delay only.")
+    service: Annotated[str, typer.Option(help="Calls of this service, such as account; * means all.")] = "account",
+    operation: Annotated[
+        str | None, typer.Option(help="Calls of this API operation, such as PutAlternateContact. Without it: all.")
     ] = None,
-    status_code: Annotated[int | None, typer.Option("--status", min=400, max=599, help="The HTTP status.")] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="How many calls it strikes; no end by default.")] = None,
-    probability: Annotated[float, typer.Option(min=0, max=1, help="The share of the calls it strikes.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Makes the choice of the calls repeatable.")] = 1,
-    delay: Annotated[float, typer.Option(min=0, help="Seconds before the answer.")] = 0.0,
+    account: Annotated[
+        str | None, typer.Option(help="Calls that read or change this account. Without it: all.")
+    ] = None,
+    error: Annotated[
+        str | None, typer.Option(help="An error code, or ConnectionDropped. Without it: only a delay.")
+    ] = None,
+    status_code: Annotated[
+        int | None,
+        typer.Option(
+            "--status", min=400, max=599, help="The HTTP status. Without it: the one that AWS uses for this code."
+        ),
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="The number of calls to affect. Without it: no limit.")
+    ] = None,
+    probability: Annotated[float, typer.Option(min=0, max=1, help="The share of the calls to affect.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="With the same seed, the same calls are chosen.")] = 1,
+    delay: Annotated[float, typer.Option(min=0, help="Seconds to wait before the answer.")] = 0.0,
     stage: Annotated[
         Literal["before", "after", "entry"],
-        typer.Option(help="after: the call is carried out, then its answer replaced; entry: entries of a batch fail."),
+        typer.Option(
+            help="before: AWS never gets the call; after: only its answer is replaced; entry: entries of a batch fail."
+        ),
     ] = "before",
     containing: Annotated[
-        str | None, typer.Option(help="Text in the call's parameters, or in an entry of a batch.")
+        str | None, typer.Option(help="Only calls with this text in their parameters, or in an entry of a batch.")
     ] = None,
 ) -> None:
-    """Let calls fail from now on."""
+    """Make calls fail or wait from now on."""
     fault = {
         "service": service,
         "operation": operation,
@@ -186,10 +213,12 @@ def add_fault(  # noqa: PLR0913 - each is a property of a fault
 
 @faults_app.command("clear", epilog="Example: contactsync sandbox faults clear fault-1")
 def clear_faults(
-    fault: Annotated[str | None, typer.Argument(help="The fault's id; all by default.", show_default=False)] = None,
+    fault: Annotated[
+        str | None, typer.Argument(help="The id of a fault. Without it: all faults.", show_default=False)
+    ] = None,
     url: Url = _DEFAULT_URL,
 ) -> None:
-    """Take one fault or all faults away."""
+    """Remove one fault or all faults."""
     _call(url, "DELETE", f"/faults/{quote(fault, safe='')}" if fault else "/faults")
 
 
@@ -197,12 +226,15 @@ def clear_faults(
 def events(
     url: Url = _DEFAULT_URL,
     *,
-    account: Annotated[str | None, typer.Option(help="The account of the event.")] = None,
-    matched: Annotated[Literal["true", "false"] | None, typer.Option(help="Whether a rule selected it.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
+    account: Annotated[str | None, typer.Option(help="Only events of this account.")] = None,
+    matched: Annotated[
+        Literal["true", "false"] | None,
+        typer.Option(help="true: only events that a rule selected; false: only others."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many, the latest.")] = 50,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List the CloudTrail events, the rules that selected them and what became of each delivery."""
+    """List the CloudTrail events, the rules that selected them and the result of each delivery."""
     query = {name: value for name, value in {"account": account, "matched": matched}.items() if value is not None}
     found = _call(url, "GET", "/events", query=query)["events"][-limit:]
     _show(found, EVENTS, [_event_row(item) for item in found], output)
@@ -215,9 +247,13 @@ def inbox(
     channel: Annotated[
         Literal["email", "sms", "chat", "user-notifications"] | None, typer.Option(help="Only this channel.")
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Show the texts, and what AWS would have dropped.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with what arrives, until Ctrl-C.")] = False,
-    clear: Annotated[bool, typer.Option("--clear", help="Forget all messages instead.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show the texts, and which messages AWS would have dropped.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Also show new messages as they arrive, until Ctrl-C.")
+    ] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete all messages instead.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show what people would have received: mails, text and chat messages, User Notifications."""
@@ -242,7 +278,7 @@ def account_state(
     account: Annotated[str, typer.Argument(help="The account's id.")],
     state: Annotated[
         AccountState,
-        typer.Argument(metavar="STATE", help=f"Its state from now on: {', '.join(get_args(AccountState))}."),
+        typer.Argument(metavar="STATE", help=f"The new state: {', '.join(get_args(AccountState))}."),
     ],
     url: Url = _DEFAULT_URL,
 ) -> None:
@@ -333,13 +369,13 @@ def _usage(sandbox: "Sandbox", file: Path) -> str:
         '  python -c \'import boto3; boto3.client("account").put_alternate_contact(\n'
         '    AlternateContactType="SECURITY", Name="Sam Example", Title="Security",\n'
         '    EmailAddress="security@example.com", PhoneNumber="+1 555 0100")\'\n\n'
-        "See the calls, the event that it made, and what became of that:\n"
+        "See the calls, the event of the change, and the result of its delivery:\n"
         "  contactsync sandbox calls\n"
         "  contactsync sandbox events\n\n"
-        "Store a first configuration, as a deployment has one:\n"
+        "Store a first configuration, as in a deployment:\n"
         "  contactsync config init\n\n"
-        "No Airflow belongs to this sandbox, so no run starts; `make run` has one.\n"
-        "Ctrl-C ends the sandbox."
+        "This sandbox has no Airflow, so no run starts; `make run` starts both.\n"
+        "Press Ctrl-C to stop the sandbox."
     )
 
 

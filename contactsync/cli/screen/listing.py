@@ -49,8 +49,8 @@ class Output(StrEnum):
     CSV = "csv"
 
 
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the result is written.")]
-LimitOption = Annotated[int, typer.Option(min=1, help="The newest so many.")]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="The format of the output.")]
+LimitOption = Annotated[int, typer.Option(min=1, help="Show at most this many, newest first.")]
 
 
 class PlainConsole(Console):

@@ -41,9 +41,15 @@ def _read(text: str, of_a_date: timedelta) -> datetime:
 
 SinceOption = Annotated[
     datetime | None,
-    typer.Option("--since", parser=start_of, metavar="TIME", help=f"From then on: {FORMS}.", show_default=False),
+    typer.Option("--since", parser=start_of, metavar="TIME", help=f"Start of the period: {FORMS}.", show_default=False),
 ]
 UntilOption = Annotated[
     datetime | None,
-    typer.Option("--until", parser=end_of, metavar="TIME", help="Before then; a date is included.", show_default=False),
+    typer.Option(
+        "--until",
+        parser=end_of,
+        metavar="TIME",
+        help="End of the period, in the same forms; a date includes its whole day.",
+        show_default=False,
+    ),
 ]

@@ -36,5 +36,7 @@ def completed(known: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
     return complete
 
 
-NameArgument = Annotated[str, typer.Argument(metavar="RUN_OR_SYNC_ID", help="A DAG run id, or the operation's own id.")]
-AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT_ID", help="12 digits.", callback=account_id)]
+NameArgument = Annotated[str, typer.Argument(metavar="RUN_OR_SYNC_ID", help="A DAG run id or a sync id.")]
+AccountArgument = Annotated[
+    str, typer.Argument(metavar="ACCOUNT_ID", help="An account id: 12 digits.", callback=account_id)
+]
