@@ -23,7 +23,7 @@ WITHOUT_TESTS ?=
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(SETUP) ## Make the environment .venv, with the command contactsync in it
+setup: $(SETUP) ## Create the environment .venv, with the command contactsync in it
 
 $(SETUP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "contactsync needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
@@ -43,14 +43,14 @@ test: $(SETUP) ## Run the tests: unit, property, contract, integration, sandbox,
 	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/e2e
 	$(BIN)/python -m pytest $(TWO) tests/e2e
 
-test-all: $(if $(ONLY_LONG),,test) $(SETUP) ## Run the tests and those that take longer (ONLY_LONG=1: only those)
+test-all: $(if $(ONLY_LONG),,test) $(SETUP) ## Run the tests and the longer tests (ONLY_LONG=1: only the longer ones)
 	$(BIN)/python -m pytest $(TWO) --long -m long tests/e2e
 	$(BIN)/python -m pytest $(PARALLEL) --long -m long --ignore tests/e2e
 
-soak: $(SETUP) ## Search at random, for some minutes, for what the tests would miss
+soak: $(SETUP) ## Run random tests for some minutes, to find what the other tests miss
 	$(BIN)/python -m pytest --soak -m soak
 
-check: $(SETUP) ## Format, lint, types, layers, templates, fast tests (not with WITHOUT_TESTS=1), docs
+check: $(SETUP) ## Check format, lint, types, layers, templates and docs, and run the fast tests (not with WITHOUT_TESTS=1)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -66,7 +66,7 @@ format: $(SETUP) ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-docs: $(SETUP) ## Write the generated pages under docs/, and build all of them as a site into build/site
+docs: $(SETUP) ## Write the generated pages under docs/, and build all pages as a site in build/site
 	$(BIN)/python -m typer contactsync.cli.app utils docs --name contactsync --title "Command reference" --output docs/commands.md
 	$(BIN)/python -m contactsync.bus.schemas docs/schemas
 	$(SITE) build/site
@@ -79,5 +79,5 @@ lock: ## Resolve and pin all dependencies, with hashes
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" ../.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --constraint mwaa-3.3.1.txt $$name.in --output-file $$name.txt; done
 
-clean: ## Remove the environment and everything that runs and tests left
+clean: ## Remove the environment and all files that runs and tests left
 	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
