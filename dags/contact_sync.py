@@ -73,8 +73,8 @@ The report says who decided. To be asked again, clear this task with *Downstream
 
 SYNC_ACCOUNT_DOC = """\
 Compares one account's contacts with the desired ones, writes only what is different, reads it back and records the
-outcome. A failed task is retried as `retry_config` in the configuration says. It is not retried if AWS denies the
-permission or refuses the contact as invalid. To try an account again later, clear its task with *Downstream* selected.
+outcome. A failed task is retried as `retry_config` in the configuration says. It is not retried if a permission is
+denied or the contact is invalid. To try an account again later, clear its task with *Downstream* selected.
 """
 
 REPORT_DOC = """\
