@@ -86,7 +86,7 @@ def key_problem(key: str) -> str | None:
     if length < KEY_BYTES:
         return f"is {length} bytes long and must have at least {KEY_BYTES}; {HOW_TO_MAKE_A_KEY}"
     if _is_guessable(text, _LEAST_LEFT, _ENCODINGS_DEEP):
-        return f"is easy to guess: it is made of words, runs or repetitions; {HOW_TO_MAKE_A_KEY}"
+        return f"is easy to guess: it is made of words, sequences or repetitions; {HOW_TO_MAKE_A_KEY}"
     return None
 
 

@@ -39,10 +39,10 @@ class S3Claims:
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=_key(claim))
             except self._client.exceptions.NoSuchKey:
-                raise refused(claim, "there is no such object (any more)") from None
+                raise refused(claim, "the object is not in the bucket (any more)") from None
             with closing(answer["Body"]) as body:
                 if answer["ContentLength"] > claim.size:
-                    problem = f"it has {answer['ContentLength']} bytes, and {claim.size} were published"
+                    problem = f"the object has {answer['ContentLength']} bytes, but {claim.size} bytes were published"
                     raise refused(claim, problem)
                 data: bytes = body.read()
         return data

@@ -66,7 +66,7 @@ _DELIVERIES: Final[Mapping[str, str]] = MappingProxyType(
 
 def delivery_advice(code: str | None) -> str:
     """Return what to do about an event that EventBridge did not deliver."""
-    what = _DELIVERIES.get(code or "", "Look EventBridge's code up in its user guide")
+    what = _DELIVERIES.get(code or "", "Look up EventBridge's code in its user guide")
     return f"{what}. Then {Reader('rule').redrive}."
 
 
@@ -78,13 +78,13 @@ def invocation_advice(code: str | None, tries: str) -> str | None:
     again = f"Then {Reader('trigger').redrive}."
     if code in TIMED_OUT:
         return (
-            f"The trigger function did not end within its Timeout{tries}: see its log for what it waited for, such as "
+            f"The trigger function did not end within its Timeout{tries}: its log shows what it waited for, such as "
             f"an Airflow that does not answer. {again}"
         )
     if code in PROCESS_ENDED:
         return (
             f"The process of the trigger function ended{tries}: it ran out of memory, or exited; see its log, and "
-            f"raise MemorySize when memory was short. {again}"
+            f"raise MemorySize if the memory was too small. {again}"
         )
     if code in NOT_STARTED:
         return (

@@ -30,13 +30,13 @@ def with_data(event: Event, claims: Claims | None) -> Event:
     if claims is None:
         raise refused(claim, "this subscriber has no bucket for claim checks (CONTACTSYNC_CLAIM_BUCKET)")
     if claim.size > CLAIM_LIMIT:
-        raise refused(claim, f"it would have {claim.size} bytes, and {CLAIM_LIMIT} are the most")
+        raise refused(claim, f"it would have {claim.size} bytes, and {CLAIM_LIMIT} bytes is the limit")
     data = claims.get(claim, event.dataref)
     found = claim_of(event.id, data)
     if found.size != claim.size:
-        raise refused(claim, f"it has {found.size} bytes, and {claim.size} were published")
+        raise refused(claim, f"the object has {found.size} bytes, but {claim.size} bytes were published")
     if not hmac.compare_digest(found.sha256, claim.sha256):
-        raise refused(claim, "its SHA-256 is not that of what was published, so it was replaced")
+        raise refused(claim, "the object's SHA-256 differs from that of the published data, so the object was replaced")
     return parse_data(event, data)
 
 

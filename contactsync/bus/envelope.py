@@ -151,7 +151,7 @@ def parse_data(event: Event, text: bytes) -> Event:
 def _parsed(model: type[E], found: Mapping[str, Any]) -> E:
     event_id, event_type = found.get("id"), found.get("type")
     if not isinstance(event_type, str):
-        raise EventInvalidError(event_id=_name(event_id), problems=["type: is missing or no text"])
+        raise EventInvalidError(event_id=_name(event_id), problems=["type: is missing or is not text"])
     data_model = EVENT_TYPES.get(event_type)
     if data_model is None:
         raise EventTypeUnknownError(event_id=_name(event_id), event_type=event_type[:256])

@@ -33,8 +33,9 @@ OF_ALL: Final = re.compile("KMS|Authori[sz]ation|AccessDenied|Credential|Token|S
 """Parts of codes with which SNS refuses single entries because of the topic, its key or the caller."""
 
 REASON: Final = (
-    "The bus refused the event for good ({code}): its content, or what the publisher needs for it, is wrong. Correct "
-    "that or update contactsync, then `contactsync dead-letters redrive outbox --all`."
+    "The bus refused the event ({code}), and trying again does not help: the event's content, or something that the "
+    "publisher needs, is wrong. Fix the cause or update contactsync, then `contactsync dead-letters redrive outbox "
+    "--all`."
 )
 
 SET_ASIDE: Final = "Event %s (%s) is set aside (%s): see `contactsync dead-letters list outbox`"
@@ -77,7 +78,10 @@ class Relay:
         """Publish what could not be stored; return whether the bus accepted all of it. Nothing is raised."""
         published = self._publish(announcements)
         if published.refused:
-            log.error("Events are lost that could be neither stored nor published: %s", sorted(published.refused))
+            log.error(
+                "Events are lost, because they could not be stored and could not be published: %s",
+                sorted(published.refused),
+            )
         return not published.refused
 
     def send_left(self, tell: Callable[[Sequence[SetAside]], object] = lambda _: None) -> int:

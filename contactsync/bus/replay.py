@@ -151,15 +151,15 @@ class Replayer:
         if not order.older:
             raise ReplayRefusedError(
                 problem=(
-                    f"subscribers remember for {REMEMBERED.days} days what they have handled, so events of more than "
-                    f"{SAFE_AGE.days} days ago could be handled a second time. Take a later --since, or for one "
-                    "subscriber that bears it --subscriber NAME --older"
+                    f"subscribers remember for {REMEMBERED.days} days which events they have handled, so events older "
+                    f"than {SAFE_AGE.days} days could be handled a second time. Use a later --since; or --subscriber "
+                    "NAME --older, for one subscriber to which that does no harm"
                 )
             )
         if order.subscriber is None or order.subscriber == NOTICES:
             raise ReplayRefusedError(
                 problem="--older is for one subscriber, named with --subscriber, and never for notices: people would "
-                "be told a second time"
+                "get each notice a second time"
             )
 
     def _entries(self, order: ReplayOrder) -> Iterator[AuditEntry]:

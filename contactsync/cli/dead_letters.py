@@ -174,7 +174,7 @@ def discard(
     from contactsync.services.services import Services
 
     if not reason.strip():
-        raise typer.BadParameter("--reason must say something.")
+        raise typer.BadParameter("--reason must not be empty.")
     _check_named(message_ids, everything=everything)
     services = Services.from_environment(needs=NEEDS)
     order = _order(services, queue, message_ids, everything=everything, reason=reason, dry_run=dry_run)
@@ -191,7 +191,7 @@ def _counted(number: int, others: int) -> str:
 
 def _check_named(message_ids: list[str] | None, *, everything: bool) -> None:
     if bool(message_ids) == everything:
-        raise typer.BadParameter("Name messages, or --all of them.")
+        raise typer.BadParameter("Name messages, or use --all.")
 
 
 def _order(
@@ -230,7 +230,7 @@ def _show_done(done: "Done", output: Output) -> None:
     if refused := steps[LetterStep.REFUSED]:
         said = "1 message was" if refused == 1 else f"{refused} messages were"
         stays = "stays where it is" if refused == 1 else "stay where they are"
-        say(f"{said} not accepted, for the reasons above, and {stays}.", err=True)
+        say(f"{said} not sent on, for the reasons above, and {stays}.", err=True)
     if steps[LetterStep.UNREADABLE] or steps[LetterStep.REFUSED]:
         raise typer.Exit(1)
 

@@ -73,7 +73,7 @@ def replay(  # noqa: PLR0913 -- one option per part of the order
     if not math.isfinite(rate):
         raise typer.BadParameter("--rate must be a number of events per second.")
     if not reason.strip():
-        raise typer.BadParameter("--reason must say something.")
+        raise typer.BadParameter("--reason must not be empty.")
     services = Services.from_environment(needs=NEEDS)
     end = until or services.clock.now()
     if since >= end:
@@ -147,7 +147,8 @@ def _say_filters(replayer: "Replayer", order: "ReplayOrder") -> None:
         return
     for policy in policies:
         say(
-            f"The filter policy of {order.subscriber} is not applied: {policy}. Keep to it with --type.",
+            f"The filter policy of {order.subscriber} is not applied: {policy}. To send only the types that the policy "
+            "lets through, use --type.",
             err=True,
         )
 
@@ -159,7 +160,7 @@ def _say_end(order: "ReplayOrder", position: "Position", tally: _Tally) -> None:
         say(f"Not sent: {', '.join(tally.unsent[:SHOWN])}{more}.", err=True)
     if position.begun and not position.complete:
         say(
-            f"It did not come to the end. Go on with --since {position.reached.isoformat()} "
-            f"--until {order.until.isoformat()} and the same other options.",
+            f"The replay did not finish. Continue with --since {position.reached.isoformat()} --until "
+            f"{order.until.isoformat()} and the same other options.",
             err=True,
         )

@@ -124,8 +124,8 @@ def warn_of_expiry(services: "Services", since: datetime) -> None:
     kept = services.clock.now() - lasts
     if since < kept:
         typer.echo(
-            f"Operations expire {lasts.days} days after their latest plan (CONTACTSYNC_RETENTION_DAYS): those of "
-            f"before {kept:%Y-%m-%d} may be missing. The audit trail is kept apart; `contactsync audit` reads it.",
+            f"Operations expire {lasts.days} days after their latest plan (CONTACTSYNC_RETENTION_DAYS): those from "
+            f"before {kept:%Y-%m-%d} may be missing. The audit trail is kept separately; `contactsync audit` reads it.",
             err=True,
         )
 

@@ -78,7 +78,7 @@ def _other_losses(before: Section, after: Section) -> Iterator[str]:
         yield f"{path}: a run turns red from {is_now} failures on, not from {was}"
     yield from _gone(_CHANNELS, _value(before, _CHANNELS), _value(after, _CHANNELS))
     if _value(before, _FALLBACK) and not _value(after, _FALLBACK):
-        yield f"{_FALLBACK}: nobody is told when the topic for notices takes none"
+        yield f"{_FALLBACK}: nobody gets the notices that the topic for notices does not accept"
     for path, what in _SWITCHES.items():
         if _value(before, path) is True and _value(after, path) is False:
             yield f"{path}: {what}"
@@ -87,8 +87,8 @@ def _other_losses(before: Section, after: Section) -> Iterator[str]:
 _CHANNELS: Final = "notification_settings.user_notifications_config.delivery_channels"
 _FALLBACK: Final = "notification_settings.fallback_sns_topic"
 _SWITCHES: Final = {
-    "notification_settings.notify_on_failure": "nobody is told of failed runs",
-    "notification_settings.notify_on_partial_failure": "nobody is told of runs that failed in part",
+    "notification_settings.notify_on_failure": "no notice is sent about failed runs",
+    "notification_settings.notify_on_partial_failure": "no notice is sent about runs that failed in part",
     "breaker.enabled": "calls go on while Account Management fails for everyone",
     "rates.enabled": "calls no longer wait for AWS's quotas",
 }

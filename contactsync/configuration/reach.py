@@ -63,9 +63,11 @@ class Reach:
     def _scope(self, configuration: Configuration) -> Scope:
         remembered = self._remembered
         if all(account.account_id != self.management_account for account in remembered.listed):
-            raise OrganizationUnreadError(reason="its listing lacks the management account")
+            raise OrganizationUnreadError(reason="its list of accounts lacks the management account")
         if _names_tags(configuration) and len(remembered.listed) > MOST_TAGGED:
-            raise OrganizationUnreadError(reason=f"rules name tags, and it has {len(remembered.listed)} accounts")
+            raise OrganizationUnreadError(
+                reason=f"rules name tags, and {len(remembered.listed)} accounts are too many to read the tags of each"
+            )
         return self.scope(configuration)
 
     @cached_property

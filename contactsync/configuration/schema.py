@@ -27,7 +27,7 @@ Named = TypeVar("Named", bound=StrEnum)
 def _distinct(names: tuple[Named, ...]) -> tuple[Named, ...]:
     for name in names:
         if names.count(name) > 1:
-            message = f"{name} stands there twice"
+            message = f"{name} is there twice"
             raise ValueError(message)
     return names
 
@@ -124,14 +124,14 @@ class NotificationRules(Section):
         for scenario in NoticeScenario:
             keys = [key for named, key in places if named is scenario]
             if len(keys) > 1:
-                message = f"{scenario} stands in {' and in '.join(keys)}; a scenario has one priority, name it once"
+                message = f"{scenario} is in {' and in '.join(keys)}; a scenario has one priority, name it once"
                 raise ValueError(message)
         return self
 
 
 def _some_channel(channels: tuple[DeliveryChannel, ...]) -> tuple[DeliveryChannel, ...]:
     if not channels:
-        message = "names no channel, so that nobody would be told; to be told less, use the keys notify_on_..."
+        message = "names no channel, so nobody would get notices; to get fewer notices, use the keys notify_on_..."
         raise ValueError(message)
     return channels
 

@@ -33,8 +33,8 @@ class EventTypeUnknownError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"Event {self.event_id} is of the unknown type {self.event_type}. It is kept: update contactsync, then "
-            "`contactsync dead-letters redrive QUEUE --all`."
+            f"Event {self.event_id} has the type {self.event_type}, which this version of contactsync does not know. "
+            "The event is kept: update contactsync, then `contactsync dead-letters redrive QUEUE --all`."
         )
 
 
@@ -51,8 +51,8 @@ class EventForeignError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"Event {self.event_id} is of {self.source} (environment {self.environment}), and this is the bus of "
-            f"environment {self.expected}: it is set aside. Find what publishes to this topic and should not (its "
+            f"Event {self.event_id} comes from {self.source} (environment {self.environment}), but this is the bus of "
+            f"environment {self.expected}. The event is not handled. Find what wrongly publishes to this topic (its "
             "CONTACTSYNC_EVENTS_TOPIC_ARN, and who may do sns:Publish), then discard this message."
         )
 
@@ -68,9 +68,9 @@ class ClaimRefusedError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"The data of event {self.event_id} is not taken from the bucket for claim checks: {self.problem}. The "
-            "event is set aside. Find out what happened to the object (docs/events.md), put the published one back and "
-            "redrive this message, or discard it."
+            f"The data of event {self.event_id} in the bucket for claim checks cannot be used: {self.problem}. The "
+            "event is not handled. Find out what happened to the object (docs/events.md). Put the published object "
+            "back and redrive this message, or discard this message."
         )
 
 
@@ -88,12 +88,13 @@ class EventTooLargeError(ContactSyncError):
         """What happened, and what to do next."""
         if self.has_bucket:
             return (
-                f"Event {self.event_id} has {self.size} bytes of data, and {self.limit} are the most that the bucket "
-                "for claim checks takes. It cannot be published; contactsync's tables have what it announces."
+                f"Event {self.event_id} has {self.size} bytes of data; the bucket for claim checks takes at most "
+                f"{self.limit} bytes. The event cannot be published. What it announces is stored in contactsync's "
+                "tables."
             )
         return (
-            f"Event {self.event_id} has {self.size} bytes, {self.limit} fit into a message, and no bucket for claim "
-            "checks is set. Set CONTACTSYNC_CLAIM_BUCKET (docs/settings.md)."
+            f"Event {self.event_id} has {self.size} bytes; a message takes at most {self.limit} bytes, and no bucket "
+            "for claim checks is set. Set CONTACTSYNC_CLAIM_BUCKET (docs/settings.md)."
         )
 
 
@@ -115,7 +116,7 @@ class PublishFailedError(ContactSyncError):
         "Events could not be sent over the bus; they are kept, and the DAG contact_housekeeping sends them again.",
         (
             RemedyStep(
-                "Where the sentence above says that a cause does not pass by itself, fix that one (docs/events.md)."
+                "If the sentence above names a cause that does not pass by itself, fix that cause (docs/events.md)."
             ),
             HEALTH,
         ),
@@ -130,12 +131,17 @@ class PublishFailedError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         unreadable = {"EventInvalid", "EventTypeUnknown"} & set(self.causes)
-        more = " The log names those that this version cannot read or write; an update may help." if unreadable else ""
+        more = (
+            " The log names the events that this version cannot read or write; an update of contactsync may help."
+            if unreadable
+            else ""
+        )
         then = "The DAG contact_housekeeping sends them again."
         if self.lasting:
             then = (
                 f"{', '.join(self.lasting)} does not pass by itself: check the topic for events, its key and its "
-                "policy, and this role's permissions (docs/events.md). The DAG contact_housekeeping sends them then."
+                "policy, and this role's permissions (docs/events.md). Then the DAG contact_housekeeping sends the "
+                "events."
             )
         return (
             f"{self.failed} events are left in the outbox ({', '.join(self.causes)}): the bus did not take them, or "
@@ -175,9 +181,9 @@ class DeadLetterMissingError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"The dead-letter queue {self.queue} does not give out {', '.join(self.message_ids)}. `contactsync "
-            f"dead-letters list {self.queue}` shows what it holds; one that another command looks at comes back after "
-            "five minutes."
+            f"The dead-letter queue {self.queue} did not return {', '.join(self.message_ids)}. `contactsync "
+            f"dead-letters list {self.queue}` shows the messages in the queue. If another command is reading a "
+            "message, the message comes back after five minutes."
         )
 
 
@@ -210,9 +216,9 @@ class DeadLetterSourceError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"Messages of the dead-letter queue {self.queue} cannot be sent on, and stay: {self.sources} queues name "
-            "it in their redrive policy, and one should. Fix the redrive policy (RedrivePolicy, infra/bus.yaml), then "
-            f"`contactsync dead-letters redrive {self.queue} --all` again."
+            f"Messages of the dead-letter queue {self.queue} cannot be sent on, and stay in the queue: exactly one "
+            f"queue must name it in its redrive policy, and {self.sources} queues do. Fix the redrive policy "
+            f"(RedrivePolicy, infra/bus.yaml), then run `contactsync dead-letters redrive {self.queue} --all` again."
         )
 
 
@@ -227,8 +233,8 @@ class OutOfTimeError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"The function had {self.seconds:.0f} s left and did not begin with a message; it is delivered again. The "
-            "messages before it took long: see their lines in this log."
+            f"The function had {self.seconds:.0f} s left, so it did not start to handle the message; the message is "
+            "delivered again. The messages before took long: see their lines in this log."
         )
 
 
@@ -246,7 +252,7 @@ class NoticeUndeliveredError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"Notice {self.notice_id} ({self.scenario}) was not taken by {', '.join(self.channels)}, {self.tries} "
-            "times. Check the notices topic and its subscriptions, then "
-            "`contactsync dead-letters redrive notices --all`."
+            f"Notice {self.notice_id} ({self.scenario}) was not accepted by {', '.join(self.channels)}, in "
+            f"{self.tries} tries. Check the notices topic and its subscriptions, then `contactsync dead-letters "
+            "redrive notices --all`."
         )

@@ -32,8 +32,8 @@ class ConfigurationMissingError(ConfigurationError):
         """What happened, and what to do next."""
         if self.version is not None:
             return (
-                f"Table {self.table} has no version {self.version} of configuration {self.config_key!r}. "
-                "`contactsync config history` lists those that there are."
+                f"Table {self.table} has no version {self.version} of configuration {self.config_key!r}. `contactsync "
+                "config history` lists the versions that exist."
             )
         return (
             f"Table {self.table} has no configuration {self.config_key!r}, so nothing was written. "
@@ -52,7 +52,7 @@ class ConfigurationPresentError(ConfigurationError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"Configuration {self.config_key!r} is stored already, in version {self.version}, and stays in force. "
+            f"Configuration {self.config_key!r} is already stored, in version {self.version}, and was not changed. "
             "See it with `contactsync config show`, change it with `contactsync config set`."
         )
 
@@ -67,16 +67,19 @@ class ConfigurationInvalidError(ConfigurationError):
         "The stored configuration is not valid.",
         (
             RemedyStep("See who changed what last.", "contactsync config history"),
-            RemedyStep("Take the last valid version back; that alone fixes it.", "contactsync config rollback VERSION"),
             RemedyStep(
-                "Or have that version printed, save it as configuration.json, and change it there.",
+                "Go back to the last valid version; this alone fixes the problem.",
+                "contactsync config rollback VERSION",
+            ),
+            RemedyStep(
+                "Or print that version, save it as configuration.json, and change this file.",
                 "contactsync config show --version VERSION",
             ),
-            RemedyStep("Have it checked.", "contactsync config validate configuration.json"),
-            RemedyStep("Store it.", "contactsync config put configuration.json"),
+            RemedyStep("Check the file.", "contactsync config validate configuration.json"),
+            RemedyStep("Store the file.", "contactsync config put configuration.json"),
         ),
     )
-    again = "Correct that, then repeat the command."
+    again = "Correct the configuration, then repeat the command."
 
     @property
     def message(self) -> str:
@@ -96,8 +99,8 @@ class ConfigurationTooLargeError(ConfigurationError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"The configuration takes {self.size / 1024:.0f} KB, and a version may take {self.limit // 1024} KB at "
-            "most: DynamoDB's limit for an item. Name organizational units or tags instead of thousands of accounts."
+            f"The configuration has {self.size / 1024:.0f} KB; a version may have at most {self.limit // 1024} KB, "
+            "DynamoDB's limit for an item. Name organizational units or tags instead of thousands of accounts."
         )
 
 
@@ -110,7 +113,10 @@ class ProtectionLostError(ConfigurationError):
     @property
     def message(self) -> str:
         """What happened, and what to do next."""
-        return f"This takes protection away: {said(self.losses)} Nothing was stored. Repeat it with --yes to store it."
+        return (
+            f"This takes protection away: {said(self.losses)} Nothing was stored. To store it, repeat the command "
+            "with --yes."
+        )
 
 
 @dataclass(eq=False)
@@ -132,14 +138,17 @@ class RulesUnmatchedError(ConfigurationError):
 
     sentences: Sequence[str]
     version: int
-    headline = "Rules of the configuration name nobody"
+    headline = "Rules of the configuration match no account"
     stops_run = False
     remedy = Remedy(
-        "A slip in an exclusion protects nobody; an account that has left the organization needs no rule.",
+        (
+            "A typing error in an exclusion leaves an account unprotected; a rule for an account that has left the "
+            "organization can be removed."
+        ),
         (
             RemedyStep("Compare the ids and tags with the accounts of the organization.", "contactsync config show"),
             RemedyStep("Add the right id first.", "contactsync config add excluded_accounts ACCOUNT_ID"),
-            RemedyStep("Then take the wrong one away.", "contactsync config remove excluded_accounts ACCOUNT_ID"),
+            RemedyStep("Then remove the wrong id.", "contactsync config remove excluded_accounts ACCOUNT_ID"),
         ),
     )
 
@@ -147,8 +156,8 @@ class RulesUnmatchedError(ConfigurationError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"Rules of the configuration (version {self.version}) name nobody: {' '.join(self.sentences)} The run "
-            "went on without them."
+            f"Rules of the configuration (version {self.version}) match no account: {' '.join(self.sentences)} The "
+            "run continued without them."
         )
 
 

@@ -14,10 +14,14 @@ class HousekeepingError(ContactSyncError):
     """Raised when operations could not be closed, with the problem of each; the next pass tries them again."""
 
     problems: Sequence[str]
-    again = "Correct that; contact_housekeeping closes them then."
+    again = "Fix the cause; then contact_housekeeping closes the operations."
     remedy = Remedy(
-        "Operations whose run is gone could not be closed; they are tried again every five minutes.",
-        (RemedyStep("Fix what the sentence above says of each; the next run closes them."),),
+        "Operations whose run is gone could not be closed; contact_housekeeping tries again every five minutes.",
+        (
+            RemedyStep(
+                "The sentence above names the problem of each operation: fix it; the next run closes the operation."
+            ),
+        ),
     )
 
     @property
@@ -35,7 +39,7 @@ class RunsUnplannedError(ContactSyncError):
     """Number of runs, at least 1."""
     since: datetime
     remedy = Remedy(
-        "Changes wait: no run is planned.",
+        "Changes wait: the task plan of their runs has not finished.",
         (
             RemedyStep("In Airflow see whether the DAG contact_sync is paused, and what its first runs wait for."),
             RemedyStep("See in the environment's metrics whether workers are free."),
@@ -46,7 +50,7 @@ class RunsUnplannedError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"{self.number} runs of the DAG {self.dag_id} are queued or running and not planned; there have been such "
-            f"runs since {self.since:%Y-%m-%d %H:%M} UTC. Look in Airflow whether the DAG is paused, whether "
-            "workers are free, and what the task plan does."
+            f"{self.number} runs of the DAG {self.dag_id} are queued or running, and their task plan has not "
+            f"finished; there have been such runs since {self.since:%Y-%m-%d %H:%M} UTC. Check in Airflow whether the "
+            "DAG is paused, whether workers are free, and what the task plan does."
         )

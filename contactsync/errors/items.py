@@ -18,7 +18,8 @@ class ItemUnreadableError(ContactSyncError):
         "An item of a table was stored by another version of contactsync, or by hand.",
         (
             RemedyStep(
-                "Update contactsync; or delete the item that the sentence above names, if contactsync did not store it."
+                "Update contactsync. If contactsync did not store the item that the sentence above names, delete "
+                "that item."
             ),
         ),
     )
@@ -27,6 +28,6 @@ class ItemUnreadableError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"An item of table {self.table} cannot be read by this version: {self.item} ({self.problem}). Update "
+            f"This version cannot read an item of table {self.table}: {self.item} ({self.problem}). Update "
             "contactsync; if contactsync did not store the item, delete it."
         )

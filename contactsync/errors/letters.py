@@ -18,8 +18,8 @@ class ProcessEndedError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"The process of {self.function} ended while it had this message ({self.how}): it ran out of memory, "
-            "took longer than the function's Timeout, or exited. The log of the function shows the end. Correct the "
+            f"The process of {self.function} ended while it had this message ({self.how}): it ran out of memory, took "
+            "longer than the function's Timeout, or exited. The log of the function shows how it ended. Fix the "
             "cause, or raise MemorySize or Timeout, then redrive the message."
         )
 
@@ -39,8 +39,8 @@ class FunctionTimeoutError(ContactSyncError):
         """What happened, and what to do next."""
         return (
             f"The Timeout of {self.function} is too short: {self.seconds:.1f} s were left at its start, so it did not "
-            f"begin with a message. Set Timeout to {self.least:.0f} s or more, and the VisibilityTimeout of its queue "
-            "to six times that (docs/events.md), then redrive the message."
+            f"start to handle the message. Set Timeout to {self.least:.0f} s or more, and the VisibilityTimeout of "
+            "its queue to six times that (docs/events.md), then redrive the message."
         )
 
 
@@ -57,7 +57,7 @@ class EventUnderWayError(ContactSyncError):
         """What happened, and what to do next."""
         return (
             f"Event {self.event_id} is being handled by another call, or the process of that call ended; the message "
-            "is delivered again. When it is a dead letter, redrive it."
+            "is delivered again. If the message is a dead letter, redrive it."
         )
 
 
@@ -75,9 +75,9 @@ class EventsSetAsideError(ContactSyncError):
         """What happened, and what to do next."""
         more = f" and {self.number - len(self.events)} more" if self.number > len(self.events) else ""
         return (
-            f"The bus refused {self.number} events for good, and they are set aside: {', '.join(self.events)}{more}. "
-            "All others go out. See them with `contactsync dead-letters list outbox`; redrive them when the cause is "
-            "gone, or discard them."
+            f"The bus refused {self.number} events, and trying again does not help. They are set aside: "
+            f"{', '.join(self.events)}{more}. `contactsync dead-letters list outbox` shows them; fix the cause and "
+            "redrive them, or discard them. All other events are sent."
         )
 
 
@@ -105,6 +105,6 @@ class ReplayStoppedError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"The replay stopped: the bus, or the subscriber's queue, cannot be reached ({self.cause}). Go on where it "
-            "stopped with the --since that was printed."
+            f"The replay stopped: the bus, or the subscriber's queue, cannot be reached ({self.cause}). To continue "
+            "where it stopped, repeat the command with the --since that was printed."
         )

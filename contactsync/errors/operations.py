@@ -23,8 +23,8 @@ class WriteNotSeenError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"The {self.contact_type} contact of account {self.account_id} was written, but AWS still answers another "
-            "one: wait a minute, reads are consistent a little later."
+            f"The {self.contact_type} contact of account {self.account_id} was written, but AWS still returns another "
+            "one. Wait a minute: reads show a write with a delay."
         )
 
 
@@ -66,9 +66,10 @@ class DesiredContactOutdatedError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"The stored desired {self.contact_type} contact (generation {self.generation}) is older than one that was "
-            f"desired before (generation {self.newest}): a table was restored or lost. Nothing was written. Start a "
-            "run of contact_sync by hand: it reads the management account's contact and brings it to all accounts."
+            f"The stored desired {self.contact_type} contact (generation {self.generation}) is older than one that "
+            f"was desired before (generation {self.newest}): a table was restored or lost. Nothing was written. Start "
+            "a run of contact_sync by hand: the run reads the management account's contact and writes it to all "
+            "accounts."
         )
 
     @property
@@ -84,7 +85,7 @@ class OutcomesMissingError(ContactSyncError):
     account_id: str
     dag_run_id: str
     remedy = Remedy(
-        "Outcomes that the plan stored are not there any more: they expired or were removed.",
+        "Outcomes that the plan stored are missing: they expired or were removed.",
         (RemedyStep(f"In Airflow {clear_task('plan', 'of the run')}."),),
     )
 
@@ -92,8 +93,8 @@ class OutcomesMissingError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"Run {self.dag_run_id} is to settle account {self.account_id}, but its outcomes are not stored: they "
-            f"expired or were removed. Nothing was written. To plan them again, {clear_task('plan', 'of the run')}."
+            f"The outcomes of account {self.account_id} in run {self.dag_run_id} are missing: they expired or were "
+            f"removed. Nothing was written. To plan them again, {clear_task('plan', 'of the run')}."
         )
 
 
@@ -132,7 +133,7 @@ class OperationUnknownError(OperationMissingError):
         """What happened, and what to do next."""
         return (
             f"No sync operation belongs to {self.dag_run_id}: its task `plan` has not run, or the operation expired. "
-            "`contactsync operations list` shows those that are there."
+            "`contactsync operations list` shows the operations that exist."
         )
 
 
@@ -155,7 +156,7 @@ class FileNotWrittenError(ContactSyncError):
 
     path: str
     reason: str
-    again = "Correct that or name another file, then repeat the command."
+    again = "Fix the cause or name another file, then repeat the command."
 
     @property
     def message(self) -> str:
@@ -172,7 +173,7 @@ class StateConflictError(ContactSyncError):
     """Number of times that the item was read and not written."""
 
     transient = True
-    remedy = Remedy("Others kept changing the same item.", (WAIT,))
+    remedy = Remedy("Other processes kept changing the same item.", (WAIT,))
     again = "Repeat the command in a minute."
     dead_letter = "Then {redrive}."
 
@@ -193,9 +194,9 @@ class OvertakenError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"{self.item} was recorded by a later try, or dropped by a later plan, meanwhile; this try's result is "
-            "not stored. The later one counts. When the task stays red for no other reason, the clocks of "
-            f"workers differ by more than the time between two tries: {CLEAR_RUN}."
+            f"{self.item} was stored by a later try, or dropped by a later plan, so this try's result is not stored. "
+            "The later result counts. If the task stays red for no other reason, the clocks of workers differ by more "
+            f"than the time between two tries: {CLEAR_RUN}."
         )
 
 
@@ -211,9 +212,9 @@ class AnswerOvertakenError(OvertakenError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"{self.item} was planned again after its question was asked, so that the answer does not count "
-            f"and nothing is deleted. To be asked again, {clear_task('approve_deletions')}: it asks when the run would "
-            "delete in the same accounts; otherwise its report says to start a run by hand."
+            f"{self.item} was planned again after its question was asked, so the answer does not count, and nothing "
+            f"is deleted. To be asked again, {clear_task('approve_deletions')}: the task asks if the run would delete "
+            "in the same accounts; otherwise the run's report says to start a run by hand."
         )
 
 
@@ -266,7 +267,7 @@ class PausedError(ContactSyncError):
     @property
     def message(self) -> str:
         """What happened, and what to do next."""
-        return f"Calls pause ({self.cause}) for about {self.resume_in:.0f} s: wait."
+        return f"Calls have to wait about {self.resume_in:.0f} s ({self.cause}). The task waits without using a try."
 
 
 @dataclass(eq=False)
@@ -296,7 +297,7 @@ class OutageError(ContactSyncError):
     cause: str
     seconds: float
     """Seconds for which calls may wait: the configuration's breaker.max_pause."""
-    remedy = Remedy("AWS failed or did not answer, for longer than calls may pause.", (HEALTH,))
+    remedy = Remedy("AWS failed or did not answer, for longer than calls may wait.", (HEALTH,))
 
     @property
     def code(self) -> str:

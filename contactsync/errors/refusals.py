@@ -72,12 +72,12 @@ class RunRequestError(ContactSyncError):
     problems: Sequence[str]
     blame = Blame.CONFIGURATION
     remedy = Remedy(
-        "The run was started with parameters that it cannot have.",
+        "The run was started with wrong parameters.",
         (RemedyStep("Correct the parameters that the sentence above names."),),
     )
     last_step = RemedyStep(
-        "Do not clear this run, which keeps its parameters: in Airflow trigger contact_sync again with others "
-        "(docs/operations.md, Starting a run by hand)."
+        "Do not clear this run, because it would keep its parameters: in Airflow trigger contact_sync again with "
+        "other parameters (docs/operations.md, Starting a run by hand)."
     )
 
     @property
@@ -96,18 +96,18 @@ class RunClaimError(RunRequestError):
     """Raised when a run says about itself what only the trigger function, or the report of another run, may say."""
 
     remedy = Remedy(
-        "The run says that a contact was changed, or that it follows another run, and is not entitled to.",
+        "The run says that a contact was changed, or that it follows another run; only contactsync itself may say so.",
         (
             RemedyStep("See in Airflow who started it: Triggering user, in the run's details."),
             RemedyStep(
-                "If that is the trigger function, set CONTACTSYNC_TRIGGER_USER to this name "
-                "(docs/contact-changes.md, Who did it). Else ask that person why."
+                "If that is the trigger function, set CONTACTSYNC_TRIGGER_USER to this name (docs/contact-changes.md, "
+                "Who did it). Otherwise ask that person why."
             ),
         ),
     )
     last_step = RemedyStep(
-        "If the trigger function started it: set CONTACTSYNC_TRIGGER_USER right, then in Airflow clear the failed task "
-        f"of the run, {DOWNSTREAM}. Else leave the run as it is."
+        "If the trigger function started it: correct CONTACTSYNC_TRIGGER_USER, then in Airflow clear the failed task "
+        f"of the run, {DOWNSTREAM}. Otherwise leave the run as it is."
     )
 
     @property
@@ -115,7 +115,7 @@ class RunClaimError(RunRequestError):
         """How to continue if the deployment names the wrong user for the trigger function."""
         return (
             "If the trigger function started this run, set CONTACTSYNC_TRIGGER_USER to its name in Airflow, then "
-            f"{CLEAR_RUN}. Else leave it as it is."
+            f"{CLEAR_RUN}. Otherwise leave the run as it is."
         )
 
 
@@ -133,7 +133,7 @@ class ListingIncompleteError(ContactSyncError):
         (
             WAIT,
             RemedyStep(
-                "If it stays so, compare CONTACTSYNC_MANAGEMENT_ACCOUNT_ID with the account of the credentials."
+                "If this happens again, compare CONTACTSYNC_MANAGEMENT_ACCOUNT_ID with the account of the credentials."
             ),
             IDENTITY,
         ),
@@ -143,8 +143,8 @@ class ListingIncompleteError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"AWS Organizations listed {self.listed} member accounts and not the management account "
-            f"{self.management_account}, so that the listing is not complete. Nothing was written. When it stays so, "
+            f"AWS Organizations listed {self.listed} member accounts, but not the management account "
+            f"{self.management_account}, so the list is not complete. Nothing was written. If this happens again, "
             "check CONTACTSYNC_MANAGEMENT_ACCOUNT_ID and the credentials."
         )
 
@@ -166,7 +166,7 @@ class ScopeEmptyError(ContactSyncError):
     )
     last_step = RemedyStep(
         f"If the configuration was wrong: correct it, then in Airflow clear the failed task of the run, {DOWNSTREAM}. "
-        "If the run's parameters were wrong: do not clear it, trigger contact_sync again with others."
+        "If the run's parameters were wrong: do not clear the run, trigger contact_sync again with other parameters."
     )
 
     @property
@@ -183,7 +183,7 @@ class ScopeEmptyError(ContactSyncError):
         """How to continue; it depends on whether the rules or the request was wrong."""
         return (
             f"If the configuration was wrong, correct it, then {CLEAR_RUN}. If the run's parameters were wrong, start "
-            "another run: a cleared one keeps its own."
+            "another run: a cleared run keeps its parameters."
         )
 
 
@@ -195,7 +195,7 @@ class CallerMismatchError(ContactSyncError):
     actual_account: str
     blame = Blame.CONFIGURATION
     remedy = Remedy(
-        "The credentials belong to another account than the management account.",
+        "The credentials do not belong to the management account.",
         (IDENTITY, RemedyStep("Set CONTACTSYNC_MANAGEMENT_ROLE_ARN to a role in the management account.")),
     )
 
@@ -204,8 +204,8 @@ class CallerMismatchError(ContactSyncError):
         """What happened, and what to do next."""
         return (
             f"The credentials belong to account {self.actual_account}, not to the management account "
-            f"{self.expected_account}. Set CONTACTSYNC_MANAGEMENT_ROLE_ARN to a role in that account, or run there. "
-            "Nothing was written."
+            f"{self.expected_account}. Set CONTACTSYNC_MANAGEMENT_ROLE_ARN to a role in that account, or use "
+            "credentials of that account. Nothing was written."
         )
 
 

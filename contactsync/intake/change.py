@@ -102,7 +102,7 @@ def _check_call(detail: Mapping[object, object]) -> str:
         raise _refusal(RefusalReason.READ_ONLY, "the call only reads")
     if name not in ACTIONS:
         reason = RefusalReason.READ_ONLY if name.startswith(("Get", "List", "Describe")) else RefusalReason.OTHER_EVENT
-        raise _refusal(reason, "eventName is none of the three that change a contact")
+        raise _refusal(reason, "eventName is not one of the three calls that change a contact")
     if detail.get("errorCode") is not None or detail.get("errorMessage") is not None:
         raise _refusal(RefusalReason.FAILED_CALL, "the call failed, so nothing changed")
     return name
@@ -149,7 +149,7 @@ def _contact_type(event_name: str, parameters: Mapping[object, object]) -> str:
     contact_type = known.pop() if len(known) == 1 else None
     if contact_type is None:
         raise _refusal(
-            RefusalReason.UNKNOWN_CONTACT_TYPE, "alternateContactType is none of BILLING, OPERATIONS, SECURITY"
+            RefusalReason.UNKNOWN_CONTACT_TYPE, "alternateContactType is not one of BILLING, OPERATIONS, SECURITY"
         )
     return contact_type
 
@@ -157,7 +157,7 @@ def _contact_type(event_name: str, parameters: Mapping[object, object]) -> str:
 def _initiating_user(identity: object) -> str:
     name = name_of(_mapping(identity, "userIdentity"))
     if name is None:
-        raise _refusal(RefusalReason.MALFORMED, "userIdentity names nobody")
+        raise _refusal(RefusalReason.MALFORMED, "userIdentity does not say who made the call")
     return name
 
 

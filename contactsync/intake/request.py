@@ -177,7 +177,9 @@ def check_origin(request: RunRequest, origin: RunOrigin, *, trigger_user: str) -
             f"{origin.name} started this run; leave it empty, or see CONTACTSYNC_TRIGGER_USER in docs/settings.md"
         )
     elif request.change and request.dag_run_id != request.change.event_id:
-        problems.append("change: the run's id is not that of its event; the trigger function always takes that one")
+        problems.append(
+            "change: the run's id is not the id of its event; the trigger function always uses the event's id"
+        )
     claimed = [name for name in ("follow_up", "correlation_id") if getattr(request, name)]
     if claimed and origin.run_type != BY_A_TASK:
         problems.append(f"{', '.join(claimed)}: only the report of another run may fill this in; leave it empty")

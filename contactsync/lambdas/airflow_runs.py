@@ -18,7 +18,7 @@ REDIRECTION: Final = 300
 CONFLICT: Final = 409
 SERVER_FAULT: Final = 500
 ATTEMPTS: Final = 3
-NOT_STARTED: Final = "an answer that says of no run that it was started"
+NOT_STARTED: Final = "an answer that names no started run"
 
 # InvokeRestApi ends by itself after 10 s. Three attempts and the waits between them fit into the function's timeout of
 # 60 s.

@@ -55,7 +55,7 @@ class RememberingProcessor(BatchProcessor):
         if isinstance(error, EventUnderWayError) and record.message_id in self._ended:
             # The process that ended is the one that has begun with the event.
             error = ProcessEndedError(
-                how="while it handled this event, at an earlier receive", function=function_name()
+                how="while it handled this event, when the message was received earlier", function=function_name()
             )
         failure = failure_of(error, int(record.attributes.approximate_receive_count), self._reader)
         facts = {"message_id": record.message_id, "error": failure.code, "receive_count": failure.receive_count}
@@ -65,5 +65,7 @@ class RememberingProcessor(BatchProcessor):
         try:
             self._failures.remember(self._subscriber, record.message_id, failure)
         except AwsCallError as unremembered:
-            self._log.warning("Why the message failed is not kept: %s", sentence_for(unremembered, self._reader))
+            self._log.warning(
+                "The reason why the message failed was not stored: %s", sentence_for(unremembered, self._reader)
+            )
         return super().failure_handler(record, exception)

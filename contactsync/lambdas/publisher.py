@@ -20,8 +20,8 @@ LARGEST_BODY: Final = 65_536
 """Bytes of a request at most; an event with the allowed fields needs far fewer."""
 
 FOR_GOOD: Final = (
-    "the event bus refuses this event, and that does not pass by itself: ask the operators of contactsync, who have "
-    "an alarm"
+    "the event bus refuses this event, and another try does not help: ask the operators of contactsync, who get an "
+    "alarm"
 )
 
 # The event is never logged: it holds what a stranger sent.

@@ -120,7 +120,9 @@ class Subscription:
                 if known is None or known.receive_count < count - 1 or known.code == PROCESS_ENDED:
                     found[message_id] = known is not None and known.code == PROCESS_ENDED
         except AwsCallError as error:
-            self.logger.warning("Why messages come again is not known: %s", sentence_for(error, self._reader))
+            self.logger.warning(
+                "The reasons why messages failed before cannot be read: %s", sentence_for(error, self._reader)
+            )
             return dict.fromkeys(again, False)
         return found
 
@@ -129,7 +131,9 @@ class Subscription:
     ) -> "PartialItemFailureResponse":
         """Handle each message of a batch in its own process; those that have ended a process come last."""
         records = sorted(event["Records"], key=lambda record: ended.get(str(record.get("messageId")), False))
-        self.logger.warning("a process ended with messages of this batch; each has a process of its own now")
+        self.logger.warning(
+            "a process ended while it had messages of this batch; now each message gets its own process"
+        )
         processor = RememberingProcessor(self._name, self._parts.failures, self.logger, ended)
         shares = _Shares(context, len(records))
         answer = process_partial_response(
@@ -161,12 +165,14 @@ class Subscription:
     def _expect_the_end(self, record: "SQSRecord") -> None:
         count = int(record.attributes.approximate_receive_count)
         error = ProcessEndedError(
-            how=f"at receive {count - 1}, maybe because of a message beside it", function=function_name()
+            how=f"at receive {count - 1}, maybe because of another message of the batch", function=function_name()
         )
         try:
             self._parts.failures.remember(self._name, record.message_id, failure_of(error, count, self._reader))
         except AwsCallError as unremembered:
-            self.logger.warning("Why the message may fail is not kept: %s", sentence_for(unremembered, self._reader))
+            self.logger.warning(
+                "The reason why the message may fail was not stored: %s", sentence_for(unremembered, self._reader)
+            )
 
     def _answer(self, context: "LambdaContext", ended: Mapping[str, bool], record: "SQSRecord") -> dict[str, Any]:
         """Handle one message as a batch in its own process, and return what the parent process has to know."""

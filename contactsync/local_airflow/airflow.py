@@ -236,7 +236,7 @@ class LocalAirflow:
         except subprocess.TimeoutExpired:
             code = None
         if code != 0:
-            raise LocalAirflowError(f"Airflow's database could not be made:\n{_tail(migration.log)}")
+            raise LocalAirflowError(f"Airflow's database could not be created:\n{_tail(migration.log)}")
         self._drop("migration")
 
     def _launch(self, name: str) -> None:
@@ -271,7 +271,7 @@ class LocalAirflow:
         while not done():
             self.check()
             if time.monotonic() > deadline:
-                raise LocalAirflowError(f"Waited {seconds:.0f} s in vain until {what}.\n{self._tails()}")
+                raise LocalAirflowError(f"Gave up after waiting {seconds:.0f} s until {what}.\n{self._tails()}")
             time.sleep(_POLL)
 
     def _healthy(self) -> bool:

@@ -89,7 +89,7 @@ class AirflowApi:
         deadline = time.monotonic() + seconds
         while (seen := look()) is None:
             if time.monotonic() > deadline:
-                raise AirflowApiError(f"Waited {seconds:.0f} s in vain until {what}.")
+                raise AirflowApiError(f"Gave up after waiting {seconds:.0f} s until {what}.")
             time.sleep(every)
         return seen
 

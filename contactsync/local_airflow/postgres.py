@@ -188,9 +188,9 @@ class PostgresServer:
         try:
             code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            raise PostgresError(f"PostgreSQL made no data directory within {seconds:.0f} s: {self._log}.") from None
+            raise PostgresError(f"PostgreSQL created no data directory within {seconds:.0f} s: {self._log}.") from None
         if code != 0:
-            raise PostgresError(f"PostgreSQL could not make its data directory: {self._cause(begun)}")
+            raise PostgresError(f"PostgreSQL could not create its data directory: {self._cause(begun)}")
         self._ended()
         unfinished.rename(self._cluster)
 

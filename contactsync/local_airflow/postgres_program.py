@@ -95,7 +95,9 @@ def installed_program(package: str = PACKAGE) -> Path:
         if (Path(location) / "pginstall" / "bin" / "postgres").is_file():
             return Path(location) / "pginstall"
     machine = f"{platform.system()} on {platform.machine()}"
-    raise PostgresError(f"The package {package.replace('_', '-')} is not installed: `make setup` does it ({machine}).")
+    raise PostgresError(
+        f"The package {package.replace('_', '-')} is not installed: `make setup` installs it ({machine})."
+    )
 
 
 def usable_program(installed: Path, shelter: Shelter) -> Path:

@@ -146,7 +146,9 @@ class Deliverer:
         wanted = deliveries_of(notice, notification_settings)
         deliveries = [one for one in wanted if _is_wanted(one, request)]
         if wanted and not deliveries:
-            log.warning("Notice %s: %s are no channels any more", notice.notice_id, ", ".join(request.channels))
+            log.warning(
+                "Notice %s: these channels are no longer configured: %s", notice.notice_id, ", ".join(request.channels)
+            )
         if not deliveries:
             return
         is_first = request.attempt == 1
@@ -263,7 +265,7 @@ class Deliverer:
         try:
             send()
         except AwsCallError as error:
-            log.error("Notice %s was not taken by %s: %s", notice.notice_id, " and ".join(channels), error)  # noqa: TRY400 -- the sentence says all
+            log.error("Notice %s was not accepted by %s: %s", notice.notice_id, " and ".join(channels), error)  # noqa: TRY400 -- the sentence says all
             ends.append((channels, {"status": ChannelEnd.FAILED, "code": error.code, "at": self.clock.now()}))
             return False
         ends.append((channels, {"status": ChannelEnd.SENT, "at": self.clock.now()}))

@@ -96,7 +96,7 @@ class NoticeFigures:
         named = [_cause(detail, code, accounts) for (detail, code), accounts in ranked[:CAUSES_LISTED]]
         rest = set().union(*(accounts for _, accounts in ranked[CAUSES_LISTED:]))
         named += [_MISSING] if self.missing else []
-        return (*named, Cause("other", "", len(rest), "Further kinds of failure.", ())) if rest else tuple(named)
+        return (*named, Cause("other", "", len(rest), "Other kinds of failure.", ())) if rest else tuple(named)
 
 
 def findings_of(outcomes: Iterable[AccountOutcome], operation: SyncOperation | None = None) -> NoticeFigures:

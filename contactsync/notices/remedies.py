@@ -17,18 +17,18 @@ from contactsync.operations.operation import OutcomeDetail
 
 CLEAR_FAILED: Final = RemedyStep(
     'When the cause is fixed: in Airflow open the run, press Clear and choose "Clear only failed tasks". Accounts '
-    "that are right are left alone, and the run turns green."
+    "that have the right contact are not touched, and the run turns green."
 )
 CLEAR_SOME: Final = RemedyStep(
     f"When the cause is fixed: in Airflow clear the failed accounts' tasks {DOWNSTREAM}, so that the report counts "
     "again."
 )
 CLEAR_PLAN: Final = RemedyStep(
-    f"In Airflow {clear_task('plan', 'of this run')}, so that what is missing is planned again."
+    f"In Airflow {clear_task('plan', 'of this run')}, so that the missing outcomes are planned again."
 )
 
 OUTCOMES_MISSING: Final = Remedy(
-    "Outcomes that the plan stored are not there any more: they expired or were removed. They count as failed.", ()
+    "Outcomes that the plan stored are missing: they expired or were removed. They count as failed.", ()
 )
 
 BY_DETAIL: Final[Mapping[str, Remedy]] = MappingProxyType(
@@ -39,16 +39,20 @@ BY_DETAIL: Final[Mapping[str, Remedy]] = MappingProxyType(
             if "outcome_detail" in vars(kind) and kind.account_remedy is not None
         },
         OutcomeDetail.NO_OUTCOME: Remedy(
-            "The task did not start, or its process ended before it could record what it did.", (TASK_LOG,)
+            "The task did not start, or its process ended before it could store an outcome.", (TASK_LOG,)
         ),
         OutcomeDetail.UNSETTLED: Remedy(
-            "A write was announced and never settled, so it is not known what the account holds.", (TASK_LOG,)
+            (
+                "A write may have been made, but its result was not stored, so it is not known which contact the "
+                "account has."
+            ),
+            (TASK_LOG,),
         ),
         OutcomeDetail.HALTED: Remedy(
-            "The operation stopped before this account, for a cause that concerns all of them.",
+            "The operation stopped before this account, for a cause that concerns all accounts.",
             (RemedyStep("Fix the cause that the notice names."),),
         ),
-        OutcomeDetail.ERROR: Remedy("The task failed with an error that is not the account's own.", (TASK_LOG,)),
+        OutcomeDetail.ERROR: Remedy("The task failed with an error that does not come from the account.", (TASK_LOG,)),
     }
 )
 """For account outcomes; `{account}` is replaced by the id of an account that failed."""
@@ -65,11 +69,15 @@ BY_SCENARIO: Final[Mapping[NoticeScenario, Remedy]] = MappingProxyType(
             ),
         ),
         NoticeScenario.OVERDUE: Remedy(
-            "The run goes on; accounts may carry an older contact until it ends.",
+            "The run goes on; accounts may have an older contact until it ends.",
             (
-                RemedyStep("See in Airflow's grid what the run waits for: an approval, a paused or a failing task."),
+                RemedyStep(
+                    "See in Airflow's grid what the run waits for: an approval, a task that waits, or a failing task."
+                ),
                 RemedyStep("See which operations have no end yet.", "contactsync operations list --status in_progress"),
-                RemedyStep("And those whose plan did not finish.", "contactsync operations list --status pending"),
+                RemedyStep(
+                    "See which operations have an unfinished plan.", "contactsync operations list --status pending"
+                ),
             ),
         ),
         NoticeScenario.DELIVERY_TROUBLE: Remedy(

@@ -191,7 +191,7 @@ class NoticeRequests:
             version = self.configurations.version(operation.config_version) if operation and planned else None
             return (version or self.configurations.latest()).configuration.notification_settings
         except (ConfigurationError, AwsCallError) as error:
-            log.warning("The default notification settings count: %s", error)
+            log.warning("The default notification settings are used: %s", error)
             return None
 
     def _request(

@@ -81,8 +81,7 @@ def _waiting(scenario: Scenario) -> Notice:
     outcomes = (replace(_pending(outcome), contact_type=ContactType.BILLING) for outcome in _outcomes())
     message = (
         "Answer by 2026-01-10 10:00 UTC: without an answer nothing is deleted. Accounts: audit (222222222222), "
-        "billing-dev (333333333333) and 21 more. To take a deletion back, put the contact in the management account "
-        "again."
+        "billing-dev (333333333333) and 21 more. To undo a deletion, put the contact in the management account again."
     )
     return notice_of(_request(scenario, message=message), ORIGIN, operation, outcomes)
 

@@ -43,12 +43,12 @@ WHEN: Final[Mapping[Scenario, str]] = MappingProxyType(
         Scenario.SYSTEM_ERRORS: "AWS, a table or a process failed for some accounts, or before the start",
         Scenario.PARTIAL_FAILURE: "some accounts failed for reasons that are in none of the notices above",
         Scenario.CONFIGURATION_ERRORS: (
-            "configuration or settings let no account be written, rules name nobody, or a run claims a change"
+            "the configuration or settings allow no write, rules match no account, or a run claims a change"
         ),
         Scenario.SUCCESS_COMPLETION: "an operation completed; sent in any case when a deletion was not approved",
         Scenario.HALTED: "an operation stopped for one cause that concerns every account",
         Scenario.APPROVAL_WAITING: "the deletion of a contact waits for a person's approval",
-        Scenario.OVERDUE: "an operation has not finished in time, or runs are not even planned",
+        Scenario.OVERDUE: "an operation, or the plan of a run, has not finished in time",
         Scenario.DELIVERY_TROUBLE: "events or notices could not be delivered",
     }
 )

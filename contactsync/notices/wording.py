@@ -35,7 +35,7 @@ _WITHOUT_NUMBERS: Final = {
     Scenario.SUCCESS_COMPLETION: "The run completed",
     Scenario.HALTED: "The run was halted",
     Scenario.APPROVAL_WAITING: "A deletion waits for approval",
-    Scenario.OVERDUE: "Runs do not go on in time",
+    Scenario.OVERDUE: "Runs do not finish in time",
     Scenario.DELIVERY_TROUBLE: "Events or notices could not be delivered",
 }
 """Headlines for operations without outcomes, and for notices that are not about outcomes."""
@@ -73,7 +73,7 @@ def what_happened(request: NoticeRequested, operation: SyncOperation | None, fou
 def _refusal(scenario: Scenario, operation: SyncOperation) -> str | None:
     verdict = refusal_of(operation)
     told = scenario is Scenario.SUCCESS_COMPLETION and verdict is not None
-    return f"A deletion was not approved ({verdict}), the contact was deleted nowhere" if told else None
+    return f"A deletion was not approved ({verdict}), no account was changed" if told else None
 
 
 def _asked(operation: SyncOperation) -> list[str]:
@@ -99,7 +99,7 @@ def _with_numbers(scenario: Scenario, operation: SyncOperation, found: NoticeFig
     if failed:
         return _of_failures(scenario, found, failed, touched)
     is_fixed = operation.status is OperationStatus.COMPLETED and scenario in _OF_OUTCOMES and not found.missing
-    return f"Fixed meanwhile, none of {_counted(touched)} is failed any more" if is_fixed else None
+    return f"Fixed meanwhile, no failure is left in {_counted(touched)}" if is_fixed else None
 
 
 def _of_failures(scenario: Scenario, found: NoticeFigures, failed: int, touched: int) -> str | None:

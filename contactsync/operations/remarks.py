@@ -20,15 +20,15 @@ def remarks_of(operation: SyncOperation, tally: OutcomeCounts | None = None) -> 
     undecided = [t for t, plan in operation.plans.items() if plan.needs_approval and plan.decision is None]
     if names := ", ".join(t for t in undecided if any(tally.of_plan[t, detail] for detail in _UNDECIDED)):
         yield (
-            f"Nobody decided about the deletion of the {names} contact, so it was deleted nowhere: the task "
-            f"approve_deletions failed or was marked by hand. To be asked, {clear_task('approve_deletions')}."
+            f"Nobody decided about the deletion of the {names} contact, so it was not deleted in any account: the "
+            f"task approve_deletions failed or was marked by hand. To be asked, {clear_task('approve_deletions')}."
         )
     allowed = [t for t, plan in operation.plans.items() if plan.absent and plan.approved]
     if names := ", ".join(t for t in allowed if tally.of_plan[t, OutcomeDetail.NOT_APPROVED]):
         yield (
-            f"The deletion of the {names} contact was allowed and then was not any more, because deletion.policy was "
-            "changed or the approval asked for again: some accounts keep the contact (not_approved). Start a run by "
-            "hand to decide again."
+            f"The deletion of the {names} contact was first allowed and later not allowed, because deletion.policy "
+            "was changed or the approval was asked for again: some accounts keep the contact (not_approved). To "
+            "decide again, start a run by hand."
         )
     if tally.missing:
         numbers = ", ".join(f"{contact_type} {number}" for contact_type, number in tally.missing.items())
@@ -39,12 +39,18 @@ def remarks_of(operation: SyncOperation, tally: OutcomeCounts | None = None) -> 
     if tally.other_forms:
         numbers = ", ".join(f"{name} in {number}" for name, number in sorted(tally.other_forms.items()))
         yield (
-            f"Accounts keep a value in another form than the management account, which counts as the same: {numbers}. "
-            "Only capitals, blanks or a number's punctuation differ."
+            f"Accounts have a value in another form than the management account; it counts as equal: {numbers}. Only "
+            "capital letters, blanks or a number's punctuation differ."
         )
     if operation.halt:
         yield f"HALTED at {operation.halt.at:%Y-%m-%d %H:%M:%S} UTC: {operation.halt.message}"
     if operation.follow_up:
-        yield f"This is follow-up number {operation.follow_up}: the source changed while an earlier operation ran."
+        yield (
+            f"This is follow-up number {operation.follow_up}: the management account's contacts changed while an "
+            "earlier operation ran."
+        )
     if operation.followed_by:
-        yield f"The source is not what it was when this run began; run {operation.followed_by} follows up."
+        yield (
+            f"The management account's contacts are no longer as this run found them; run {operation.followed_by} "
+            "follows up."
+        )

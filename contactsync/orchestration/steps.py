@@ -100,7 +100,7 @@ def _planned(context: Any) -> list[str]:  # noqa: ANN401 -- Airflow's context
 
 
 def _tell_of_plan(run_id: str) -> None:
-    """Log what was planned, and request one notice a day about rules that name nobody; errors do not stop the plan."""
+    """Log what was planned, and request one notice a day about rules that match no account; no error stops the plan."""
     from contactsync.errors import ContactSyncError, RulesUnmatchedError
     from contactsync.notices.scenarios import Scenario
     from contactsync.operations.operation import sync_id_of
@@ -118,7 +118,7 @@ def _tell_of_plan(run_id: str) -> None:
             about = f"unmatched-rules-{made.clock.now():%Y-%m-%d}"
             made.steps.notice_requests.request(Scenario.CONFIGURATION_ERRORS, run_id, error=error, about=about)
     except ContactSyncError as untold:
-        log.warning("No notice was requested of rules that name nobody: %s", untold)
+        log.warning("No notice was requested about rules that match no account: %s", untold)
 
 
 def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- Airflow's context
@@ -149,7 +149,7 @@ def _rescheduled() -> "Iterator[None]":
     try:
         yield
     except PausedError as pause:
-        log.info("%s The task goes on by itself.", pause)
+        log.info("%s Then the task continues by itself.", pause)
         pause_for = max(timedelta(seconds=pause.resume_in), SHORTEST_PAUSE)
         raise AirflowRescheduleException(services().clock.now() + pause_for) from pause  # type: ignore[no-untyped-call] # Airflow's
 
@@ -167,7 +167,7 @@ def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 
     request = services().steps.approvals.ask(
         context["dag_run"].run_id, shown=shown.get("extent"), accounts=shown.get("accounts")
     )
-    log.info(request.subject if request else "Nobody is asked")
+    log.info(request.subject if request else "Nobody has to approve a deletion")
     context[TOLD_KEY] = request.sentences if request else None
     if request:
         store.set(ASKED_KEY, request.question["planned"], retention=NEVER_EXPIRE)
@@ -253,7 +253,7 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
         types = ", ".join(result.follow_up.conf["contact_types"])
         note = f"{types} again: follow-up of {markdown_name(run_id)}"[:NOTE_LENGTH]
         started = start_run(ti.dag_id, result.follow_up.run_id, result.follow_up.conf, note=note)
-        log.info("Run %s %s", result.follow_up.run_id, "follows up" if started else "has followed up already")
+        log.info("Run %s %s", result.follow_up.run_id, "follows up" if started else "has already followed up")
     result.check()
 
 
@@ -313,7 +313,7 @@ def tell_of_overdue(context: Any, *, sync_dag: str, plan_task: str) -> None:  # 
     if unplanned and unplanned.overdue:
         error = RunsUnplannedError(dag_id=sync_dag, number=unplanned.number, since=unplanned.since)
         about = f"{sync_dag}-unplanned-{unplanned.since:%Y-%m-%dT%H:%M}"
-        log.warning("%s Its notice stands under %s.", error, about)
+        log.warning("%s The notice about it is stored under %s.", error, about)
         made.steps.notice_requests.request(
             Scenario.OVERDUE, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about
         )
@@ -333,7 +333,7 @@ def send_outbox(context: Any) -> None:  # noqa: ANN401 -- Airflow's context
             _request_once(context, Scenario.DELIVERY_TROUBLE, error, about)
 
     try:
-        log.info("%s events were left, and are published now", services().relay.send_left(tell))
+        log.info("%s events were left in the outbox, and are published now", services().relay.send_left(tell))
     except ContactSyncError as error:
         _tell_daily(context, Scenario.DELIVERY_TROUBLE, error)
         raise

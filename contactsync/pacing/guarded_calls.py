@@ -246,7 +246,7 @@ class GuardedCalls:
         try:
             yield
         except ContactSyncError as error:
-            log.warning("The breaker of %s was not told what happened: %s", api, error)
+            log.warning("The results of calls were not stored at the breaker of %s: %s", api, error)
 
 
 _UNASKED = (AwsSetupError, CredentialsError, CredentialsUnreachableError)

@@ -36,7 +36,7 @@ class SettingsModel(BaseModel):
     def _numbers_are_numbers(cls, value: object, info: Any) -> object:  # noqa: ANN401 - pydantic has no public type for it
         annotation = cls.model_fields[info.field_name].annotation
         if isinstance(value, bool) and annotation in (int, float, int | None):
-            message = f"a number is wanted, and YAML reads this as {str(value).lower()}"
+            message = f"a number is expected, and YAML reads this as {str(value).lower()}"
             raise ValueError(message)
         return value
 
@@ -80,9 +80,9 @@ def _told(place: str, error: Mapping[str, Any]) -> str:
         read_as = next((words for kind, words in _READ_AS if isinstance(error["input"], kind)), "something else")
         problem = f"write it in quotes, or YAML reads it as {read_as}"
         if isinstance(error["input"], list | dict | tuple):
-            problem = "a text is wanted here"
+            problem = "a text is expected here"
     if error["type"] in _WANTED:
-        problem = f"a {_WANTED[error['type']]} is wanted here"
+        problem = f"a {_WANTED[error['type']]} is expected here"
     if error["type"] == "literal_error" and isinstance(error["input"], str):
         problem = f"{problem}; {nearest(error['input'], _literals(error), 'there are')}"
     return f"{place}: {problem}" if place else problem

@@ -1,4 +1,4 @@
-"""Rules that name nobody: ids and tags in the configuration that no account of the organization has.
+"""Rules that match no account: ids and tags in the configuration that no account of the organization has.
 
 They stop no run, because accounts leave an organization. But a typing error in an exclusion protects nobody, so people
 are notified.
@@ -44,10 +44,10 @@ def unmatched_tags(
     """
     for field, side, rule in _filters(configuration, contact_types) if tags else ():
         for name in _unmatched(rule, tags):
-            yield f"{field}.tags: no account that other rules leave open has the tag {name}, {_EFFECT[side]}."
+            yield f"{field}.tags: no account that the other rules admit has the tag {name}, {_EFFECT[side]}."
 
 
-_EFFECT: Final = {"exclude": "so this protects nobody", "include": "so this includes nobody"}
+_EFFECT: Final = {"exclude": "so this protects no account", "include": "so this includes no account"}
 
 
 def _filters(

@@ -23,6 +23,6 @@ class Section(BaseModel):
     @classmethod
     def _storable(cls, value: Value) -> Value:
         if isinstance(value, float) and 0 < abs(value) < LEAST:
-            message = f"is too small a number; the least is {LEAST:g}"
+            message = f"is too small; the smallest number is {LEAST:g}"
             raise ValueError(message)
         return value

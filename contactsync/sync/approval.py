@@ -21,13 +21,18 @@ from contactsync.sync.ports import AccountContacts
 
 _NOTES: Final = {
     Verdict.APPROVED: "{by} approved the deletion of the {types} contact.",
-    Verdict.REJECTED: "{by} rejected the deletion of the {types} contact, so it was deleted nowhere.",
-    Verdict.TIMED_OUT: "Nobody approved the deletion of the {types} contact in time, so it was deleted nowhere.",
-    Verdict.NOT_ASKED: (
-        "Nobody was asked about the deletion of the {types} contact, which now touches other accounts than the "
-        "question that Airflow keeps of this run, so it was deleted nowhere. Start a run by hand to be asked."
+    Verdict.REJECTED: "{by} rejected the deletion of the {types} contact, so it was not deleted in any account.",
+    Verdict.TIMED_OUT: (
+        "Nobody approved the deletion of the {types} contact in time, so it was not deleted in any account."
     ),
-    Verdict.WITHDRAWN: "The {types} contact of the management account is there again, so it was deleted nowhere.",
+    Verdict.NOT_ASKED: (
+        "Nobody was asked about the deletion of the {types} contact, because it now concerns other accounts than the "
+        "question that Airflow keeps for this run. So the contact was not deleted in any account. To be asked, start "
+        "a run by hand."
+    ),
+    Verdict.WITHDRAWN: (
+        "The {types} contact of the management account is there again, so it was not deleted in any account."
+    ),
 }
 
 
@@ -117,8 +122,8 @@ class ApprovalRequest:
         """The question as plain text, for a notice."""
         accounts = self._listed(lambda name: one_line(name, NAME_LENGTH))
         return (
-            f"Answer by {self.until or _duration(self.timeout)}: without an answer nothing is deleted. "
-            f"Accounts: {accounts}. To take a deletion back, put the contact in the management account again."
+            f"Answer by {self.until or _duration(self.timeout)}: without an answer nothing is deleted. Accounts: "
+            f"{accounts}. To undo a deletion, put the contact in the management account again."
         )
 
     def _listed(self, shown: Callable[[str], str]) -> str:

@@ -13,7 +13,7 @@ _OUT_OF_REACH: Final = frozenset({OutcomeDetail.EXCLUDED, OutcomeDetail.NOT_ACTI
 """Details of outcomes that another try could not settle, even if a mark was left behind."""
 
 LOST: Final = (
-    "The plan lists this account, and its outcome is not stored: it expired or was removed. To plan it again, "
+    "The plan lists this account, but its outcome is missing: it expired or was removed. To plan the account again, "
     f"{clear_task('plan')}."
 )
 
@@ -38,17 +38,25 @@ def judge(
     """
     detail = OutcomeDetail.NO_OUTCOME
     if outcome.status is OutcomeStatus.PENDING:
-        sentence = "No task settled this account: it was not started, or its process ended before it could record."
+        sentence = (
+            "No task stored an outcome for this account: the task was not started, or its process ended too early."
+        )
     elif blamed:
-        sentence = "Airflow calls the task failed although an earlier try had settled this account."
+        sentence = "Airflow shows the task as failed, although an earlier try had stored this account's outcome."
     elif earlier:
-        sentence = "The run was planned again, and no task has settled this account since."
+        sentence = "The run was planned again, and no task has stored an outcome for this account since."
     elif marked and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
         detail = OutcomeDetail.UNSETTLED
-        sentence = "A write to this account was announced and never settled, so it is not known what it holds."
+        sentence = (
+            "A write to this account may have been made, but its result was not stored, so it is not known which "
+            "contact the account has."
+        )
     elif unreadable and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
         detail = OutcomeDetail.UNSETTLED
-        sentence = "The account's record cannot be read, so it is not known whether a write to it was left behind."
+        sentence = (
+            "The account's record cannot be read, so it is not known whether every write to the account has a stored "
+            "result."
+        )
     else:
         return outcome
     return as_failed(outcome, f"{sentence} See the task's log, then {clear}.", detail, now=now)

@@ -319,7 +319,7 @@ def _note(request: RunRequest, configured: tuple[ContactType, ...], planned: Col
     idle = [contact_type for contact_type in request.types_among(configured) if contact_type not in planned]
     if request.change and request.change.unclear:
         return (
-            "CloudTrail did not say which alternate contact was changed, so all of them were read; "
-            f"nothing is to be done for: {', '.join(idle) or 'none of them'}."
+            "CloudTrail did not say which alternate contact was changed, so all of them were read; there is nothing "
+            f"to do for: {', '.join(idle) or 'none of them'}."
         )
     return f"No account is in the scope of these contacts: {', '.join(idle)}." if idle else None

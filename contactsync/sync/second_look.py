@@ -57,7 +57,10 @@ class SecondLook:
             # The run id stays the same until something new is planned, so that repeating this starts no second run.
             generation = max((self.operations.generation(contact_type) for contact_type in moved), default=0)
         except ContactSyncError as error:  # the report is stored all the same
-            return None, f"The source could not be read once more ({error.code}); start a run by hand to be sure."
+            return None, (
+                f"The management account's contacts could not be read again ({error.code}); start a run by hand to be "
+                "sure."
+            )
         finally:
             guarded.finish()
         if not moved:
@@ -66,7 +69,7 @@ class SecondLook:
         if operation.follow_up >= self.follow_ups:
             return (
                 None,
-                f"The {names} contact changed again, after {operation.follow_up} follow-up runs; start one by hand.",
+                f"The {names} contact changed again, after {operation.follow_up} follow-up runs; start a run by hand.",
             )
         return _follow_up(operation, moved, generation, requested), None
 
@@ -112,7 +115,7 @@ def _follow_up(
         conf={
             "contact_types": [str(contact_type) for contact_type in moved],
             **{name: list(ids) for name, ids in requested.items() if ids},
-            "reason": f"The source was another one when sync operation {operation.sync_id} ended",
+            "reason": f"The management account's contacts had changed when sync operation {operation.sync_id} ended",
             "follow_up": operation.follow_up + 1,
             "correlation_id": operation.correlation,
         },

@@ -52,7 +52,7 @@ def test_missing(claims: Claims, event_id: str) -> None:
     """What is not there is refused for good."""
     claim = claim_of(event_id, DATA)
     reference = claims.put(claim, DATA).replace(event_id, "gone")
-    with pytest.raises(ClaimRefusedError, match="no such object"):
+    with pytest.raises(ClaimRefusedError, match="not in the bucket"):
         claims.get(Claim("gone", claim.sha256, claim.size), reference)
 
 

@@ -262,7 +262,7 @@ def test_before(services: Services) -> None:
             "contactsync.account.failed.v9",
         ),
         ({}, "EventInvalid", "is missing"),
-        ({"announcement": 3}, "EventInvalid", "no text"),
+        ({"announcement": 3}, "EventInvalid", "is not text"),
         ({"announcement": "no JSON"}, "EventInvalid", "not JSON"),
     ],
 )
@@ -283,8 +283,8 @@ def test_unreadable(
             ]
         assert kept(services) == [started(found)]
         assert Counter(one.code for one in unreadable) == {code: 1}
-        assert "Outbox item outbox#0" in caplog.text
-        assert "update contactsync; housekeeping sends it then" in caplog.text
+        assert "outbox item outbox#0" in caplog.text
+        assert "update contactsync, then housekeeping sends the item" in caplog.text
         assert text in caplog.text
         assert "dead-letters" not in caplog.text
         with pytest.raises(PublishFailedError, match=rf"1 events .*{code}"):

@@ -287,7 +287,7 @@ def test_question_stays_true(carried: "World") -> None:
         assert world.finish(run_id) == "success"
     _deleted_nowhere(world, run_id, start)
     assert decision(world, run_id) == (Verdict.NOT_ASKED, "")
-    assert "Start a run by hand to be asked" in world.api.log(DAG_ID, run_id, "report", try_number=2)
+    assert "To be asked, start a run by hand" in world.api.log(DAG_ID, run_id, "report", try_number=2)
 
 
 @pytest.mark.long

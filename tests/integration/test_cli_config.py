@@ -135,7 +135,7 @@ def test_invalid_file(contactsync: Command, file: Path, command: str, content: b
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b'{"excluded_accounts": ["200000000001"], "excluded_accounts": []}', "'excluded_accounts' stands there twice"),
+        (b'{"excluded_accounts": ["200000000001"], "excluded_accounts": []}', "'excluded_accounts' is there twice"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"retry_config": {"max_attempts": ' + b"9" * 5000 + b"}}", "is not JSON"),
         (b'{"deletion": {"policy": "\\ud800"}}', "deletion.policy"),
@@ -179,7 +179,7 @@ def test_set(stored: Command) -> None:
         '  deletion.policy: "approve" -> "ignore"',
     ]
     assert answer.err == (
-        f"Warning: excluded_accounts: the organization has no account {ONE}, so this protects nobody.\n"
+        f"Warning: excluded_accounts: the organization has no account {ONE}, so this protects no account.\n"
     )
     settings = in_force(stored)
     assert settings["excluded_accounts"] == [ONE]
@@ -191,7 +191,7 @@ def test_set(stored: Command) -> None:
 
 def test_set_nothing(stored: Command) -> None:
     """A value that is there already stores no version."""
-    assert stored("set", "retry_config.max_attempts=3").out == "Nothing changes: version 1 stays in force.\n"
+    assert stored("set", "retry_config.max_attempts=3").out == "Nothing changes: version 1 stays the current one.\n"
     assert [row["version"] for row in json.loads(stored("history", "--output", "json").out)] == [1]
 
 
@@ -323,7 +323,7 @@ def test_rollback(stored: Command) -> None:
     )
     assert in_force(stored) == before
     assert "(rollback to version 1: too early)" in stored("show").err
-    assert stored("rollback", 1).out == "Nothing changes: version 3 stays in force.\n"
+    assert stored("rollback", 1).out == "Nothing changes: version 3 stays the current one.\n"
     refused(stored("rollback", 9), "version 9")
     misused(stored("rollback", 0))
 

@@ -58,7 +58,7 @@ def test_add_and_remove(config: Command) -> None:
         answer.out == f'Stored as version 3: excluded_accounts.\n  excluded_accounts: ["{TWO}"] -> ["{TWO}", "{ONE}"]\n'
     )
     assert excluded(config) == [TWO, ONE]
-    assert config("add", "excluded_accounts", ONE).out == "Nothing changes: version 3 stays in force.\n"
+    assert config("add", "excluded_accounts", ONE).out == "Nothing changes: version 3 stays the current one.\n"
     assert config("add", "scope.contact_types.billing.exclude.accounts", ONE).code == 0
     assert json.loads(config("show").out)["scope"]["contact_types"]["billing"]["exclude"]["accounts"] == [ONE]
 
@@ -98,7 +98,7 @@ def test_refused(config: Command, arguments: tuple[str, ...], problem: str) -> N
 def test_without_terminal(config: Command, command: tuple[str, ...]) -> None:
     """Without a terminal a protection goes only with --yes; the refusal counts the accounts that come into reach."""
     answer = config(*command)
-    refused(answer, f"excluded_accounts no longer names {TWO}; 1 account comes into reach: {TWO}.")
+    refused(answer, f"excluded_accounts no longer names {TWO}; 1 more account can be written to: {TWO}.")
     assert "--yes" in answer.err
     assert excluded(config) == [ONE, TWO]
     stored = config(*command, "--yes")
@@ -110,7 +110,7 @@ def test_without_terminal(config: Command, command: tuple[str, ...]) -> None:
 def test_put_empty(config: Command, file: Path) -> None:
     """An empty file resets everything, which is no less a loss."""
     file.write_text("{}")
-    refused(config("put", file), "2 accounts come into reach")
+    refused(config("put", file), "2 more accounts can be written to")
     answer = config("put", file, "--yes")
     assert answer.out.splitlines()[0] == "Stored as version 2: contact_types, excluded_accounts."
     assert f'  excluded_accounts: ["{ONE}", "{TWO}"] -> []' in answer.out.splitlines()
@@ -141,7 +141,7 @@ def test_no_loss(config: Command) -> None:
     [
         ("deletion.policy=propagate", "deletions need no approval"),
         ("notification_settings.failure_threshold=50", "turns red from 50 failures on, not from 1"),
-        ("notification_settings.notify_on_failure=false", "nobody is told of failed runs"),
+        ("notification_settings.notify_on_failure=false", "no notice is sent about failed runs"),
         ("breaker.enabled=false", "breaker.enabled"),
         ("rates.enabled=false", "rates.enabled"),
     ],
@@ -159,7 +159,7 @@ def test_on_a_terminal(config: Command, monkeypatch: pytest.MonkeyPatch) -> None
     answer_with(monkeypatch, "n")
     answer = config("remove", "excluded_accounts", ONE)
     assert (answer.code, answer.out) == (1, "")
-    assert f"1 account comes into reach: {ONE}" in answer.err
+    assert f"1 more account can be written to: {ONE}" in answer.err
     assert f'excluded_accounts: ["{ONE}", "{TWO}"] -> ["{TWO}"]' in answer.err
     assert "Nothing was stored." in answer.err
     assert excluded(config) == [ONE, TWO]
@@ -171,11 +171,11 @@ def test_on_a_terminal(config: Command, monkeypatch: pytest.MonkeyPatch) -> None
 def test_unasked_organization(config: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the organization cannot be asked, one line says so, and a narrower protection is refused all the same."""
     monkeypatch.delenv("CONTACTSYNC_MANAGEMENT_ACCOUNT_ID")
-    refused(config("remove", "excluded_accounts", ONE), "how many accounts come into reach is not known")
+    refused(config("remove", "excluded_accounts", ONE), "it is not known how many more accounts can be written to")
     answer = config("add", "excluded_accounts", GONE)
     assert answer.code == 0
     assert len(answer.err.splitlines()) == 1
-    assert "Not checked whether the organization has these accounts" in answer.err
+    assert "It was not checked whether the organization has these accounts" in answer.err
     assert "CONTACTSYNC_MANAGEMENT_ACCOUNT_ID" in answer.err
 
 

@@ -164,4 +164,4 @@ def test_stopped(services: Services, sandbox: Sandbox, key: str, contactsync: Co
         sandbox.conditions.faults.remove(fault.id)
     assert answer.code == 1
     assert "cannot be reached" in answer.err
-    assert f"Go on with --since {(NOW - timedelta(hours=2)).isoformat()}" in answer.err
+    assert f"Continue with --since {(NOW - timedelta(hours=2)).isoformat()}" in answer.err

@@ -150,7 +150,7 @@ def test_claim_changed(services: Services, sandbox: Sandbox, key: str, change_ob
     (facts,) = until(lambda: letters(services, key))
     until(sandbox.loop.queue_polling.is_idle)
     assert facts.code == "ClaimRefused"
-    assert "set aside" in str(facts.reason)
+    assert "is not handled" in str(facts.reason)
     assert audited(services, key) == []
     # Put back as it was, and sent on, it is handled.
     s3.put_object(Bucket=bucket, Key=place, Body=published)

@@ -288,9 +288,9 @@ echo 'child process exited with exit code 1' >&2; exit 1"""
 @pytest.mark.parametrize(
     ("scripts", "sentence"),
     [
-        ({"initdb": FULL}, "could not make its data directory: could not write .*: No space left on device$"),
-        ({"initdb": "echo 'initdb: error: no' >&2; exit 1"}, "could not make its data directory: no$"),
-        ({"initdb": "exit 3"}, "could not make its data directory: it wrote nothing$"),
+        ({"initdb": FULL}, "could not create its data directory: could not write .*: No space left on device$"),
+        ({"initdb": "echo 'initdb: error: no' >&2; exit 1"}, "could not create its data directory: no$"),
+        ({"initdb": "exit 3"}, "could not create its data directory: it wrote nothing$"),
         ({"postgres": "echo 'LOG: a'; echo 'FATAL:  too much'; exit 1"}, "could not start: too much$"),
         ({"postgres": "echo 'Address already in use'; exit 1"}, "found no free port of this machine in 5 tries"),
         ({"postgres": "kill -9 $$"}, "could not start: it wrote nothing$"),

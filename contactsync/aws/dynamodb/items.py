@@ -111,7 +111,7 @@ def readable(
         try:
             found = read_one(item, read, table)
         except ItemUnreadableError as error:
-            log.error("%s It is left out here.", error)  # noqa: TRY400 -- the sentence says all
+            log.error("%s This item is left out here.", error)  # noqa: TRY400 -- the sentence says all
             if unreadable is not None:
                 unreadable.append(error)
         else:

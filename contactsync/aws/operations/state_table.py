@@ -158,7 +158,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
             item = from_item(answer["Attributes"])
             return read_one(item, lambda found: Attributes(found).required("since", moment), self._table)
         except ItemUnreadableError as error:
-            log.warning("%s It is stored again.", error)
+            log.warning("%s This item is stored again.", error)
             self.none_unplanned()
             return now
 

@@ -63,7 +63,7 @@ class DynamoDbBreakers:
         try:
             return read_one(from_item(item), state_from, self._table)
         except ItemUnreadableError as error:
-            log.warning("%s The breaker counts as closed, and is stored again.", error)
+            log.warning("%s The breaker is stored again, as closed.", error)
         return self._replaced(api, item)
 
     def _replaced(self, api: str, unreadable: dict[str, Any]) -> BreakerState:
@@ -150,7 +150,9 @@ class DynamoDbBreakers:
                 )
             except self._client.exceptions.ConditionalCheckFailedException:
                 return False
-        log.warning("The counters %s of table %s were no numbers, and begin again.", update["Key"], self._table)
+        log.warning(
+            "The counters %s of table %s were not numbers; they start again from zero.", update["Key"], self._table
+        )
         return True
 
     def tallies(self, api: str, newest: Bucket) -> list[CallCounts]:

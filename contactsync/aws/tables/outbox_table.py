@@ -32,8 +32,9 @@ ASIDE: Final = "outbox-aside"
 """The partition of entries that are set aside."""
 
 UNREADABLE: Final = (
-    "Outbox item %s %s stays where it is, this version cannot read it (%s): update contactsync; housekeeping sends it "
-    "then. If contactsync did not store it, delete it. After some more runs it is set aside."
+    "This version cannot read outbox item %s %s (%s), so the item stays in the outbox: update contactsync, then "
+    "housekeeping sends the item. If contactsync did not store the item, delete it. After some more runs the item is "
+    "set aside."
 )
 
 

@@ -198,14 +198,14 @@ class DeadLetters:
         try:
             return (self.failures.find_all(queue, message_ids) if message_ids else {}), UNRECORDED
         except AwsCallError as error:  # the letters can be shown all the same
-            log.warning("Why messages failed cannot be read: %s", error)
+            log.warning("The reasons why messages failed cannot be read: %s", error)
             return {}, f"The reason cannot be read: {error}"
 
     def _history(self, queue: str) -> History | None:
         try:
             return history_of(self.trail, queue, self.clock.now())
         except AwsCallError as error:
-            log.warning("Whether messages were redriven before cannot be read: %s", error)
+            log.warning("Earlier redrives of messages cannot be read: %s", error)
             return None
 
     def _redriven(
@@ -344,5 +344,5 @@ def _facts(letter: DeadLetter, code: str | None, reason: str | None, history: Hi
 def _refused(message_id: str, error: ContactSyncError) -> LetterStep:
     if isinstance(error, DeadLetterUnreadableError):
         return LetterStep.UNREADABLE
-    log.warning("Message %s was not taken: %s", message_id, error)
+    log.warning("Message %s was not sent on: %s", message_id, error)
     return LetterStep.REFUSED

@@ -49,7 +49,7 @@ def store_changed(
     found = list(differences(before.effective, data)) if before else []
     number = before.number if before else 0
     if before and not found and not even_equal:
-        say(f"Nothing changes: version {number} stays in force.")
+        say(f"Nothing changes: version {number} stays the current one.")
         return
     reach = _reach() if names_accounts(configuration) or found else None
     if before and found:
@@ -123,7 +123,7 @@ def warn_of_unmatched(configuration: "Configuration", reach: "Reach | ContactSyn
         for sentence in _asked(reach).unmatched(configuration):
             say(f"Warning: {sentence}", err=True)
     except ContactSyncError as error:
-        say(f"Not checked whether the organization has these accounts: {error}", err=True)
+        say(f"It was not checked whether the organization has these accounts: {error}", err=True)
 
 
 @contextmanager
@@ -199,13 +199,13 @@ def _scope_sentences(
         asked = _asked(reach)
         gained = asked.reached(configuration) - asked.reached(before.configuration)
     except ContactSyncError as error:
-        return [*named, f"how many accounts come into reach is not known ({str(error).rstrip('.')})"]
+        return [*named, f"it is not known how many more accounts can be written to ({str(error).rstrip('.')})"]
     accounts = sorted({account_id for account_id, _ in gained})
     if not accounts:
         return []
     more = f" and {len(accounts) - MOST_NAMED} more" if len(accounts) > MOST_NAMED else ""
-    number = "1 account comes" if len(accounts) == 1 else f"{len(accounts)} accounts come"
-    return [*named, f"{number} into reach: {', '.join(accounts[:MOST_NAMED])}{more}"]
+    number = "1 more account" if len(accounts) == 1 else f"{len(accounts)} more accounts"
+    return [*named, f"{number} can be written to: {', '.join(accounts[:MOST_NAMED])}{more}"]
 
 
 def _asked(reach: "Reach | ContactSyncError | None") -> "Reach":

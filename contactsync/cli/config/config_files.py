@@ -85,6 +85,6 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        message = f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands there twice"
+        message = f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice"
         raise ValueError(message)
     return found

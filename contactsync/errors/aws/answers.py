@@ -19,11 +19,11 @@ class ThrottledError(AwsCallError):
         "AWS limits the calls per second: wait a minute, and see what else calls with the same account's credentials."
     )
     remedy = Remedy(
-        "AWS refused the calls as too many.",
+        "AWS refused calls, because there were too many.",
         (RemedyStep("Wait some minutes; for a table, look at its throttled requests in the DynamoDB console."),),
     )
     account_remedy = Remedy(
-        "AWS refused the calls as too many for as long as calls may pause.",
+        "There were too many calls: AWS refused them for longer than calls may wait.",
         (
             RemedyStep("See whether another program calls Account Management with the same account's credentials."),
             RemedyStep(
@@ -31,7 +31,7 @@ class ThrottledError(AwsCallError):
             ),
         ),
     )
-    dead_letter = "AWS allows fewer calls per second than were made, in every try. When there is less to do, {redrive}."
+    dead_letter = "In every try there were more calls per second than AWS allows. When there is less to do, {redrive}."
 
 
 class ConflictError(AwsCallError):
@@ -39,9 +39,9 @@ class ConflictError(AwsCallError):
 
     transient = True
     says = Meaning.CONFLICT
-    hint = "Something else changed the same thing at the same moment: wait a moment."
-    remedy = Remedy("Something else kept changing the same thing at the same moment.", (WAIT,))
-    dead_letter = "Something else changed the {thing} at the same moment, in every try. Then {redrive}."
+    hint = "Another process changed the same item or resource at the same moment: wait a moment."
+    remedy = Remedy("Other processes kept changing the same item or resource.", (WAIT,))
+    dead_letter = "In every try another process changed the {thing} at the same moment. Wait a moment, then {redrive}."
 
 
 class ServiceUnavailableError(AwsCallError):
@@ -61,8 +61,8 @@ class ServiceUnreachableError(ServiceUnavailableError):
 
     says = Meaning.UNREACHED
     hint = (
-        "It could not be reached: check the network, the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY) "
-        "and the region."
+        "The service could not be reached: check the network, the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, "
+        "NO_PROXY) and the region."
     )
     remedy = account_remedy = Remedy(
         "The service could not be reached over the network.",
@@ -72,8 +72,8 @@ class ServiceUnreachableError(ServiceUnavailableError):
         ),
     )
     dead_letter = (
-        "It could not be reached from {function}, in every try: check its network, its proxy variables and the region. "
-        "Then {redrive}."
+        "The service could not be reached from {function}, in every try: check the function's network, its proxy "
+        "variables and the region. Then {redrive}."
     )
 
 
@@ -83,7 +83,7 @@ class ProxyUnreachableError(ServiceUnreachableError):
     says = Meaning.PROXY
     hint = "The proxy could not be reached: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
     remedy = account_remedy = Remedy(
-        "The proxy that the machine calls AWS through could not be reached.",
+        "The machine's proxy for its calls to AWS could not be reached.",
         (RemedyStep("Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY of that machine, and whether the proxy runs."),),
     )
 
@@ -93,20 +93,21 @@ class AnswerForeignError(ServiceUnreachableError):
 
     says = Meaning.FOREIGN
     hint = (
-        "What answered there is not AWS: check the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY), and "
-        "whether the network asks for a sign-in."
+        "The answer did not come from AWS: check the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY), "
+        "and whether the network asks for a sign-in."
     )
     remedy = account_remedy = Remedy(
-        "What answered in the place of AWS is something else, such as a proxy's page.",
+        "The answer did not come from AWS, but for example from a proxy.",
         (
             RemedyStep(
                 "Check the AWS_ENDPOINT_URL* and proxy variables (HTTPS_PROXY, NO_PROXY) of the machine that called."
             ),
-            RemedyStep("See whether its network asks for a sign-in."),
+            RemedyStep("See whether that machine's network asks for a sign-in."),
         ),
     )
     dead_letter = (
-        "What answered {function} is not AWS: check its AWS_ENDPOINT_URL* and proxy variables. Then {redrive}."
+        "The answer to a call of {function} did not come from AWS: check the function's AWS_ENDPOINT_URL* and proxy "
+        "variables. Then {redrive}."
     )
 
 
@@ -115,8 +116,8 @@ class SentTooLateError(ServiceUnavailableError):
 
     says = Meaning.LATE
     hint = (
-        "It was not sent, because this machine took too long to prepare it: see whether it has enough CPU for what "
-        "runs on it."
+        "The call was not sent, because this machine took too long to prepare it: check whether the machine has "
+        "enough CPU for all that runs on it."
     )
     remedy = account_remedy = Remedy(
         "Calls were not sent, because the machine took too long to prepare them.",
@@ -127,7 +128,8 @@ class SentTooLateError(ServiceUnavailableError):
         ),
     )
     dead_letter = (
-        "It was not sent, because {function} took too long to prepare it. Raise its MemorySize, then {redrive}."
+        "The call was not sent, because {function} took too long to prepare it. Raise the function's MemorySize, then "
+        "{redrive}."
     )
 
 
@@ -164,7 +166,7 @@ class RequestInvalidError(AwsCallError):
         """Return where the refused values come from."""
         if self.fields:
             return "Correct these fields of the contact in the management account."
-        return "Check the settings and the input that it was made from, or update contactsync. See docs/operations.md."
+        return "Check the settings and the input of this call, or update contactsync. See docs/operations.md."
 
 
 class ResourceMissingError(AwsCallError):
@@ -172,7 +174,7 @@ class ResourceMissingError(AwsCallError):
 
     says = Meaning.MISSING
     blame = Blame.CONFIGURATION
-    hint = "It does not exist: check the CONTACTSYNC_* settings, the region and the stacks of infra/."
+    hint = "The resource does not exist: check the CONTACTSYNC_* settings, the region and the stacks of infra/."
     remedy = Remedy(
         "A table, topic, queue, bucket or secret that the deployment names does not exist.",
         (
@@ -183,12 +185,12 @@ class ResourceMissingError(AwsCallError):
         ),
     )
     account_remedy = Remedy(
-        "AWS did not find what a call of the account's task named: a table of the deployment, or the contact.",
+        "A call of the account's task named something that does not exist: a table of the deployment, or the contact.",
         (
             TASK_LOG,
             RemedyStep(
-                "Where the log names a table, compare the CONTACTSYNC_* variables with the outputs of the "
-                "stacks (docs/settings.md)."
+                "If the log names a table, compare the CONTACTSYNC_* variables with the outputs of the stacks "
+                "(docs/settings.md)."
             ),
         ),
     )
@@ -203,13 +205,13 @@ class ObjectMissingError(ResourceMissingError):
 
     says = Meaning.OBJECT_MISSING
     hint = (
-        "The object is not in the bucket: it expired, or was deleted. What it held cannot be read any more; see the "
+        "The object is not in the bucket: it expired, or was deleted. Its data cannot be read any more; see the "
         "bucket's lifecycle rules."
     )
     again = ""
     remedy = Remedy(
         "An object of the bucket is gone: it expired, or was deleted.",
-        (RemedyStep("See the lifecycle rules of the bucket; what the object held cannot be read any more."),),
+        (RemedyStep("See the lifecycle rules of the bucket; the object's data cannot be read any more."),),
     )
     dead_letter = (
         "The object that the event names with dataref is gone: the bucket keeps event data for 35 days. `contactsync "
@@ -221,7 +223,7 @@ class KeyUnusableError(AwsCallError):
     """The KMS key of a table, topic, queue, bucket or secret is disabled, pending deletion or missing."""
 
     says = Meaning.KEY
-    hint = "The KMS key that encrypts it cannot be used: see in the KMS console whether it is enabled."
+    hint = "The KMS key of the resource cannot be used: see in the KMS console whether the key is enabled."
     remedy = Remedy(
         "The KMS key of a table, topic, queue, bucket or secret cannot be used.",
         (RemedyStep("See in the KMS console whether the key is enabled, and who may use it."),),
@@ -235,10 +237,11 @@ class NotInOrganizationError(AwsCallError):
     transient = True
     says = Meaning.GONE
     hint = (
-        "It is not in the organization, or was moved or removed while it was looked at: see AWS Organizations for it."
+        "The account or organizational unit is not in the organization, or was moved or removed during the run: look "
+        "for it in AWS Organizations."
     )
     remedy = Remedy(
-        "An account or organizational unit is not in the organization, or was moved while it was looked at.",
+        "An account or organizational unit is not in the organization, or was moved during the run.",
         (
             RemedyStep("See in the AWS Organizations console where it is."),
             RemedyStep(
@@ -246,7 +249,10 @@ class NotInOrganizationError(AwsCallError):
             ),
         ),
     )
-    dead_letter = "It is not in the organization any more. See AWS Organizations for it. Then {redrive}."
+    dead_letter = (
+        "The account or organizational unit is not in the organization any more. Look for it in AWS Organizations, "
+        "then {redrive}."
+    )
 
 
 class OrganizationMissingError(AwsCallError):
@@ -281,5 +287,5 @@ class UnexpectedAwsError(AwsCallError):
     hint = "The code is not expected here: look it up in AWS's documentation of the call, and update contactsync."
     remedy = Remedy(
         "AWS answered a call with a code that contactsync does not expect there.",
-        (RemedyStep("Look the code up in AWS's documentation of the call."), TASK_LOG),
+        (RemedyStep("Look up the code in AWS's documentation of the call."), TASK_LOG),
     )

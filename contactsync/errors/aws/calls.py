@@ -48,7 +48,7 @@ class AwsCallError(ContactSyncError):
     hint: ClassVar[str] = "See docs/operations.md."
     again: ClassVar[str] = "Then repeat the command."
     dead_letter: ClassVar[str] = (
-        "Look the code up in the API reference of {service}, and read the log of {function}. When the cause is gone, "
+        "Look up the code in the API reference of {service}, and read the log of {function}. When the cause is fixed, "
         "{redrive}."
     )
 
@@ -125,7 +125,7 @@ class AwsCallError(ContactSyncError):
 
 _WHOSE = {
     Reader.RECORD: "the role that is used",
-    Reader.COMMAND: "whoever is signed in (`aws sts get-caller-identity`)",
+    Reader.COMMAND: "the identity that is signed in (`aws sts get-caller-identity`)",
 }
 
 
@@ -141,8 +141,8 @@ class AccessDeniedError(AwsCallError):
             IDENTITY,
             RemedyStep("Compare the policies of that role, of what it called and of its KMS key with the call."),
             RemedyStep(
-                "Where the call is one of Account Management, see whether account.amazonaws.com is among the services "
-                "with trusted access.",
+                "If it is a call of Account Management, see whether account.amazonaws.com is among the services with "
+                "trusted access.",
                 TRUSTED_ACCESS.command,
             ),
         ),
@@ -152,7 +152,7 @@ class AccessDeniedError(AwsCallError):
         (
             RemedyStep(
                 "See which service control policies are attached to the account; those of its organizational units "
-                "hold for it too.",
+                "apply to it too.",
                 "aws organizations list-policies-for-target --target-id {account} --filter SERVICE_CONTROL_POLICY",
             ),
             TRUSTED_ACCESS,

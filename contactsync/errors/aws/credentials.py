@@ -11,8 +11,8 @@ from contactsync.errors.root import Reader
 
 _SIGN_IN = {
     Reader.RECORD: (
-        "Whoever runs this signs in again (`aws sso login`), or renews AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-        "AWS_SESSION_TOKEN; on MWAA look at the environment's execution role."
+        "On MWAA look at the environment's execution role; elsewhere sign in again (`aws sso login`), or renew "
+        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."
     ),
     Reader.COMMAND: (
         "Sign in (`aws sso login`, set AWS_PROFILE), or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
@@ -28,7 +28,7 @@ class CredentialsError(AccessDeniedError):
     outcome_detail = "error"
     headline = "The AWS credentials cannot be used, the run stopped"
     remedy = Remedy(
-        "AWS does not accept the credentials of whoever runs this, or there are none: nothing can be called.",
+        "AWS does not accept the credentials, or there are no credentials: no call can be made.",
         (
             IDENTITY,
             RemedyStep("On MWAA see the environment's execution role in the MWAA console; elsewhere sign in again."),
@@ -75,19 +75,19 @@ class ClockWrongError(CredentialsError):
     says = Meaning.CLOCK
     headline = "The clock of a machine is wrong, the run stopped"
     remedy = Remedy(
-        "The clock of the machine that made the call is minutes away from AWS's.",
+        "The clock of the machine that made the call differs from AWS's by minutes.",
         (RemedyStep("Set the clock of that machine; it should use NTP.", "date -u"),),
     )
     dead_letter = (
-        "The time of the signature is too far from AWS's: {function} was held up for minutes before it called, or the "
-        "clock of its machine is wrong. Read its log. Then {redrive}."
+        "The time of the signature differs too much from AWS's time: {function} was delayed for minutes before its "
+        "call, or the clock of its machine is wrong. Read its log. Then {redrive}."
     )
 
     def advice(self, reader: Reader) -> str:  # noqa: ARG002 -- the same for all
         """Return whose clock it is."""
         return (
-            "The time of the signature is too far from AWS's: set the clock of the machine that made the call "
-            "(`date -u`; it should use NTP), and look whether a proxy holds back requests."
+            "The time of the signature differs too much from AWS's time: set the clock of the machine that made the "
+            "call (`date -u`; it should use NTP), and check whether a proxy delays requests."
         )
 
 
@@ -129,16 +129,16 @@ class CredentialsUnreachableError(AwsCallError):
     says = Meaning.NO_ANSWER
     is_code_of_aws = False
     hint = (
-        "The endpoint that gives this machine its credentials did not answer: wait a minute; if it stays so, check the "
-        "network to it and the AWS_CONTAINER_CREDENTIALS_* and AWS_EC2_METADATA_* variables."
+        "The endpoint that gives this machine its credentials did not answer: wait a minute; if the problem stays, "
+        "check the network to this endpoint and the AWS_CONTAINER_CREDENTIALS_* and AWS_EC2_METADATA_* variables."
     )
     remedy = Remedy(
         "The endpoint that gives the machine its credentials did not answer.",
         (
             RemedyStep("Wait some minutes."),
             RemedyStep(
-                "If it stays so: check the machine's network to it, and its AWS_CONTAINER_CREDENTIALS_* and "
-                "AWS_EC2_METADATA_* variables; on MWAA ask AWS Support."
+                "If the problem stays: check the machine's network to this endpoint, and the machine's "
+                "AWS_CONTAINER_CREDENTIALS_* and AWS_EC2_METADATA_* variables; on MWAA ask AWS Support."
             ),
         ),
     )

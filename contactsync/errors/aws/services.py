@@ -70,8 +70,8 @@ SERVICES: Final[Mapping[str, AwsService]] = {
         _calls("GetObject HeadObject ListObjectsV2 PutObject"),
         "bucket",
         (
-            ", on the bucket's objects, and the use of its KMS key; S3 denies access also to an object that does not "
-            "exist, when the caller may not list the bucket"
+            ", on the bucket's objects, and the use of its KMS key; if the caller may not list the bucket, S3 also "
+            "denies access to an object that does not exist"
         ),
     ),
     "secretsmanager": AwsService(
@@ -81,14 +81,14 @@ SERVICES: Final[Mapping[str, AwsService]] = {
         "Amazon SNS",
         _calls("Publish PublishBatch"),
         "topic",
-        ", that the topic's own policy does, and the use of its KMS key",
+        ", that the topic's own policy allows it too, and that the topic's KMS key may be used",
         {"PublishBatch": "sns:Publish"},
     ),
     "sqs": AwsService(
         "Amazon SQS",
         _calls(_QUEUES),
         "queue",
-        ", that the queue's own policy does, and the use of its KMS key",
+        ", that the queue's own policy allows it too, and that the queue's KMS key may be used",
         {
             "ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
             "SendMessageBatch": "sqs:SendMessage",

@@ -70,7 +70,7 @@ class Control:
                 return route.handler(found.groupdict(), query, body)
         if known:
             raise ControlError(405, f"{method} is not offered for {path}.")
-        raise ControlError(404, f"There is no {path}; GET {PREFIX}/status tells what the sandbox is.")
+        raise ControlError(404, f"There is no {path}; GET {PREFIX}/status shows what the sandbox is.")
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Serve one request."""
@@ -179,7 +179,7 @@ def limit_of(query: Query, what: str) -> int:
     """Return how many of the latest items are wanted; 0 means all of them."""
     limit = query.get("limit", "0")
     if not limit.isdecimal():
-        raise ControlError(400, f"limit: a number of {what} is wanted.")
+        raise ControlError(400, f"limit: a number of {what} is expected.")
     return int(limit)
 
 
@@ -190,7 +190,9 @@ def since_of(text: str) -> int | datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ControlError(400, "since: a sequence number or a time such as 2026-01-31T12:00:00Z is wanted.") from error
+        raise ControlError(
+            400, "since: a sequence number or a time such as 2026-01-31T12:00:00Z is expected."
+        ) from error
     return time if time.tzinfo else time.astimezone()
 
 

@@ -138,7 +138,7 @@ def _own_parameters(file: Path, where: str, template_name: str, template: Mappin
         if name not in declared:
             raise TemplateError(where, f"{name} is no parameter of {template_name}; there are {', '.join(declared)}")
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise TemplateError(where, f"{name}: a text or a whole number is wanted; write other values in quotes")
+            raise TemplateError(where, f"{name}: a text or a whole number is expected; write other values in quotes")
     return {name: str(value) for name, value in content.items()}
 
 

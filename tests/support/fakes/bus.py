@@ -73,7 +73,7 @@ class FakeClaims:
         if reference != f"claim://{claim.event_id}.{claim.sha256}":
             raise refused(claim, "dataref does not name this event's object")
         if reference not in self.kept:
-            raise refused(claim, "there is no such object")
+            raise refused(claim, "the object is not in the bucket")
         if len(self.kept[reference]) > claim.size:
             raise refused(claim, "it is larger")
         return self.kept[reference]

@@ -69,7 +69,7 @@ def test_fits(kind: type[AwsCallError], operation: str) -> None:
         (AwsSetupError("DynamoDB", "ValueError", places=["AWS_ENDPOINT_URL"]), "AWS_ENDPOINT_URL"),
         (ResourceMissingError("GetObject", "NoSuchBucket"), "The bucket does not exist"),
         (ResourceMissingError("PutItem", "ResourceNotFoundException"), "The table does not exist"),
-        (ThrottledError("PutItem", "ThrottlingException"), "fewer calls"),
+        (ThrottledError("PutItem", "ThrottlingException"), "more calls per second"),
         (ServiceUnavailableError("GetObject", "InternalError"), "did not answer"),
         (RequestInvalidError("PutItem", "ValidationException"), "trying again does not help"),
         (UnexpectedAwsError("PutItem", "Strange"), "API reference of DynamoDB"),

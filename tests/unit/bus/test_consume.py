@@ -191,7 +191,7 @@ def test_claim_gone() -> None:
     claims.kept.clear()
     assert listener.consume(found) is Consumed.HANDLED
     assert listener.consume(other) is Consumed.QUARANTINED
-    assert "no such object" in set_aside(listener, "ClaimRefused")
+    assert "not in the bucket" in set_aside(listener, "ClaimRefused")
 
 
 def set_aside(listener: Listener, code: str) -> str:
@@ -221,7 +221,7 @@ def test_claim_replaced(data: bytes | str) -> None:
         ({"dataref": "claim://another"}, "does not name"),
         ({"id": "another"}, "does not name"),
         ({"datasize": 1}, "larger"),
-        ({"datasize": CLAIM_LIMIT + 1}, "are the most"),
+        ({"datasize": CLAIM_LIMIT + 1}, "is the limit"),
     ],
 )
 def test_claim_of_another(changes: dict[str, Any], problem: str) -> None:

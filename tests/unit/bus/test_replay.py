@@ -198,7 +198,7 @@ def test_too_old(world: World) -> None:
     with pytest.raises(ReplayRefusedError, match="35 days"):
         world.replay(**period)
     for subscriber in (None, "notices"):
-        with pytest.raises(ReplayRefusedError, match="told a second time"):
+        with pytest.raises(ReplayRefusedError, match="each notice a second time"):
             world.replay(**period, older=True, subscriber=subscriber)
     assert (world.topic.taken, world.queues.delivered, world.rows("ordered")) == ([], [], [])
 

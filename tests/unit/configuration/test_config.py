@@ -195,7 +195,7 @@ def test_nearest_key(path: str, expected: str) -> None:
         ),
         (nested("scope.include.accounts", "1"), "scope.include.accounts: must be a list"),
         (nested("retry_config", []), "retry_config: must be an object"),
-        (nested("breaker.window", 1e-300), "breaker.window: is too small a number; the least is 1e-09"),
+        (nested("breaker.window", 1e-300), "breaker.window: is too small; the smallest number is 1e-09"),
         ({"[key]": 1}, f"[key]: unknown key; valid keys are {', '.join(sorted(Configuration.model_fields))}"),
         ({"\x1b[31m": 1}, f"'\\x1b[31m': unknown key; valid keys are {', '.join(sorted(Configuration.model_fields))}"),
     ],

@@ -84,7 +84,7 @@ PARTS: dict[str, Any] = {
     "least": 10.0,
     "number": 3,
     "losses": ("excluded_accounts no longer names 111122223334",),
-    "sentences": ("excluded_accounts: the organization has no account 111122223334, so this protects nobody.",),
+    "sentences": ("excluded_accounts: the organization has no account 111122223334, so this protects no account.",),
     "generation": 3,
     "listed": 7,
     "management_account": "111122223333",

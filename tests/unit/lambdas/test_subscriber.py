@@ -98,7 +98,7 @@ def test_not_remembered(logger: Logger, log: io.StringIO) -> None:
     """A failure that cannot be kept is reported all the same, and so is what comes after it."""
     failures = FakeFailures(error=UNAVAILABLE)
     assert processed({"0": UNAVAILABLE, "2": UNAVAILABLE}, failures, logger) == ["0", "2"]
-    assert "is not kept" in log.getvalue()
+    assert "was not stored" in log.getvalue()
 
 
 def test_out_of_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +110,7 @@ def test_out_of_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     context: Any = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 7_900})
     answer = handler(in_sqs(json.loads(event_of().as_json()), json.loads(event_of().as_json())), context)
     assert len(answer["batchItemFailures"]) == 2
-    assert "did not begin with a message" in capsys.readouterr().out
+    assert "did not start to handle the message" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("timeout", [1.0, 3.0, 8.0, 9.0])

@@ -111,7 +111,7 @@ def test_dry_run() -> None:
 def test_mended_meanwhile() -> None:
     """A notice that comes late does not claim failures that are gone."""
     late = built(Scenario.COMPLETE_FAILURE, FINE, FINE, status=OperationStatus.COMPLETED)
-    assert late.headline == "Fixed meanwhile, none of 2 accounts is failed any more: security"
+    assert late.headline == "Fixed meanwhile, no failure is left in 2 accounts: security"
     assert (late.causes, late.afterwards, late.failures) == ((), (), ())
 
 
@@ -226,7 +226,7 @@ def test_deletion_not_approved() -> None:
     skipped = (OutcomeStatus.SKIPPED, OutcomeDetail.NOT_APPROVED, None)
     completed = {"plans": {SECURITY: plan}, "status": OperationStatus.COMPLETED, "note": "Nobody approved it in time."}
     notice = built(Scenario.SUCCESS_COMPLETION, skipped, skipped, **completed)
-    assert notice.headline == "A deletion was not approved (timed_out), the contact was deleted nowhere: security"
+    assert notice.headline == "A deletion was not approved (timed_out), no account was changed: security"
     assert "Nobody approved it in time." in notice.what_happened
 
 

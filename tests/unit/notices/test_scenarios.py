@@ -263,7 +263,7 @@ def test_rules_decide() -> None:
     [
         (
             {"high_priority": ["overdue"], "low_priority": ["overdue"]},
-            f"{RULES}: overdue stands in high_priority and in low_priority; a scenario has one priority, name it once",
+            f"{RULES}: overdue is in high_priority and in low_priority; a scenario has one priority, name it once",
         ),
     ],
 )
@@ -277,7 +277,7 @@ def test_twice_in_a_list() -> None:
     """So is one that stands twice in the same list."""
     rules = {"medium_priority": ["halted", "halted"]}
     (problem,) = problems({"notification_settings": {"user_notifications_config": {"notification_rules": rules}}})
-    assert "halted stands in medium_priority and in medium_priority" in problem
+    assert "halted is in medium_priority and in medium_priority" in problem
 
 
 def test_notice_ids() -> None:

@@ -124,7 +124,7 @@ def test_rules_that_name_nobody(world: World, caplog: pytest.LogCaptureFixture) 
     steps.plan(context())
     assert len(told(world)) == 2
     notice = notice_of(first, NoticeOrigin("test", RUN, world.clock.now(), None))
-    assert notice.headline == "Rules of the configuration name nobody"
+    assert notice.headline == "Rules of the configuration match no account"
     assert "config remove excluded_accounts" in repr(notice.causes)
     assert "lear the failed task" not in repr(notice)
 
@@ -310,7 +310,9 @@ def test_unplanned(world: World) -> None:
         steps.tell_of_overdue(housekeeping(2), sync_dag="contact_sync", plan_task="plan")
     (notice,) = told(world)
     assert (notice.scenario, notice.code, notice.dag_id) == ("overdue", "RunsUnplanned", "contact_housekeeping")
-    assert "2 runs of the DAG contact_sync are queued or running and not planned" in (notice.message or "")
+    assert "2 runs of the DAG contact_sync are queued or running, and their task plan has not finished" in (
+        notice.message or ""
+    )
     steps.tell_of_overdue(housekeeping(0), sync_dag="contact_sync", plan_task="plan")
     assert len(told(world)) == 1
 

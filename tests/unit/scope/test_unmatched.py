@@ -1,4 +1,4 @@
-"""Rules that name nobody: which ones are seen, in every place that names accounts, and what stays silent."""
+"""Rules that match no account: which ones are seen, in every place that names accounts, and what stays silent."""
 
 from typing import Any
 
@@ -31,11 +31,11 @@ def unmatched(**settings: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("field", "effect"),
     [
-        ("excluded_accounts", "protects nobody"),
-        ("scope.exclude.accounts", "protects nobody"),
-        ("scope.include.accounts", "includes nobody"),
-        ("scope.contact_types.billing.exclude.accounts", "protects nobody"),
-        ("scope.contact_types.primary.include.accounts", "includes nobody"),
+        ("excluded_accounts", "protects no account"),
+        ("scope.exclude.accounts", "protects no account"),
+        ("scope.include.accounts", "includes no account"),
+        ("scope.contact_types.billing.exclude.accounts", "protects no account"),
+        ("scope.contact_types.primary.include.accounts", "includes no account"),
     ],
 )
 def test_every_list(field: str, effect: str) -> None:
@@ -55,7 +55,7 @@ def test_slip(slip: str) -> None:
 def test_no_guess() -> None:
     """Where several accounts may be meant, none is named."""
     (sentence,) = unmatched(excluded_accounts=[f"{ONE[:-1]}9"])
-    assert sentence.endswith("protects nobody.")
+    assert sentence.endswith("protects no account.")
 
 
 def test_long_list() -> None:
@@ -92,8 +92,8 @@ def test_tags() -> None:
         "scope.contact_types.billing.include.tags",
     ]
     assert "'contacts' with the value 'onw'" in found[0]
-    assert "the tag 'team', so this protects nobody" in found[1]
-    assert "includes nobody" in found[2]
+    assert "the tag 'team', so this protects no account" in found[1]
+    assert "includes no account" in found[2]
     assert list(unmatched_tags(settings, [ContactType.BILLING], [])) == []
 
 

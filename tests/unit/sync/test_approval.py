@@ -149,10 +149,13 @@ def test_approved() -> None:
 @pytest.mark.parametrize(
     ("verdict", "note"),
     [
-        (Verdict.REJECTED, "airflow:admin rejected the deletion of the security contact, so it was deleted nowhere."),
+        (
+            Verdict.REJECTED,
+            ("airflow:admin rejected the deletion of the security contact, so it was not deleted in any account."),
+        ),
         (
             Verdict.TIMED_OUT,
-            "Nobody approved the deletion of the security contact in time, so it was deleted nowhere.",
+            "Nobody approved the deletion of the security contact in time, so it was not deleted in any account.",
         ),
     ],
 )
@@ -199,8 +202,8 @@ def test_one_of_two_restored() -> None:
     world.contacts.stored[None, BILLING] = contact_of(BILLING)
     operation = decide(world, Verdict.APPROVED)
     assert operation.note == (
-        "airflow:admin approved the deletion of the security contact. "
-        "The billing contact of the management account is there again, so it was deleted nowhere."
+        "airflow:admin approved the deletion of the security contact. The billing contact of the management account "
+        "is there again, so it was not deleted in any account."
     )
     assert details(world, BILLING) == {OutcomeDetail.NOT_APPROVED}
     assert {contact_type for _, contact_type in deleted(world)} == {SECURITY}
@@ -292,7 +295,7 @@ def test_more_than_was_shown(shown: dict[str, int]) -> None:
     assert not plan.approved
     assert plan.decision == Decision(Verdict.NOT_ASKED, "", world.clock.now())
     assert details(world, SECURITY) == {OutcomeDetail.NOT_APPROVED}
-    assert "Start a run by hand" in (world.operation().note or "")
+    assert "start a run by hand" in (world.operation().note or "")
 
 
 def test_change_of_primary() -> None:

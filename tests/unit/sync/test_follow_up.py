@@ -327,5 +327,5 @@ def test_unreadable_counter() -> None:
     reporter = replace(world.reporter, second_look=replace(world.second_look, operations=Unreadable(world.state)))
     found = reporter.report(RUN, {}, planned=True, listed=[ONE])
     assert found.follow_up is None
-    assert any("could not be read once more (ItemUnreadable)" in remark for remark in found.remarks)
+    assert any("could not be read again (ItemUnreadable)" in remark for remark in found.remarks)
     assert world.operation().status is OperationStatus.COMPLETED

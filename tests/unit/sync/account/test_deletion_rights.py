@@ -198,7 +198,7 @@ def test_policy_changed_meanwhile_is_said(first: str, then: str) -> None:
         assert settle(world, RUN, account_id).detail is OutcomeDetail.NOT_APPROVED
     report = world.reporter.report(RUN, dict.fromkeys(listed, "success"), planned=True, listed=listed)
     report.check()
-    assert any("allowed and then was not any more" in remark for remark in report.remarks)
+    assert any("first allowed and later not allowed" in remark for remark in report.remarks)
 
 
 @pytest.mark.parametrize("policy", ["approve", "propagate", "ignore"])
