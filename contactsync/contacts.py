@@ -175,9 +175,9 @@ def other_forms(desired: Contact | None, observed: Contact | None) -> tuple[str,
 
     A form is what AWS may have changed when it stored a value: capitals, blanks, and a number's punctuation.
     """
-    wanted, found = _values(desired), _values(observed)
-    loose_wanted, loose_found = (_loose(comparable(values)) for values in (wanted, found))
-    return None if loose_wanted != loose_found else _differing(wanted, found)
+    wanted, actual = _values(desired), _values(observed)
+    loose_wanted, loose_actual = (_loose(comparable(values)) for values in (wanted, actual))
+    return None if loose_wanted != loose_actual else _differing(wanted, actual)
 
 
 def comparable(values: Mapping[str, str]) -> dict[str, str]:
@@ -205,5 +205,5 @@ def _values(contact: Contact | None) -> dict[str, str]:
     return contact.values() if contact else {}
 
 
-def _differing(wanted: Mapping[str, str], found: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)))
+def _differing(wanted: Mapping[str, str], actual: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in wanted.keys() | actual.keys() if wanted.get(name) != actual.get(name)))

@@ -45,4 +45,4 @@ def known_address() -> str | None:
 
 def pages_as(text: str, written: Callable[[str], str]) -> str:
     """Return a text in which each page that it names, such as `scope.md`, is written in another way."""
-    return _PAGE.sub(lambda found: written(found[1]), text)
+    return _PAGE.sub(lambda match: written(match[1]), text)

@@ -47,9 +47,9 @@ def changed_fingerprints(
     """
     is_earlier = any(len(stored) == _EARLIER_LENGTH for stored in desired.values())
     make = _earlier_fields if is_earlier else field_fingerprints
-    found = [make(contact_type, observed, key) for key in keys]
-    names = desired.keys() | {name for by_key in found for name in by_key}
-    return tuple(sorted(n for n in names if all(desired.get(n) != by_key.get(n) for by_key in found)))
+    observed_by_key = [make(contact_type, observed, key) for key in keys]
+    names = desired.keys() | {name for by_key in observed_by_key for name in by_key}
+    return tuple(sorted(n for n in names if all(desired.get(n) != by_key.get(n) for by_key in observed_by_key)))
 
 
 def _hmac(parts: list[Any], key: bytes, bits: int) -> str:

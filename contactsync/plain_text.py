@@ -84,7 +84,7 @@ def markdown_name(text: str) -> str:
     """
     if not _NAME.fullmatch(text):
         return markdown_code(text)
-    plain = _EDGE_UNDERSCORE.sub(lambda found: "\N{FULLWIDTH LOW LINE}" * len(found[0]), text)
+    plain = _EDGE_UNDERSCORE.sub(lambda match: "\N{FULLWIDTH LOW LINE}" * len(match[0]), text)
     return plain.translate(NO_MENTION).replace("~", "\N{TILDE OPERATOR}").replace("://", ":").replace("www.", "www:")
 
 

@@ -79,7 +79,7 @@ class AccountManagementContacts:
                     raise
                 if may_be_absent:
                     return None
-                raise UnexpectedAwsError(operation=operation, aws_code=NOT_FOUND, account_id=account_id) from None
+                raise UnexpectedAwsError(api_operation=operation, aws_code=NOT_FOUND, account_id=account_id) from None
 
     def _check_time(self, **_: Any) -> None:  # noqa: ANN401 -- botocore's own keywords
         """Keep a request from being sent too late; botocore calls this just before it sends."""

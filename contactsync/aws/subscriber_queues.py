@@ -42,13 +42,13 @@ class SqsSubscriberQueues:
         with translated("ListSubscriptionsByTopic"):
             pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self._topic_arn)
             listed = [one for page in pages for one in page["Subscriptions"]]
-        found = []
+        policies = []
         for one in listed:
             if one["Endpoint"].split(":")[-2:] == queue and one["SubscriptionArn"].startswith("arn:"):
                 with translated("GetSubscriptionAttributes"):
                     answer = self._sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])
-                found.append(answer["Attributes"].get("FilterPolicy", ""))
-        return [policy for policy in found if policy and policy != "{}"]
+                policies.append(answer["Attributes"].get("FilterPolicy", ""))
+        return [policy for policy in policies if policy and policy != "{}"]
 
 
 def _entry(number: int, message: Message) -> dict[str, Any]:

@@ -75,8 +75,8 @@ def recorder(trail: "AuditTrail") -> Callable[[Event], None]:
 def _entities(event: Event) -> tuple[str, ...]:
     named = ((kind, getattr(event.data, field, None)) for field, kind in ENTITIES.items())
     accounts = (entity("account", account_id) for account_id in getattr(event.data, "account_ids", ()))
-    found = (*(entity(kind, name) for kind, name in named if name), *accounts)
-    return found or (entity("subject", event.subject),)
+    entities = (*(entity(kind, name) for kind, name in named if name), *accounts)
+    return entities or (entity("subject", event.subject),)
 
 
 def _data(event: Event) -> str:

@@ -32,10 +32,10 @@ def with_data(event: Event, claims: Claims | None) -> Event:
     if claim.size > CLAIM_LIMIT:
         raise refused(claim, f"it would have {claim.size} bytes, and {CLAIM_LIMIT} bytes is the limit")
     data = claims.get(claim, event.dataref)
-    found = claim_of(event.id, data)
-    if found.size != claim.size:
-        raise refused(claim, f"the object has {found.size} bytes, but {claim.size} bytes were published")
-    if not hmac.compare_digest(found.sha256, claim.sha256):
+    actual = claim_of(event.id, data)
+    if actual.size != claim.size:
+        raise refused(claim, f"the object has {actual.size} bytes, but {claim.size} bytes were published")
+    if not hmac.compare_digest(actual.sha256, claim.sha256):
         raise refused(claim, "the object's SHA-256 differs from that of the published data, so the object was replaced")
     return parse_data(event, data)
 

@@ -127,22 +127,22 @@ class MessageIds:
 
 def names_in(body: str) -> MessageIds:
     """Return the ids in a message of the bus, whatever else is wrong with it."""
-    found = object_in(body)
-    return MessageIds(name_in(found, "id"), name_in(found, "type"), name_in(found, "correlationid"))
+    fields = object_in(body)
+    return MessageIds(name_in(fields, "id"), name_in(fields, "type"), name_in(fields, "correlationid"))
 
 
 def object_in(body: str) -> Mapping[str, Any]:
     """Return the JSON object in a message's body; an empty one when there is none."""
     try:
-        found = json.loads(body)
+        fields = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def name_in(found: Mapping[str, Any], key: str) -> str | None:
+def name_in(fields: Mapping[str, Any], key: str) -> str | None:
     """Return the text of a member, safe to be shown and stored; None for anything else."""
-    value = found.get(key)
+    value = fields.get(key)
     return printable(value[:NAME_LIMIT]) if isinstance(value, str) and value else None
 
 

@@ -124,9 +124,9 @@ def announcement(data: EventData, *, about: str, subject: str, correlation_id: s
 
 def parse_announcement(text: str) -> Announcement:
     """Read an announcement that the outbox stored; raises like parse_event."""
-    found = _clean_ids(_paired(_object(text)))
-    data = found.get("data")
-    return _parsed(Announcement, {**found, "data": _clean_ids(data)} if isinstance(data, dict) else found)
+    fields = _clean_ids(_paired(_object(text)))
+    data = fields.get("data")
+    return _parsed(Announcement, {**fields, "data": _clean_ids(data)} if isinstance(data, dict) else fields)
 
 
 def parse_event(text: str | bytes) -> Event:
@@ -135,47 +135,47 @@ def parse_event(text: str | bytes) -> Event:
     Raises EventTypeUnknownError for a type or version that is not known here, EventInvalidError for everything else
     that is not an event, and no other error.
     """
-    found = _object(text)
-    _check_ids(found)
-    return _parsed(Event, _paired(found))
+    fields = _object(text)
+    _check_ids(fields)
+    return _parsed(Event, _paired(fields))
 
 
 def parse_data(event: Event, text: bytes) -> Event:
     """Return an event with the data of its claim check; raises like parse_event."""
     envelope = event.model_dump(mode="json", exclude_none=True, exclude=set(CLAIM_PARTS))
-    found = {**envelope, "data": _object(text)}
-    _check_ids(found)
-    return _parsed(Event, _paired(found))
+    fields = {**envelope, "data": _object(text)}
+    _check_ids(fields)
+    return _parsed(Event, _paired(fields))
 
 
-def _parsed(model: type[E], found: Mapping[str, Any]) -> E:
-    event_id, event_type = found.get("id"), found.get("type")
+def _parsed(model: type[E], fields: Mapping[str, Any]) -> E:
+    event_id, event_type = fields.get("id"), fields.get("type")
     if not isinstance(event_type, str):
         raise EventInvalidError(event_id=_name(event_id), problems=["type: is missing or is not text"])
     data_model = EVENT_TYPES.get(event_type)
     if data_model is None:
         raise EventTypeUnknownError(event_id=_name(event_id), event_type=event_type[:256])
     try:
-        data = found.get("data")
-        return model.model_validate({**found, "data": None if data is None else data_model.model_validate(data)})
+        data = fields.get("data")
+        return model.model_validate({**fields, "data": None if data is None else data_model.model_validate(data)})
     except ValidationError as error:
         raise EventInvalidError(event_id=_name(event_id), problems=problems_of(error)) from None
 
 
 def _object(text: str | bytes) -> Mapping[str, Any]:
     try:
-        found = json_value(text)
+        fields = json_value(text)
     except ValueError as error:
         raise EventInvalidError(event_id=None, problems=[str(error)]) from None
-    if not isinstance(found, dict):
+    if not isinstance(fields, dict):
         raise EventInvalidError(event_id=None, problems=["it is not an object"])
-    return found
+    return fields
 
 
-def _check_ids(found: Mapping[str, Any]) -> None:
+def _check_ids(fields: Mapping[str, Any]) -> None:
     """Refuse ids with control characters or unpaired surrogates: if they were replaced, two ids could become equal."""
-    data = found.get("data")
-    places = [("", found, Event.model_fields), ("data.", data if isinstance(data, dict) else {}, IDS)]
+    data = fields.get("data")
+    places = [("", fields, Event.model_fields), ("data.", data if isinstance(data, dict) else {}, IDS)]
     strange = [
         f"{place}{name}: has control characters"
         for place, part, names in places
@@ -183,15 +183,15 @@ def _check_ids(found: Mapping[str, Any]) -> None:
         if isinstance(value := part.get(name), str) and has_control(value)
     ]
     if strange:
-        raise EventInvalidError(event_id=_name(found.get("id")), problems=strange)
+        raise EventInvalidError(event_id=_name(fields.get("id")), problems=strange)
 
 
-def _clean_ids(found: Mapping[str, Any]) -> dict[str, Any]:
+def _clean_ids(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return one of our own objects with such characters in its ids replaced, so that it can be published."""
     names = IDS | Announcement.model_fields.keys()
     return {
         name: without_control(value) if name in names and isinstance(value, str) else value
-        for name, value in found.items()
+        for name, value in fields.items()
     }
 
 
@@ -213,9 +213,9 @@ def _name(value: object) -> str | None:
 def problems_of(error: ValidationError) -> list[str]:
     """Return the fields and what is wrong with them, without their values and without unknown keys."""
     problems = error.errors(include_input=False, include_url=False, include_context=False)
-    told = [f"{_place(problem['loc'])}: {problem['msg']}" for problem in problems[:MOST_PROBLEMS]]
-    more = len(problems) - len(told)
-    return [*told, f"and {more} more"] if more else told
+    shown = [f"{_place(problem['loc'])}: {problem['msg']}" for problem in problems[:MOST_PROBLEMS]]
+    more = len(problems) - len(shown)
+    return [*shown, f"and {more} more"] if more else shown
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -36,9 +36,9 @@ _SAFE_FIELDS: Final = MappingProxyType(
 def masked_text(text: str) -> Any:  # noqa: ANN401 -- any JSON value
     """Return the JSON object or list in a message, masked; of anything else only the length."""
     try:
-        found = json.loads(text, parse_constant=str, parse_float=_number)
-        if isinstance(found, (dict, list)):
-            return masked(found)
+        value = json.loads(text, parse_constant=str, parse_float=_number)
+        if isinstance(value, (dict, list)):
+            return masked(value)
     except (ValueError, RecursionError):
         pass
     return f"{MASK} ({len(text.encode(errors='replace'))} bytes that are no JSON object)"

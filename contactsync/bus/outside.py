@@ -53,9 +53,9 @@ def _plain(letter: str) -> str:
     return shown if shown.isprintable() else " "
 
 
-def _masked(found: re.Match[str]) -> str:
-    digits = sum(letter.isdigit() for letter in found[0])
-    return found[0] if digits < SHORTEST_PHONE or _NO_PHONE.fullmatch(found[0]) else MASK
+def _masked(match: re.Match[str]) -> str:
+    digits = sum(letter.isdigit() for letter in match[0])
+    return match[0] if digits < SHORTEST_PHONE or _NO_PHONE.fullmatch(match[0]) else MASK
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]

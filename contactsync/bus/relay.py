@@ -43,7 +43,7 @@ SET_ASIDE: Final = "Event %s (%s) is set aside (%s): see `contactsync dead-lette
 PORTION: Final = 100
 """Number of announcements that are published before they are removed."""
 
-SETTLED_AFTER: Final = timedelta(seconds=60)
+RELAYED_AFTER: Final = timedelta(seconds=60)
 """Younger entries are probably being published by the process that stored them."""
 
 SILENCE: Final = 60.0
@@ -85,7 +85,7 @@ class Relay:
         return not published.refused
 
     def send_left(self, tell: Callable[[Sequence[SetAside]], object] = lambda _: None) -> int:
-        """Publish what is older than SETTLED_AFTER, and return how many events that were.
+        """Publish what is older than RELAYED_AFTER, and return how many events that were.
 
         An entry that is refused for good for the TRIES-th time is set aside, and `tell` gets all of these at the end.
         When anything else was not accepted, not removed or not readable, PublishFailedError is raised after everything
@@ -93,7 +93,7 @@ class Relay:
         """
         left = Left()
         unreadable: list[UnreadableEntry] = []
-        entries = self.outbox.entries(self.clock.now() - SETTLED_AFTER, unreadable.append)
+        entries = self.outbox.entries(self.clock.now() - RELAYED_AFTER, unreadable.append)
         while portion := list(islice(entries, PORTION)):
             if left.out_of_reach:
                 left.add(left.out_of_reach, *(entry.announcement for entry in portion))

@@ -251,7 +251,7 @@ def announcement_of(entry: AuditEntry) -> Announcement | None:
     data = object_in(entry.data)
     if not data or "omitted_bytes" in data:
         return None
-    found = {
+    fields = {
         "id": entry.event_id,
         "type": entry.event_type,
         "time": entry.time.isoformat(),
@@ -260,7 +260,7 @@ def announcement_of(entry: AuditEntry) -> Announcement | None:
         "data": data,
     }
     try:
-        return parse_announcement(json.dumps(found))
+        return parse_announcement(json.dumps(fields))
     except (EventInvalidError, EventTypeUnknownError):
         return None
 

@@ -18,8 +18,8 @@ ENVELOPE: Final = "envelope"
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the schemas by file name."""
-    found = {ENVELOPE: _envelope(), **{name: _data(name) for name in EVENT_TYPES}}
-    return {f"{name}.json": schema for name, schema in found.items()}
+    schemas = {ENVELOPE: _envelope(), **{name: _data(name) for name in EVENT_TYPES}}
+    return {f"{name}.json": schema for name, schema in schemas.items()}
 
 
 def written(schema: Mapping[str, Any]) -> str:

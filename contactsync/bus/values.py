@@ -101,11 +101,11 @@ def _finite(text: str) -> float:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    value = dict(pairs)
+    if len(value) < len(pairs):
         message = "it has the same key twice in one object"
         raise _RefusedError(message)
-    return found
+    return value
 
 
 def _as_stated(value: object) -> object:

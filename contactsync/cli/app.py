@@ -97,7 +97,7 @@ def main() -> None:
         terminal.flush()
     except ContactSyncError as error:
         log.debug("The command failed.", exc_info=True)
-        code = _failed(error.told(Reader.COMMAND))
+        code = _failed(error.sentence_for(Reader.COMMAND))
     except OSError as error:
         terminal.give_up_output()
         if terminal.is_closed_pipe(error):

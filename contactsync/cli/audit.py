@@ -131,10 +131,10 @@ def _names(entity: str | None, account: str | None, operation: str | None) -> li
         # The ids of operations and the names of follow-up runs look alike.
         [named("operation", operation), named("operation", sync_id_of(operation))] if operation else [],
     ]
-    found = [names for names in candidates if names]
-    if len(found) > 1:
+    given = [names for names in candidates if names]
+    if len(given) > 1:
         raise typer.BadParameter("Name one thing: --entity, --account or --operation.")
-    return found[0] if found else []
+    return given[0] if given else []
 
 
 def _midnight(text: str) -> datetime:

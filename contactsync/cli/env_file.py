@@ -131,10 +131,10 @@ def _taken(path: Path) -> bool:
 def _owner(path: Path) -> int | None:
     """Return the process that wrote a file; None when no process of ours did."""
     try:
-        found = HEAD.match(path.read_text(encoding="utf-8"))
+        match = HEAD.match(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return None
-    return int(found[1]) if found else None
+    return int(match[1]) if match else None
 
 
 def _runs(process: int) -> bool:

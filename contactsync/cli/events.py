@@ -90,24 +90,24 @@ def replay(  # noqa: PLR0913 -- one option per part of the order
     )
     _say_filters(services.replayer, order)
     position, pace = Position(since), RedrivePace(services.clock, rate)
-    tally = _Tally()
+    replayed = _Replayed()
     try:
-        with closing(services.replayer.replay(order, pace, position)) as replayed:
-            for fate, entry in counted(replayed, "{} events handled".format, step=PROGRESS_STEP):
-                tally.add(fate, entry)
+        with closing(services.replayer.replay(order, pace, position)) as events:
+            for fate, entry in counted(events, "{} events handled".format, step=PROGRESS_STEP):
+                replayed.add(fate, entry)
     finally:
-        if tally.counts:
-            show_rows(COLUMNS, tally.rows(), output)
-        _say_end(order, position, tally)
-        if tally.sent > 1:
-            say(f"{tally.sent} events sent, {pace.reached:.3g} a second (--rate {rate:g}).", err=True)
-    if not tally.counts:
+        if replayed.counts:
+            show_rows(COLUMNS, replayed.rows(), output)
+        _say_end(order, position, replayed)
+        if replayed.sent > 1:
+            say(f"{replayed.sent} events sent, {pace.reached:.3g} a second (--rate {rate:g}).", err=True)
+    if not replayed.counts:
         say("The audit trail has no such event.", err=True)
-    if tally.is_incomplete:
+    if replayed.is_incomplete:
         raise typer.Exit(1)
 
 
-class _Tally:
+class _Replayed:
     """The number of events by type and fate, and the names of those that could not be sent."""
 
     def __init__(self) -> None:
@@ -153,11 +153,11 @@ def _say_filters(replayer: "Replayer", order: "ReplayOrder") -> None:
         )
 
 
-def _say_end(order: "ReplayOrder", position: "Position", tally: _Tally) -> None:
+def _say_end(order: "ReplayOrder", position: "Position", replayed: _Replayed) -> None:
     """Print which events were not sent, and how to continue when the replay was interrupted."""
-    if tally.unsent:
-        more = f" and {len(tally.unsent) - SHOWN} more" if len(tally.unsent) > SHOWN else ""
-        say(f"Not sent: {', '.join(tally.unsent[:SHOWN])}{more}.", err=True)
+    if replayed.unsent:
+        more = f" and {len(replayed.unsent) - SHOWN} more" if len(replayed.unsent) > SHOWN else ""
+        say(f"Not sent: {', '.join(replayed.unsent[:SHOWN])}{more}.", err=True)
     if position.begun and not position.complete:
         say(
             f"The replay did not finish. Continue with --since {position.reached.isoformat()} --until "

@@ -79,10 +79,10 @@ def deliveries(name: NameArgument, *, output: OutputOption = Output.TABLE) -> No
     services = Services.from_environment(needs=[Group.STATE])
     requests = services.notice_store
     # A run whose plan failed has notices and no operation; an operation's own id is no run's.
-    found = [*requests.deliveries(sync_id_of(name)), *requests.deliveries(name)]
-    if not found:
+    deliveries = [*requests.deliveries(sync_id_of(name)), *requests.deliveries(name)]
+    if not deliveries:
         operation_named(services, name)
-    show_rows(DELIVERY_COLUMNS, found, output)
+    show_rows(DELIVERY_COLUMNS, deliveries, output)
 
 
 @app.command("preview")

@@ -74,13 +74,13 @@ def list_operations(
     from contactsync.services.services import Services
 
     period = period_of(since, until)
-    found = Services.from_environment(needs=[Group.STATE]).operation_queries.recent(
+    listed = Services.from_environment(needs=[Group.STATE]).operation_queries.recent(
         limit=limit, status=status, period=period
     )
     if output is Output.JSON:
-        rows: Iterable[Row] = map(_operation_row, found)
+        rows: Iterable[Row] = map(_operation_row, listed)
     else:
-        rows = map(_listed_row, found)
+        rows = map(_listed_row, listed)
     show_rows(OPERATION_COLUMNS, map(_short, rows) if output is Output.TABLE else rows, output, alarming=_failed)
 
 
@@ -117,8 +117,8 @@ def desired(*, output: OutputOption = Output.TABLE) -> None:
     """
     from contactsync.services.services import Services
 
-    found = Services.from_environment(needs=[Group.DESIRED]).desired_versions.every()
-    rows = ({"contact_type": d.contact_type, "generation": d.generation, "sync_id": d.sync_id} for d in found)
+    listed = Services.from_environment(needs=[Group.DESIRED]).desired_versions.every()
+    rows = ({"contact_type": d.contact_type, "generation": d.generation, "sync_id": d.sync_id} for d in listed)
     show_rows(("contact_type", "generation", "sync_id"), rows, output)
 
 
@@ -138,9 +138,9 @@ def history(
     from contactsync.services.services import Services
 
     queries = Services.from_environment(needs=[Group.STATE]).operation_queries
-    found = queries.account_history(account_id, limit=limit, period=period_of(since, until))
+    listed = queries.account_history(account_id, limit=limit, period=period_of(since, until))
     columns = HISTORY_JSON if output is Output.JSON else HISTORY
-    rows = ({"sync_id": past.sync_id, **choose(columns, past.outcome)} for past in found)
+    rows = ({"sync_id": past.sync_id, **choose(columns, past.outcome)} for past in listed)
     show_rows(HISTORY_COLUMNS, rows, output, alarming=_failed)
 
 

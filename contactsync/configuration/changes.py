@@ -74,5 +74,5 @@ class ConfigurationChanges:
             before = self.versions.stored(after_version).effective if after_version else {}
         except ConfigurationMissingError:  # storing reports this as a conflict
             before = {}
-        found = (difference.path for difference in differences(before, configuration.model_dump(mode="json")))
-        return tuple(dict.fromkeys(path.partition(".")[0] for path in found))
+        paths = (difference.path for difference in differences(before, configuration.model_dump(mode="json")))
+        return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))

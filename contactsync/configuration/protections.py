@@ -116,8 +116,8 @@ def _named(entries: list[str]) -> str:
 
 
 def _at(data: Section, path: str) -> Section:
-    found = _value(data, path)
-    return found if isinstance(found, Mapping) else {}
+    value = _value(data, path)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _value(data: Any, path: str) -> Any:  # noqa: ANN401 -- any value

@@ -42,10 +42,10 @@ class Reach:
         """Return the active accounts that may be written to, with the contact types; raise like `unmatched`."""
         scope = self._scope(configuration)
         return frozenset(
-            (found.account.account_id, contact_type)
+            (member.account.account_id, contact_type)
             for contact_type in configuration.contact_types
-            for found, admission in scope.concerned(contact_type)
-            if admission is Admission.ADMITTED and found.account.state is AccountState.ACTIVE
+            for member, admission in scope.concerned(contact_type)
+            if admission is Admission.ADMITTED and member.account.state is AccountState.ACTIVE
         )
 
     @property

@@ -118,12 +118,12 @@ def with_removed(data: Mapping[str, Any], path: str, values: Iterable[str]) -> d
 
 
 def _list_at(data: Mapping[str, Any], path: str) -> list[Any]:
-    found = _at(data, path)
-    if found is None:
+    value = _at(data, path)
+    if value is None:
         return []
-    if not isinstance(found, (list, tuple)):
+    if not isinstance(value, (list, tuple)):
         raise ConfigurationInvalidError(problems=[f"{path}: is not a list; use `config set`"])
-    return list(found)
+    return list(value)
 
 
 def _at(data: Any, path: str) -> Any:  # noqa: ANN401 -- whatever stands there

@@ -91,9 +91,9 @@ from contactsync.errors.operations import (
     OutageError,
     OutcomesMissingError,
     OvertakenError,
-    PausedError,
     StateConflictError,
     TriggerError,
+    WaitingError,
     WriteNotSeenError,
 )
 from contactsync.errors.refusals import (
@@ -173,7 +173,6 @@ __all__ = [
     "OutageError",
     "OutcomesMissingError",
     "OvertakenError",
-    "PausedError",
     "ProcessEndedError",
     "ProtectionLostError",
     "ProxyUnreachableError",
@@ -198,6 +197,7 @@ __all__ = [
     "TriggerError",
     "TrustedAccessOffError",
     "UnexpectedAwsError",
+    "WaitingError",
     "WriteNotSeenError",
     "bounded",
     "kind_of",

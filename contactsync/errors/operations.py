@@ -248,7 +248,7 @@ class OperationFailedError(ContactSyncError):
 
 
 @dataclass(eq=False)
-class PausedError(ContactSyncError):
+class WaitingError(ContactSyncError):
     """Raised when a task has to wait for its turn and gives its worker back; no try is used up."""
 
     cause: str
@@ -293,7 +293,7 @@ class HaltedError(ContactSyncError):
 class OutageError(ContactSyncError):
     """Raised when a call has failed for everyone for longer than calls may wait."""
 
-    operation: str
+    api_operation: str
     cause: str
     seconds: float
     """Seconds for which calls may wait: the configuration's breaker.max_pause."""
@@ -314,8 +314,8 @@ class OutageError(ContactSyncError):
 
     @property
     def _call(self) -> str:
-        service = service_of(self.operation, None)
-        return f"{self.operation} of {name_of(service)}" if service else self.operation
+        service = service_of(self.api_operation, None)
+        return f"{self.api_operation} of {name_of(service)}" if service else self.api_operation
 
 
 @dataclass(eq=False)

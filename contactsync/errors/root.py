@@ -71,7 +71,7 @@ class ContactSyncError(Exception):
         """Return the class's name for tables and metrics."""
         return cls.__name__.removesuffix("Error")
 
-    def told(self, reader: Reader) -> str:
+    def sentence_for(self, reader: Reader) -> str:
         """Return the sentence with the advice for this reader."""
         return " ".join(filter(None, [self.message, self.again])) if reader is Reader.COMMAND else self.message
 

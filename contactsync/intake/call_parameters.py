@@ -28,11 +28,11 @@ def values_named(parameters: object, ending: str) -> Iterator[object]:
     """
     waiting = [parameters]
     while waiting:
-        found = waiting.pop()
-        if isinstance(found, Mapping):
-            for name, value in found.items():
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            for name, value in part.items():
                 if isinstance(name, str) and _NOT_ALPHANUMERIC.sub("", name.casefold()).endswith(ending):
                     yield value
                 waiting.append(value)
-        elif isinstance(found, (list, tuple)):
-            waiting.extend(found)
+        elif isinstance(part, (list, tuple)):
+            waiting.extend(part)

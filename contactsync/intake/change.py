@@ -142,10 +142,10 @@ def _owner(envelope: Mapping[object, object], detail: Mapping[object, object]) -
 def _contact_type(event_name: str, parameters: Mapping[object, object]) -> str:
     if event_name == "PutContactInformation":
         return PRIMARY
-    told = [value for value in values_named(parameters, "contacttype") if not is_redacted(value)]
-    if not told:
+    named = [value for value in values_named(parameters, "contacttype") if not is_redacted(value)]
+    if not named:
         return ANY_ALTERNATE
-    known = {ALTERNATE_TYPES.get(value) if isinstance(value, str) else None for value in told}
+    known = {ALTERNATE_TYPES.get(value) if isinstance(value, str) else None for value in named}
     contact_type = known.pop() if len(known) == 1 else None
     if contact_type is None:
         raise _refusal(

@@ -44,8 +44,8 @@ def name_of(identity: Mapping[object, object]) -> str | None:
         person_id,
         *map(identity.get, ("userName", "credentialId", "accountId", "type")),
     )
-    told = [name for name in names if isinstance(name, str) and not is_redacted(name)]
-    return principal_text(told[0]) if told else None
+    known = [name for name in names if isinstance(name, str) and not is_redacted(name)]
+    return principal_text(known[0]) if known else None
 
 
 def short_name(principal: str) -> str:

@@ -112,7 +112,7 @@ class RunRequest(BaseModel):
         return self.change is None and not self.follow_up
 
     @property
-    def requested(self) -> ScopeFilter:
+    def run_filter(self) -> ScopeFilter:
         """The accounts to which the run was limited; an empty filter means all."""
         return ScopeFilter(accounts=self.accounts, organizational_units=self.organizational_units)
 
@@ -158,7 +158,7 @@ def parse_request(
         raise RunRequestError(problems=problems) from None
     if request.change and request.change.source_account != management_account:
         problems.append("change.source_account: not the management account of this deployment")
-    if request.change and (request.contact_types or not request.requested.empty):
+    if request.change and (request.contact_types or not request.run_filter.empty):
         problems.append("change: a run for a change takes neither contact_types nor accounts nor organizational_units")
     if problems:
         raise RunRequestError(problems=problems)

@@ -113,18 +113,18 @@ class Subscription:
         """
         again = {str(record.get("messageId")): _receive_count(record) for record in event.get("Records", [])}
         again = {message_id: count for message_id, count in again.items() if count > 1}
-        found: dict[str, bool] = {}
+        ended: dict[str, bool] = {}
         try:
             for message_id, count in again.items():
                 known = self._parts.failures.find(self._name, message_id)
                 if known is None or known.receive_count < count - 1 or known.code == PROCESS_ENDED:
-                    found[message_id] = known is not None and known.code == PROCESS_ENDED
+                    ended[message_id] = known is not None and known.code == PROCESS_ENDED
         except AwsCallError as error:
             self.logger.warning(
                 "The reasons why messages failed before cannot be read: %s", sentence_for(error, self._reader)
             )
             return dict.fromkeys(again, False)
-        return found
+        return ended
 
     def _handle_apart(
         self, event: dict[str, Any], context: "LambdaContext", ended: Mapping[str, bool]

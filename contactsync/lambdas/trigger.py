@@ -30,27 +30,27 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, list[str]]:  # no
     """
     done: dict[str, list[str]] = {"started": [], "already_started": [], "refused": []}
     failures: list[ContactSyncError] = []
-    for found in changes_in(event, _settings().management.account):
+    for change in changes_in(event, _settings().management.account):
         try:
-            done[_handle(found)].append(found.event_id or "")
+            done[_handle(change)].append(change.event_id or "")
         except ContactSyncError as error:
-            logger.error(str(error), extra={"event_id": found.event_id, "error": error.code})  # noqa: TRY400 -- the error is raised below, with its traceback
+            logger.error(str(error), extra={"event_id": change.event_id, "error": error.code})  # noqa: TRY400 -- the error is raised below, with its traceback
             failures.append(error)
     if failures:
         raise failures[0]
     return done
 
 
-def _handle(found: ContactChange | ChangeRefusedError) -> str:
-    if isinstance(found, ChangeRefusedError):
-        if found.reason in NOT_UNDERSTOOD:
-            raise found
-        logger.info(str(found), extra={"event_id": found.event_id, "reason": found.reason})
+def _handle(change: ContactChange | ChangeRefusedError) -> str:
+    if isinstance(change, ChangeRefusedError):
+        if change.reason in NOT_UNDERSTOOD:
+            raise change
+        logger.info(str(change), extra={"event_id": change.event_id, "reason": change.reason})
         return "refused"
-    started = _runs().start(found)
+    started = _runs().start(change)
     logger.info(
         "run started" if started else "the run exists already",
-        extra={"event_id": found.event_id, "contact_type": found.contact_type, "action": found.action},
+        extra={"event_id": change.event_id, "contact_type": change.contact_type, "action": change.action},
     )
     return "started" if started else "already_started"
 

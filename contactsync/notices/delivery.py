@@ -86,7 +86,7 @@ class Exports(Protocol):
 class DeliveryLog(Protocol):
     """The results of each notice's channels."""
 
-    def record_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
+    def store_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
         """Store the latest result of one channel; raise an AwsCallError."""
 
 
@@ -275,7 +275,7 @@ class Deliverer:
         try:
             for channels, result in ends:
                 for channel in channels:
-                    self.deliveries.record_delivery(notice.thread, notice.scenario, channel, result)
+                    self.deliveries.store_delivery(notice.thread, notice.scenario, channel, result)
         except AwsCallError as error:  # people have the notice, which matters more
             log.warning("The delivery of notice %s was not recorded: %s", notice.notice_id, error)
 

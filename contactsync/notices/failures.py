@@ -67,7 +67,7 @@ class Cause:
 class NoticeFigures:
     """The numbers from one pass over the outcomes; in memory it needs little more than the accounts' ids."""
 
-    tally: OutcomeCounts = field(default_factory=OutcomeCounts)
+    outcome_counts: OutcomeCounts = field(default_factory=OutcomeCounts)
     """The counts, as in the report: missing outcomes count as failed."""
     tried: int = 0
     """Number of outcomes that no rule or decision kept from being tried."""
@@ -88,7 +88,7 @@ class NoticeFigures:
     @property
     def missing(self) -> int:
         """Number of outcomes that the plan stored and that no longer exist; it is not known which."""
-        return sum(self.tally.missing.values())
+        return sum(self.outcome_counts.missing.values())
 
     def causes(self) -> tuple[Cause, ...]:
         """Return the kinds of failure, the most frequent first; those after CAUSES_LISTED are put together as one."""
@@ -99,17 +99,17 @@ class NoticeFigures:
         return (*named, Cause("other", "", len(rest), "Other kinds of failure.", ())) if rest else tuple(named)
 
 
-def findings_of(outcomes: Iterable[AccountOutcome], operation: SyncOperation | None = None) -> NoticeFigures:
+def figures_of(outcomes: Iterable[AccountOutcome], operation: SyncOperation | None = None) -> NoticeFigures:
     """Collect what a notice says; the order of the outcomes makes no difference.
 
     Outcomes that the plan stored and that no longer exist count as failed, as in the report.
     """
-    found = NoticeFigures()
-    found.listed = tuple(heapq.nsmallest(LISTED, _counted(outcomes, found)))
+    figures = NoticeFigures()
+    figures.listed = tuple(heapq.nsmallest(LISTED, _counted(outcomes, figures)))
     if operation and operation.is_planned:
-        found.tally.complete(operation)
-        found.tried += found.missing
-    return found
+        figures.outcome_counts.complete(operation)
+        figures.tried += figures.missing
+    return figures
 
 
 def failure_rows(outcomes: Iterable[AccountOutcome]) -> Iterator[dict[str, Any]]:
@@ -122,16 +122,16 @@ def failures_csv(outcomes: Iterable[AccountOutcome]) -> Iterator[str]:
     return csv_lines(tuple(EXPORT_COLUMNS), failure_rows(outcomes))
 
 
-def _counted(outcomes: Iterable[AccountOutcome], found: NoticeFigures) -> Iterator[FailedOutcome]:
+def _counted(outcomes: Iterable[AccountOutcome], figures: NoticeFigures) -> Iterator[FailedOutcome]:
     for outcome in outcomes:
-        found.tally.add(outcome)
-        found.pending[outcome.contact_type] += outcome.status is OutcomeStatus.PENDING
+        figures.outcome_counts.add(outcome)
+        figures.pending[outcome.contact_type] += outcome.status is OutcomeStatus.PENDING
         if is_failure(outcome) or outcome.detail not in UNTOUCHED:
-            found.tried += 1
-            found.touched.add(outcome.account_id)
+            figures.tried += 1
+            figures.touched.add(outcome.account_id)
         if is_failure(outcome):
             failure = _failure(outcome)
-            found.failed[failure.detail, failure.error_code].add(outcome.account_id)
+            figures.failed[failure.detail, failure.error_code].add(outcome.account_id)
             yield failure
 
 

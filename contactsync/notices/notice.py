@@ -10,7 +10,7 @@ from contactsync.bus.events import NoticeRequested, Severity
 from contactsync.doc_links import with_links
 from contactsync.errors import ContactSyncError, EventInvalidError, kind_of
 from contactsync.errors.remedies import Remedy, RemedyStep
-from contactsync.notices.failures import Cause, FailedOutcome, NoticeFigures, findings_of
+from contactsync.notices.failures import Cause, FailedOutcome, NoticeFigures, figures_of
 from contactsync.notices.plain_text import one_line
 from contactsync.notices.remedies import (
     BY_SCENARIO,
@@ -126,20 +126,20 @@ def notice_of(
     Raises EventInvalidError for an unknown scenario.
     """
     scenario = scenario_named(request)
-    found = findings_of(outcomes, operation)
+    figures = figures_of(outcomes, operation)
     notice = Notice(
         notice_id=_id(request.notice_id) or "",
         scenario=scenario,
         severity=request.priority,
         environment=one_line(origin.environment, ENVIRONMENT_LENGTH),
-        headline=one_line(headline(scenario, request, operation, found), HEADLINE_LENGTH),
-        what_happened=tuple(one_line(text, SENTENCE_LENGTH) for text in what_happened(request, operation, found)),
-        causes=tuple(_causes(scenario, request, operation, found)),
-        afterwards=_afterwards(scenario, request, operation, found),
-        counts=dict(sorted(found.tally.counts.items())),
-        failures=found.listed,
-        failures_total=found.tally.failures,
-        missing=found.missing,
+        headline=one_line(headline(scenario, request, operation, figures), HEADLINE_LENGTH),
+        what_happened=tuple(one_line(text, SENTENCE_LENGTH) for text in what_happened(request, operation, figures)),
+        causes=tuple(_causes(scenario, request, operation, figures)),
+        afterwards=_afterwards(scenario, request, operation, figures),
+        counts=dict(sorted(figures.outcome_counts.counts.items())),
+        failures=figures.listed,
+        failures_total=figures.outcome_counts.failures,
+        missing=figures.missing,
         links=_links(request, origin, operation),
         correlation_id=_id(origin.correlation_id) or "",
         time=origin.time,
@@ -189,7 +189,7 @@ def _of_operation(operation: SyncOperation | None) -> dict[str, Any]:
 
 
 def _causes(
-    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, figures: NoticeFigures
 ) -> Iterator[Cause]:
     if operation and operation.halt:
         yield _general(operation.halt.code, remedy_of_halt(operation.halt.code))
@@ -197,13 +197,13 @@ def _causes(
         yield _general(request.code or scenario, BY_SCENARIO[scenario])
     elif request.code and not _stops_run(request):
         yield _general(request.code, remedy_of_error(request.code))
-    elif _is_about_task(scenario, request, operation, found):
+    elif _is_about_task(scenario, request, operation, figures):
         yield _general(request.code or scenario, remedy_of_error(request.code))
-    yield from found.causes()
+    yield from figures.causes()
 
 
 def _is_about_task(
-    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, figures: NoticeFigures
 ) -> bool:
     """Return whether the notice is about a task's failure: its error, or a killed task that nothing else explains."""
     if scenario in BY_SCENARIO or scenario is Scenario.SUCCESS_COMPLETION or not _stops_run(request):
@@ -211,7 +211,7 @@ def _is_about_task(
     if request.of_task:
         return True
     is_well = operation is not None and operation.status is OperationStatus.COMPLETED
-    return request.code is not None or not (found.tally.failures or is_well)
+    return request.code is not None or not (figures.outcome_counts.failures or is_well)
 
 
 def _stops_run(request: NoticeRequested) -> bool:
@@ -224,17 +224,17 @@ def _general(name: str, remedy: Remedy) -> Cause:
 
 
 def _afterwards(
-    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, figures: NoticeFigures
 ) -> tuple[RemedyStep, ...]:
     if request.of_task:
         return (last_step_of(request.code),)
-    if found.missing:
+    if figures.missing:
         return (CLEAR_PLAN,)
     if scenario is Scenario.SUCCESS_COMPLETION:
-        return (CLEAR_SOME,) if found.tally.failures else ()
-    if found.tally.failures or (operation and operation.halt):
+        return (CLEAR_SOME,) if figures.outcome_counts.failures else ()
+    if figures.outcome_counts.failures or (operation and operation.halt):
         return (CLEAR_FAILED,)
-    return (last_step_of(request.code),) if _is_about_task(scenario, request, operation, found) else ()
+    return (last_step_of(request.code),) if _is_about_task(scenario, request, operation, figures) else ()
 
 
 def _links(request: NoticeRequested, origin: NoticeOrigin, operation: SyncOperation | None) -> Links:

@@ -65,4 +65,4 @@ def chat_sentence(text: str, limit: int) -> str:
 
 def _unmarked(text: str) -> str:
     plain = text.translate(_NO_EMPHASIS).replace("](", "]\N{FULLWIDTH LEFT PARENTHESIS}")
-    return _EDGE_UNDERSCORE.sub(lambda found: "\N{FULLWIDTH LOW LINE}" * len(found[0]), plain)
+    return _EDGE_UNDERSCORE.sub(lambda match: "\N{FULLWIDTH LOW LINE}" * len(match[0]), plain)

@@ -106,12 +106,12 @@ def remedy_of_outcome(detail: str | None, code: str | None, account_id: str) -> 
     our tables have different remedies), and when the code says more than the detail.
     """
     kind = kind_of(code)
-    found = BY_DETAIL.get(detail or "", BY_DETAIL[OutcomeDetail.ERROR])
-    if kind and found is BY_DETAIL[OutcomeDetail.ERROR]:
-        found = _in_a_task(kind) or found
+    remedy = BY_DETAIL.get(detail or "", BY_DETAIL[OutcomeDetail.ERROR])
+    if kind and remedy is BY_DETAIL[OutcomeDetail.ERROR]:
+        remedy = _in_a_task(kind) or remedy
     elif kind and kind.outcome_detail == detail:
-        found = kind.account_remedy or found
-    return found.about(account_id)
+        remedy = kind.account_remedy or remedy
+    return remedy.about(account_id)
 
 
 def _in_a_task(kind: type[ContactSyncError]) -> Remedy | None:

@@ -16,7 +16,7 @@ from contactsync.notices.scenarios import (
     DEFAULT_SEVERITIES,
     NO_END,
     Scenario,
-    is_told,
+    is_sent,
     notice_id_of,
     scenario_of_error,
     scenarios_of,
@@ -78,9 +78,9 @@ class NoticeRequests:
             return []
         if failed and operation.status is not OperationStatus.FAILED:
             return list(filter(None, [self.task_failed(dag_run_id, error)]))
-        found = self._worth_telling(operation)
+        wanted = self._worth_telling(operation)
         topic = _Topic.of(dag_run_id)
-        return [scenario for scenario, severity in found if self._request(topic, scenario, severity, operation)]
+        return [scenario for scenario, severity in wanted if self._request(topic, scenario, severity, operation)]
 
     def announced_end(self, operation: SyncOperation) -> list[Announcement]:
         """Return the announcements of the notices about an end, to be stored in the same transaction.
@@ -91,18 +91,18 @@ class NoticeRequests:
         topic = _Topic.of(operation.dag_run_id)
         if self._is_end_known(topic):
             return []
-        found = self._worth_telling(operation)
-        return [self._announced(topic, scenario, severity, operation)[1] for scenario, severity in found]
+        wanted = self._worth_telling(operation)
+        return [self._announced(topic, scenario, severity, operation)[1] for scenario, severity in wanted]
 
     def _worth_telling(self, operation: SyncOperation) -> list[tuple[Scenario, Severity]]:
         notification_settings = self._settings(operation) or NotificationSettings()
-        tally = OutcomeCounts()
+        outcome_counts = OutcomeCounts()
         for outcome in self.operations.outcomes(operation.sync_id):
-            tally.add(outcome)
-        tally.complete(operation)
+            outcome_counts.add(outcome)
+        outcome_counts.complete(operation)
         return [
-            (found, _severity(found, notification_settings))
-            for found in scenarios_of(operation, tally, notification_settings)
+            (scenario, _severity(scenario, notification_settings))
+            for scenario in scenarios_of(operation, outcome_counts, notification_settings)
         ]
 
     def task_failed(
@@ -110,8 +110,8 @@ class NoticeRequests:
     ) -> Scenario | None:
         """Request the notice for a task's last error; None when it is sent to nobody, or was requested before."""
         scenario = scenario_of_error(error)
-        told = scenario and self.request(scenario, dag_run_id, error=error, dag_id=dag_id, of_task=True)
-        return scenario if told else None
+        sent = scenario and self.request(scenario, dag_run_id, error=error, dag_id=dag_id, of_task=True)
+        return scenario if sent else None
 
     def parameters_refused(self, dag_run_id: str, error: BaseException | None, *, dag_id: str | None = None) -> None:
         """Store that a person's own parameters were refused; nobody else is notified: that person sees the run."""
@@ -126,8 +126,8 @@ class NoticeRequests:
         operation = self.operations.get(topic.sync_id)
         if operation and operation.status is OperationStatus.FAILED:
             return self.operation_ended(dag_run_id)
-        told = self.request(Scenario.SYSTEM_ERRORS, dag_run_id, dag_id=dag_id, of_task=True)
-        return [Scenario.SYSTEM_ERRORS] if told else []
+        sent = self.request(Scenario.SYSTEM_ERRORS, dag_run_id, dag_id=dag_id, of_task=True)
+        return [Scenario.SYSTEM_ERRORS] if sent else []
 
     def operation_closed(self, dag_run_id: str) -> list[Scenario]:
         """Request the notices of an operation that housekeeping closed, unless its run has requested them."""
@@ -151,10 +151,10 @@ class NoticeRequests:
         topic = _Topic.of(dag_run_id, dag_id, about)
         operation = self.operations.get(topic.sync_id)
         notification_settings = self._settings(operation)
-        told = notification_settings is None or is_told(scenario, notification_settings)
-        severity = _severity(scenario, notification_settings) if told else Severity.INFO
+        sent = notification_settings is None or is_sent(scenario, notification_settings)
+        severity = _severity(scenario, notification_settings) if sent else Severity.INFO
         said: dict[str, Any] = {"error": error, "of_task": of_task, "message": message}
-        return self._request(topic, scenario, severity, operation, **said) and told
+        return self._request(topic, scenario, severity, operation, **said) and sent
 
     def request_unstored(
         self,
@@ -170,7 +170,7 @@ class NoticeRequests:
         It has none of the operation's numbers. Requesting it again announces the same event.
         """
         notification_settings = self._settings(None)
-        if notification_settings is not None and not is_told(scenario, notification_settings):
+        if notification_settings is not None and not is_sent(scenario, notification_settings):
             return False
         topic = _Topic.of(dag_run_id, dag_id, about)
         severity = _severity(scenario, notification_settings)

@@ -128,7 +128,7 @@ def severity_of(rules: NotificationRules, scenario: Scenario) -> Severity:
     return Severity.INFO if scenario in _DOCUMENT_000 else DEFAULT_SEVERITIES[scenario]
 
 
-def is_told(scenario: Scenario, notification_settings: NotificationSettings) -> bool:
+def is_sent(scenario: Scenario, notification_settings: NotificationSettings) -> bool:
     """Return whether a scenario is sent: its switch is on, and the rules give it a priority."""
     switch = SWITCHES.get(scenario)
     rules = notification_settings.user_notifications_config.notification_rules
@@ -138,20 +138,20 @@ def is_told(scenario: Scenario, notification_settings: NotificationSettings) -> 
 
 
 def scenarios_of(
-    operation: SyncOperation, tally: OutcomeCounts, notification_settings: NotificationSettings
+    operation: SyncOperation, outcome_counts: OutcomeCounts, notification_settings: NotificationSettings
 ) -> tuple[Scenario, ...]:
     """Return the most urgent notice for an operation that has ended; none before its end.
 
     One notice is enough (docs/notices.md): it has all numbers, causes and accounts.
     """
-    failures = _Failures.of(tally)
+    failures = _Failures.of(outcome_counts)
     if operation.status is OperationStatus.FAILED:
         return _failure_scenarios(operation, failures, notification_settings)
     if operation.status is not OperationStatus.COMPLETED:
         return ()
-    if failures.all and failures.complete and is_told(Scenario.COMPLETE_FAILURE, notification_settings):
+    if failures.all and failures.complete and is_sent(Scenario.COMPLETE_FAILURE, notification_settings):
         return (Scenario.COMPLETE_FAILURE,)
-    return (Scenario.SUCCESS_COMPLETION,) if _is_end_told(operation, notification_settings) else ()
+    return (Scenario.SUCCESS_COMPLETION,) if _is_success_sent(operation, notification_settings) else ()
 
 
 def scenario_of_error(error: BaseException | None) -> Scenario | None:
@@ -176,12 +176,12 @@ def refusal_of(operation: SyncOperation) -> Verdict | None:
     return next((verdict for verdict in verdicts if verdict in _REFUSALS), None)
 
 
-def _is_end_told(operation: SyncOperation, notification_settings: NotificationSettings) -> bool:
+def _is_success_sent(operation: SyncOperation, notification_settings: NotificationSettings) -> bool:
     """Return whether a completed operation has a notice: if people want it, or if a deletion was not approved."""
     rules = notification_settings.user_notifications_config.notification_rules
     if refusal_of(operation):
         return severity_of(rules, Scenario.SUCCESS_COMPLETION) is not Severity.INFO
-    return is_told(Scenario.SUCCESS_COMPLETION, notification_settings)
+    return is_sent(Scenario.SUCCESS_COMPLETION, notification_settings)
 
 
 @dataclass(frozen=True)
@@ -198,11 +198,11 @@ class _Failures:
     """Outcomes that were tried."""
 
     @classmethod
-    def of(cls, tally: OutcomeCounts) -> "_Failures":
-        untouched = sum(tally.details[detail] for detail in UNTOUCHED)
-        system = sum(tally.details[detail] for detail in SYSTEM_DETAILS)
-        denied = tally.details[OutcomeDetail.PERMISSION_DENIED]
-        return cls(tally.failures, denied, system, tally.counts.total() - untouched)
+    def of(cls, outcome_counts: OutcomeCounts) -> "_Failures":
+        untouched = sum(outcome_counts.details[detail] for detail in UNTOUCHED)
+        system = sum(outcome_counts.details[detail] for detail in SYSTEM_DETAILS)
+        denied = outcome_counts.details[OutcomeDetail.PERMISSION_DENIED]
+        return cls(outcome_counts.failures, denied, system, outcome_counts.counts.total() - untouched)
 
     @property
     def complete(self) -> bool:
@@ -213,7 +213,7 @@ def _failure_scenarios(
     operation: SyncOperation, failures: _Failures, notification_settings: NotificationSettings
 ) -> tuple[Scenario, ...]:
     whole = _whole(operation, failures)
-    if whole and is_told(whole, notification_settings):
+    if whole and is_sent(whole, notification_settings):
         return (whole,)
     if operation.halt:
         return ()
@@ -221,7 +221,9 @@ def _failure_scenarios(
     rules = notification_settings.user_notifications_config.notification_rules
     urgency = list(Severity)
     return tuple(
-        sorted(_by_cause(failures, notification_settings), key=lambda told: urgency.index(severity_of(rules, told)))[:1]
+        sorted(
+            _by_cause(failures, notification_settings), key=lambda scenario: urgency.index(severity_of(rules, scenario))
+        )[:1]
     )
 
 
@@ -236,11 +238,11 @@ def _whole(operation: SyncOperation, failures: _Failures) -> Scenario | None:
 
 def _by_cause(failures: _Failures, notification_settings: NotificationSettings) -> Iterator[Scenario]:
     """Yield the scenarios of the causes; failures whose scenario is switched off are a partial failure."""
-    untold = failures.all
+    others = failures.all
     causes = ((Scenario.PERMISSION_ERRORS, failures.denied), (Scenario.SYSTEM_ERRORS, failures.system))
     for scenario, number in causes:
-        if number and is_told(scenario, notification_settings):
-            untold -= number
+        if number and is_sent(scenario, notification_settings):
+            others -= number
             yield scenario
-    if untold > 0 and not failures.complete and is_told(Scenario.PARTIAL_FAILURE, notification_settings):
+    if others > 0 and not failures.complete and is_sent(Scenario.PARTIAL_FAILURE, notification_settings):
         yield Scenario.PARTIAL_FAILURE

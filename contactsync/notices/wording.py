@@ -42,7 +42,7 @@ _WITHOUT_NUMBERS: Final = {
 
 
 def headline(
-    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures
+    scenario: Scenario, request: NoticeRequested, operation: SyncOperation | None, figures: NoticeFigures
 ) -> str:
     """Return the notice in one line: numbers first, then the contact types.
 
@@ -59,21 +59,21 @@ def headline(
     dry = "Dry run: " if operation.dry_run else ""
     concerned = _asked(operation) if scenario is Scenario.APPROVAL_WAITING else operation.contact_types
     types = f": {', '.join(concerned)}" if concerned else ""
-    numbers = _with_numbers(scenario, operation, found) if found.touched else _refusal(scenario, operation)
-    if found.missing and scenario in _OF_OUTCOMES | {Scenario.SUCCESS_COMPLETION}:
-        numbers = ", ".join(filter(None, [numbers, _missing(found.missing)]))
+    numbers = _with_numbers(scenario, operation, figures) if figures.touched else _refusal(scenario, operation)
+    if figures.missing and scenario in _OF_OUTCOMES | {Scenario.SUCCESS_COMPLETION}:
+        numbers = ", ".join(filter(None, [numbers, _missing(figures.missing)]))
     return f"{dry}{numbers or _WITHOUT_NUMBERS[scenario] + code}{types}"
 
 
-def what_happened(request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures) -> list[str]:
+def what_happened(request: NoticeRequested, operation: SyncOperation | None, figures: NoticeFigures) -> list[str]:
     """Return what is known, as sentences without repetition; without a person's reason, which may hold anything."""
-    return list(dict.fromkeys(filter(None, _sentences(request, operation, found))))
+    return list(dict.fromkeys(filter(None, _sentences(request, operation, figures))))
 
 
 def _refusal(scenario: Scenario, operation: SyncOperation) -> str | None:
     verdict = refusal_of(operation)
-    told = scenario is Scenario.SUCCESS_COMPLETION and verdict is not None
-    return f"A deletion was not approved ({verdict}), no account was changed" if told else None
+    refused = scenario is Scenario.SUCCESS_COMPLETION and verdict is not None
+    return f"A deletion was not approved ({verdict}), no account was changed" if refused else None
 
 
 def _asked(operation: SyncOperation) -> list[str]:
@@ -81,35 +81,37 @@ def _asked(operation: SyncOperation) -> list[str]:
     return [name for name, plan in operation.plans.items() if plan.needs_approval and plan.decision is None]
 
 
-def _with_numbers(scenario: Scenario, operation: SyncOperation, found: NoticeFigures) -> str | None:
-    failed, touched = found.accounts(), len(found.touched)
+def _with_numbers(scenario: Scenario, operation: SyncOperation, figures: NoticeFigures) -> str | None:
+    failed, touched = figures.accounts(), len(figures.touched)
     if scenario is Scenario.SUCCESS_COMPLETION:
         verdict = refusal_of(operation)
         refused = f", a deletion was not approved ({verdict})" if verdict else ""
-        compared = found.tally.comparison.sentence if operation.dry_run and not failed else ""
+        compared = figures.outcome_counts.comparison.sentence if operation.dry_run and not failed else ""
         return compared or f"Completed in {_share(touched - failed, touched)}{refused}"
     if scenario is Scenario.HALTED and operation.halt:
         return f"Halted ({operation.halt.code}), {_share(failed, touched)} failed"
     if scenario is Scenario.APPROVAL_WAITING:
-        number = max((found.pending[name] for name in _asked(operation)), default=0)
+        number = max((figures.pending[name] for name in _asked(operation)), default=0)
         return f"A deletion in up to {_counted(number)} waits for approval" if number else None
     if scenario is Scenario.OVERDUE:
-        pending = found.tally.counts[OutcomeStatus.PENDING]
-        return f"Not finished in time, {pending} of {found.tally.counts.total()} account outcomes are pending"
+        pending = figures.outcome_counts.counts[OutcomeStatus.PENDING]
+        return (
+            f"Not finished in time, {pending} of {figures.outcome_counts.counts.total()} account outcomes are pending"
+        )
     if failed:
-        return _of_failures(scenario, found, failed, touched)
-    is_fixed = operation.status is OperationStatus.COMPLETED and scenario in _OF_OUTCOMES and not found.missing
+        return _of_failures(scenario, figures, failed, touched)
+    is_fixed = operation.status is OperationStatus.COMPLETED and scenario in _OF_OUTCOMES and not figures.missing
     return f"Fixed meanwhile, no failure is left in {_counted(touched)}" if is_fixed else None
 
 
-def _of_failures(scenario: Scenario, found: NoticeFigures, failed: int, touched: int) -> str | None:
+def _of_failures(scenario: Scenario, figures: NoticeFigures, failed: int, touched: int) -> str | None:
     details, words = _DETAILS.get(scenario, (None, ""))
-    if details and (hit := found.accounts(details)):
+    if details and (hit := figures.accounts(details)):
         others = f", {failed} failed in all" if failed > hit else ""
         return f"{words} {_share(hit, touched)}{others}"
     if scenario not in _OF_OUTCOMES:
         return None
-    if found.tally.failures < found.tried:
+    if figures.outcome_counts.failures < figures.tried:
         return f"{failed} of {_counted(touched)} failed{' in part' if failed == touched else ''}"
     return f"{_share(failed, touched).capitalize()} failed"
 
@@ -126,7 +128,9 @@ def _counted(number: int) -> str:
     return f"{number} account{'' if number == 1 else 's'}"
 
 
-def _sentences(request: NoticeRequested, operation: SyncOperation | None, found: NoticeFigures) -> Iterator[str | None]:
+def _sentences(
+    request: NoticeRequested, operation: SyncOperation | None, figures: NoticeFigures
+) -> Iterator[str | None]:
     if operation and not request.of_task:
         yield _course(operation)
     elif request.dag_run_id:
@@ -135,7 +139,7 @@ def _sentences(request: NoticeRequested, operation: SyncOperation | None, found:
     if operation and request.of_task:
         yield f"Stored before that: {_course(operation)}"
     if operation:
-        yield from remarks_of(operation, found.tally)
+        yield from remarks_of(operation, figures.outcome_counts)
 
 
 def _course(operation: SyncOperation) -> str:

@@ -138,9 +138,9 @@ class AccountOutcome:
     """Whether it is only about an earlier plan of the run; the latest plan does not include this account."""
 
     @classmethod
-    def expected(cls, found: FoundAccount, contact_type: ContactType) -> "AccountOutcome":
+    def expected(cls, member: FoundAccount, contact_type: ContactType) -> "AccountOutcome":
         """Return the outcome of an account that a task has yet to settle, with what is stored about the account."""
-        account = found.account
+        account = member.account
         # The name is never empty: an empty one marks what the report stores in place of a lost outcome.
         return cls(account.account_id, account.name or account.account_id, contact_type)
 

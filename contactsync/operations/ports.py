@@ -19,7 +19,7 @@ class DesiredContacts(Protocol):
         """Return what the member accounts must have, or None when no operation has stored it yet."""
 
 
-class Records(Protocol):
+class AccountRecords(Protocol):
     """The account records, with optimistic locking."""
 
     def get(self, account_id: str, contact_type: ContactType) -> AccountRecord:
@@ -92,7 +92,7 @@ class Operations(Generations, Protocol):
         An operation that cannot be read is logged, left out, and added to `unreadable`.
         """
 
-    def close(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
+    def store_end(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
         """Store status, counts, note and end with their announcements, and return whether that was done.
 
         It is not done if an end was stored, or the run planned again, after `operation` was read.

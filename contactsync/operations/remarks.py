@@ -10,34 +10,34 @@ from contactsync.operations.outcome_counts import OutcomeCounts
 _UNDECIDED: Final = (OutcomeDetail.NOT_APPROVED, OutcomeDetail.NO_OUTCOME)
 
 
-def remarks_of(operation: SyncOperation, tally: OutcomeCounts | None = None) -> Iterator[str]:
+def remarks_of(operation: SyncOperation, outcome_counts: OutcomeCounts | None = None) -> Iterator[str]:
     """Yield what a reader should know about the operation in addition to its numbers, as sentences."""
-    tally = tally or OutcomeCounts()
+    outcome_counts = outcome_counts or OutcomeCounts()
     if operation.note:
         yield operation.note
     yield from operation.warnings
     yield from operation.unmatched
     undecided = [t for t, plan in operation.plans.items() if plan.needs_approval and plan.decision is None]
-    if names := ", ".join(t for t in undecided if any(tally.of_plan[t, detail] for detail in _UNDECIDED)):
+    if names := ", ".join(t for t in undecided if any(outcome_counts.of_plan[t, detail] for detail in _UNDECIDED)):
         yield (
             f"Nobody decided about the deletion of the {names} contact, so it was not deleted in any account: the "
             f"task approve_deletions failed or was marked by hand. To be asked, {clear_task('approve_deletions')}."
         )
     allowed = [t for t, plan in operation.plans.items() if plan.absent and plan.approved]
-    if names := ", ".join(t for t in allowed if tally.of_plan[t, OutcomeDetail.NOT_APPROVED]):
+    if names := ", ".join(t for t in allowed if outcome_counts.of_plan[t, OutcomeDetail.NOT_APPROVED]):
         yield (
             f"The deletion of the {names} contact was first allowed and later not allowed, because deletion.policy "
             "was changed or the approval was asked for again: some accounts keep the contact (not_approved). To "
             "decide again, start a run by hand."
         )
-    if tally.missing:
-        numbers = ", ".join(f"{contact_type} {number}" for contact_type, number in tally.missing.items())
+    if outcome_counts.missing:
+        numbers = ", ".join(f"{contact_type} {number}" for contact_type, number in outcome_counts.missing.items())
         yield (
             f"Outcomes that the plan stored are missing ({numbers}) and count as failed: they expired or were removed. "
             f"To plan them again, {clear_task('plan', 'of this run')}."
         )
-    if tally.other_forms:
-        numbers = ", ".join(f"{name} in {number}" for name, number in sorted(tally.other_forms.items()))
+    if outcome_counts.other_forms:
+        numbers = ", ".join(f"{name} in {number}" for name, number in sorted(outcome_counts.other_forms.items()))
         yield (
             f"Accounts have a value in another form than the management account; it counts as equal: {numbers}. Only "
             "capital letters, blanks or a number's punctuation differ."

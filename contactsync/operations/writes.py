@@ -38,7 +38,7 @@ def unannounced(operation: SyncOperation, outcome: AccountOutcome) -> Unannounce
     if operation.dry_run:
         return None
     since = outcome.written_announced
-    found: list[tuple[Write, Attempt]] = []
+    writes: list[tuple[Write, Attempt]] = []
     fields: set[str] = set()
     last: Attempt | None = None  # the last try that wrote some of these fields, or may have
     for attempt in outcome.attempts:
@@ -48,14 +48,14 @@ def unannounced(operation: SyncOperation, outcome: AccountOutcome) -> Unannounce
             fields.update(attempt.written_fields)
             last = attempt
         if fields and _tells(attempt):
-            found.append((_write(operation, outcome, attempt, fields), attempt))
+            writes.append((_write(operation, outcome, attempt, fields), attempt))
             fields, last = set(), None
     if last and not is_failure(outcome):
-        found.append((_untold(operation, outcome, last, fields), outcome.attempts[-1]))
-    if not found:
+        writes.append((_unread(operation, outcome, last, fields), outcome.attempts[-1]))
+    if not writes:
         return None
-    write, attempt = found[0]
-    return Unannounced(write, replace(outcome, written_announced=attempt.started), len(found) > 1)
+    write, attempt = writes[0]
+    return Unannounced(write, replace(outcome, written_announced=attempt.started), len(writes) > 1)
 
 
 def _tells(attempt: Attempt) -> bool:
@@ -73,7 +73,7 @@ def _write(operation: SyncOperation, outcome: AccountOutcome, attempt: Attempt, 
     return Write(outcome.contact_type, detail, generation, tuple(sorted(fields)))
 
 
-def _untold(operation: SyncOperation, outcome: AccountOutcome, attempt: Attempt, fields: set[str]) -> Write:
+def _unread(operation: SyncOperation, outcome: AccountOutcome, attempt: Attempt, fields: set[str]) -> Write:
     """Return a write after which no try found out what the account has."""
     if attempt.generation is not None:
         return _write(operation, outcome, attempt, fields)

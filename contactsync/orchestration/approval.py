@@ -23,7 +23,7 @@ class DeletionApproval(ApprovalOperator):
 
     def execute(self, context: "Context") -> Any:  # noqa: ANN401 -- as declared by the operator
         """Ask, unless there is nothing to ask, or an earlier try has an answer that it could not record."""
-        if steps.record_kept_answer(context):
+        if steps.store_kept_answer(context):
             return None
         request = steps.approval_request(context)
         if request is None:
@@ -36,7 +36,7 @@ class DeletionApproval(ApprovalOperator):
         """Record the answer; ApprovalOperator's own method would skip the next tasks, which store the outcomes."""
         answer = super(ApprovalOperator, self).execute_complete(context, event)
         user = answer["responded_by_user"]
-        steps.record_answer(
+        steps.store_answer(
             context,
             approved=answer["chosen_options"] == [self.APPROVE],
             timed_out=event["timedout"],

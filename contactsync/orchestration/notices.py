@@ -86,8 +86,8 @@ class NoticeNotifier(BaseNotifier):
         if self.scenario:
             from contactsync.notices.scenarios import Scenario
 
-            told = context.get("contactsync_told")
-            more = {"message": told} if told else {}
+            sentences = context.get("contactsync_told")
+            more = {"message": sentences} if sentences else {}
             notice_requests.request(Scenario(self.scenario), run_id, error=error, dag_id=dag_id, **more)
         elif self.about in (NoticeSubject.OPERATION, NoticeSubject.REPORT):
             notice_requests.operation_ended(run_id, error, failed=self.about == NoticeSubject.REPORT)
@@ -137,8 +137,8 @@ def _is_own_mistake(context: "Mapping[str, Any]", error: object) -> bool:
 def _run_id_of(context: "Mapping[str, Any]") -> str:
     """Return the run's id from the context of a task, a DAG or a deadline; they have it in different places."""
     run = context.get("dag_run")
-    found = run.get("dag_run_id") if isinstance(run, dict) else getattr(run, "run_id", None)
-    return str(found or context["run_id"])
+    value = run.get("dag_run_id") if isinstance(run, dict) else getattr(run, "run_id", None)
+    return str(value or context["run_id"])
 
 
 def _correlation_id_of(context: "Mapping[str, Any]") -> str | None:
@@ -147,12 +147,12 @@ def _correlation_id_of(context: "Mapping[str, Any]") -> str | None:
 
     run = context.get("dag_run")
     conf = run.get("conf") if isinstance(run, dict) else getattr(run, "conf", None)
-    found = conf.get("correlation_id") if isinstance(conf, dict) and _dag_id_of(context) == SYNC_DAG else None
-    return found if isinstance(found, str) and found else None
+    value = conf.get("correlation_id") if isinstance(conf, dict) and _dag_id_of(context) == SYNC_DAG else None
+    return value if isinstance(value, str) and value else None
 
 
 def _dag_id_of(context: "Mapping[str, Any]") -> str | None:
     """Return the DAG's id; the context of a DAG's own callback may have no run."""
     run = context.get("dag_run") or context.get("dag")
-    found = run.get("dag_id") if isinstance(run, dict) else getattr(run, "dag_id", None)
-    return str(found) if found else None
+    value = run.get("dag_id") if isinstance(run, dict) else getattr(run, "dag_id", None)
+    return str(value) if value else None

@@ -38,10 +38,10 @@ NOTE_LENGTH: Final = 200
 LABEL_LENGTH: Final = 100
 """Characters of a mapped task's label."""
 
-SHORTEST_PAUSE: Final = timedelta(seconds=5)
+SHORTEST_WAIT: Final = timedelta(seconds=5)
 """Airflow treats a task that is queued again too early as killed (docs/facts.md#rescheduling-uses-no-retry)."""
 
-TOLD_KEY: Final = "contactsync_told"
+QUESTION_SENTENCES_KEY: Final = "contactsync_told"
 """Where the approval puts, in its own context, the text of its question for the notice."""
 
 QUESTION_KEY: Final = "contactsync_question"
@@ -117,8 +117,8 @@ def _tell_of_plan(run_id: str) -> None:
             error = RulesUnmatchedError(sentences=operation.unmatched, version=operation.config_version)
             about = f"unmatched-rules-{made.clock.now():%Y-%m-%d}"
             made.steps.notice_requests.request(Scenario.CONFIGURATION_ERRORS, run_id, error=error, about=about)
-    except ContactSyncError as untold:
-        log.warning("No notice was requested about rules that match no account: %s", untold)
+    except ContactSyncError as unsent:
+        log.warning("No notice was requested about rules that match no account: %s", unsent)
 
 
 def sync_account(account_id: str, context: Any) -> None:  # noqa: ANN401 -- Airflow's context
@@ -144,14 +144,14 @@ def _rescheduled() -> "Iterator[None]":
     """Give the worker back while calls have to wait: the same try continues later, and no retry is used up."""
     from airflow.sdk.exceptions import AirflowRescheduleException
 
-    from contactsync.errors import PausedError
+    from contactsync.errors import WaitingError
 
     try:
         yield
-    except PausedError as pause:
-        log.info("%s Then the task continues by itself.", pause)
-        pause_for = max(timedelta(seconds=pause.resume_in), SHORTEST_PAUSE)
-        raise AirflowRescheduleException(services().clock.now() + pause_for) from pause  # type: ignore[no-untyped-call] # Airflow's
+    except WaitingError as waiting:
+        log.info("%s Then the task continues by itself.", waiting)
+        wait = max(timedelta(seconds=waiting.resume_in), SHORTEST_WAIT)
+        raise AirflowRescheduleException(services().clock.now() + wait) from waiting  # type: ignore[no-untyped-call] # Airflow's
 
 
 def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 -- Airflow's context
@@ -168,7 +168,7 @@ def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 
         context["dag_run"].run_id, shown=shown.get("extent"), accounts=shown.get("accounts")
     )
     log.info(request.subject if request else "Nobody has to approve a deletion")
-    context[TOLD_KEY] = request.sentences if request else None
+    context[QUESTION_SENTENCES_KEY] = request.sentences if request else None
     if request:
         store.set(ASKED_KEY, request.question["planned"], retention=NEVER_EXPIRE)
         if not shown:
@@ -176,7 +176,7 @@ def approval_request(context: Any) -> "ApprovalRequest | None":  # noqa: ANN401 
     return request
 
 
-def record_answer(context: Any, *, approved: bool, timed_out: bool, by: str, at: datetime) -> None:  # noqa: ANN401 -- Airflow's context
+def store_answer(context: Any, *, approved: bool, timed_out: bool, by: str, at: datetime) -> None:  # noqa: ANN401 -- Airflow's context
     """Record who decided what about the run's deletions.
 
     The answer is stored in Airflow first: if recording fails, the next try must not ask the same person again.
@@ -195,7 +195,7 @@ def record_answer(context: Any, *, approved: bool, timed_out: bool, by: str, at:
     _record(context, answer)
 
 
-def record_kept_answer(context: Any) -> bool:  # noqa: ANN401 -- Airflow's context
+def store_kept_answer(context: Any) -> bool:  # noqa: ANN401 -- Airflow's context
     """Record an answer that an earlier try could not record; return whether there was one. A clear makes it void."""
     answer = context["task_state_store"].get(ANSWER_KEY)
     if not answer or answer["first_try"] != _first_try(context["ti"]):
@@ -228,19 +228,19 @@ def report(context: Any, *, plan_task: str, sync_task: str) -> None:  # noqa: AN
     rows: list[AccountOutcome] = []
     ti, run_id = context["ti"], context["dag_run"].run_id
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[plan_task, sync_task], run_ids=[run_id]).get(run_id, {})
-    planned = states.get(plan_task) == "success"
+    has_plan = states.get(plan_task) == "success"
     listed = ti.xcom_pull(task_ids=plan_task) or []
     try:
         result = services().steps.reporter.report(
             run_id,
             _account_states(states, listed, sync_task),
-            planned=planned,
+            has_plan=has_plan,
             listed=listed,
-            requested={name: context["params"].get(name) or [] for name in ("accounts", "organizational_units")},
+            run_filter={name: context["params"].get(name) or [] for name in ("accounts", "organizational_units")},
             show=rows.append,
         )
     except OperationMissingError:
-        if planned:
+        if has_plan:
             raise
         cause, following = (
             ti.xcom_pull(task_ids=plan_task, key=key) or "" for key in (PLAN_FAILED_KEY, PLAN_FAILED_NEXT_KEY)
@@ -344,11 +344,11 @@ def set_aside_error(aside: "Sequence[SetAside]") -> "EventsSetAsideError | None"
     from contactsync.bus.relay import NAMED
     from contactsync.errors import EventsSetAsideError
 
-    told = [one for one in aside if not one.is_about_delivery]
-    if not told:
+    lost = [one for one in aside if not one.is_about_delivery]
+    if not lost:
         return None
-    events = [f"{one.event_id or one.key[1]} ({one.event_type or 'no type'}: {one.code})" for one in told[:NAMED]]
-    return EventsSetAsideError(number=len(told), events=events)
+    events = [f"{one.event_id or one.key[1]} ({one.event_type or 'no type'}: {one.code})" for one in lost[:NAMED]]
+    return EventsSetAsideError(number=len(lost), events=events)
 
 
 def _tell_daily(context: Any, scenario: "Scenario", error: Exception) -> None:  # noqa: ANN401 -- Airflow's context
@@ -366,8 +366,8 @@ def _request_once(context: Any, scenario: "Scenario", error: Exception, about: s
     except AwsCallError as unstored:
         log.warning("The notice cannot be stored: %s", unstored)
         notice_requests.request_unstored(scenario, dag_run.run_id, error=error, dag_id=dag_run.dag_id, about=about)
-    except ContactSyncError as untold:
-        log.warning("No notice was requested: %s", untold)
+    except ContactSyncError as unsent:
+        log.warning("No notice was requested: %s", unsent)
 
 
 def _account_states(states: "Mapping[str, str]", account_ids: "Sequence[str]", sync_task: str) -> dict[str, str]:

@@ -85,8 +85,8 @@ class BreakerConfig(Section):
         sudden outage would delay its discovery, and the first accounts would use up their retries.
         """
         seen = CallCounts()
-        for tally in newest_first:
-            seen += tally
+        for counts in newest_first:
+            seen += counts
             if seen.failures >= self.threshold:
                 return seen.failures >= self.failure_ratio * (seen.failures + seen.answers)
         return False
@@ -168,7 +168,7 @@ class BreakerState:
 
         If nobody has tried for a long time, it may be another outage: its time starts again.
         """
-        if self.phase is Phase.CLOSED or self.pause(now, config) > 0:
+        if self.phase is Phase.CLOSED or self.seconds_to_wait(now, config) > 0:
             return self
         since = now if _apart(now, self.tried) > config.silence else self.since
         if self.phase is Phase.HALF_OPEN:
@@ -213,7 +213,7 @@ class BreakerState:
         """Return whether the outage has lasted longer than calls may wait."""
         return self.since is not None and now - self.since > timedelta(seconds=config.max_pause)
 
-    def pause(self, now: datetime, config: BreakerConfig) -> float:
+    def seconds_to_wait(self, now: datetime, config: BreakerConfig) -> float:
         """Return the seconds until the next call or probe may begin."""
         if self.phase is Phase.CLOSED or (self.phase is Phase.HALF_OPEN and self.probe is None):
             return 0.0

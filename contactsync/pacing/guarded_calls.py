@@ -18,9 +18,9 @@ from contactsync.errors import (
     CredentialsError,
     CredentialsUnreachableError,
     OutageError,
-    PausedError,
     ServiceUnavailableError,
     ThrottledError,
+    WaitingError,
 )
 from contactsync.pacing.breaker import BreakerConfig, BreakerState, Bucket, CallCounts, Phase
 from contactsync.pacing.ports import Breakers, Limiter
@@ -90,7 +90,7 @@ class GuardedCalls:
     def call(self, api: str, call: Callable[[], T], *, before: Callable[[], object] = lambda: None) -> T:
         """Make one call when it is its turn, and again while AWS throttles it, which means that it was not carried out.
 
-        `before` is called immediately before each try; its errors are raised unchanged. Raises PausedError when the
+        `before` is called immediately before each try; its errors are raised unchanged. Raises WaitingError when the
         turn is too far away or the service fails for everyone, and OutageError when it has failed for too long. If an
         error of the call opened the breaker, it is the cause (`__cause__`) of the error that is raised.
         """
@@ -104,7 +104,7 @@ class GuardedCalls:
         answer: T | ThrottledError = tries(self._try, api, call, before)
         if isinstance(answer, ThrottledError):
             wait = self._keeper.throttle_wait
-            raise PausedError(cause=answer.code, resume_in=wait + jitter(wait)) from answer
+            raise WaitingError(cause=answer.code, resume_in=wait + jitter(wait)) from answer
         return answer
 
     def finish(self) -> None:
@@ -112,7 +112,7 @@ class GuardedCalls:
         for api, (_, state) in self._seen.items():
             with self._bookkeeping(api):
                 if state.is_probed_by(self._token):
-                    self._change(api, lambda found: found.released(self._token))
+                    self._change(api, lambda state: state.released(self._token))
                 self._report_answers(api)
 
     def reset(self) -> None:
@@ -122,7 +122,7 @@ class GuardedCalls:
         """
         now = self._clock.now()
         for api in self._rates.api_operations if self._breaker.enabled else ():
-            self._change(api, lambda found: found.restarted(now, self._breaker))
+            self._change(api, lambda state: state.restarted(now, self._breaker))
 
     def _try(self, api: str, call: Callable[[], T], before: Callable[[], object]) -> T | ThrottledError:
         self._admit(api)
@@ -134,8 +134,8 @@ class GuardedCalls:
         except ThrottledError as error:
             answer = error
         except ServiceUnavailableError as error:
-            if pause := self._count_failure(api, error):
-                raise pause from error
+            if no_call := self._count_failure(api, error):
+                raise no_call from error
             raise
         except AwsCallError as error:
             if _is_answer(api, error):
@@ -161,23 +161,23 @@ class GuardedCalls:
         if not self._breaker.enabled:
             return
         state, now = self._look(api), self._clock.now()
-        if state.pause(now, self._breaker) == 0 and not self._may_call(state):
-            state = self._change(api, lambda found: found.claimed(self._token, now, self._breaker))
+        if state.seconds_to_wait(now, self._breaker) == 0 and not self._may_call(state):
+            state = self._change(api, lambda state: state.claimed(self._token, now, self._breaker))
         if not self._may_call(state):
-            raise self._pause(api, state)
+            raise self._no_call_error(api, state)
 
     def _may_call(self, state: BreakerState) -> bool:
         if state.phase is Phase.CLOSED:
             return True
-        return state.is_probed_by(self._token) and state.pause(self._clock.now(), self._breaker) > 0
+        return state.is_probed_by(self._token) and state.seconds_to_wait(self._clock.now(), self._breaker) > 0
 
-    def _pause(self, api: str, state: BreakerState) -> ContactSyncError:
+    def _no_call_error(self, api: str, state: BreakerState) -> ContactSyncError:
         """Return an error that says why there is no call now, and for how long."""
         now, cause = self._clock.now(), state.cause or "Unknown"
         if state.is_overdue(now, self._breaker):
-            return OutageError(operation=api, cause=cause, seconds=self._breaker.max_pause)
-        wait = min(state.pause(now, self._breaker), self._breaker.open_for)
-        return PausedError(cause=cause, resume_in=wait + jitter(self._breaker.open_for))
+            return OutageError(api_operation=api, cause=cause, seconds=self._breaker.max_pause)
+        wait = min(state.seconds_to_wait(now, self._breaker), self._breaker.open_for)
+        return WaitingError(cause=cause, resume_in=wait + jitter(self._breaker.open_for))
 
     def _look(self, api: str) -> BreakerState:
         """Return the breaker as it was at most `glance` seconds ago."""
@@ -200,7 +200,7 @@ class GuardedCalls:
         now, (_, state) = self._clock.now(), self._seen[api]
         if state.is_probed_by(self._token):
             with self._bookkeeping(api):
-                self._change(api, lambda found: found.succeeded(self._token, now))
+                self._change(api, lambda state: state.succeeded(self._token, now))
             return
         bucket = self._breaker.bucket_at(now, state.episode)
         if any(counted[0] == api and counted[1] != bucket for counted in self._answers):
@@ -216,18 +216,18 @@ class GuardedCalls:
             self._report_answers(api)
             state = self._change(api, self._after_failure(api, error))
             if state.phase is not Phase.CLOSED:
-                return self._pause(api, state)
+                return self._no_call_error(api, state)
         return None
 
     def _after_failure(self, api: str, error: AwsCallError) -> Callable[[BreakerState], BreakerState]:
         now, (_, seen) = self._clock.now(), self._seen[api]
         if seen.is_probed_by(self._token):
-            return lambda found: found.failed(self._token, now, error.code)
+            return lambda state: state.failed(self._token, now, error.code)
         bucket = self._breaker.bucket_at(now, seen.episode)
         self._keeper.breakers.count(api, bucket, CallCounts(failures=1))
-        if self._breaker.trips(self._keeper.breakers.tallies(api, bucket)):
-            return lambda found: found.tripped(now, error.code, seen.episode)
-        return lambda found: found
+        if self._breaker.trips(self._keeper.breakers.call_counts(api, bucket)):
+            return lambda state: state.tripped(now, error.code, seen.episode)
+        return lambda state: state
 
     def _report_before(self, wait: float) -> None:
         """Report the counts before a wait of a bucket or more: other tasks judge the newest buckets in that time."""
@@ -257,7 +257,7 @@ def _is_answer(api: str, error: AwsCallError) -> bool:
 
     Not when it was never called: without valid credentials, or when STS refused to assume the role.
     """
-    return error.operation == api and not isinstance(error, _UNASKED)
+    return error.api_operation == api and not isinstance(error, _UNASKED)
 
 
 def _last_answer(tries: RetryCallState) -> ThrottledError | None:

@@ -14,7 +14,7 @@ class Limiter(Protocol):
     def reserve(self, api: str, rates: Rates) -> float:
         """Reserve the next turn and return the seconds until then.
 
-        Raises PausedError, and reserves nothing, when that would be longer than the pace allows (`Pace.longest`).
+        Raises WaitingError, and reserves nothing, when that would be longer than the pace allows (`Pace.longest`).
         """
 
 
@@ -30,10 +30,10 @@ class Breakers(Protocol):
         `step` is called again when another worker was faster. Nothing is written when it returns an equal state.
         """
 
-    def count(self, api: str, bucket: Bucket, tally: CallCounts) -> None:
+    def count(self, api: str, bucket: Bucket, counts: CallCounts) -> None:
         """Add to the counts of a bucket."""
 
-    def tallies(self, api: str, newest: Bucket) -> list[CallCounts]:
+    def call_counts(self, api: str, newest: Bucket) -> list[CallCounts]:
         """Return the counts of a window's buckets, read consistently, newest first; empty buckets are left out.
 
         The newest bucket has only begun, so one more bucket than BUCKETS is read for a whole window.

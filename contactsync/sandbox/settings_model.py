@@ -45,9 +45,9 @@ def nearest(name: str, names: Iterable[str], otherwise: str) -> str:
     """Return a hint for an unknown name: the nearest known one; or all of them after `otherwise`, if they are few."""
     known = sorted(names)
     lowered = {item.lower(): item for item in known}
-    found = difflib.get_close_matches(name.lower(), lowered, n=1)
-    if found:
-        return f"the nearest is {lowered[found[0]]}"
+    nearest = difflib.get_close_matches(name.lower(), lowered, n=1)
+    if nearest:
+        return f"the nearest is {lowered[nearest[0]]}"
     return f"{otherwise} {', '.join(known)}" if len(known) <= _LISTED else "see docs/sandbox.md"
 
 
@@ -55,12 +55,12 @@ def first_sentence(error: ValidationError) -> str:
     """Return a sentence about the first mistake, without the value, which can be a contact value."""
     first = _most_telling(error.errors(include_url=False))
     place = _place(first)
-    return _ended(f"{place}.{first['msg']}" if first["type"] == _UNKNOWN_KEY and place else _told(place, first))
+    return _ended(f"{place}.{first['msg']}" if first["type"] == _UNKNOWN_KEY and place else _sentence(place, first))
 
 
 def all_problems(error: ValidationError) -> str:
     """Return one sentence about all mistakes, without the values."""
-    problems = (_told(_place(item) or "document", item) for item in error.errors(include_url=False))
+    problems = (_sentence(_place(item) or "document", item) for item in error.errors(include_url=False))
     return _ended("; ".join(dict.fromkeys(problems)))
 
 
@@ -74,7 +74,7 @@ def _account_number(value: str) -> str:
 AnyAccount = Annotated[str, AfterValidator(_account_number), Field(description="an account id, or * for all")]
 
 
-def _told(place: str, error: Mapping[str, Any]) -> str:
+def _sentence(place: str, error: Mapping[str, Any]) -> str:
     problem = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "string_type":
         read_as = next((words for kind, words in _READ_AS if isinstance(error["input"], kind)), "something else")

@@ -48,13 +48,13 @@ class Placements:
         may make the walk.
         """
         named = frozenset(name for _, name in stored.configuration.scope.named_units(ContactType))
-        found = self.lookups.places(stored.version, account_id)
+        places = self.lookups.places(stored.version, account_id)
         # After a restore of its table, another version may have had this number.
-        if found and found.units | found.missing != named:
-            found = None
-        if walks and not self._is_recent(found, RENEWED_AFTER):
-            found = self._walked(stored.version, named) or found
-        return found if self._is_recent(found) else None
+        if places and places.units | places.missing != named:
+            places = None
+        if walks and not self._is_recent(places, RENEWED_AFTER):
+            places = self._walked(stored.version, named) or places
+        return places if self._is_recent(places) else None
 
     def tags_of(self, account_id: str, stored: StoredRules) -> Mapping[str, str]:
         """Return those of the version's tags that the account has; look-ups may raise."""
@@ -68,12 +68,12 @@ class Placements:
             log.warning("The tags of account %s are asked for again when they are needed: %s", account_id, error)
         return tags
 
-    def _is_recent(self, found: FoundPlaces | None, part: float = 1.0) -> bool:
-        if found is None:
+    def _is_recent(self, places: FoundPlaces | None, part: float = 1.0) -> bool:
+        if places is None:
             return False
         # The clocks of two workers differ, so the other worker's time may be in the future.
-        age = abs(self.clock.now() - found.found_at)
-        return age < part * (MISSING_LASTS if found.missing else PLACES_LAST)
+        age = abs(self.clock.now() - places.found_at)
+        return age < part * (MISSING_LASTS if places.missing else PLACES_LAST)
 
     def _walked(self, version: int, named: frozenset[str]) -> FoundPlaces | None:
         """Walk and store the result, unless another process does; an error of the walk stops no account."""
@@ -82,12 +82,12 @@ class Placements:
             return None
         log.info("Looking up where all accounts are, for version %s of the configuration.", version)
         try:
-            found = self._walk(named, lease)
-            self.lookups.store_places(version, found)
+            places = self._walk(named, lease)
+            self.lookups.store_places(version, places)
         except ContactSyncError as error:
             log.warning("Each account is asked for by itself, because the walk over the organization failed: %s", error)
             return None
-        return found
+        return places
 
     def _walk(self, named: frozenset[str], lease: "_Lease") -> FoundPlaces:
         """List the accounts of every unit; one that is moved during the walk may be in no listing, and has no place.

@@ -56,7 +56,7 @@ class Lookups(Protocol):
     def places(self, version: int, account_id: str) -> FoundPlaces | None:
         """Return the part of the latest walk's result for a configuration version that may concern an account."""
 
-    def store_places(self, version: int, found: FoundPlaces) -> None:
+    def store_places(self, version: int, places: FoundPlaces) -> None:
         """Store the result of a walk."""
 
     def hold_walk(self, version: int, token: str, now: datetime, until: datetime) -> bool:

@@ -149,12 +149,12 @@ def rules_for(
     scope: ScopeConfig,
     *,
     excluded_accounts: tuple[str, ...] = (),
-    requested: ScopeFilter = ScopeFilter(),  # noqa: B008 -- frozen
+    run_filter: ScopeFilter = ScopeFilter(),  # noqa: B008 -- frozen
 ) -> Rules:
     """Join a configuration's general scope, that of a contact type, and the accounts that a run was asked for."""
     narrower = scope.contact_types.get(contact_type, TypeScope())
     return Rules(
-        includes=(requested, scope.include, narrower.include),
+        includes=(run_filter, scope.include, narrower.include),
         excludes=(ScopeFilter(accounts=excluded_accounts), scope.exclude, narrower.exclude),
     )
 
@@ -193,13 +193,11 @@ class StoredRules(Protocol):
         """The rules."""
 
 
-NOTHING_REQUESTED: Final = ScopeFilter()
+NO_FILTER: Final = ScopeFilter()
 
 
-def rules_of(
-    configuration: AccountRules, contact_type: ContactType, requested: ScopeFilter = NOTHING_REQUESTED
-) -> Rules:
+def rules_of(configuration: AccountRules, contact_type: ContactType, run_filter: ScopeFilter = NO_FILTER) -> Rules:
     """Return a configuration's rules for one contact type, together with those that a run was asked for."""
     return rules_for(
-        contact_type, configuration.scope, excluded_accounts=configuration.excluded_accounts, requested=requested
+        contact_type, configuration.scope, excluded_accounts=configuration.excluded_accounts, run_filter=run_filter
     )

@@ -55,7 +55,7 @@ class Selection:
     kept: KeptTags | None = None
     """The tags that earlier tries of the same plan have read."""
 
-    def select(self, stored: StoredRules, contact_types: Sequence[ContactType], requested: ScopeFilter) -> Scope:
+    def select(self, stored: StoredRules, contact_types: Sequence[ContactType], run_filter: ScopeFilter) -> Scope:
         """Apply the configuration's rules, and what the run was asked for, to every account.
 
         Raises RunRequestError or ConfigurationInvalidError when a named account or organizational unit does not exist:
@@ -67,9 +67,9 @@ class Selection:
         if management is None:
             raise ListingIncompleteError(listed=len(listed), management_account=self.management_account)
         accounts = list(listed.values())
-        _check_accounts(requested, accounts)
-        rules = {kind: rules_of(stored.configuration, kind, requested) for kind in contact_types}
-        units = self._units(stored, requested, rules)
+        _check_accounts(run_filter, accounts)
+        rules = {kind: rules_of(stored.configuration, kind, run_filter) for kind in contact_types}
+        units = self._units(stored, run_filter, rules)
         places = {account_id: path for path in units for account_id in self.organization.accounts_in(path[-1].unit_id)}
         tags: dict[str, Mapping[str, str]] = {}
         selected = [
@@ -81,18 +81,18 @@ class Selection:
         unmatched = [
             *unmatched_accounts(stored.configuration, [*listed.values(), management], self.management_account),
             # A run for some accounts reads only the tags of these accounts.
-            *(unmatched_tags(stored.configuration, rules, tags.values()) if requested.empty else ()),
+            *(unmatched_tags(stored.configuration, rules, tags.values()) if run_filter.empty else ()),
         ]
         return Scope(tuple(member for member in selected if member.admissions), tuple(unmatched))
 
     def _units(
-        self, stored: StoredRules, requested: ScopeFilter, rules: Mapping[ContactType, Rules]
+        self, stored: StoredRules, run_filter: ScopeFilter, rules: Mapping[ContactType, Rules]
     ) -> tuple[UnitPath, ...]:
         """Return all organizational units; none when no rule names any."""
         if not any(rule.units for rule in rules.values()):
             return ()
         units = tuple(self.organization.units())
-        named = (("organizational_units", name) for name in requested.organizational_units)
+        named = (("organizational_units", name) for name in run_filter.organizational_units)
         if problems := list(_unit_problems(named, units)):
             raise RunRequestError(problems=problems)
         if problems := list(_unit_problems(stored.configuration.scope.named_units(rules), units)):
@@ -125,9 +125,9 @@ class Selection:
         return places.get(account_id) or self.organization.units_of(account_id)
 
 
-def _check_accounts(requested: ScopeFilter, accounts: Iterable[Account]) -> None:
+def _check_accounts(run_filter: ScopeFilter, accounts: Iterable[Account]) -> None:
     members = {account.account_id for account in accounts}
-    unknown = [account_id for account_id in requested.accounts if account_id not in members]
+    unknown = [account_id for account_id in run_filter.accounts if account_id not in members]
     if unknown:
         raise RunRequestError(problems=[f"accounts: not member accounts of the organization: {', '.join(unknown)}"])
 

@@ -96,7 +96,7 @@ def _is_slip(one: str, other: str) -> bool:
 
 def _unmatched(rule: ScopeFilter, tags: Collection[Tags]) -> Iterator[str]:
     for key, values in rule.tags.items():
-        found = {one[key] for one in tags if key in one}
-        if not values and not found:
+        present = {one[key] for one in tags if key in one}
+        if not values and not present:
             yield repr(key)
-        yield from (f"{key!r} with the value {value!r}" for value in values if value not in found)
+        yield from (f"{key!r} with the value {value!r}" for value in values if value not in present)

@@ -99,8 +99,8 @@ def _near(given: object, valid: Iterable[str]) -> str | None:
     if not isinstance(given, str) or len(given) > LONGEST:
         return None
     words = {word.lower(): word for word in valid}
-    found = difflib.get_close_matches(given.lower(), words, n=1, cutoff=0.5)
-    return words[found[0]] if found else None
+    nearest = difflib.get_close_matches(given.lower(), words, n=1, cutoff=0.5)
+    return words[nearest[0]] if nearest else None
 
 
 def _keys_at(model: type[BaseModel], path: Iterable[int | str]) -> Iterable[str]:

@@ -10,7 +10,7 @@ from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
 from contactsync.aws.metrics import BackgroundMetrics, CloudWatchMetrics
 from contactsync.aws.operations.desired_contacts_table import DynamoDbDesiredContacts
 from contactsync.aws.operations.operation_queries import DynamoDbDesiredVersions, DynamoDbOperationQueries
-from contactsync.aws.operations.records_table import DynamoDbRecords
+from contactsync.aws.operations.records_table import DynamoDbAccountRecords
 from contactsync.aws.operations.state_table import DynamoDbOperations
 from contactsync.aws.operations.stored_operations import DynamoDbStoredOperations
 from contactsync.aws.organization import AwsOrganization
@@ -113,9 +113,9 @@ class Adapters:
         return DynamoDbStoredOperations(self._dynamodb, self.settings.state.table)
 
     @cached_property
-    def records(self) -> DynamoDbRecords:
+    def records(self) -> DynamoDbAccountRecords:
         """The account records."""
-        return DynamoDbRecords(
+        return DynamoDbAccountRecords(
             self._dynamodb,
             self.settings.state.table,
             conflict_tries=self.settings.state.conflict_tries,

@@ -7,7 +7,7 @@ from typing import Protocol
 from contactsync.clock import Clock
 from contactsync.configuration.ports import Configurations
 from contactsync.notices.requests import NoticeAnnouncer, NoticeRequests, NoticeStore
-from contactsync.operations.ports import DesiredContacts, Operations, Records
+from contactsync.operations.ports import AccountRecords, DesiredContacts, Operations
 from contactsync.pacing.guarded_calls import CallGuard
 from contactsync.pacing.ports import Breakers, Limiter
 from contactsync.scope.ports import Lookups, Organization
@@ -48,7 +48,7 @@ class Ports(Protocol):
         """Sync operations and outcomes."""
 
     @property
-    def records(self) -> Records:
+    def records(self) -> AccountRecords:
         """The account records."""
 
     @property

@@ -99,7 +99,7 @@ def patience(variables: Variables) -> PatienceSettings:
     """Read the numbers of tries and the waits."""
     default = PatienceSettings
     months = 90 * 86_400
-    found = PatienceSettings(
+    settings = PatienceSettings(
         verify_reads=variables.whole("VERIFY_READS", default.verify_reads, least=1),
         verify_wait=variables.number("VERIFY_WAIT", default.verify_wait, least=0),
         source_reads=variables.whole("SOURCE_READS", default.source_reads, least=1),
@@ -115,9 +115,9 @@ def patience(variables: Variables) -> PatienceSettings:
         abandoned_after=variables.number("ABANDONED_AFTER", default.abandoned_after, least=60, most=months),
     )
     timeouts = calls(variables)
-    if found.mark_wait <= timeouts.connect_timeout + timeouts.read_timeout:
+    if settings.mark_wait <= timeouts.connect_timeout + timeouts.read_timeout:
         variables.refuse("MARK_WAIT", f"must be longer than {PREFIX}CONNECT_TIMEOUT and READ_TIMEOUT together")
-    return found
+    return settings
 
 
 def audit(variables: Variables) -> AuditSettings:

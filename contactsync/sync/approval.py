@@ -188,8 +188,8 @@ class Approvals:
         if verdict is Verdict.APPROVED:
             verdicts = {t: Verdict.WITHDRAWN if there else verdict for t, there in self._restored(operation)}
         plans = {
-            t: replace(operation.plans[t], approved=found is Verdict.APPROVED, decision=Decision(found, by, at))
-            for t, found in verdicts.items()
+            t: replace(operation.plans[t], approved=given is Verdict.APPROVED, decision=Decision(given, by, at))
+            for t, given in verdicts.items()
         }
         decided = replace(operation, plans={**operation.plans, **plans}, note=_note(verdicts, by))
         self.operations.decide(decided, list(_deletions(decided, plans)))
@@ -258,7 +258,7 @@ def _note(verdicts: Mapping[ContactType, Verdict], by: str) -> str | None:
     """Return what the report says of the decisions: one sentence for each verdict."""
     sentences = []
     for verdict, sentence in _NOTES.items():
-        types = ", ".join(contact_type for contact_type, found in verdicts.items() if found is verdict)
+        types = ", ".join(contact_type for contact_type, given in verdicts.items() if given is verdict)
         sentences += [sentence.format(by=by, types=types)] if types else []
     return " ".join(sentences) or None
 

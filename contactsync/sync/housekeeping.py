@@ -77,22 +77,22 @@ class Housekeeper:
         `tell` fails. `tell` is called afterwards and may publish them at once; its errors are logged. If one operation
         fails, the others are closed all the same; then HousekeepingError names those that failed.
         """
-        closed: list[SyncOperation] = []
+        over: list[SyncOperation] = []
         errors = []
         unreadable: list[ItemUnreadableError] = []
-        for found in list(self.operations.unfinished(unreadable)):
+        for listed in list(self.operations.unfinished(unreadable)):
             try:
-                one = self._visit(found, state_of, notices)
+                one = self._visit(listed, state_of, notices)
             except ContactSyncError as error:
-                errors.append(f"{found.sync_id}: {error}")
+                errors.append(f"{listed.sync_id}: {error}")
                 continue
             if one:
-                closed.append(one)
+                over.append(one)
                 _tell(tell, one)
         errors.extend(str(error) for error in unreadable)
         if errors:
             raise HousekeepingError(problems=errors)
-        return closed
+        return over
 
     def overdue(self, state_of: Callable[[str], RunState | None]) -> list[SyncOperation]:
         """Return the operations that are overdue while their run is active.
@@ -100,8 +100,8 @@ class Housekeeper:
         Operations that wait for a person's approval do not count. Those whose run has ended are closed instead.
         """
         limit = self.clock.now() - timedelta(seconds=self.overdue_after)
-        late = [found for found in self.operations.unfinished() if _set_going(found) < limit and not _waits(found)]
-        return [found for found in late if state_of(found.dag_run_id) in ACTIVE]
+        late = [listed for listed in self.operations.unfinished() if _set_going(listed) < limit and not _waits(listed)]
+        return [listed for listed in late if state_of(listed.dag_run_id) in ACTIVE]
 
     def unplanned(self, number: int) -> "Unplanned | None":
         """Return since when every look has found runs without a finished plan; None when `number`, this look's, is 0.
@@ -118,25 +118,25 @@ class Housekeeper:
 
     def _visit(
         self,
-        found: SyncOperation,
+        listed: SyncOperation,
         state_of: Callable[[str], RunState | None],
         notices: Callable[[SyncOperation], Sequence[Announcement]],
     ) -> SyncOperation | None:
-        state = state_of(found.dag_run_id)
+        state = state_of(listed.dag_run_id)
         if state in ACTIVE:
-            self._warn(found)
+            self._warn(listed)
             return None
         # Read after Airflow's answer: a report stores the end before its run ends, and the listing may be old.
-        operation = self.operations.get(found.sync_id)
+        operation = self.operations.get(listed.sync_id)
         if operation is None or operation.status not in UNFINISHED:
             return None
-        closed = self._concluded(operation, f"Closed by housekeeping: {_WHY[state]}.")
-        self.reporter.announce_outcomes(closed)
-        announced = [ended(closed)]
-        if not self.operations.close(closed, [*announced, *notices(closed)]):
+        over = self._concluded(operation, f"Closed by housekeeping: {_WHY[state]}.")
+        self.reporter.announce_outcomes(over)
+        announced = [ended(over)]
+        if not self.operations.store_end(over, [*announced, *notices(over)]):
             return None
         self.announcer.send(announced)
-        return closed
+        return over
 
     def _warn(self, operation: SyncOperation) -> None:
         age = self.clock.now() - operation.planned
@@ -150,24 +150,24 @@ class Housekeeper:
 
     def _concluded(self, operation: SyncOperation, why: str) -> SyncOperation:
         configuration = self.configurations.version(operation.config_version).configuration
-        tally = OutcomeCounts()
+        outcome_counts = OutcomeCounts()
         for outcome in self.reporter.judged(operation, {}):
-            tally.add(outcome)
-        tally.complete(operation)
+            outcome_counts.add(outcome)
+        outcome_counts.complete(operation)
         # Without a finished plan it is not known which outcomes are missing.
         unplanned = operation.status is OperationStatus.PENDING
-        too_many = tally.failures >= configuration.notification_settings.failure_threshold
+        too_many = outcome_counts.failures >= configuration.notification_settings.failure_threshold
         failed = unplanned or too_many or operation.halt is not None
         status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
-        closed = operation.ended_as(status, at=self.clock.now(), **tally.of_end())
-        return replace(closed, note=" ".join(filter(None, [operation.note, why])))
+        over = operation.ended_as(status, at=self.clock.now(), **outcome_counts.of_end())
+        return replace(over, note=" ".join(filter(None, [operation.note, why])))
 
 
-def _tell(tell: Callable[[SyncOperation], object], closed: SyncOperation) -> None:
+def _tell(tell: Callable[[SyncOperation], object], over: SyncOperation) -> None:
     try:
-        tell(closed)
+        tell(over)
     except ContactSyncError as error:
-        log.warning("Notices of sync operation %s wait in the outbox: %s", closed.sync_id, error)
+        log.warning("Notices of sync operation %s wait in the outbox: %s", over.sync_id, error)
 
 
 def _set_going(operation: SyncOperation) -> datetime:

@@ -35,25 +35,25 @@ def announce_late(operations: Operations, announcer: Announcer, operation: SyncO
     account_id, contact_type = key
     while True:
         outcome = operations.outcomes_of(operation.sync_id, account_id).get(contact_type)
-        found = unannounced(operation, outcome) if outcome else None
-        if found is None:
+        unannounced_write = unannounced(operation, outcome) if outcome else None
+        if unannounced_write is None:
             return
-        announced = partial(accounts_written, operation, found.write)
-        stored = operations.announce_writes(operation, [found.marked], announced)
+        announced = partial(accounts_written, operation, unannounced_write.write)
+        stored = operations.announce_writes(operation, [unannounced_write.marked], announced)
         announcer.send([stored] if stored else [])
 
 
 def _announce_next(operations: Operations, announcer: Announcer, operation: SyncOperation) -> bool:
     """Announce the failures and the next write of every outcome; return whether there are more writes."""
-    found = _Unannounced(operations, operation)
+    writes = _Unannounced(operations, operation)
     stored: list[Announcement] = []
     for outcome in operations.outcomes(operation.sync_id):
-        stored.extend(found.add(outcome))
+        stored.extend(writes.add(outcome))
         if len(stored) >= PORTION:
             announcer.send(stored)
             stored = []
-    announcer.send([*stored, *found.rest()])
-    return found.more
+    announcer.send([*stored, *writes.rest()])
+    return writes.more
 
 
 @dataclass
@@ -75,11 +75,11 @@ class _Unannounced:
                 self.failures.append((outcome, announced))
             if len(self.failures) == PORTION:
                 yield from self._store_failures()
-        if found := unannounced(self.operation, outcome):
-            self.writes[found.write].append(found.marked)
-            self.more = self.more or found.more
-            if len(self.writes[found.write]) == ACCOUNTS_AT_MOST:
-                yield from self._store(found.write)
+        if unannounced_write := unannounced(self.operation, outcome):
+            self.writes[unannounced_write.write].append(unannounced_write.marked)
+            self.more = self.more or unannounced_write.more
+            if len(self.writes[unannounced_write.write]) == ACCOUNTS_AT_MOST:
+                yield from self._store(unannounced_write.write)
 
     def rest(self) -> Iterator[Announcement]:
         """Store the rest, and yield its announcements."""

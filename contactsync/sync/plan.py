@@ -124,7 +124,7 @@ class Planner:
         sync_id = sync_id_of(request.dag_run_id)
         kept = KeptTags(self.organization, self.lookups, self.clock, sync_id, self.plan_lasts)
         selection = Selection(self.organization, self.management_account, kept)
-        scope = selection.select(stored, contact_types, request.requested)
+        scope = selection.select(stored, contact_types, request.run_filter)
         _warn(scope.unmatched)
         if request.by_hand and not scope.members:
             raise ScopeEmptyError(contact_types=contact_types, version=stored.version)
@@ -165,14 +165,14 @@ class Planner:
         Reads are eventually consistent, and a contact that only seems to be absent must not be deleted everywhere. The
         last read counts: a put may have been followed by a delete.
         """
-        looks = Retrying(
+        until_agreed = Retrying(
             retry=retry_if_result(lambda found: (found is None) is not absent),
             stop=stop_after_attempt(self.source_reads),
             wait=wait_exponential(multiplier=self.source_wait),
             sleep=self.clock.sleep,
             retry_error_callback=_last_result,
         )
-        contact: Contact | None = looks(
+        contact: Contact | None = until_agreed(
             guarded.call, read_of(contact_type), lambda: self.contacts.read(contact_type, None)
         )
         if contact is None and contact_type is ContactType.PRIMARY:
@@ -243,9 +243,9 @@ class Planner:
         Accounts that no include or request names have none.
         """
         for contact_type in operation.contact_types:
-            for found, admission in scope.concerned(contact_type):
-                outcome = AccountOutcome.expected(found, contact_type)
-                detail = _untouchable(found.account, admission)
+            for member, admission in scope.concerned(contact_type):
+                outcome = AccountOutcome.expected(member, contact_type)
+                detail = _untouchable(member.account, admission)
                 yield outcome.settled(_by_plan(operation, detail)) if detail else outcome
 
 
@@ -312,11 +312,13 @@ def _deletion_policy(request: RunRequest, configured: DeletionPolicy) -> Deletio
     return DeletionPolicy.APPROVE if unclear and configured is DeletionPolicy.PROPAGATE else configured
 
 
-def _note(request: RunRequest, configured: tuple[ContactType, ...], planned: Collection[ContactType]) -> str | None:
+def _note(
+    request: RunRequest, configured: tuple[ContactType, ...], planned_types: Collection[ContactType]
+) -> str | None:
     """Return a sentence that says for which contact types there is nothing to do, and why."""
     if request.change and not request.types_among(configured):
         return f"The configuration does not synchronize the {request.change.contact_type} contact."
-    idle = [contact_type for contact_type in request.types_among(configured) if contact_type not in planned]
+    idle = [contact_type for contact_type in request.types_among(configured) if contact_type not in planned_types]
     if request.change and request.change.unclear:
         return (
             "CloudTrail did not say which alternate contact was changed, so all of them were read; there is nothing "

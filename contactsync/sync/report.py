@@ -31,7 +31,7 @@ from contactsync.operations.operation import (
     sync_id_of,
 )
 from contactsync.operations.outcome_counts import OutcomeCounts
-from contactsync.operations.ports import Announcer, Operations, Records
+from contactsync.operations.ports import AccountRecords, Announcer, Operations
 from contactsync.operations.remarks import remarks_of
 from contactsync.pacing.guarded_calls import CallGuard
 from contactsync.sync.judgement import FAILED_TASK_STATES, LOST, as_failed, is_of_earlier_plan, judge, what_to_clear
@@ -50,7 +50,7 @@ class Report:
     """What an operation did, in numbers; its rows are the operation's outcomes."""
 
     operation: SyncOperation
-    tally: OutcomeCounts
+    outcome_counts: OutcomeCounts
     threshold: int
     """Number of failed outcomes from which on the run counts as failed."""
     follow_up: FollowUp | None = None
@@ -60,7 +60,7 @@ class Report:
     @property
     def total(self) -> int:
         """Number of outcomes: accounts times contact types."""
-        return self.tally.counts.total()
+        return self.outcome_counts.counts.total()
 
     @property
     def duration(self) -> timedelta:
@@ -73,11 +73,11 @@ class Report:
             raise HaltedError(self.operation.halt.code, self.operation.halt.message)
         if self.operation.status is OperationStatus.FAILED:
             raise OperationFailedError(
-                failed=self.tally.failures,
-                denied=self.tally.counts[DENIED],
+                failed=self.outcome_counts.failures,
+                denied=self.outcome_counts.counts[DENIED],
                 threshold=self.threshold,
                 total=self.total,
-                first=tuple(self.tally.first_failures),
+                first=tuple(self.outcome_counts.first_failures),
             )
 
 
@@ -87,7 +87,7 @@ class Reporter:
 
     configurations: Configurations
     operations: Operations
-    records: Records
+    records: AccountRecords
     announcer: Announcer
     call_guard: CallGuard
     clock: Clock
@@ -98,9 +98,9 @@ class Reporter:
         dag_run_id: str,
         task_states: Mapping[str, str],
         *,
-        planned: bool,
+        has_plan: bool,
         listed: Sequence[str] = (),
-        requested: Mapping[str, Sequence[str]] = _EVERYTHING,
+        run_filter: Mapping[str, Sequence[str]] = _EVERYTHING,
         show: Callable[[AccountOutcome], None] = lambda _: None,
     ) -> Report:
         """Settle what no task settled, count, read the source once more, store it all, and return the report.
@@ -116,16 +116,16 @@ class Reporter:
         operation = self.operations.get(sync_id_of(dag_run_id))
         if operation is None:
             raise OperationMissingError(dag_run_id=dag_run_id)
-        if not planned or operation.status is OperationStatus.PENDING:
+        if not has_plan or operation.status is OperationStatus.PENDING:
             self._store_end(operation.ended_as(OperationStatus.FAILED, operation.counts, at=self.clock.now()))
             raise OperationMissingError(dag_run_id=dag_run_id)
-        tally = OutcomeCounts()
+        outcome_counts = OutcomeCounts()
         for outcome in self.judged(operation, task_states, listed):
-            tally.add(outcome)
+            outcome_counts.add(outcome)
             show(outcome)
-        tally.complete(operation)
+        outcome_counts.complete(operation)
         configuration = self.configurations.version(operation.config_version).configuration
-        report = self._concluded(operation, configuration, tally, requested)
+        report = self._concluded(operation, configuration, outcome_counts, run_filter)
         self.announce_outcomes(report.operation)
         self._store_end(report.operation)
         return report
@@ -254,19 +254,19 @@ class Reporter:
         self,
         operation: SyncOperation,
         configuration: Configuration,
-        tally: OutcomeCounts,
-        requested: Mapping[str, Sequence[str]],
+        outcome_counts: OutcomeCounts,
+        run_filter: Mapping[str, Sequence[str]],
     ) -> Report:
         threshold = configuration.notification_settings.failure_threshold
-        follow_up, remark = self.second_look.look(operation, configuration, requested)
-        failed = operation.halt is not None or tally.failures >= threshold
+        follow_up, remark = self.second_look.look(operation, configuration, run_filter)
+        failed = operation.halt is not None or outcome_counts.failures >= threshold
         status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
         finished = replace(
-            operation.ended_as(status, at=self.clock.now(), **tally.of_end()),
+            operation.ended_as(status, at=self.clock.now(), **outcome_counts.of_end()),
             followed_by=follow_up.run_id if follow_up else operation.followed_by,
         )
-        remarks = [*remarks_of(finished, tally), *filter(None, [remark]), *self._transitions(operation)]
-        return Report(finished, tally, threshold, follow_up, tuple(remarks))
+        remarks = [*remarks_of(finished, outcome_counts), *filter(None, [remark]), *self._transitions(operation)]
+        return Report(finished, outcome_counts, threshold, follow_up, tuple(remarks))
 
     def _transitions(self, operation: SyncOperation) -> Iterator[str]:
         try:
@@ -281,9 +281,9 @@ class Reporter:
 
 def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], threshold: int) -> Report:
     """Return the report of an operation as it is stored now, finished or not."""
-    tally = OutcomeCounts()
+    outcome_counts = OutcomeCounts()
     for outcome in outcomes:
-        tally.add(outcome)
+        outcome_counts.add(outcome)
     if operation.is_planned:
-        tally.complete(operation)
-    return Report(operation, tally, threshold, remarks=tuple(remarks_of(operation, tally)))
+        outcome_counts.complete(operation)
+    return Report(operation, outcome_counts, threshold, remarks=tuple(remarks_of(operation, outcome_counts)))

@@ -46,7 +46,7 @@ class SecondLook:
     """How many follow-up runs there may be in a row."""
 
     def look(
-        self, operation: SyncOperation, configuration: Configuration, requested: Mapping[str, Sequence[str]]
+        self, operation: SyncOperation, configuration: Configuration, run_filter: Mapping[str, Sequence[str]]
     ) -> tuple[FollowUp | None, str | None]:
         """Read the source once more: the first read may have been an old one, or an event may have been lost."""
         if operation.dry_run or operation.halt:
@@ -71,21 +71,21 @@ class SecondLook:
                 None,
                 f"The {names} contact changed again, after {operation.follow_up} follow-up runs; start a run by hand.",
             )
-        return _follow_up(operation, moved, generation, requested), None
+        return _follow_up(operation, moved, generation, run_filter), None
 
     def _has_moved(self, operation: SyncOperation, contact_type: ContactType, guarded: GuardedCalls) -> bool:
         """Return whether the source has changed, other than by a deletion that was found and not approved.
 
         A source that seems to have changed is read again, `source_reads` times at most: this read may be an old one.
         """
-        looks = Retrying(
+        until_agreed = Retrying(
             retry=retry_if_result(bool),
             stop=stop_after_attempt(self.source_reads),
             wait=wait_exponential(multiplier=self.source_wait),
             sleep=self.clock.sleep,
             retry_error_callback=lambda _: True,
         )
-        moved: bool = looks(self._seems_moved, operation, contact_type, guarded)
+        moved: bool = until_agreed(self._seems_moved, operation, contact_type, guarded)
         return moved
 
     def _seems_moved(self, operation: SyncOperation, contact_type: ContactType, guarded: GuardedCalls) -> bool:
@@ -99,22 +99,22 @@ class SecondLook:
             return False  # a later operation has found the deletion too, and asks for its approval
         # What this operation found counts until a later one has stored another contact.
         is_overtaken = latest is not None and latest.generation > (plan.generation or 0)
-        return is_overtaken or not self._is_planned(plan, contact_type, source)
+        return is_overtaken or not self._is_unchanged(plan, contact_type, source)
 
-    def _is_planned(self, plan: TypePlan, contact_type: ContactType, source: Contact | None) -> bool:
+    def _is_unchanged(self, plan: TypePlan, contact_type: ContactType, source: Contact | None) -> bool:
         if plan.fingerprint is None:  # planned by a version of contactsync that stored none
             return not changed_fingerprints(plan.fingerprints, contact_type, source, self.fingerprint_keys)
         return is_fingerprint_of(plan.fingerprint, contact_type, source, self.fingerprint_keys)
 
 
 def _follow_up(
-    operation: SyncOperation, moved: list[ContactType], generation: int, requested: Mapping[str, Sequence[str]]
+    operation: SyncOperation, moved: list[ContactType], generation: int, run_filter: Mapping[str, Sequence[str]]
 ) -> FollowUp:
     return FollowUp(
         run_id=str(uuid.uuid5(SYNC_ID_NAMESPACE, f"{operation.sync_id}#{generation}")),
         conf={
             "contact_types": [str(contact_type) for contact_type in moved],
-            **{name: list(ids) for name, ids in requested.items() if ids},
+            **{name: list(ids) for name, ids in run_filter.items() if ids},
             "reason": f"The management account's contacts had changed when sync operation {operation.sync_id} ended",
             "follow_up": operation.follow_up + 1,
             "correlation_id": operation.correlation,

@@ -85,27 +85,27 @@ def operations_csv(operations: Iterable[SyncOperation], outcomes: OutcomesOf) ->
 def _objects(operation: SyncOperation, outcomes: OutcomesOf) -> Iterator[Iterator[str]]:
     """Yield an object per contact type from one pass over the outcomes, which are sorted by account."""
     with ExitStack() as files:
-        found: dict[ContactType, _OfType] = {}
+        by_type: dict[ContactType, _OfType] = {}
         for outcome in outcomes(operation.sync_id):
-            if outcome.contact_type not in found:
-                found[outcome.contact_type] = _OfType.within(files)
-            found[outcome.contact_type].add(outcome)
+            if outcome.contact_type not in by_type:
+                by_type[outcome.contact_type] = _OfType.within(files)
+            by_type[outcome.contact_type].add(outcome)
         # A repeated plan may no longer have a contact type for which some accounts are settled already.
-        contact_types = [t for t in ContactType if t in operation.plans or t in found]
+        contact_types = [t for t in ContactType if t in operation.plans or t in by_type]
         for contact_type in contact_types or (None,):
-            of_type = found.get(contact_type) if contact_type else None
+            of_type = by_type.get(contact_type) if contact_type else None
             yield _object(operation, contact_type, of_type or _OfType.within(files))
 
 
-def _object(operation: SyncOperation, contact_type: ContactType | None, found: "_OfType") -> Iterator[str]:
+def _object(operation: SyncOperation, contact_type: ContactType | None, of_type: "_OfType") -> Iterator[str]:
     plan = operation.plans.get(contact_type) if contact_type else None
     facts = {**operation_facts(operation), "contact_type": contact_type, **(plan_facts(plan) if plan else {})}
-    missing = missing_of(plan, found.there) if plan and operation.is_planned else 0
-    yield f"{json_text({**facts, **found.facts(missing)})[:-1]},\n"
+    missing = missing_of(plan, of_type.there) if plan and operation.is_planned else 0
+    yield f"{json_text({**facts, **of_type.facts(missing)})[:-1]},\n"
     yield '"target_accounts": ['
-    yield from _read(found.accounts)
+    yield from _read(of_type.accounts)
     yield '],\n"results": {'
-    yield from _read(found.results)
+    yield from _read(of_type.results)
     yield "}}"
 
 

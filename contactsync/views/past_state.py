@@ -66,9 +66,9 @@ class PastState:
                 self._desire(contact_type, plan.generation)
         for outcome in outcomes:
             self._name(operation, outcome)
-            found = list(_events(operation, outcome, self.moment))
-            self._events.setdefault(outcome.key, []).extend(found)
-            for event in found:  # nothing else is left of a plan that was replaced after that time
+            relevant = list(_events(operation, outcome, self.moment))
+            self._events.setdefault(outcome.key, []).extend(relevant)
+            for event in relevant:  # nothing else is left of a plan that was replaced after that time
                 self._desire(outcome.contact_type, event.generation)
 
     def contacts(self) -> Iterator[StatedContact]:
@@ -91,8 +91,10 @@ class PastState:
         admission = rules_of(self.configuration, contact_type).admission(account_id, Placement())
         # An exclusion by an earlier version counts only if the ids alone do not decide for this version.
         ignored = Standing.EXCLUDED if admission is Admission.ADMITTED else None
-        found = (event for event in self._events.get((account_id, contact_type), []) if event.standing is not ignored)
-        events = sorted(found, key=lambda event: event.at)
+        relevant = (
+            event for event in self._events.get((account_id, contact_type), []) if event.standing is not ignored
+        )
+        events = sorted(relevant, key=lambda event: event.at)
         carried = [event for event in events if event.standing is Standing.CARRIES]
         generation = carried[-1].generation if carried else None
         return StatedContact(

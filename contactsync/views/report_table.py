@@ -93,9 +93,9 @@ def _text(part: Group) -> str:
 
 def headline(report: Report) -> str:
     """Return the report in one line."""
-    counts = ", ".join(f"{number} {word}" for word, number in ordered(report.tally.counts, _ALWAYS).items())
-    changing = f"{found}: " if (found := report.tally.comparison.sentence) else ""
-    details = ", ".join(f"{detail} {number}" for detail, number in sorted(report.tally.details.items()))
+    counts = ", ".join(f"{number} {word}" for word, number in ordered(report.outcome_counts.counts, _ALWAYS).items())
+    changing = f"{found}: " if (found := report.outcome_counts.comparison.sentence) else ""
+    details = ", ".join(f"{detail} {number}" for detail, number in sorted(report.outcome_counts.details.items()))
     types = ", ".join(report.operation.contact_types) or "no contact type"
     dry = " (dry run)" if report.operation.dry_run else ""
     return (

@@ -157,7 +157,7 @@ def test_not_found_on_a_put(adapters: Adapters, contact_type: ContactType) -> No
             adapters.services.steps.account_sync.contacts.write(contact_type, MEMBER, contact_of(contact_type))
     finally:
         faults.remove(added.id)
-    assert (caught.value.account_id, caught.value.operation) == (MEMBER, operation)
+    assert (caught.value.account_id, caught.value.api_operation) == (MEMBER, operation)
     assert caught.value.retryable
     assert caught.value.__suppress_context__
 

@@ -139,12 +139,12 @@ def test_counters(port: Breakers) -> None:
     port.count(PUT, bucket.earlier(1), CallCounts(answers=5))
     port.count(PUT, bucket.earlier(BUCKETS), CallCounts(failures=3))
     port.count(PUT, bucket.earlier(BUCKETS + 1), CallCounts(failures=100))
-    assert port.tallies(PUT, bucket) == [
+    assert port.call_counts(PUT, bucket) == [
         CallCounts(failures=24, answers=48),
         CallCounts(answers=5),
         CallCounts(failures=3),
     ]
-    assert port.tallies(PUT, bucket.earlier(1)) == [
+    assert port.call_counts(PUT, bucket.earlier(1)) == [
         CallCounts(answers=5),
         CallCounts(failures=3),
         CallCounts(failures=100),
@@ -155,11 +155,11 @@ def test_other_counters(port: Breakers) -> None:
     """Other operations and episodes count for themselves, and what nobody counted is nothing."""
     bucket = Bucket(episode=2, number=100, seconds=5)
     port.count(PUT, bucket, CallCounts(failures=1))
-    assert port.tallies(GET, bucket) == []
-    assert port.tallies(PUT, Bucket(1, 100, 5)) == []
-    assert port.tallies(PUT, Bucket(20, 100, 5)) == []
-    assert port.tallies(PUT, Bucket(2, 99, 5)) == []
-    assert port.tallies(PUT, Bucket(2, 101 + BUCKETS, 5)) == []
+    assert port.call_counts(GET, bucket) == []
+    assert port.call_counts(PUT, Bucket(1, 100, 5)) == []
+    assert port.call_counts(PUT, Bucket(20, 100, 5)) == []
+    assert port.call_counts(PUT, Bucket(2, 99, 5)) == []
+    assert port.call_counts(PUT, Bucket(2, 101 + BUCKETS, 5)) == []
 
 
 def test_transitions(port: Breakers) -> None:

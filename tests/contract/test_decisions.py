@@ -125,9 +125,9 @@ def test_closed(store: Store, status: OperationStatus) -> None:
     """An operation without an end is listed and closed, once."""
     operation = proposed(store, status)
     assert operation.sync_id in {found.sync_id for found in store.operations.unfinished()}
-    assert store.operations.close(ended(operation))
+    assert store.operations.store_end(ended(operation))
     assert store.operations.get(operation.sync_id) == ended(operation)
-    assert not store.operations.close(replace(ended(operation), note="again"))
+    assert not store.operations.store_end(replace(ended(operation), note="again"))
     assert store.operations.get(operation.sync_id) == ended(operation)
     assert operation.sync_id not in {found.sync_id for found in store.operations.unfinished()}
 
@@ -137,7 +137,7 @@ def test_report_wins(store: Store) -> None:
     operation = proposed(store)
     reported = replace(operation, status=OperationStatus.COMPLETED, finished=LATER, counts={"skipped": 2})
     store.operations.update(reported)
-    assert not store.operations.close(ended(operation))
+    assert not store.operations.store_end(ended(operation))
     assert store.operations.get(operation.sync_id) == reported
 
 
@@ -146,10 +146,10 @@ def test_later_plan_wins(store: Store) -> None:
     operation = proposed(store)
     again = replace(operation, planned=operation.planned + timedelta(minutes=1))
     store.operations.store_plan(again, [])
-    assert not store.operations.close(ended(operation))
+    assert not store.operations.store_end(ended(operation))
     assert store.operations.get(operation.sync_id) == again
     missing, _ = store.planned(BILLING)
-    assert not store.operations.close(ended(missing))
+    assert not store.operations.store_end(ended(missing))
     assert store.operations.get(missing.sync_id) is None
 
 

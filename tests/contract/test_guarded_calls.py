@@ -16,7 +16,7 @@ from contactsync.aws.tables.breaker_table import DynamoDbBreakers
 from contactsync.aws.tables.limiter_table import DynamoDbLimiter
 from contactsync.clock import SystemClock
 from contactsync.contacts import ContactType
-from contactsync.errors import PausedError, ServiceUnavailableError
+from contactsync.errors import ServiceUnavailableError, WaitingError
 from contactsync.pacing.breaker import BreakerConfig, Phase
 from contactsync.pacing.guarded_calls import CallGuard
 from contactsync.pacing.rates import Pace, Rate
@@ -71,7 +71,7 @@ def read_by_many(world: Adapters, calls: int, caller: str = MANAGEMENT_ACCOUNT, 
 
     def read(number: int) -> None:
         guarded = call_guard(world, ahead=number % WORKERS / WORKERS, caller=caller).guarded_calls(pinned)
-        with suppress(PausedError, ServiceUnavailableError):
+        with suppress(WaitingError, ServiceUnavailableError):
             guarded.call(GET, lambda: world.services.contacts.read(SECURITY, ACCOUNT))
         guarded.finish()
 
@@ -146,7 +146,7 @@ def test_another_service(world: Adapters) -> None:
 
     send(caller)
     send(caller)
-    with pytest.raises(PausedError):
+    with pytest.raises(WaitingError):
         send(caller)
     send(other)
     assert sent[-1] == other
@@ -160,7 +160,7 @@ def test_another_service_fails(world: Adapters) -> None:
     def fail() -> None:
         raise ServiceUnavailableError("SendEmail", "InternalFailure")
 
-    for error in (ServiceUnavailableError, PausedError):
+    for error in (ServiceUnavailableError, WaitingError):
         with pytest.raises(error):
             keeper.guarded_calls(MailPacing()).call("SendEmail", fail)
     breakers = keeper.breakers

@@ -14,7 +14,7 @@ from contactsync.account_management.quotas import RatesConfig
 from contactsync.aws.dynamodb.items import to_item
 from contactsync.aws.tables.limiter_table import DynamoDbLimiter
 from contactsync.clock import Clock
-from contactsync.errors import PausedError
+from contactsync.errors import WaitingError
 from contactsync.pacing.ports import Limiter
 from contactsync.pacing.rates import Rate
 from contactsync.sandbox.requests.faults import FaultSettings
@@ -100,7 +100,7 @@ def test_full(worker: Worker) -> None:
     rates = RATES.model_copy(update={"max_wait": 0.3})
     assert [worker.reserve(rates=rates) for _ in range(7)] == [0, 0, 0, 0, 0.1, 0.2, 0.3]
     for _ in range(3):
-        with pytest.raises(PausedError) as caught:
+        with pytest.raises(WaitingError) as caught:
             worker.reserve(rates=rates)
         assert caught.value.code == "Backlog"
         assert 0.4 <= caught.value.resume_in <= 0.5
@@ -111,7 +111,7 @@ def test_full_reserves_nothing(worker: Worker) -> None:
     rates = RATES.model_copy(update={"max_wait": 0.3})
     for _ in range(7):
         worker.reserve(rates=rates)
-    with pytest.raises(PausedError):
+    with pytest.raises(WaitingError):
         worker.reserve(rates=rates)
     assert worker.reserve(at=0.2, rates=rates) == 0.2
 
@@ -134,7 +134,7 @@ def test_wrong_clock(make: PacerOf) -> None:
 def test_late_clock(make: PacerOf) -> None:
     """A worker whose clock is far behind pauses, and changes nothing for the others."""
     Worker(make).reserve()
-    with pytest.raises(PausedError):
+    with pytest.raises(WaitingError):
         Worker(make, wrong=-3600).reserve()
     assert [Worker(make).reserve() for _ in range(4)] == [0, 0, 0, 0.1]
 
@@ -223,7 +223,7 @@ def test_outrun(adapters: Adapters) -> None:
     )
     worker = Worker(adapter_for(adapters, caller))
     try:
-        with pytest.raises(PausedError) as paused:
+        with pytest.raises(WaitingError) as paused:
             worker.reserve()
     finally:
         faults.remove(fault.id)

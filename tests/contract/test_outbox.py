@@ -99,8 +99,8 @@ def test_closed_once(services: Services) -> None:
     """Two housekeepers announce an operation's end once."""
     found = stored(services, "outbox-3")
     end = replace(found, status=OperationStatus.FAILED, finished=START, note="Closed.")
-    assert services.operations.close(end, [ended(end)])
-    assert not services.operations.close(end, [ended(end)])
+    assert services.operations.store_end(end, [ended(end)])
+    assert not services.operations.store_end(end, [ended(end)])
     assert kept(services) == [ended(end)]
 
 
@@ -221,8 +221,8 @@ def test_silence_gives_way(services: Services) -> None:
 def test_deliveries(services: Services) -> None:
     """How each channel ended is kept with the notice, the latest result of each."""
     services.notice_store.store("sync-3", request_of("halted"), [])
-    services.notice_store.record_delivery("sync-3", "halted", "EMAIL", {"status": "failed", "code": "Throttled"})
-    services.notice_store.record_delivery("sync-3", "halted", "EMAIL", {"status": "sent"})
+    services.notice_store.store_delivery("sync-3", "halted", "EMAIL", {"status": "failed", "code": "Throttled"})
+    services.notice_store.store_delivery("sync-3", "halted", "EMAIL", {"status": "sent"})
     (item,) = services.notice_store.of_operation("sync-3")
     assert item["delivery_EMAIL"] == {"status": "sent"}
     assert item["notice_id"] == "n-halted"
@@ -230,7 +230,7 @@ def test_deliveries(services: Services) -> None:
 
 def test_delivery_of_the_unstored(services: Services) -> None:
     """The delivery of a notice that could not be stored is listed, counts as told, and expires as notices do."""
-    services.notice_store.record_delivery("sync-4", "system_errors", "EMAIL", {"status": "sent"})
+    services.notice_store.store_delivery("sync-4", "system_errors", "EMAIL", {"status": "sent"})
     (row,) = services.notice_store.deliveries("sync-4")
     assert (row["scenario"], row["channel"], row["status"], row["notice_id"]) == (
         "system_errors",

@@ -244,7 +244,7 @@ def _desired_contact(value: DesiredContact) -> Shape:
 
 def _store_notice(services: Services) -> None:
     services.notice_store.store(SYNC_ID, REQUEST, [])
-    services.notice_store.record_delivery(SYNC_ID, "halted", "EMAIL", END)
+    services.notice_store.store_delivery(SYNC_ID, "halted", "EMAIL", END)
 
 
 SHAPES: Final = {
@@ -263,7 +263,7 @@ SHAPES: Final = {
         _state,
         {"pk": f"BREAKER#000000000000#{PUT}", "sk": f"3#{BUCKET.number:015}"},
         lambda services: services.breakers.count(PUT, BUCKET, CallCounts(2, 5)),
-        lambda services: services.breakers.tallies(PUT, BUCKET),
+        lambda services: services.breakers.call_counts(PUT, BUCKET),
         [CallCounts(2, 5)],
     ),
     "desired contact": _desired_contact(DESIRED),

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from contactsync.aws.operations.records_table import DynamoDbRecords
+from contactsync.aws.operations.records_table import DynamoDbAccountRecords
 from contactsync.contacts import ContactType
 from contactsync.errors import ServiceUnavailableError, StateConflictError, ThrottledError
 from contactsync.operations.account_record import AccountRecord, Mark
-from contactsync.operations.ports import Records
+from contactsync.operations.ports import AccountRecords
 from contactsync.sandbox.requests.faults import CONNECTION_DROPPED, FaultSettings
 from tests.contract.conftest import Adapters
 from tests.support.builders import account
@@ -40,7 +40,7 @@ class LockedRecords(FakeRecords):
 
 
 @pytest.fixture(params=["fake", "sandbox"])
-def port(request: pytest.FixtureRequest) -> Records:
+def port(request: pytest.FixtureRequest) -> AccountRecords:
     """Give the fake, then the adapter."""
     if request.param == "fake":
         return LockedRecords(FakeState())
@@ -48,10 +48,10 @@ def port(request: pytest.FixtureRequest) -> Records:
     return adapters.services.records
 
 
-def adapter(adapters: Adapters, client: Any = None) -> DynamoDbRecords:
+def adapter(adapters: Adapters, client: Any = None) -> DynamoDbAccountRecords:
     """Return the adapter, with a client of the test's own when one is given."""
     table, own = adapters.services.settings.state.table, adapters.services._dynamodb
-    return DynamoDbRecords(client or own, table, conflict_tries=3, clock=FakeClock())
+    return DynamoDbAccountRecords(client or own, table, conflict_tries=3, clock=FakeClock())
 
 
 _numbers = iter(range(1, 10**9))
@@ -67,20 +67,20 @@ def mark(seconds: float = 0.25) -> Mark:
     return Mark(uuid.uuid4().hex, str(uuid.uuid4()), 7, START + timedelta(seconds=seconds))
 
 
-def stored(port: Records, account_id: str, **changes: Any) -> AccountRecord:
+def stored(port: AccountRecords, account_id: str, **changes: Any) -> AccountRecord:
     """Store the next version of a record."""
     found = port.replace(port.get(account_id, SECURITY), **changes)
     assert found
     return found
 
 
-def test_unknown(port: Records) -> None:
+def test_unknown(port: AccountRecords) -> None:
     """A record that nobody stored has version 0 and tells nothing."""
     account_id = fresh()
     assert port.get(account_id, SECURITY) == AccountRecord(account_id, SECURITY)
 
 
-def test_life(port: Records) -> None:
+def test_life(port: AccountRecords) -> None:
     """Every state of a record comes back as it was stored, under the next version."""
     account_id = fresh()
     changes: list[dict[str, Any]] = [
@@ -100,7 +100,7 @@ def test_life(port: Records) -> None:
         assert port.get(account_id, SECURITY) == expected
 
 
-def test_types_and_accounts_are_apart(port: Records) -> None:
+def test_types_and_accounts_are_apart(port: AccountRecords) -> None:
     """Contact types and accounts have records of their own."""
     one, other = fresh(), fresh()
     stored(port, one, generation=1)
@@ -108,7 +108,7 @@ def test_types_and_accounts_are_apart(port: Records) -> None:
     assert port.get(other, SECURITY).version == 0
 
 
-def test_stale(port: Records) -> None:
+def test_stale(port: AccountRecords) -> None:
     """A change of a version that is not the latest is refused, and changes nothing."""
     account_id = fresh()
     first = stored(port, account_id, generation=1)
@@ -118,14 +118,14 @@ def test_stale(port: Records) -> None:
     assert port.get(account_id, SECURITY) == second
 
 
-def test_equal_change(port: Records) -> None:
+def test_equal_change(port: AccountRecords) -> None:
     """A change that changes nothing is a new version all the same: somebody was here."""
     account_id = fresh()
     first = stored(port, account_id, generation=1)
     assert stored(port, account_id, generation=1) == replace(first, version=2)
 
 
-def race(port: Records, account_id: str, change: Callable[[int], dict[str, Any]]) -> list[AccountRecord]:
+def race(port: AccountRecords, account_id: str, change: Callable[[int], dict[str, Any]]) -> list[AccountRecord]:
     """Let many threads change the same version at once, and return what the winners stored."""
     seen, start = port.get(account_id, SECURITY), Barrier(THREADS)
 
@@ -137,7 +137,7 @@ def race(port: Records, account_id: str, change: Callable[[int], dict[str, Any]]
         return [found for found in threads.map(step, range(THREADS)) if found]
 
 
-def test_race(port: Records) -> None:
+def test_race(port: AccountRecords) -> None:
     """Of many threads that mark the same version at once, the first and any later one, exactly one wins."""
     account_id = fresh()
     for version in (1, 2, 3):
@@ -146,13 +146,13 @@ def test_race(port: Records) -> None:
         assert port.get(account_id, SECURITY) == winner
 
 
-def test_race_of_equals(port: Records) -> None:
+def test_race_of_equals(port: AccountRecords) -> None:
     """Threads that want the very same change are no exception."""
     same = mark()
     assert len(race(port, fresh(), lambda _: {"mark": same})) == 1
 
 
-def test_long_race(port: Records) -> None:
+def test_long_race(port: AccountRecords) -> None:
     """However many threads go on until each has won, no version is won twice and none is left out."""
     account_id, wins = fresh(), 3
 
@@ -170,7 +170,7 @@ def test_long_race(port: Records) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
-def test_many(port: Records, count: int) -> None:
+def test_many(port: AccountRecords, count: int) -> None:
     """Any number of records is read, those that are there each once, whatever is asked for beside them."""
     ids = [fresh() for _ in range(count)]
     expected = {account_id: stored(port, account_id, generation=1) for account_id in ids[::5]}
@@ -306,7 +306,7 @@ def test_never_processed(adapters: Adapters) -> None:
         ("BatchGetItem", lambda port: list(port.many([(account(1).account_id, SECURITY)]))),
     ],
 )
-def test_throttled(adapters: Adapters, operation: str, act: Callable[[Records], object]) -> None:
+def test_throttled(adapters: Adapters, operation: str, act: Callable[[AccountRecords], object]) -> None:
     """An error of the table is ours, and about no account."""
     faults = adapters.sandbox.conditions.faults
     added = faults.add(
@@ -317,7 +317,7 @@ def test_throttled(adapters: Adapters, operation: str, act: Callable[[Records], 
             act(adapter(adapters))
     finally:
         faults.remove(added.id)
-    assert (caught.value.operation, caught.value.account_id) == (operation, None)
+    assert (caught.value.api_operation, caught.value.account_id) == (operation, None)
 
 
 def test_never_expires(adapters: Adapters) -> None:

@@ -150,4 +150,7 @@ def test_management_role(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Clients(management_role="role", connect_timeout=1, read_timeout=1).management("organizations")
     with pytest.raises(AwsSetupError) as caught, translated("ListAccounts"):
         client.list_accounts()
-    assert (caught.value.operation, list(caught.value.places)) == ("AssumeRole", ["CONTACTSYNC_MANAGEMENT_ROLE_ARN"])
+    assert (caught.value.api_operation, list(caught.value.places)) == (
+        "AssumeRole",
+        ["CONTACTSYNC_MANAGEMENT_ROLE_ARN"],
+    )

@@ -68,9 +68,9 @@ def test_run(adapters: Adapters, services: Services) -> None:
     calls = [call for call in adapters.sandbox.call_log.query() if call.service == "account"]
     assert len([call for call in calls if call.operation.startswith(("Put", "Delete"))]) <= writes
     assert SUSPENDED not in {call.target_account for call in calls}
-    report = services.steps.reporter.report("second", states, planned=True)
+    report = services.steps.reporter.report("second", states, has_plan=True)
     report.check()
-    assert report.tally.details == {OutcomeDetail.UNCHANGED: 8, OutcomeDetail.NOT_ACTIVE: 4}
+    assert report.outcome_counts.details == {OutcomeDetail.UNCHANGED: 8, OutcomeDetail.NOT_ACTIVE: 4}
 
 
 def test_no_values_left(adapters: Adapters, services: Services) -> None:
@@ -79,7 +79,7 @@ def test_no_values_left(adapters: Adapters, services: Services) -> None:
     states = run(services, "third")
     adapters.sandbox.conditions.faults.remove(fault.id)
     rows: list[Any] = []
-    report = services.steps.reporter.report("third", states, show=rows.append, planned=True)
+    report = services.steps.reporter.report("third", states, show=rows.append, has_plan=True)
     values = {
         value
         for kind in ContactType
@@ -159,7 +159,7 @@ def test_deleted_run_again(adapters: Adapters, services: Services) -> None:
             assert (outcome.attempts[-1].try_number, outcome.attempts[-1].started) == (1, tomorrow.time)
     items = everything(adapters, services.settings.state.table)
     assert len({item["expires_at"]["N"] for item in items if operation.sync_id in item["pk"]["S"]}) == 1
-    services.steps.reporter.report(name, {ONE: "success", TWO: "success"}, planned=True).check()
+    services.steps.reporter.report(name, {ONE: "success", TWO: "success"}, has_plan=True).check()
 
 
 @pytest.mark.usefixtures("services")

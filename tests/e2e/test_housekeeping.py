@@ -9,7 +9,7 @@ from contactsync.cli.local.local_system import DAG_ID
 from contactsync.operations.operation import OperationStatus, OutcomeDetail
 from tests.e2e.accidents import operation, wait_for
 from tests.e2e.test_deletion import TYPE, configured, delete, wait_for_question
-from tests.e2e.test_notices import MAIL, told
+from tests.e2e.test_notices import MAIL, notified
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import World
@@ -105,7 +105,7 @@ def test_deleted_run(world: "World", waiting: str) -> None:
     keep_house(world)
     assert operation(world, waiting) == found
     # People heard of the question, and then of an end that no callback told.
-    assert told(world, waiting) == {"approval_waiting": {MAIL}, "complete_failure": {MAIL}}
+    assert notified(world, waiting) == {"approval_waiting": {MAIL}, "complete_failure": {MAIL}}
 
 
 @pytest.mark.long

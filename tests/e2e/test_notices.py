@@ -22,7 +22,7 @@ def notices(world: "World", run_id: str) -> list[dict[str, Any]]:
     return list(world.system.services.notice_store.of_operation(sync_id_of(run_id)))
 
 
-def told(world: "World", run_id: str, last: str = "EMAIL") -> dict[str, set[tuple[str, str]]]:
+def notified(world: "World", run_id: str, last: str = "EMAIL") -> dict[str, set[tuple[str, str]]]:
     """Return who was told what of a run, by scenario, when the last channel has been served."""
 
     def delivered() -> bool:
@@ -62,7 +62,7 @@ def test_partial_failure(faults: "World") -> None:
     with configured(world, notification_settings=EVERY_CHANNEL):
         run_id, state = world.change(world.new_contact())
     assert state == "failed"
-    assert told(world, run_id, "SLACK") == {"partial_failure": {MAIL, CHAT}}
+    assert notified(world, run_id, "SLACK") == {"partial_failure": {MAIL, CHAT}}
     (mail,) = mails(world, run_id)
     assert mail["subject"].startswith("[MEDIUM] contactsync local: ")
     assert account in mail["text"]
@@ -77,7 +77,7 @@ def test_permission_errors(faults: "World") -> None:
     with configured(world, notification_settings=EVERY_CHANNEL):
         run_id, state = world.change(world.new_contact())
     assert state == "failed"
-    assert told(world, run_id, "SLACK") == {"permission_errors": {MAIL, PHONE, CHAT}}
+    assert notified(world, run_id, "SLACK") == {"permission_errors": {MAIL, PHONE, CHAT}}
     world.api.clear(DAG_ID, run_id)
     assert world.finish(run_id) == "failed"
     assert len(mails(world, run_id)) == 1
@@ -92,14 +92,14 @@ def test_complete_failure(faults: "World") -> None:
         fault(world, "PutAlternateContact", account=account, error="ValidationException")
     run_id, state = world.change(world.new_contact())
     assert state == "failed"
-    assert told(world, run_id) == {"complete_failure": {MAIL}}
+    assert notified(world, run_id) == {"complete_failure": {MAIL}}
 
 
 def test_configuration_error(world: "World") -> None:
     """A configuration that is broken before the plan is told with its problem, on every channel for its severity."""
     with broken_configuration(world, world.new_contact()) as run_id:
         assert world.finish(run_id) == "failed"
-        assert told(world, run_id, "TEAMS") == {"configuration_errors": {MAIL, CHAT}}
+        assert notified(world, run_id, "TEAMS") == {"configuration_errors": {MAIL, CHAT}}
     (mail,) = mails(world, run_id)
     assert "excluded_acounts: unknown key" in mail["text"]
 
@@ -118,7 +118,7 @@ def test_success(world: "World") -> None:
     with configured(world, notification_settings={"notify_on_success": True, **EVERY_CHANNEL}):
         run_id, state = world.change(world.new_contact())
     assert state == "success"
-    assert told(world, run_id, "SLACK") == {"success_completion": {MAIL, CHAT}}
+    assert notified(world, run_id, "SLACK") == {"success_completion": {MAIL, CHAT}}
     (mail,) = mails(world, run_id)
     assert mail["subject"].startswith("[LOW] ")
 
@@ -146,7 +146,7 @@ def test_bus_down(faults: "World") -> None:
     ]
     world.control("DELETE", "faults")
     wait_for(world, lambda: housekept(world) and len(list(trail.correlated(run_id))) == len(left), "events", 240)
-    assert told(world, run_id) == {"partial_failure": {MAIL}}
+    assert notified(world, run_id) == {"partial_failure": {MAIL}}
 
 
 def housekept(world: "World") -> bool:

@@ -184,7 +184,7 @@ def test_deliveries(services: Services, key: str, contactsync: Command) -> None:
     """One delivery of another form is shown as such, and the others as ever."""
     run, _ = operations(services, key)
     sync_id = sync_id_of(run)
-    services.notice_store.record_delivery(sync_id, "halted", "EMAIL", {"status": "sent"})
+    services.notice_store.store_delivery(sync_id, "halted", "EMAIL", {"status": "sent"})
     put(
         services,
         services.settings.state.table,

@@ -74,8 +74,8 @@ def store_notices(services: Services) -> None:
     sync_id, requests = sync_id_of("run-b"), services.notice_store
     for scenario in ("complete_failure", "overdue"):
         requests.store(sync_id, notice(scenario), [])
-    requests.record_delivery(sync_id, "complete_failure", "EMAIL", {"status": "sent", "at": START})
-    requests.record_delivery(sync_id, "complete_failure", "SMS", {"status": "failed", "code": "Throttled", "at": START})
+    requests.store_delivery(sync_id, "complete_failure", "EMAIL", {"status": "sent", "at": START})
+    requests.store_delivery(sync_id, "complete_failure", "SMS", {"status": "failed", "code": "Throttled", "at": START})
 
 
 def notice(scenario: str) -> NoticeRequested:
@@ -241,7 +241,7 @@ def test_interrupted(command: Command, tmp_path: Path, monkeypatch: pytest.Monke
 
     def broken(self: DynamoDbOperationQueries, **options: Any) -> Iterator[Any]:
         yield next(plain(self, **options))
-        raise ServiceUnavailableError(operation="Query", aws_code="InternalServerError")
+        raise ServiceUnavailableError(api_operation="Query", aws_code="InternalServerError")
 
     monkeypatch.setattr(DynamoDbOperationQueries, "recent", broken)
     refused(command("export", "--file", file), "InternalServerError")

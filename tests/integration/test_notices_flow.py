@@ -39,7 +39,7 @@ def people() -> Iterator[People]:
 
 def test_mail(people: People) -> None:
     """A notice that was requested is in the operators' mail, with its subject, and its delivery is recorded."""
-    assert people.told(Scenario.OVERDUE, "run-mail")
+    assert people.notified(Scenario.OVERDUE, "run-mail")
     (mail,) = wait_for(lambda: people.inbox("run-mail"), "the mail")
     assert mail["recipient"] == "operators@example.com"
     assert mail["subject"].startswith("[MEDIUM] contactsync local: ")
@@ -52,10 +52,10 @@ def test_mail(people: People) -> None:
 
 def test_once(people: People) -> None:
     """However often it is requested, and its event repeated, people get it once."""
-    assert people.told(Scenario.OVERDUE, "run-once")
-    assert not people.told(Scenario.OVERDUE, "run-once")
+    assert people.notified(Scenario.OVERDUE, "run-once")
+    assert not people.notified(Scenario.OVERDUE, "run-once")
     wait_for(lambda: people.inbox("run-once"), "the mail")
-    people.told(Scenario.OVERDUE, "run-after")
+    people.notified(Scenario.OVERDUE, "run-after")
     wait_for(lambda: people.inbox("run-after"), "the next mail")
     assert len(people.inbox("run-once")) == 1
 
@@ -98,7 +98,7 @@ def test_channels(people: People, channels: list[str], scenario: Scenario, recip
     run = f"run-{'-'.join(channels)}"
     people.configure(user_notifications_config={"delivery_channels": channels})
     try:
-        people.told(scenario, run)
+        people.notified(scenario, run)
         wait_for(lambda: f"delivery_{channels[-1]}" in recorded(people, run)[0], "the deliveries")
     finally:
         people.configure()
@@ -108,12 +108,12 @@ def test_channels(people: People, channels: list[str], scenario: Scenario, recip
 
 def test_topic_down(people: People) -> None:
     """A topic that takes nothing delays a notice: it waits in the outbox, and comes when housekeeping sends it."""
-    people.told(Scenario.OVERDUE, "run-before-the-trouble")
+    people.notified(Scenario.OVERDUE, "run-before-the-trouble")
     wait_for(lambda: people.inbox("run-before-the-trouble"), "the mail")
     fault = {"service": "sns", "operation": "Publish", "error": "InternalError", "status": 500}
     people.control("POST", "faults", fault)
     try:
-        people.told(Scenario.OVERDUE, "run-down")
+        people.notified(Scenario.OVERDUE, "run-down")
         again = wait_for(lambda: waiting(people, "run-down"), "the outbox")
     finally:
         people.control("DELETE", "faults")
@@ -151,7 +151,7 @@ def test_bus_down(people: People) -> None:
 
 def test_audited(people: People) -> None:
     """The same event is in the audit trail, under its correlation id."""
-    people.told(Scenario.APPROVAL_WAITING, "run-audited")
+    people.notified(Scenario.APPROVAL_WAITING, "run-audited")
     trail = people.services.audit_trail
     (entry,) = wait_for(lambda: list(trail.correlated("run-audited")), "the row")
     assert entry.event_type == "contactsync.notice.requested.v1"

@@ -189,7 +189,7 @@ def test_counters(services: Services, caplog: pytest.LogCaptureFixture) -> None:
     breakers.count(PUT, bucket, CallCounts(1, 1))
     spoil(services, f"{breakers._partition}#{PUT}", f"7#{bucket.number:015}", "failures", {"S": "many"})
     breakers.count(PUT, bucket, CallCounts(3, 0))
-    assert breakers.tallies(PUT, bucket) == [CallCounts(3, 0)]
+    assert breakers.call_counts(PUT, bucket) == [CallCounts(3, 0)]
     assert caplog.text.count(f"7#{bucket.number:015}") == 1
 
 

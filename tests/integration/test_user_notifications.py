@@ -28,8 +28,8 @@ def test_user_notifications() -> None:
         services = Services.from_environment()
         services.configurations.store(Configuration(), after_version=0, changed_by="tests")
         people = People(sandbox, services)
-        people.told(Scenario.SYSTEM_ERRORS, "run-mirrored")
-        people.told(Scenario.PERMISSION_ERRORS, "run-mirrored")
+        people.notified(Scenario.SYSTEM_ERRORS, "run-mirrored")
+        people.notified(Scenario.PERMISSION_ERRORS, "run-mirrored")
         wait_for(lambda: len(people.inbox("run-mirrored")) >= 2, "both mails")
         wait_for(
             lambda: all("delivery_USER_NOTIFICATIONS" in e for e in recorded(people, "run-mirrored")), "the record"

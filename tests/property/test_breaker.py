@@ -77,7 +77,7 @@ class BreakerMachine(RuleBasedStateMachine):
     @rule(worker=workers)
     def wait(self, worker: int) -> None:
         """Wait as long as the breaker tells a worker to."""
-        self.time += timedelta(seconds=self.state.pause(self.now(worker), self.config)) + MICROSECOND
+        self.time += timedelta(seconds=self.state.seconds_to_wait(self.now(worker), self.config)) + MICROSECOND
 
     @rule(worker=workers, seconds=st.floats(-1, 1))
     def drift(self, worker: int, seconds: float) -> None:
@@ -102,13 +102,15 @@ class BreakerMachine(RuleBasedStateMachine):
         self.tokens += 1
         token = f"probe {self.tokens}"
         if self.change(lambda state: state.claimed(token, now, self.config)):
-            assert before.pause(now, self.config) == 0
+            assert before.seconds_to_wait(now, self.config) == 0
             assert self.state.since in (before.since, now)
             self._check_lease(before.probe)
             self.begun[token] = self.time
             self.calls[worker] = Call(token, self.state.episode)
         else:
-            assert 0 < self.state.pause(now, self.config) <= max(self.config.open_for, self.config.probe_lease)
+            assert (
+                0 < self.state.seconds_to_wait(now, self.config) <= max(self.config.open_for, self.config.probe_lease)
+            )
 
     def _check_lease(self, probe: str | None) -> None:
         """Check that a probe that has not ended keeps the others away for its lease, less what clocks may differ."""
@@ -178,7 +180,12 @@ class BreakerMachine(RuleBasedStateMachine):
         longest = timedelta(seconds=2 * max(self.config.open_for, self.config.probe_lease)) + MICROSECOND
         for worker in range(WORKERS):
             now = self.now(worker)
-            assert min(self.state.pause(now, self.config), self.state.pause(now + longest, self.config)) == 0
+            assert (
+                min(
+                    self.state.seconds_to_wait(now, self.config), self.state.seconds_to_wait(now + longest, self.config)
+                )
+                == 0
+            )
 
     def teardown(self) -> None:
         """When the service is back, whoever comes next brings everybody back, whatever was left behind."""
@@ -186,7 +193,7 @@ class BreakerMachine(RuleBasedStateMachine):
         for _ in range(3):
             if self.state.claimed("last", now, self.config).is_probed_by("last"):
                 break
-            now += timedelta(seconds=self.state.pause(now, self.config)) + MICROSECOND
+            now += timedelta(seconds=self.state.seconds_to_wait(now, self.config)) + MICROSECOND
         state = self.state.claimed("last", now, self.config).succeeded("last", now)
         assert state.phase is Phase.CLOSED
 

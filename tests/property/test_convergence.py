@@ -264,8 +264,8 @@ class Convergence(RuleBasedStateMachine):
         for (account_id, kind), record in self.world.state.records.items():
             if record.mark:
                 owner = self.world.state.outcomes[record.mark.sync_id, account_id, kind]
-                is_told = is_failure(owner) or owner.detail is OutcomeDetail.EXCLUDED
-                assert is_told, "a mark is left behind, and no outcome tells"
+                is_sent = is_failure(owner) or owner.detail is OutcomeDetail.EXCLUDED
+                assert is_sent, "a mark is left behind, and no outcome tells"
 
     def _judge_accounts(self, kind: ContactType) -> None:
         desired = self.world.state.desired.get(kind)

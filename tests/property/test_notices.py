@@ -15,9 +15,9 @@ from contactsync.errors import (
     AccessDeniedError,
     AccountsFailedError,
     AwsCallError,
-    PausedError,
     RequestInvalidError,
     ServiceUnavailableError,
+    WaitingError,
 )
 from contactsync.notices.failures import LISTED, failures_csv
 from contactsync.notices.forms.render_chat import chat_message, render_chat
@@ -25,7 +25,7 @@ from contactsync.notices.forms.render_json import render_json
 from contactsync.notices.forms.render_sms import render_sms
 from contactsync.notices.forms.render_text import render_text, subject_of
 from contactsync.notices.notice import Notice, NoticeOrigin, notice_of
-from contactsync.notices.scenarios import SWITCHES, Scenario, is_told, scenarios_of
+from contactsync.notices.scenarios import SWITCHES, Scenario, is_sent, scenarios_of
 from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import AccountOutcome, OperationStatus, SyncOperation
 from contactsync.operations.outcome_counts import OutcomeCounts
@@ -94,7 +94,7 @@ def test_forms(request: NoticeRequested, origin: NoticeOrigin, operation: SyncOp
     assert all(line.isprintable() for line in render_text(notice).split("\n"))
     assert all(len(form.encode()) < 250_000 for form in forms(notice))
     assert json.loads(render_json(notice))["failures_total"] == (
-        stored_report(operation, kept, 1).tally.failures if operation else sum(map(is_failure, kept))
+        stored_report(operation, kept, 1).outcome_counts.failures if operation else sum(map(is_failure, kept))
     )
 
 
@@ -131,16 +131,16 @@ def test_fewest(operation: SyncOperation, kept: Any, keys: dict[str, Any], prior
     settings = configuration(
         notification_settings={**keys, "user_notifications_config": {"notification_rules": priorities}}
     ).notification_settings
-    tally = OutcomeCounts()
+    outcome_counts = OutcomeCounts()
     for outcome in kept:
-        tally.add(outcome)
-    found = scenarios_of(operation, tally, settings)
+        outcome_counts.add(outcome)
+    found = scenarios_of(operation, outcome_counts, settings)
     assert len(found) == len(set(found)) <= 3
     refused = any(plan.decision for plan in operation.plans.values())
-    assert all(is_told(scenario, settings) for scenario in found if not refused)
+    assert all(is_sent(scenario, settings) for scenario in found if not refused)
     everything = configuration(notification_settings={"notify_on_success": True}).notification_settings
     ended = operation.status in {OperationStatus.COMPLETED, OperationStatus.FAILED}
-    assert bool(scenarios_of(operation, tally, everything)) is ended
+    assert bool(scenarios_of(operation, outcome_counts, everything)) is ended
 
 
 @given(
@@ -162,9 +162,9 @@ def test_no_contact_value(faults: list[tuple[type[AwsCallError], Any, int]], sce
     for account_id in world.plan():
         try:
             world.sync(account_id)
-        except (AccountsFailedError, PausedError):
+        except (AccountsFailedError, WaitingError):
             continue
-    operation = world.reporter.report(RUN, {}, planned=True).operation
+    operation = world.reporter.report(RUN, {}, has_plan=True).operation
     kept = list(world.outcomes().values())
     request = NoticeRequested.model_validate({"notice_id": "n", "scenario": scenario, "priority": "high"})
     notice = notice_of(request, NoticeOrigin("test", "c", START), operation, kept)

@@ -103,7 +103,7 @@ def carry_out(story: Story) -> tuple[World, Report]:
         sync(world, listed, story.not_started)
     for one, kind in story.lost:
         world.state.outcomes.pop((world.operation().sync_id, one, kind), None)
-    return world, world.reporter.report(RUN, {}, planned=True, listed=listed)
+    return world, world.reporter.report(RUN, {}, has_plan=True, listed=listed)
 
 
 def sync(world: World, listed: tuple[str, ...], but: tuple[str, ...]) -> None:
@@ -117,8 +117,8 @@ def sync(world: World, listed: tuple[str, ...], but: tuple[str, ...]) -> None:
 def notices(world: World, report: Report) -> list[Notice]:
     """Return what people are told of the end, and what an end that was not worth it would say."""
     found = world.configurations.latest().configuration.notification_settings
-    told = scenarios_of(report.operation, report.tally, found)
-    return [_notice(world, scenario) for scenario in {*told, NoticeScenario.PARTIAL_FAILURE}]
+    scenarios = scenarios_of(report.operation, report.outcome_counts, found)
+    return [_notice(world, scenario) for scenario in {*scenarios, NoticeScenario.PARTIAL_FAILURE}]
 
 
 def _notice(world: World, scenario: NoticeScenario) -> Notice:
@@ -138,17 +138,20 @@ def exported(world: World) -> Counter[str]:
 def test_agree(story: Story) -> None:
     """Report, stored operation, event, exception, notices in all forms and export have the same numbers."""
     world, report = carry_out(story)
-    counts = {word: number for word, number in report.tally.counts.items() if number}
+    counts = {word: number for word, number in report.outcome_counts.counts.items() if number}
     operation = world.operation()
     assert operation.counts == counts
     again = stored_report(operation, list(world.outcomes().values()), story.threshold)
-    assert (again.tally.counts, again.tally.failures) == (report.tally.counts, report.tally.failures)
+    assert (again.outcome_counts.counts, again.outcome_counts.failures) == (
+        report.outcome_counts.counts,
+        report.outcome_counts.failures,
+    )
     (*_, event) = (one.data for one in world.announcer.sent if isinstance(one.data, SyncOperationEnded))
     assert event.counts == counts
     assert exported(world) == counts
     assert all(f"{number} {word}" in headline(again) for word, number in counts.items())
     for notice in notices(world, report):
-        assert (notice.counts, notice.failures_total) == (counts, report.tally.failures)
+        assert (notice.counts, notice.failures_total) == (counts, report.outcome_counts.failures)
         assert json.loads(render_json(notice))["counts"] == counts
         assert all(f"{number} {word}" in " ".join(render_text(notice).split()) for word, number in counts.items())
     check(report, counts)
@@ -157,7 +160,7 @@ def test_agree(story: Story) -> None:
 def check(report: Report, counts: dict[str, int]) -> None:
     """See that the run is red when its operation failed, with the same numbers."""
     failed = counts.get("failed", 0) + counts.get(DENIED, 0)
-    assert report.tally.failures == failed
+    assert report.outcome_counts.failures == failed
     if report.operation.status is OperationStatus.COMPLETED:
         report.check()
         assert failed < report.threshold

@@ -17,10 +17,10 @@ from contactsync.errors import (
     AccountsFailedError,
     AwsCallError,
     ContactSyncError,
-    PausedError,
     RequestInvalidError,
     ServiceUnavailableError,
     ThrottledError,
+    WaitingError,
 )
 from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
@@ -80,7 +80,7 @@ class Case:
         self.before = dict(self.world.contacts.stored)
         for account_id in self.world.plan():
             self.settle(account_id)
-        return self.world.reporter.report(RUN, self.task_states, planned=True)
+        return self.world.reporter.report(RUN, self.task_states, has_plan=True)
 
     def settle(self, account_id: str) -> None:
         """Run one account's task as Airflow does: after a pause again, and whatever it raises is its state."""
@@ -88,7 +88,7 @@ class Case:
             try:
                 self.world.sync(account_id)
                 self.task_states[account_id] = "success"
-            except PausedError as pause:
+            except WaitingError as pause:
                 self.world.clock.sleep(pause.resume_in)
             except AccountsFailedError:
                 self.task_states[account_id] = "failed"
@@ -283,7 +283,7 @@ def test_report(case: Case, data: st.DataObject) -> None:
     for account_id in mapped:
         if account_id not in lost:
             case.settle(account_id)
-    report = case.world.reporter.report(RUN, case.task_states, planned=True)
+    report = case.world.reporter.report(RUN, case.task_states, has_plan=True)
     outcomes = case.world.outcomes()
     assert set(outcomes) == {(account_id, kind) for account_id in case.members for kind in case.configured}
     assert report.total == len(outcomes)
@@ -292,7 +292,7 @@ def test_report(case: Case, data: st.DataObject) -> None:
     assert {key for key, outcome in outcomes.items() if outcome.detail is OutcomeDetail.NO_OUTCOME} == {
         (account_id, kind) for account_id in lost for kind in case.configured
     }
-    assert report.tally.failures == sum(map(is_failure, outcomes.values()))
+    assert report.outcome_counts.failures == sum(map(is_failure, outcomes.values()))
 
 
 def tagged() -> Iterator[tuple[int, str]]:

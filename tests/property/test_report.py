@@ -12,7 +12,7 @@ from tests.support.builders import operation
 from tests.support.strategies import outcomes
 
 
-def tally(counted: list[AccountOutcome]) -> OutcomeCounts:
+def outcome_counts(counted: list[AccountOutcome]) -> OutcomeCounts:
     """Count outcomes in the order given."""
     result = OutcomeCounts()
     for outcome in counted:
@@ -27,9 +27,9 @@ def test_order(case: tuple[list[AccountOutcome], list[AccountOutcome]]) -> None:
     Feature: aws-contact-sync, Property 8: Status Reporting Completeness
     """
     found, shuffled = case
-    assert tally(found) == tally(shuffled)
-    assert tally(found).counts.total() == len(found)
-    assert tally(found).failures == sum(map(is_failure, found))
+    assert outcome_counts(found) == outcome_counts(shuffled)
+    assert outcome_counts(found).counts.total() == len(found)
+    assert outcome_counts(found).failures == sum(map(is_failure, found))
 
 
 @given(st.lists(outcomes, max_size=6, unique_by=lambda outcome: outcome.key))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contactsync.contacts import ContactType
-from contactsync.errors import AccountsFailedError, AwsCallError, PausedError, ServiceUnavailableError, ThrottledError
+from contactsync.errors import AccountsFailedError, AwsCallError, ServiceUnavailableError, ThrottledError, WaitingError
 from contactsync.limits import RETRIES_LIMIT
 from contactsync.operations.operation import OutcomeStatus
 from contactsync.orchestration.retry import RETRY_CONFIG_KEY, ContactSyncRetryPolicy
@@ -29,7 +29,7 @@ def tried(world: World, *, first_try: int) -> list[float]:
         operation, settings = world.account_sync.open(RUN)
         try:
             world.account_sync.sync(operation, settings, ONE, try_number, first_try=first_try)
-        except PausedError as pause:  # rescheduled: the same try goes on later
+        except WaitingError as pause:  # rescheduled: the same try goes on later
             world.clock.sleep(pause.resume_in)
         except AccountsFailedError as error:
             context = {RETRY_CONFIG_KEY: settings.retry_config}

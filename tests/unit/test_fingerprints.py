@@ -147,7 +147,7 @@ def test_second_look_across_keys(former: tuple[bytes, ...], policy: str, follows
     replace(world.planner, fingerprint_key=ANOTHER).plan(request(), map_limit=9)
     world.state.deletions.clear()
     second_look = replace(world.second_look, fingerprint_keys=(KEY, *former))
-    report = replace(world.reporter, second_look=second_look).report(RUN, {}, planned=True)
+    report = replace(world.reporter, second_look=second_look).report(RUN, {}, has_plan=True)
     assert (report.follow_up is not None) is follows
 
 
@@ -186,7 +186,7 @@ def test_report_across_versions(title: str, follows: bool) -> None:  # noqa: FBT
     world.operations.update(replace(operation, plans={SECURITY: plan}))
     world.state.desired.clear()
     world.contacts.stored[None, SECURITY] = alternate(Title=title)
-    report = world.reporter.report(RUN, {}, planned=True)
+    report = world.reporter.report(RUN, {}, has_plan=True)
     assert (report.follow_up is not None) is follows
 
 

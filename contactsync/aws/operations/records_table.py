@@ -52,7 +52,7 @@ def record_from(item: dict[str, Any]) -> AccountRecord:
     return record
 
 
-class DynamoDbRecords:
+class DynamoDbAccountRecords:
     """One item per account and contact type; a new version replaces only the version that was read."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, conflict_tries: int, clock: Clock) -> None:
@@ -91,10 +91,10 @@ class DynamoDbRecords:
         while batch := list(islice(remaining, BATCH)):
             asked = {tuple(record_key(*key).values()): key for key in batch}
             for item in self._read_batch([to_item(record_key(*key)) for key in batch]):
-                found = list(readable([item], record_from, self._table))
-                if not found and unreadable is not None:
+                records = list(readable([item], record_from, self._table))
+                if not records and unreadable is not None:
                     unreadable.add(asked[item["pk"], item["sk"]])
-                yield from found
+                yield from records
 
     def _read_batch(self, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SAME_OUTCOME: Final = "outcome_time = :time"
-SETTLES: Final = (
+MAY_STORE_OUTCOME: Final = (
     "attribute_exists(pk) AND attribute_not_exists(outside) "
     "AND (attribute_not_exists(try_started) OR try_started <= :started)"
 )
@@ -263,7 +263,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
         expression += ", finished = :finished" if operation.finished else " REMOVE finished"
         self._change(operation, expression, values, announced=announced)
 
-    def close(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
+    def store_end(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
         """Store the end if nobody else has stored one; a report or a plan that came first is right."""
         values = {
             ":status": operation.status,
@@ -353,7 +353,7 @@ class DynamoDbOperations(DynamoDbStoredOperations):
                 self._client.put_item(
                     TableName=self._table,
                     Item=item,
-                    ConditionExpression=SETTLES,
+                    ConditionExpression=MAY_STORE_OUTCOME,
                     ExpressionAttributeValues={":started": item.get("try_started", {"S": ""})},
                 )
             except self._client.exceptions.ConditionalCheckFailedException:

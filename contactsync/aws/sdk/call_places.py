@@ -98,8 +98,8 @@ def place_of(error: BaseException) -> Place:
 
 def call_of(error: BaseException) -> str | None:
     """Return the API's name of the call; when botocore called for credentials inside of it, the name of that call."""
-    found: str | None = getattr(error, _CALL, None)
-    return found
+    call: str | None = getattr(error, _CALL, None)
+    return call
 
 
 def note_places(session: Any) -> None:  # noqa: ANN401 -- botocore's session

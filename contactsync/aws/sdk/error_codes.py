@@ -47,24 +47,24 @@ _SKEW: Final = re.compile(r"Signature (?:expired|not yet current)", re.ASCII)
 
 
 @contextmanager
-def translated(operation: str, account_id: str | None = None) -> Iterator[None]:
+def translated(api_operation: str, account_id: str | None = None) -> Iterator[None]:
     """Raise contactsync's error for any error of botocore inside, without AWS's message, which can quote values."""
     try:
         yield
     except ClientError as error:
-        raise translate(error, operation, account_id) from None
+        raise translate(error, api_operation, account_id) from None
     except BotoCoreError as error:
-        raise translate_sdk(error, operation, account_id) from None
+        raise translate_sdk(error, api_operation, account_id) from None
 
 
-def translate(error: ClientError, operation: str, account_id: str | None = None) -> AwsCallError:
+def translate(error: ClientError, api_operation: str, account_id: str | None = None) -> AwsCallError:
     """Return contactsync's error for AWS's; an unknown code is judged by its HTTP status."""
     code = code_of(error)
-    if error.operation_name in SIGNING_CALLS - {operation}:
-        operation, account_id = str(error.operation_name), None
+    if error.operation_name in SIGNING_CALLS - {api_operation}:
+        api_operation, account_id = str(error.operation_name), None
     code = next((reason for reason in _reasons(error) if reason in ERRORS), code)
     kind = _kind_of(code, error)
-    facts: dict[str, Any] = {"operation": operation, "aws_code": code, "account_id": account_id}
+    facts: dict[str, Any] = {"api_operation": api_operation, "aws_code": code, "account_id": account_id}
     facts |= vars(place_of(error))
     if issubclass(kind, AccessDeniedError):
         facts |= _denial(_message_of(error))
@@ -103,8 +103,8 @@ def _message_of(error: ClientError) -> str:
 
 def _denial(message: str) -> dict[str, str]:
     """Return who was denied which action, as far as AWS says so in its usual sentence."""
-    found = [match.groupdict() for pattern in (_DENIAL, _REASON) if (match := pattern.search(message))]
-    return {name: value for parts in found for name, value in parts.items() if value}
+    matches = [match.groupdict() for pattern in (_DENIAL, _REASON) if (match := pattern.search(message))]
+    return {name: value for parts in matches for name, value in parts.items() if value}
 
 
 def _status_of(error: ClientError) -> int:

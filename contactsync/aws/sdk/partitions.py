@@ -42,8 +42,8 @@ class Partition:
 
 def partition_of(region: str, loader: Loader) -> Partition:
     """Return a region's partition; a region of unknown form counts as partition aws, as everywhere in botocore."""
-    found = _partition_of(region, loader)
-    return Partition(str(found["name"]), str(found["implicitGlobalRegion"]), loader)
+    partition = _partition_of(region, loader)
+    return Partition(str(partition["name"]), str(partition["implicitGlobalRegion"]), loader)
 
 
 def _partition_of(region: str, loader: Loader) -> Mapping[str, Any]:

@@ -80,15 +80,15 @@ def making(service: str) -> Iterator[None]:
 
 
 def translate_sdk(
-    error: BotoCoreError, operation: str, account_id: str | None = None, service: str | None = None
+    error: BotoCoreError, api_operation: str, account_id: str | None = None, service: str | None = None
 ) -> AwsCallError:
     """Return contactsync's error for one of the SDK's own; an unknown one counts as temporary."""
     place, inner = place_of(error), call_of(error)
-    if inner in SIGNING_CALLS - {operation}:
-        operation, account_id = inner, None
+    if inner in SIGNING_CALLS - {api_operation}:
+        api_operation, account_id = inner, None
     if cause := _cause_in_setup(error):
-        return _wrong_setup(cause, operation, account_id, service or place.service)
-    facts: dict[str, Any] = {"operation": operation, "account_id": account_id, "aws_code": _name_of(error)}
+        return _wrong_setup(cause, api_operation, account_id, service or place.service)
+    facts: dict[str, Any] = {"api_operation": api_operation, "account_id": account_id, "aws_code": _name_of(error)}
     facts |= vars(place)
     if _is_expired(error):
         return CredentialsExpiredError(**{**facts, "aws_code": "ExpiredToken"})
@@ -144,12 +144,14 @@ def _keywords(error: BaseException) -> dict[str, Any]:
     return found
 
 
-def _wrong_setup(error: BaseException, operation: str, account_id: str | None, service: str | None) -> AwsSetupError:
+def _wrong_setup(
+    error: BaseException, api_operation: str, account_id: str | None, service: str | None
+) -> AwsSetupError:
     places = _places(error, service)
     about_urls = all("URL" in place or "proxy" in place.lower() for place in places)
     is_url = isinstance(error, ValueError) and not isinstance(error, UnicodeDecodeError) and about_urls
     return AwsSetupError(
-        operation=operation,
+        api_operation=api_operation,
         account_id=account_id,
         aws_code=type(error).__name__,
         service=service,

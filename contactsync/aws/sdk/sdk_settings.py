@@ -34,9 +34,9 @@ _HEADER: Final = "header value"
 
 def places_of(error: BaseException, service: str | None) -> tuple[str, ...]:
     """Return the variables and files that an error of the SDK may be about: the likeliest, or all that are set."""
-    found = tuple(dict.fromkeys(_suspects(error, service)))
+    suspects = tuple(dict.fromkeys(_suspects(error, service)))
     variables = (name for name, value in sorted(os.environ.items()) if name.startswith("AWS_") and value)
-    return found or (*(name for name in variables if name not in KEYS), *_files())
+    return suspects or (*(name for name in variables if name not in KEYS), *_files())
 
 
 def role_places() -> tuple[str, ...]:

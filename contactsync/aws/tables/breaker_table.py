@@ -39,7 +39,7 @@ STATE: Final = Codec(
     apart=["api_operation", "transitions"],
 )
 TRANSITION: Final = Codec(Transition, apart=["api_operation"])
-TALLY: Final = Codec(CallCounts, required=["failures", "answers"])
+CALL_COUNTS: Final = Codec(CallCounts, required=["failures", "answers"])
 
 
 class DynamoDbBreakers:
@@ -117,14 +117,14 @@ class DynamoDbBreakers:
                 return bool(from_item(found.get("Item", {})).get("token") == token)
         return True
 
-    def count(self, api: str, bucket: Bucket, tally: CallCounts) -> None:
+    def count(self, api: str, bucket: Bucket, counts: CallCounts) -> None:
         """Add to a bucket's counters; a repeated write counts twice, which is harmless.
 
         Counters that are not numbers start again at 0: they would keep the breaker closed until the bucket ends.
         """
         values = {
-            ":failures": tally.failures,
-            ":answers": tally.answers,
+            ":failures": counts.failures,
+            ":answers": counts.answers,
             ":expiry": int(bucket.end + KEPT_BUCKETS * bucket.seconds),
         }
         update: Any = {"TableName": self._table, "Key": to_item(self._bucket_key(api, bucket))}
@@ -155,7 +155,7 @@ class DynamoDbBreakers:
         )
         return True
 
-    def tallies(self, api: str, newest: Bucket) -> list[CallCounts]:
+    def call_counts(self, api: str, newest: Bucket) -> list[CallCounts]:
         """Return the counts of a window's buckets, newest first."""
         first, last = self._bucket_key(api, newest.earlier(BUCKETS)), self._bucket_key(api, newest)
         items = query(
@@ -166,7 +166,7 @@ class DynamoDbBreakers:
             ScanIndexForward=False,
             ConsistentRead=True,
         )
-        return list(readable(items, TALLY.from_map, self._table))
+        return list(readable(items, CALL_COUNTS.from_map, self._table))
 
     def transitions(self, since: datetime) -> list[Transition]:
         """Return the transitions in the items, oldest first."""

@@ -52,14 +52,14 @@ class DynamoDbFailures:
 
     def find_all(self, subscriber: str, message_ids: Sequence[str]) -> dict[str, MessageFailure]:
         """Get the items in batches."""
-        found: dict[str, MessageFailure] = {}
+        failures: dict[str, MessageFailure] = {}
         remaining = iter(message_ids)
         while batch := list(islice(remaining, KEYS)):
             keys = {_failure_key(subscriber, message_id)["id"]: message_id for message_id in batch}
             for item in self._items(keys):
                 for failure in readable([item], FAILURE.from_map, self._table):
-                    found[keys[item["id"]]] = failure
-        return found
+                    failures[keys[item["id"]]] = failure
+        return failures
 
     def _items(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield the items of keys; what DynamoDB did not process is requested again."""

@@ -8,7 +8,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from contactsync.aws.dynamodb.items import from_item, to_item
 from contactsync.aws.sdk.error_codes import translated
 from contactsync.clock import Clock
-from contactsync.errors import PausedError
+from contactsync.errors import WaitingError
 from contactsync.pacing.rates import MICROSECONDS, Pace, Rates, jitter
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class DynamoDbLimiter:
         self._clock = clock
 
     def reserve(self, api: str, rates: Rates) -> float:
-        """Reserve the next turn and return the seconds until then; PausedError when the queue is too long.
+        """Reserve the next turn and return the seconds until then; WaitingError when the queue is too long.
 
         A turn that has passed by the time the table answers is not used, and another one is reserved.
         """
@@ -56,7 +56,7 @@ class DynamoDbLimiter:
         )
         turn = tries(self._try, api, pace)
         if turn is None:  # others were always faster; no retry of the account may be used up for this
-            raise PausedError(cause=BACKLOG, resume_in=1 + jitter(1))
+            raise WaitingError(cause=BACKLOG, resume_in=1 + jitter(1))
         return max(0, turn - self._now()) / MICROSECONDS
 
     def _try(self, api: str, pace: Pace) -> int | None:
@@ -73,7 +73,7 @@ class DynamoDbLimiter:
             return arrival - pace.interval
         if arrival is not None and pace.last_arrival(now) < arrival <= pace.impossible_arrival(now):
             queue = pace.wait(arrival, now) / MICROSECONDS
-            raise PausedError(cause=BACKLOG, resume_in=queue + jitter(queue / 4))
+            raise WaitingError(cause=BACKLOG, resume_in=queue + jitter(queue / 4))
         return None
 
     def _begin(self, api: str, pace: Pace, now: int) -> int | None:

@@ -76,8 +76,8 @@ class DynamoDbLookups:
             ConsistentRead=True,
         )
         wanted = frozenset(names)
-        found = readable(items, _units_in, self._table)
-        return max((moment for moment, units in found if wanted <= units), default=None)
+        lookups = readable(items, _units_in, self._table)
+        return max((moment for moment, units in lookups if wanted <= units), default=None)
 
     def store_units_found(self, version: int, names: Iterable[str], now: datetime) -> None:
         """Store when these units were found; it expires after a day.
@@ -97,10 +97,10 @@ class DynamoDbLookups:
         items = filter(None, [from_item(answer.get("Item", {}))])
         return next(readable(items, _places_in, self._table), None)
 
-    def store_places(self, version: int, found: FoundPlaces) -> None:
+    def store_places(self, version: int, walk: FoundPlaces) -> None:
         """Store the result in parts; each is complete in itself, so that the process may end between two."""
         for digit in DIGITS:
-            self._put({**_places_key(version, digit), **_places_item(found, digit)}, found.found_at)
+            self._put({**_places_key(version, digit), **_places_item(walk, digit)}, walk.found_at)
 
     def hold_walk(self, version: int, token: str, now: datetime, until: datetime) -> bool:
         """Take or renew the right to walk, unless another process has it."""
@@ -132,16 +132,16 @@ def _units_in(item: Mapping[str, Any]) -> tuple[datetime, frozenset[str]]:
     return stored.required("found_at", moment), frozenset(stored.required("units", texts))
 
 
-def _places_item(found: FoundPlaces, digit: str) -> dict[str, Any]:
+def _places_item(walk: FoundPlaces, digit: str) -> dict[str, Any]:
     """Return one part: accounts in the same units are grouped, and units are stored by number."""
-    units = sorted(found.units)
+    units = sorted(walk.units)
     numbers = {name: number for number, name in enumerate(units)}
     groups: dict[frozenset[str], list[str]] = {}
-    for account_id, names in found.places.items():
+    for account_id, names in walk.places.items():
         if account_id.endswith(digit):
             groups.setdefault(names, []).append(account_id)
     places = [{"units": sorted(numbers[name] for name in names), "accounts": ids} for names, ids in groups.items()]
-    return {"found_at": found.found_at, "units": units, "missing": sorted(found.missing), "places": places}
+    return {"found_at": walk.found_at, "units": units, "missing": sorted(walk.missing), "places": places}
 
 
 def _places_in(item: Mapping[str, Any]) -> FoundPlaces:

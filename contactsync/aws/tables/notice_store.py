@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TOLD: Final = MappingProxyType({f":told_{one}": one for one in Severity if one is not Severity.INFO})
+SENT_SEVERITIES: Final = MappingProxyType({f":told_{one}": one for one in Severity if one is not Severity.INFO})
 
 NOT_REQUESTED: Final = (
-    f"attribute_not_exists(pk) OR (attribute_exists(#priority) AND NOT #priority IN ({', '.join(TOLD)}))"
+    f"attribute_not_exists(pk) OR (attribute_exists(#priority) AND NOT #priority IN ({', '.join(SENT_SEVERITIES)}))"
 )
 """A request of severity info, or with an unknown priority, is replaced: a second notice is better than none."""
 
@@ -54,7 +54,7 @@ class StoredRequest:
 
 @dataclass(frozen=True)
 class StoredEnd:
-    """The result of a channel, as `record_delivery` stores it."""
+    """The result of a channel, as `store_delivery` stores it."""
 
     status: str
     code: str | None = None
@@ -94,11 +94,13 @@ class DynamoDbNoticeStore:
             "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in given),
             "ConditionExpression": NOT_REQUESTED,
             "ExpressionAttributeNames": {f"#{name}": name for name in given},
-            "ExpressionAttributeValues": to_item({**TOLD, **{f":{name}": value for name, value in given.items()}}),
+            "ExpressionAttributeValues": to_item(
+                {**SENT_SEVERITIES, **{f":{name}": value for name, value in given.items()}}
+            ),
         }
         return self._transactions.store(update, announced)
 
-    def record_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
+    def store_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
         """Store the result of a channel; the latest result replaces an earlier one.
 
         There may be no request: it was published while this table could not be reached.

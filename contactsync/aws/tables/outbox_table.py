@@ -149,8 +149,8 @@ def _refusals(item: Mapping[str, Any]) -> int:
 
 
 def _unreadable(item: Mapping[str, Any], error: EventInvalidError | EventTypeUnknownError) -> UnreadableEntry:
-    found = item.get("announcement")
-    names = names_in(found if isinstance(found, str) else "")
+    text = item.get("announcement")
+    names = names_in(text if isinstance(text, str) else "")
     key = (str(item["pk"]), str(item["sk"]))
     return UnreadableEntry(key, error.code, printable(str(error)), names.event_id, names.event_type, _refusals(item))
 

@@ -146,7 +146,7 @@ class DeadLetters:
             for portion in _portions(letters, pace.batch):
                 facts = self._all_facts(order.queue, portion, history)
                 steps = self._redriven(portion, facts, order, sent, pace)
-                yield from self._told(portion, facts, steps, taken)
+                yield from self._reported(portion, facts, steps, taken)
 
     def discard(self, order: LetterOrder) -> Done:
         """Delete letters, and yield what became of each."""
@@ -158,9 +158,9 @@ class DeadLetters:
                 step = LetterStep.PLANNED if order.dry_run else LetterStep.DISCARDED
                 if not order.dry_run:
                     self._finish(portion, facts, order, step)
-                yield from self._told(portion, facts, [step] * len(portion), taken)
+                yield from self._reported(portion, facts, [step] * len(portion), taken)
 
-    def _told(
+    def _reported(
         self,
         portion: Sequence[DeadLetter],
         facts: Sequence[LetterFacts],
@@ -190,8 +190,8 @@ class DeadLetters:
         }
         wanted = [letter.message_id for letter in letters if letter.message_id not in stated]
         kept, missing = self._failures(queue, wanted)
-        told = {message_id: (one.code, one.sentence) for message_id, one in kept.items()}
-        return {**dict.fromkeys(wanted, (None, missing)), **told, **stated}
+        kept_reasons = {message_id: (one.code, one.sentence) for message_id, one in kept.items()}
+        return {**dict.fromkeys(wanted, (None, missing)), **kept_reasons, **stated}
 
     def _failures(self, queue: str, message_ids: Sequence[str]) -> tuple[Mapping[str, MessageFailure], str]:
         """Return the stored failures, and the sentence for a message without one."""

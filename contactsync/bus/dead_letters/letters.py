@@ -39,8 +39,8 @@ class DeadLetter:
 def names_of(letter: DeadLetter) -> MessageIds:
     """Return the ids and the type of a letter, where it has them."""
     if letter.queue == OUTBOX:
-        found = object_in(letter.body)
-        return MessageIds(name_in(found, "id"), name_in(found, "type"), name_in(found, "correlation_id"))
+        body = object_in(letter.body)
+        return MessageIds(name_in(body, "id"), name_in(body, "type"), name_in(body, "correlation_id"))
     if letter.queue not in {RULE, TRIGGER}:
         return names_in(letter.body)
     detail = _member(_recorded(letter), "detail")
@@ -62,8 +62,8 @@ def original_event(letter: DeadLetter) -> str:
 
 def _recorded(letter: DeadLetter) -> Mapping[str, Any]:
     """Return the event from what EventBridge kept, or from Lambda's record of an invocation."""
-    found = object_in(letter.body)
-    return found if letter.queue == RULE else _member(found, "requestPayload")
+    body = object_in(letter.body)
+    return body if letter.queue == RULE else _member(body, "requestPayload")
 
 
 def undelivered(letter: DeadLetter) -> tuple[str | None, str | None]:
@@ -99,6 +99,6 @@ def content_of(letter: DeadLetter) -> str:
     return hashlib.sha256(content.encode(errors="replace")).hexdigest()
 
 
-def _member(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = found.get(name)
+def _member(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = body.get(name)
     return value if isinstance(value, dict) else {}

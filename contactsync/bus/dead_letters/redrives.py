@@ -54,10 +54,10 @@ def history_of(trail: AuditTrail, queue: str, now: datetime) -> History:
     by_event: dict[str, Redriven] = {}
     for entry in _newest_first(trail, _TOGETHER if queue in _TOGETHER else {queue}, now - SEARCHED):
         data = object_in(entry.data)
-        found, key = (by_content, data.get("content")) if "content" in data else (by_event, data.get("event_id"))
+        by_key, key = (by_content, data.get("content")) if "content" in data else (by_event, data.get("event_id"))
         if isinstance(key, str):
             by = data.get("by")
-            found[key] = found.get(key, Redriven()).and_before(entry, by if isinstance(by, str) else None)
+            by_key[key] = by_key.get(key, Redriven()).and_before(entry, by if isinstance(by, str) else None)
     return History(by_content, by_event)
 
 

@@ -269,13 +269,13 @@ def diff(
     if len(sides) == 1:  # a file is shown as the later side, a version as the earlier one
         sides.insert(0 if isinstance(sides[0], Path) else 1, None)
     before, after = (_settings_of(configurations, side) for side in sides)
-    found = list(differences(before.data, after.data))
+    changes = list(differences(before.data, after.data))
     columns = Columns(("field", before.name, after.name), prose=(before.name, after.name))
     if output is Output.JSON:
-        show_rows(FULL, (dict(zip(FULL, full(one), strict=True)) for one in found), output)
-    elif found or output is Output.CSV:
-        show_rows(columns, (dict(zip(columns.names, short(one), strict=True)) for one in found), output)
-    if found:
+        show_rows(FULL, (dict(zip(FULL, full(one), strict=True)) for one in changes), output)
+    elif changes or output is Output.CSV:
+        show_rows(columns, (dict(zip(columns.names, short(one), strict=True)) for one in changes), output)
+    if changes:
         raise typer.Exit(DIFFERENT)
     equal = (
         f"Versions {before.number} and {after.number}" if before.number and after.number else "The two configurations"

@@ -46,14 +46,14 @@ def store_changed(
 
     check_size(configuration)
     data = configuration.model_dump(mode="json")
-    found = list(differences(before.effective, data)) if before else []
+    changes = list(differences(before.effective, data)) if before else []
     number = before.number if before else 0
-    if before and not found and not even_equal:
+    if before and not changes and not even_equal:
         say(f"Nothing changes: version {number} stays the current one.")
         return
-    reach = _reach() if names_accounts(configuration) or found else None
-    if before and found:
-        _confirm(before, configuration, found, reach, yes=yes)
+    reach = _reach() if names_accounts(configuration) or changes else None
+    if before and changes:
+        _confirm(before, configuration, changes, reach, yes=yes)
     warn_of_unmatched(configuration, reach)
     stored = services.configuration_changes.store(
         configuration,
@@ -61,23 +61,23 @@ def store_changed(
         changed_by=author(services),
         reason=reason,
     )
-    shown = [one for one in found if one.before is not MISSING]  # an invalid version may lack keys that have defaults
+    shown = [one for one in changes if one.before is not MISSING]  # an invalid version may lack keys that have defaults
     fields = f": {', '.join(one.path for one in shown)}" if shown else ""
     say("\n".join([f"Stored as version {stored.version}{fields}.", *changed_lines(shown)]))
 
 
-def changed_lines(found: Sequence["Difference"]) -> Iterator[str]:
+def changed_lines(changes: Sequence["Difference"]) -> Iterator[str]:
     """Yield a line for each field, with the old and the new value."""
-    for one in found:
+    for one in changes:
         path, before, after = full(one)
         only = _only(before, after)
         was, is_now = map(json.dumps, only or (before, after))
         yield f"  {path}: {was} -> {is_now}" + (f" ({len(before)} -> {len(after)} entries)" if only else "")
 
 
-def short(found: "Difference") -> tuple[str, ...]:
+def short(difference: "Difference") -> tuple[str, ...]:
     """Return a difference's cells as JSON; for a long list, its length and the entries that only this side has."""
-    path, before, after = full(found)
+    path, before, after = full(difference)
     if only := _only(before, after):
         return path, _of_many(before, only[0]), _of_many(after, only[1])
     return path, json.dumps(before), json.dumps(after)
@@ -95,11 +95,11 @@ def _of_many(entries: list[Any], only: list[Any]) -> str:
     return f"{len(entries)} entries, among them {json.dumps(only)}" if only else f"{len(entries)} entries"
 
 
-def full(found: "Difference") -> tuple[Any, ...]:
+def full(difference: "Difference") -> tuple[Any, ...]:
     """Return a difference's field and its plain values; a missing value is None."""
     from contactsync.configuration.versions import MISSING
 
-    return (found.path, *(None if value is MISSING else value for value in (found.before, found.after)))
+    return (difference.path, *(None if value is MISSING else value for value in (difference.before, difference.after)))
 
 
 def names_accounts(configuration: "Configuration") -> bool:
@@ -163,7 +163,7 @@ def _user() -> str | None:
 def _confirm(
     before: "StoredVersion",
     configuration: "Configuration",
-    found: Sequence["Difference"],
+    changes: Sequence["Difference"],
     reach: "Reach | ContactSyncError | None",
     *,
     yes: bool,
@@ -181,7 +181,7 @@ def _confirm(
     if not sys.stdin.isatty():
         raise ProtectionLostError(losses=sentences)
     shown = ["This takes protection away:", *(f"  {sentence}" for sentence in sentences), "All changes:"]
-    say("\n".join([*shown, *changed_lines(found)]), err=True)
+    say("\n".join([*shown, *changed_lines(changes)]), err=True)
     if not typer.confirm("Store it?", err=True):
         say("Nothing was stored.", err=True)
         raise typer.Exit(1)

@@ -143,15 +143,15 @@ def calls(  # noqa: PLR0913 - each is an independent filter
     wanted = {
         name: value for name, value in {**filters, "error": error, "limit": str(limit)}.items() if value is not None
     }
-    found = _call(url, "GET", "/calls", query=wanted)["calls"]
-    _show(found, CALLS, found, output)
+    recorded = _call(url, "GET", "/calls", query=wanted)["calls"]
+    _show(recorded, CALLS, recorded, output)
 
 
 @faults_app.command("list", epilog="Example: contactsync sandbox faults list")
 def list_faults(url: Url = _DEFAULT_URL, *, output: OutputOption = Output.TABLE) -> None:
     """List the faults, and how many calls each has affected."""
-    found = _call(url, "GET", "/faults")["faults"]
-    _show(found, FAULTS, found, output)
+    faults = _call(url, "GET", "/faults")["faults"]
+    _show(faults, FAULTS, faults, output)
 
 
 @faults_app.command(
@@ -236,8 +236,8 @@ def events(
 ) -> None:
     """List the CloudTrail events, the rules that selected them and the result of each delivery."""
     query = {name: value for name, value in {"account": account, "matched": matched}.items() if value is not None}
-    found = _call(url, "GET", "/events", query=query)["events"][-limit:]
-    _show(found, EVENTS, [_event_row(item) for item in found], output)
+    events_shown = _call(url, "GET", "/events", query=query)["events"][-limit:]
+    _show(events_shown, EVENTS, [_event_row(item) for item in events_shown], output)
 
 
 @app.command("inbox", epilog="Example: contactsync sandbox inbox --channel email --full")

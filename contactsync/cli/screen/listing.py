@@ -132,7 +132,7 @@ def _parts(line: str, width: int | None) -> list[str]:
     if width is None or len(line) <= width or line.lstrip().startswith(COPIED):
         return [line]
     # A command in backquotes is copied as a whole, too.
-    kept = QUOTED.sub(lambda found: found[0].replace(" ", KEPT_BLANK), line)
+    kept = QUOTED.sub(lambda match: match[0].replace(" ", KEPT_BLANK), line)
     parts = textwrap.wrap(kept, width, subsequent_indent=" " * indented, break_long_words=False, break_on_hyphens=False)
     return [part.replace(KEPT_BLANK, " ") for part in parts]
 
@@ -167,10 +167,10 @@ def flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 def _show_tables(columns: Columns, rows: Iterable[Row], alarming: Callable[[Row], bool]) -> None:
     """Show all rows, also those before an error or Ctrl-C, because they can show what was done."""
     waiting: list[Row] = []
-    found = False
+    is_shown = False
     try:
         for row in rows:
-            found = True
+            is_shown = True
             waiting.append(row)
             if len(waiting) == ROWS_PER_TABLE:
                 shown, waiting = waiting, []
@@ -178,7 +178,7 @@ def _show_tables(columns: Columns, rows: Iterable[Row], alarming: Callable[[Row]
     finally:
         if waiting:
             _show_table(columns, waiting, alarming)
-    if not found:
+    if not is_shown:
         typer.echo(NOTHING_FOUND, err=True)
 
 

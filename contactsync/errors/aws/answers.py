@@ -160,7 +160,7 @@ class RequestInvalidError(AwsCallError):
     def facts(self) -> str:
         """What happened, without advice."""
         where = f" (fields: {', '.join(self.fields)})" if self.fields else ""
-        return f"{self.operation}{self._whom} was refused as invalid{where}: {self.aws_code}{self._where}."
+        return f"{self.api_operation}{self._whom} was refused as invalid{where}: {self.aws_code}{self._where}."
 
     def advice(self, reader: Reader) -> str:  # noqa: ARG002 -- the same for all
         """Return where the refused values come from."""

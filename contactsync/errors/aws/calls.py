@@ -22,7 +22,7 @@ class AwsCallError(ContactSyncError):
     when it denies something.
     """
 
-    operation: str
+    api_operation: str
     aws_code: str
     account_id: str | None = None
     answered: bool = True
@@ -60,27 +60,27 @@ class AwsCallError(ContactSyncError):
     @property
     def known_as(self) -> str:
         """AWS's own error code; the class's name if that code does not say what the class says."""
-        found = MEANINGS.get(self.aws_code)
-        fits = self.is_code_of_aws if found is None else found is self.says
+        meant = MEANINGS.get(self.aws_code)
+        fits = self.is_code_of_aws if meant is None else meant is self.says
         return self.aws_code if fits else self.short_name()
 
     @property
     def facts(self) -> str:
         """What happened, without advice."""
-        return f"{self.operation}{self._whom} failed with {self.aws_code}{self._where}."
+        return f"{self.api_operation}{self._whom} failed with {self.aws_code}{self._where}."
 
     @property
     def brief(self) -> str:
         """What happened, without the parts that follow from the name of a queue and its function."""
         of = f" of {self.service_name}" if self.service_name else ""
-        return f"{self.operation}{of} failed with {self.aws_code}."
+        return f"{self.api_operation}{of} failed with {self.aws_code}."
 
     @property
     def message(self) -> str:
         """The sentence as it is logged and stored."""
         return f"{self.facts} {self.advice(Reader.RECORD)}"
 
-    def told(self, reader: Reader) -> str:
+    def sentence_for(self, reader: Reader) -> str:
         """Return the facts, and what this reader can do."""
         if reader is Reader.COMMAND:
             return " ".join(filter(None, [self.facts, self.advice(reader), self.again]))
@@ -93,13 +93,13 @@ class AwsCallError(ContactSyncError):
     @property
     def service_name(self) -> str:
         """People's name for the service; empty when it is not known."""
-        service = service_of(self.operation, self.service)
+        service = service_of(self.api_operation, self.service)
         return name_of(service) if service else ""
 
     @property
     def thing(self) -> str:
         """What the call is about, such as a table."""
-        return thing_of(self.operation, self.service)
+        return thing_of(self.api_operation, self.service)
 
     @property
     def _whom(self) -> str:
@@ -167,7 +167,7 @@ class AccessDeniedError(AwsCallError):
     def advice(self, reader: Reader) -> str:
         """Return which policies can deny this call."""
         whose = self.principal or _WHOSE[reader]
-        return what_to_check(self.operation, self.service, action=self.action, whose=whose)
+        return what_to_check(self.api_operation, self.service, action=self.action, whose=whose)
 
 
 class KeyDeniedError(AccessDeniedError):

@@ -110,7 +110,7 @@ class AwsSetupError(AwsCallError):
     @property
     def facts(self) -> str:
         """What happened, without advice."""
-        return f"{self.operation}{self._whom} was not called: {self.problem}."
+        return f"{self.api_operation}{self._whom} was not called: {self.problem}."
 
     @property
     def brief(self) -> str:

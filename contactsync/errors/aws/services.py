@@ -116,19 +116,19 @@ def name_of(service: str) -> str:
     return SERVICES[service].name if service in SERVICES else service
 
 
-def service_of(operation: str, service: str | None) -> str | None:
+def service_of(api_operation: str, service: str | None) -> str | None:
     """Return the service of a call: the one that the client named, else the one that has this operation."""
-    return service or _BY_CALL.get(operation)
+    return service or _BY_CALL.get(api_operation)
 
 
-def thing_of(operation: str, service: str | None) -> str:
+def thing_of(api_operation: str, service: str | None) -> str:
     """Return what a call is about, such as a table."""
-    return SERVICES.get(service_of(operation, service) or "", AwsService("")).thing
+    return SERVICES.get(service_of(api_operation, service) or "", AwsService("")).thing
 
 
-def what_to_check(operation: str, service: str | None, *, action: str | None, whose: str) -> str:
+def what_to_check(api_operation: str, service: str | None, *, action: str | None, whose: str) -> str:
     """Return a sentence that says which policies can deny the call; `whose` are the policies to look at first."""
-    name = service_of(operation, service)
+    name = service_of(api_operation, service)
     known = SERVICES.get(name or "", AwsService(name or ""))
-    action = action or known.actions.get(operation) or (f"{name}:{operation}" if name else operation)
+    action = action or known.actions.get(api_operation) or (f"{name}:{api_operation}" if name else api_operation)
     return f"Check that the policies of {whose} allow {action}{known.more}."

@@ -64,10 +64,10 @@ class Control:
 
     def respond(self, method: str, path: str, query: Query, body: object) -> Reply:
         """Answer a request to a path under /_sandbox."""
-        known = [(route, found) for route in self._routes if (found := route.pattern.fullmatch(path))]
-        for route, found in known:
+        known = [(route, match) for route in self._routes if (match := route.pattern.fullmatch(path))]
+        for route, match in known:
             if route.method == method:
-                return route.handler(found.groupdict(), query, body)
+                return route.handler(match.groupdict(), query, body)
         if known:
             raise ControlError(405, f"{method} is not offered for {path}.")
         raise ControlError(404, f"There is no {path}; GET {PREFIX}/status shows what the sandbox is.")

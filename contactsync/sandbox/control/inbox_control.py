@@ -13,8 +13,8 @@ def offer_inbox(control: Control, inbox: Inbox) -> None:
 
     def messages(_: Mapping[str, str], query: Query, __: object) -> Reply:
         channel, since = _filters(query)
-        found = inbox.messages(channel=channel, since=None if since is None else since_of(since))
-        return 200, {"messages": [message.as_json() for message in found], "dropped": inbox.dropped()}
+        messages = inbox.messages(channel=channel, since=None if since is None else since_of(since))
+        return 200, {"messages": [message.as_json() for message in messages], "dropped": inbox.dropped()}
 
     def clear(_: Mapping[str, str], __: Query, ___: object) -> Reply:
         inbox.clear()

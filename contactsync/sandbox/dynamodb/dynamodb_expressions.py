@@ -26,13 +26,13 @@ _PLACEHOLDERS: Final = {
 def check_expressions(body: Body) -> None:
     """Raise AWS's error for placeholders that are undefined or unused, wrong bounds of BETWEEN, and a Limit below 1."""
     for part in _parts(body):
-        found = {name: part[name] for name in _EXPRESSIONS if part.get(name)}
+        expressions = {name: part[name] for name in _EXPRESSIONS if part.get(name)}
         for member, (pattern, role, kind) in _PLACEHOLDERS.items():
             given = part.get(member)
-            _check_defined(found, given or {}, pattern, f"An expression attribute {role}", kind)
+            _check_defined(expressions, given or {}, pattern, f"An expression attribute {role}", kind)
             if given is not None:
-                _check_used(found, given, pattern, member)
-        _check_bounds(found, part.get("ExpressionAttributeValues") or {})
+                _check_used(expressions, given, pattern, member)
+        _check_bounds(expressions, part.get("ExpressionAttributeValues") or {})
     if body.get("Limit", 1) < 1:
         limit = body["Limit"]
         _refuse(
@@ -50,23 +50,25 @@ def _parts(body: Body) -> Iterator[Body]:
     yield from (request for request in requests.values() if isinstance(request, Mapping))
 
 
-def _check_defined(found: Mapping[str, str], given: Body, pattern: re.Pattern[str], subject: str, kind: str) -> None:
-    for expression, text in found.items():
+def _check_defined(
+    expressions: Mapping[str, str], given: Body, pattern: re.Pattern[str], subject: str, kind: str
+) -> None:
+    for expression, text in expressions.items():
         for name in pattern.findall(text):
             if name not in given:
                 _refuse(f"Invalid {expression}: {subject} is not defined; attribute {kind}: {name}")
 
 
-def _check_used(found: Mapping[str, str], given: Body, pattern: re.Pattern[str], member: str) -> None:
-    if not found:
+def _check_used(expressions: Mapping[str, str], given: Body, pattern: re.Pattern[str], member: str) -> None:
+    if not expressions:
         _refuse(f"{member} can only be specified when using expressions")
-    used = {name for text in found.values() for name in pattern.findall(text)}
+    used = {name for text in expressions.values() for name in pattern.findall(text)}
     if unused := sorted(given.keys() - used):
         _refuse(f"Value provided in {member} unused in expressions: keys: {{{', '.join(unused)}}}")
 
 
-def _check_bounds(found: Mapping[str, str], values: Body) -> None:
-    for expression, text in found.items():
+def _check_bounds(expressions: Mapping[str, str], values: Body) -> None:
+    for expression, text in expressions.items():
         for names in _BETWEEN.findall(text):
             (kind, lower), (other, upper) = (next(iter(values[name].items())) for name in names)
             if kind != other:

@@ -59,8 +59,8 @@ def check(spec: Mapping[str, Any], function: LambdaFunction) -> None:
 def queue_at(arn: str) -> Queue | None:
     """Return the queue with this ARN, or None."""
     _, _, service, region, account, name = arn.split(":", 5)
-    found: Queue | None = sqs_backends[account][region].queues.get(name) if service == "sqs" else None
-    return found
+    queue: Queue | None = sqs_backends[account][region].queues.get(name) if service == "sqs" else None
+    return queue
 
 
 def is_enabled(mapping: EventSourceMapping) -> bool:

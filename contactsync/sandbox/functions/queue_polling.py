@@ -134,7 +134,7 @@ class QueuePolling:
             if not self._stopping.is_set():
                 logger.exception("A batch of queue %s was not handled", batch.queue.name)
         finally:
-            _settle(batch, failed)
+            _acknowledge(batch, failed)
             with self._lock:
                 self._under_way[batch.mapping.uuid] -= 1
 
@@ -147,7 +147,7 @@ class QueuePolling:
         return failed_messages(invocation, batch.sent, reports=reports_failures(batch.mapping))
 
 
-def _settle(batch: _Batch, failed: frozenset[str]) -> None:
+def _acknowledge(batch: _Batch, failed: frozenset[str]) -> None:
     """Delete the handled messages, and make the failed ones visible again after the scaled timeout."""
     for message in batch.messages:
         if message.id in failed:
@@ -191,8 +191,8 @@ def failed_messages(invocation: Invocation, sent: frozenset[str], *, reports: bo
 
 
 def _identifier(item: object) -> str:
-    found = item.get("itemIdentifier") if isinstance(item, dict) else None
-    return found if isinstance(found, str) else ""
+    identifier = item.get("itemIdentifier") if isinstance(item, dict) else None
+    return identifier if isinstance(identifier, str) else ""
 
 
 def record(message: Message, queue: Queue) -> dict[str, Any]:

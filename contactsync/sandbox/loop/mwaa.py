@@ -99,10 +99,10 @@ class Mwaa:
             if not self._environments:
                 message = "No Airflow is registered with the sandbox yet (PUT /_sandbox/airflow)"
                 raise _failure(500, "InternalServerException", message)
-            found = self._environments.get(name)
-        if found is None or found.region not in (None, region):
+            environment = self._environments.get(name)
+        if environment is None or environment.region not in (None, region):
             raise _failure(404, "ResourceNotFoundException", f"Environment {name} not found in {region}")
-        return found
+        return environment
 
     def _take_turn(self, account: str, name: str) -> None:
         with self._lock:

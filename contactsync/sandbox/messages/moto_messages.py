@@ -182,11 +182,11 @@ def _receive(
     while True:
         queue = backend.get_queue(queue_name)
         with queue._messages_lock:  # noqa: SLF001 - the lock that moto itself takes to add a message
-            found: list[Message] = _original_receive(
+            messages: list[Message] = _original_receive(
                 backend, queue_name, count, 0, visibility_timeout, message_attribute_names
             )
-        if found or time.monotonic() >= end or handover.part is None:
-            return found
+        if messages or time.monotonic() >= end or handover.part is None:
+            return messages
         time.sleep(_LONG_POLL_STEP)
 
 

@@ -105,10 +105,10 @@ def _time(text: str) -> datetime:
 
 
 _TESTS: Mapping[str, Callable[[Any, str], bool]] = {
-    "Equal": lambda found, wanted: str(found) == wanted,
-    "Contains": lambda found, wanted: wanted in str(found),
-    "GreaterThan": lambda found, wanted: found > _time(wanted),
-    "LessThan": lambda found, wanted: found < _time(wanted),
+    "Equal": lambda actual, wanted: str(actual) == wanted,
+    "Contains": lambda actual, wanted: wanted in str(actual),
+    "GreaterThan": lambda actual, wanted: actual > _time(wanted),
+    "LessThan": lambda actual, wanted: actual < _time(wanted),
 }
 
 

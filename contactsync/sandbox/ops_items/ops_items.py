@@ -87,8 +87,8 @@ class OpsItems:
                 "LastModifiedTime": datetime.now(UTC),
             }
             _change_data(stored, request)
-            told = dict(stored.members)
-        self._tell("OpsItem Update", place, told)
+            members = dict(stored.members)
+        self._tell("OpsItem Update", place, members)
         return {}
 
     def describe(self, place: Place, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,9 +98,9 @@ class OpsItems:
         first, size = check_page(request)
         with self._lock:
             stored = list(self._items.get((place.account, place.region), {}).values())
-        found = [_summary(item) for item in reversed(stored) if matches(item.members, filters)]
-        page = {"OpsItemSummaries": found[first : first + size]}
-        return page | ({"NextToken": str(first + size)} if first + size < len(found) else {})
+        matching = [_summary(item) for item in reversed(stored) if matches(item.members, filters)]
+        page = {"OpsItemSummaries": matching[first : first + size]}
+        return page | ({"NextToken": str(first + size)} if first + size < len(matching) else {})
 
     def _find(self, place: Place, request: Mapping[str, Any]) -> _Stored:
         item_id = str(request.get("OpsItemId"))

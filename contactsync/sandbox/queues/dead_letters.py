@@ -76,8 +76,8 @@ def _find(queue_arn: str) -> Queue | None:
     if len(parts) != expected or parts[2] != "sqs":
         return None
     _, _, _, region, account, name = parts
-    found: Queue | None = sqs_backends[account][region].queues.get(name)
-    return found
+    queue: Queue | None = sqs_backends[account][region].queues.get(name)
+    return queue
 
 
 def _typed(attributes: Mapping[str, str | int]) -> dict[str, dict[str, str]]:

@@ -45,14 +45,14 @@ def _holds(comparison: str, wanted: Mapping[str, Any], *, context: Mapping[str, 
     return all(_compares(comparison, _listed(values), context.get(key.lower())) for key, values in wanted.items())
 
 
-def _compares(comparison: str, wanted: list[str], found: str | None) -> bool:
-    if found is None:
+def _compares(comparison: str, wanted: list[str], actual: str | None) -> bool:
+    if actual is None:
         return False
     if comparison in ("ArnEquals", "ArnLike", "StringLike"):  # both Arn comparisons take wildcards
-        return any(fnmatch.fnmatchcase(found, pattern) for pattern in wanted)
+        return any(fnmatch.fnmatchcase(actual, pattern) for pattern in wanted)
     if comparison == "Bool":
-        return found in [value.lower() for value in wanted]
-    return comparison == "StringEquals" and found in wanted
+        return actual in [value.lower() for value in wanted]
+    return comparison == "StringEquals" and actual in wanted
 
 
 def _listed(value: object) -> list[str]:

@@ -141,9 +141,9 @@ class Faults:
         """Remove a fault, and return whether there was one."""
         with self._lock:
             kept = [fault for fault in self._faults if fault.id != identifier]
-            found = len(kept) < len(self._faults)
+            is_known = len(kept) < len(self._faults)
             self._faults = kept
-        return found
+        return is_known
 
     def clear(self) -> None:
         """Remove all faults."""

@@ -112,10 +112,10 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> WireErro
     if status < _CLIENT_ERROR:
         return None
     document = _json_object(body)
-    found = _XML_CODE.search(body)
+    match = _XML_CODE.search(body)
     queried = headers.get("x-amzn-query-error", "").partition(";")[0]  # what SDKs prefer for SQS and CloudWatch
     code = queried or headers.get("x-amzn-errortype") or document.get("__type") or document.get("code")
-    code = str(code or (found and found[1].decode()) or f"HTTP{status}")
+    code = str(code or (match and match[1].decode()) or f"HTTP{status}")
     message = document.get("message", document.get("Message"))
     if message is None and (text := _XML_MESSAGE.search(body)):
         message = text[1].decode(errors="replace")

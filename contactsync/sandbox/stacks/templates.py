@@ -98,9 +98,9 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def _ordered(directory: Path, order: Sequence[str]) -> list[Path]:
-    found = {path.stem: path for path in sorted(directory.glob("*.yaml"))}
-    names = [name for name in order if name in found]
-    return [found[name] for name in [*names, *(name for name in found if name not in names)]]
+    files = {path.stem: path for path in sorted(directory.glob("*.yaml"))}
+    names = [name for name in order if name in files]
+    return [files[name] for name in [*names, *(name for name in files if name not in names)]]
 
 
 @dataclass(frozen=True)
@@ -214,8 +214,8 @@ def _create(client: "CloudFormationClient", planned: _Planned) -> dict[str, str]
 
 
 def _message_in(answer: str) -> str:
-    found = re.search(r'"message": "(.*?)"[,}]', answer)
-    return (found[1] if found else answer).replace("\\'", "'")
+    match = re.search(r'"message": "(.*?)"[,}]', answer)
+    return (match[1] if match else answer).replace("\\'", "'")
 
 
 class _Loader(yaml.SafeLoader):

@@ -71,9 +71,9 @@ def attempt_of(
     )
 
 
-def brought(attempt: Attempt, found: WriteResult) -> Attempt:
+def brought(attempt: Attempt, result: WriteResult) -> Attempt:
     """Return the attempt with the desired contact that the account had already, or has now."""
-    return replace(attempt, generation=found.generation, deleted=found.written_detail is OutcomeDetail.DELETED)
+    return replace(attempt, generation=result.generation, deleted=result.written_detail is OutcomeDetail.DELETED)
 
 
 def meant(attempt: Attempt, plan: TypePlan) -> Attempt:

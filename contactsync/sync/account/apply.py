@@ -23,9 +23,9 @@ from contactsync.errors import (
     OperationMissingError,
     OutageError,
     OutcomesMissingError,
-    PausedError,
     ThrottledError,
     TrustedAccessOffError,
+    WaitingError,
     bounded,
 )
 from contactsync.fingerprints import changed_fingerprints
@@ -104,8 +104,8 @@ class AccountSync:
     ) -> list[AccountOutcome]:
         """Settle every contact type of one account and return the outcomes, which hold no contact value.
 
-        If one type fails, the others are settled all the same. Raises PausedError when calls have to wait: the same try
-        continues later. Raises AccountsFailedError when any type failed, after everything is recorded. A type whose
+        If one type fails, the others are settled all the same. Raises WaitingError when calls have to wait: the same
+        try continues later. Raises AccountsFailedError when any type failed, after everything is recorded. A type whose
         write AWS forbids has the status skipped and raises too, so that its task fails and can be cleared. `first_try`
         is the number of the first try since the task was cleared: a failure that a try since then found to be final is
         not tried again.
@@ -138,7 +138,7 @@ class AccountSync:
         or the question about a deletion may not have counted it.
         """
         stored = self.operations.outcomes_of(operation.sync_id, account_id)
-        expected = {kind: found for kind, found in stored.items() if not (found.outside or found.is_substitute)}
+        expected = {kind: outcome for kind, outcome in stored.items() if not (outcome.outside or outcome.is_substitute)}
         if not expected:
             raise OutcomesMissingError(account_id=account_id, dag_run_id=operation.dag_run_id)
         return expected
@@ -173,20 +173,20 @@ class AccountSync:
         written = written_before(task, outcome)
         error: ContactSyncError | None = halted
         try:
-            found = _halted(written) if halted else self._find(task, plan, outcome, written)
-        except PausedError as paused:
-            if not self._has_paused_too_long(task, outcome, paused):
-                return self._paused(task, outcome, paused, written), paused
-            error = ThrottledError(operation="Account Management", aws_code=paused.cause, account_id=task.account_id)
-            found = WriteResult(*_verdict(error), tuple(written))
+            result = _halted(written) if halted else self._brought_up(task, plan, outcome, written)
+        except WaitingError as wait:
+            if not self._has_waited_too_long(task, outcome, wait):
+                return self._waiting(task, outcome, wait, written), wait
+            error = ThrottledError(api_operation="Account Management", aws_code=wait.cause, account_id=task.account_id)
+            result = WriteResult(*_verdict(error), tuple(written))
         except ContactSyncError as caught:
-            found, error = WriteResult(*_verdict(caught), tuple(written)), caught
-        attempt = attempt_of(task, self.clock.now(), found.status, found.detail, error, written)
+            result, error = WriteResult(*_verdict(caught), tuple(written)), caught
+        attempt = attempt_of(task, self.clock.now(), result.status, result.detail, error, written)
         settled = outcome.settled(
-            brought(attempt, found) if found.generation is not None else meant(attempt, plan),
-            changed_fields=found.changed_fields,
-            other_form=found.other_form,
-            generation=found.generation,
+            brought(attempt, result) if result.generation is not None else meant(attempt, plan),
+            changed_fields=result.changed_fields,
+            other_form=result.other_form,
+            generation=result.generation,
             error_message=bounded(str(error)) if error else None,
         )
         self.operations.settle_outcome(task.operation, settled)
@@ -209,33 +209,35 @@ class AccountSync:
             return outcome
         return self._settle(task, task.operation.plans[outcome.contact_type], outcome, halted)[0]
 
-    def _has_paused_too_long(self, task: AccountTask, outcome: AccountOutcome, paused: PausedError) -> bool:
+    def _has_waited_too_long(self, task: AccountTask, outcome: AccountOutcome, wait: WaitingError) -> bool:
         """Return whether the account was throttled longer than calls may wait; waiting in a queue does not count."""
         since, limit = outcome.paused_since, timedelta(seconds=task.configuration.breaker.max_pause)
-        throttled = isinstance(paused.__cause__, ThrottledError)
+        throttled = isinstance(wait.__cause__, ThrottledError)
         return throttled and since is not None and self.clock.now() - since > limit
 
-    def _paused(
-        self, task: AccountTask, outcome: AccountOutcome, paused: PausedError, written: list[str]
+    def _waiting(
+        self, task: AccountTask, outcome: AccountOutcome, wait: WaitingError, written: list[str]
     ) -> AccountOutcome:
         """Store that the account waits, so that people see it, and what this try may have written already."""
-        waiting = replace(
+        stored = replace(
             outcome,
             status=OutcomeStatus.PENDING,
             detail=OutcomeDetail.PAUSED,
-            error_code=paused.code,
+            error_code=wait.code,
             error_message=None,
             paused_since=outcome.paused_since or task.started,
         )
         if written:
-            attempt = attempt_of(task, self.clock.now(), waiting.status, OutcomeDetail.PAUSED, paused, written)
+            attempt = attempt_of(task, self.clock.now(), stored.status, OutcomeDetail.PAUSED, wait, written)
             attempt = meant(attempt, task.operation.plans[outcome.contact_type])
-            waiting = replace(waiting, attempts=(*attempts_before(task, outcome), attempt))
-        if waiting != outcome:
-            self.operations.settle_outcome(task.operation, waiting)
-        return waiting
+            stored = replace(stored, attempts=(*attempts_before(task, outcome), attempt))
+        if stored != outcome:
+            self.operations.settle_outcome(task.operation, stored)
+        return stored
 
-    def _find(self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]) -> WriteResult:
+    def _brought_up(
+        self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]
+    ) -> WriteResult:
         if not (plan.approved or _is_asked_later(task)):
             return WriteResult(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_APPROVED)
         try:
@@ -257,10 +259,10 @@ class AccountSync:
         self._check_exclusions(task, outcome.contact_type)
         if task.operation.dry_run or plan.generation is None:
             return self._compare_only(task, plan, outcome.contact_type)
-        found = _credited(self._bring(task, plan, plan.generation, outcome, written), outcome, written)
-        if found.generation is not None and found.generation > plan.generation:
-            return replace(found, status=OutcomeStatus.SKIPPED, detail=OutcomeDetail.SUPERSEDED)
-        return found
+        result = _credited(self._bring(task, plan, plan.generation, outcome, written), outcome, written)
+        if result.generation is not None and result.generation > plan.generation:
+            return replace(result, status=OutcomeStatus.SKIPPED, detail=OutcomeDetail.SUPERSEDED)
+        return result
 
     def _check_exclusions(self, task: AccountTask, contact_type: ContactType, *, deletes: bool = False) -> None:
         if self.exclusions.excludes(
@@ -319,7 +321,7 @@ class AccountSync:
 
     def _denied(self, task: AccountTask, denied: AccessDeniedError) -> WriteResult:
         """Halt for a cause that concerns all accounts; skip a closed account; otherwise raise this account's denial."""
-        if denied.account_id is None and denied.operation != "AssumeRole":  # one of our own tables
+        if denied.account_id is None and denied.api_operation != "AssumeRole":  # one of our own tables
             raise denied
         try:
             # Without the role no account can be called, so an earlier check does not count.
@@ -338,9 +340,9 @@ def _is_asked_later(task: AccountTask) -> bool:
 
 def _raise_for(account_id: str, errors: list[ContactSyncError]) -> None:
     """Raise the error that the task ends with: first a halt, then a wait, then the failures."""
-    for kind in (HaltedError, PausedError):
-        if found := next((error for error in errors if isinstance(error, kind)), None):
-            raise found
+    for kind in (HaltedError, WaitingError):
+        if result := next((error for error in errors if isinstance(error, kind)), None):
+            raise result
     if errors:
         raise AccountsFailedError(account_id=account_id, errors=errors)
 
@@ -358,10 +360,10 @@ def _verdict(error: ContactSyncError) -> tuple[OutcomeStatus, OutcomeDetail]:
     return OutcomeStatus.SKIPPED if detail is OutcomeDetail.PERMISSION_DENIED else OutcomeStatus.FAILED, detail
 
 
-def _credited(found: WriteResult, outcome: AccountOutcome, written: list[str]) -> WriteResult:
+def _credited(result: WriteResult, outcome: AccountOutcome, written: list[str]) -> WriteResult:
     """Return the result with what earlier tries of this operation, or earlier reads of this try, may have written."""
-    fields = {*found.changed_fields, *written, *outcome.written_fields}
+    fields = {*result.changed_fields, *written, *outcome.written_fields}
     if not fields:
-        return found
-    detail = found.written_detail if found.detail is OutcomeDetail.UNCHANGED else found.detail
-    return replace(found, detail=detail, changed_fields=tuple(sorted(fields)))
+        return result
+    detail = result.written_detail if result.detail is OutcomeDetail.UNCHANGED else result.detail
+    return replace(result, detail=detail, changed_fields=tuple(sorted(fields)))

@@ -76,16 +76,16 @@ class _AccountOfMany(_Account):
 
     @property
     def missing(self) -> frozenset[str] | None:
-        found = self._found
-        return found.missing if found and self.account_id in found.places else None
+        places = self._places
+        return places.missing if places and self.account_id in places.places else None
 
     @cached_property
-    def _found(self) -> FoundPlaces | None:
+    def _places(self) -> FoundPlaces | None:
         self.looked += 1
         return self.placements.places(self.account_id, self.stored, walks=self.walks)
 
     def _ask_units(self) -> UnitPath | frozenset[str]:
-        known = self._found.places.get(self.account_id) if self._found else None
+        known = self._places.places.get(self.account_id) if self._places else None
         return super()._ask_units() if known is None else known
 
     def _ask_tags(self) -> Mapping[str, str]:
@@ -116,15 +116,15 @@ class Exclusions:
         The plan has checked the account's units and tags against the planned version. Only what another version needs
         beyond that is asked now, or everything with `again`. What cannot be read raises, so that nothing is written.
         """
-        planned = rules_of(pinned, contact_type)
-        if planned.admits(account_id, Placement()) is False:
+        planned_rules = rules_of(pinned, contact_type)
+        if planned_rules.admits(account_id, Placement()) is False:
             return True
         # After a restore another version may have the planned one's number. The plan did not check its rules.
         replaced = operation.rules_digest not in {None, pinned.rules_digest}
-        answered = Rules() if replaced else planned
+        answered = Rules() if replaced else planned_rules
         while True:
             current = self.configurations.latest()
-            asked = [(operation.config_version, planned)] if again else []
+            asked = [(operation.config_version, planned_rules)] if again else []
             if replaced or current.version != operation.config_version:
                 asked.append((current.version, rules_of(current.configuration, contact_type).beyond(answered)))
             account = self._account(operation, account_id, current, again=again)
@@ -173,9 +173,9 @@ class Exclusions:
 
     def _missing(self, named: list[str], version: int, account: _Account) -> frozenset[str]:
         now = self.clock.now()
-        found = self.lookups.units_found(version, named)
+        places = self.lookups.units_found(version, named)
         # The clocks of two workers differ, so the other worker's time may be in the future.
-        if found and abs(now - found) < UNITS_LAST:
+        if places and abs(now - places) < UNITS_LAST:
             return frozenset()
         account.looked += 1
         missing = frozenset(name for name in named if not self.organization.has_unit(name))

@@ -40,7 +40,7 @@ from contactsync.fingerprints import fingerprint, is_fingerprint_of
 from contactsync.operations.account_record import UNKNOWN, AccountRecord, Mark
 from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
-from contactsync.operations.ports import DesiredContacts, Generations, Records
+from contactsync.operations.ports import AccountRecords, DesiredContacts, Generations
 from contactsync.pacing.guarded_calls import GuardedCalls
 from contactsync.sync.ports import AccountContacts
 
@@ -124,7 +124,7 @@ class ContactWriter:
     contacts: AccountContacts
     desired: DesiredContacts
     generations: Generations
-    records: Records
+    records: AccountRecords
     clock: Clock
     fingerprint_keys: tuple[bytes, ...] = field(repr=False)
     """The present key, then earlier ones, which older records need; a record gets the present one in time."""
@@ -144,14 +144,14 @@ class ContactWriter:
         written. Raises StateConflictError when others keep changing the record, DesiredContactOutdatedError when the
         latest desired contact is older than one that was known before, and the errors of the calls.
         """
-        looks = Retrying(
+        until_agreed = Retrying(
             retry=retry_if_exception_type(_LookAgainError),
             stop=stop_after_attempt(self.conflict_tries),
             wait=wait_random(0, 0.5),
             sleep=self.clock.sleep,
         )
         try:
-            return looks(self._look, target)
+            return until_agreed(self._look, target)
         except RetryError:
             item = f"The record of the {target.contact_type} contact of account {target.account_id}"
             raise StateConflictError(item=item, tries=self.conflict_tries) from None
@@ -172,13 +172,13 @@ class ContactWriter:
         observed = self._read(target)
         fields = changed_fields(desired.contact, observed, target.phones)
         if self._is_trusted(write) and (not fields or self._is_form_of_aws(write, observed)):
-            return self._settle_unchanged(write, observed)
+            return self._keep_unchanged(write, observed)
         # A read that shows no difference is not trusted here: report what earlier tries wrote, or else every field, as
         # possibly changed. A write changes the form of a telephone number too.
         changed = changed_fields(desired.contact, observed)
         return self._write(write, changed or target.written_before or field_names(target.contact_type))
 
-    def _settle_unchanged(self, write: _Write, observed: Contact | None) -> WriteResult:
+    def _keep_unchanged(self, write: _Write, observed: Contact | None) -> WriteResult:
         target, desired, record = write.target, write.desired, write.record
         form = self._fingerprint(target, observed) if self._is_form_of_aws(write, observed) else record.form
         if not self.records.replace(
@@ -231,7 +231,7 @@ class ContactWriter:
             )
 
     def _outwait(self, record: AccountRecord) -> None:
-        """Wait until a call that another task announced must have ended, measured by this process's own clock."""
+        """Wait until a call of the task that left the mark must have ended, measured by this process's own clock."""
         log.info("Another task is writing to account %s; waiting up to %.0f s", record.account_id, self.mark_wait)
         end = self.clock.monotonic() + self.mark_wait
         while self.clock.monotonic() < end:
@@ -254,7 +254,7 @@ class ContactWriter:
             self._give_up(write)
             raise
         target.written.extend(fields)
-        settled = self.records.replace(
+        cleared = self.records.replace(
             _marked(write),
             mark=None,
             generation=desired.generation,
@@ -265,12 +265,12 @@ class ContactWriter:
             written_fields=fields,
             verified_at=None,
         )
-        if settled is None:
+        if cleared is None:
             raise _LookAgainError
         other_form, seen = self._verify(target, desired)
         form = self._fingerprint(target, seen) if other_form else None
         # If the record has changed since, the task that changed it verifies its own write.
-        self.records.replace(settled, verified_at=self.clock.now(), form=form)
+        self.records.replace(cleared, verified_at=self.clock.now(), form=form)
         return replace(_found(desired, _written_detail(desired), fields), other_form=other_form)
 
     def _mark_record(self, write: _Write) -> None:
@@ -324,14 +324,14 @@ class ContactWriter:
             forms = other_forms(desired.contact, seen)
             return forms is not None
 
-        looks = Retrying(
+        until_agreed = Retrying(
             retry=retry_if_result(lambda seen: not seen),
             stop=stop_after_attempt(self.verify_reads),
             wait=wait_exponential(multiplier=self.verify_wait),
             sleep=self.clock.sleep,
         )
         try:
-            looks(is_seen)
+            until_agreed(is_seen)
         except RetryError:
             raise WriteNotSeenError(account_id=target.account_id, contact_type=target.contact_type) from None
         return forms or (), seen

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from contactsync.clock import Clock
-from contactsync.errors import PausedError, StateConflictError
+from contactsync.errors import StateConflictError, WaitingError
 from contactsync.pacing.breaker import BUCKETS, BreakerState, Bucket, CallCounts, Transition
 from contactsync.pacing.guarded_calls import CallGuard
 from contactsync.pacing.rates import Rates
@@ -45,7 +45,7 @@ class FakeLimiter:
                 arrival = now
             wait = pace.wait(arrival, now) / 1e6
             if arrival > pace.last_arrival(now):
-                raise PausedError(cause="Backlog", resume_in=wait)
+                raise WaitingError(cause="Backlog", resume_in=wait)
             self.limiters.arrivals[api] = arrival + pace.interval
         self.reserved.append(api)
         return wait
@@ -86,13 +86,13 @@ class FakeBreakers:
             self.states[state.api_operation] = state
         return state
 
-    def count(self, api: str, bucket: Bucket, tally: CallCounts) -> None:
+    def count(self, api: str, bucket: Bucket, outcome_counts: CallCounts) -> None:
         """Add to the calls of a bucket."""
         with self.lock:
             self._called(writes=1)
-            self.counters[api, bucket] += tally
+            self.counters[api, bucket] += outcome_counts
 
-    def tallies(self, api: str, newest: Bucket) -> list[CallCounts]:
+    def call_counts(self, api: str, newest: Bucket) -> list[CallCounts]:
         """Return the calls of a window's buckets, newest first."""
         with self.lock:
             self._called(reads=1)

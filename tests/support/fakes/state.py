@@ -224,7 +224,7 @@ class FakeOperations:
     def _desire(self, desired: Iterable[DesiredContact]) -> None:
         newer = list(desired)
         if len({contact.contact_type for contact in newer}) != len(newer):
-            raise UnexpectedAwsError(operation="TransactWriteItems", aws_code="ValidationException")
+            raise UnexpectedAwsError(api_operation="TransactWriteItems", aws_code="ValidationException")
         for contact in newer:
             stored = self._state.desired.get(contact.contact_type)
             if stored is None or stored.generation < contact.generation:
@@ -255,7 +255,7 @@ class FakeOperations:
         unfinished = (OperationStatus.PENDING, OperationStatus.IN_PROGRESS)
         yield from [found for found in self._state.operations.values() if found.status in unfinished]
 
-    def close(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
+    def store_end(self, operation: SyncOperation, announced: Sequence[Announcement] = ()) -> bool:
         """Store the end, unless there is one, or another plan."""
         stored = self._state.operations.get(operation.sync_id)
         if stored is None or stored.planned != operation.planned or stored not in self.unfinished() or stored.finished:

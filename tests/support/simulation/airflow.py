@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from contactsync.contacts import ContactType
-from contactsync.errors import ContactSyncError, OvertakenError, PausedError
+from contactsync.errors import ContactSyncError, OvertakenError, WaitingError
 from contactsync.intake.request import RunRequest
 from contactsync.limits import FOLLOW_UPS_LIMIT
 from contactsync.operations.operation import AccountOutcome, Verdict
@@ -195,7 +195,7 @@ class AirflowModel:
 
     def _account_ended(self, run: Run, account_id: str, error: Exception | None) -> None:
         used = run.tries[account_id] - run.first_tries[account_id]
-        if isinstance(error, PausedError):  # rescheduled: no try is used up
+        if isinstance(error, WaitingError):  # rescheduled: no try is used up
             run.tries[account_id] -= 1
             self.try_again(run, account_id)
         elif isinstance(error, ContactSyncError) and error.retryable and used < RETRIES:
@@ -261,9 +261,9 @@ class AirflowModel:
         def report(task: Task) -> Report:
             second_look = replace(self.world.second_look, follow_ups=FOLLOW_UPS_LIMIT)
             step: Reporter = self._stepped(replace(self.world.reporter, second_look=second_look), task)
-            requested = {"accounts": run.request.accounts}
+            run_filter = {"accounts": run.request.accounts}
             listed = list(run.states)
-            return step.report(run.run_id, run.states, planned=True, listed=listed, requested=requested)
+            return step.report(run.run_id, run.states, has_plan=True, listed=listed, run_filter=run_filter)
 
         return report
 

@@ -108,7 +108,7 @@ def notice_kind(stored: Stored) -> Kind:
     }
     for scenario, request in wanted.items():
         requests.store(sync_id, request, [])
-        requests.record_delivery(sync_id, scenario, "EMAIL", {"status": "sent", "code": CODE, "at": START})
+        requests.store_delivery(sync_id, scenario, "EMAIL", {"status": "sent", "code": CODE, "at": START})
 
     def scenarios(answer: Iterable[Any]) -> set[str]:
         return {one["scenario"] for one in answer}

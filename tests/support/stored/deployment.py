@@ -130,7 +130,7 @@ class Stored:
 
     def report(self, run: str) -> Any:
         """Report a run whose tasks have all ended well."""
-        return self.reporter.report(run, {self.one: "success", self.two: "success"}, planned=True)
+        return self.reporter.report(run, {self.one: "success", self.two: "success"}, has_plan=True)
 
     def closing(self, run: str) -> object:
         """Close what is open of a run that Airflow no longer has, and leave the others."""

@@ -84,14 +84,14 @@ def bucket_kind(stored: Stored) -> Kind:
 
     def counted() -> list[CallCounts]:
         breakers.count(PUT, bad, CallCounts(1, 0))
-        return breakers.tallies(PUT, bad)
+        return breakers.call_counts(PUT, bad)
 
     return Kind(
         stored.state,
         to_item({"pk": f"BREAKER#counted#{PUT}", "sk": f"0#{bad.number:015}"}),
         {
             "window": Reader(
-                lambda: breakers.tallies(PUT, bad),
+                lambda: breakers.call_counts(PUT, bad),
                 others=lambda answer: CallCounts(2, 3) in answer,
                 bad=lambda answer: len(answer) > 1,
             ),

@@ -28,7 +28,7 @@ def carry_out(world: World, run: str = RUN, **parts: object) -> None:
 
 def report(world: World, run: str = RUN) -> Report:
     """Report, all tasks having succeeded."""
-    return world.reporter.report(run, {ONE: "success"}, planned=True)
+    return world.reporter.report(run, {ONE: "success"}, has_plan=True)
 
 
 def change(world: World, contact: Contact | None, contact_type: ContactType = SECURITY) -> None:

@@ -14,12 +14,12 @@ from contactsync.errors import (
     CallerMismatchError,
     ContactSyncError,
     HaltedError,
-    PausedError,
     RequestInvalidError,
     ServiceUnavailableError,
     ThrottledError,
     TrustedAccessOffError,
     UnexpectedAwsError,
+    WaitingError,
 )
 from contactsync.fingerprints import fingerprint
 from contactsync.operations.account_record import AccountRecord
@@ -77,9 +77,9 @@ def failed(world: World, try_number: int = 1) -> AccountsFailedError:
     return raised(AccountsFailedError, world, try_number)
 
 
-def paused(world: World, try_number: int = 1) -> PausedError:
+def paused(world: World, try_number: int = 1) -> WaitingError:
     """Run the task and return why it pauses."""
-    return raised(PausedError, world, try_number)
+    return raised(WaitingError, world, try_number)
 
 
 def halted(world: World, try_number: int = 1, *, first_try: int = 1, account_id: str = ONE) -> HaltedError:

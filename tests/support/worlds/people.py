@@ -31,7 +31,7 @@ class People:
         """Return the messages about a run."""
         return [m for m in self.control("GET", "inbox")["messages"] if run in m["text"] or run in (m["subject"] or "")]
 
-    def told(self, scenario: Scenario, run: str, **parts: Any) -> bool:
+    def notified(self, scenario: Scenario, run: str, **parts: Any) -> bool:
         """Request a notice."""
         return self.services.steps.notice_requests.request(scenario, run, dag_id="contact_sync", **parts)
 

@@ -10,9 +10,9 @@ from contactsync.account_management.api_operations import ApiOperation
 from contactsync.configuration.schema import Configuration
 from contactsync.errors import (
     AccessDeniedError,
-    PausedError,
     ServiceUnavailableError,
     ThrottledError,
+    WaitingError,
 )
 from contactsync.pacing.breaker import CallCounts, Phase
 from contactsync.pacing.guarded_calls import GuardedCalls
@@ -69,7 +69,7 @@ class Workers:
         """Let the service fail until the breaker of PUT opens."""
         guarded = self.guarded_calls()
         for _ in range(3):
-            with pytest.raises((ServiceUnavailableError, PausedError)):
+            with pytest.raises((ServiceUnavailableError, WaitingError)):
                 guarded.call(PUT, service(UNAVAILABLE))
         assert self.phase is Phase.OPEN
 
@@ -83,6 +83,8 @@ class Workers:
         return self.breakers.get(PUT).phase
 
     @property
-    def tally(self) -> CallCounts:
+    def outcome_counts(self) -> CallCounts:
         """What is counted of PUT."""
-        return sum((tally for (api, _), tally in self.breakers.counters.items() if api is PUT), CallCounts())
+        return sum(
+            (outcome_counts for (api, _), outcome_counts in self.breakers.counters.items() if api is PUT), CallCounts()
+        )

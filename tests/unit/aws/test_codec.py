@@ -15,7 +15,7 @@ from contactsync.aws.operations.desired_contacts_table import DESIRED
 from contactsync.aws.operations.operation_items import OPERATION, OUTCOME
 from contactsync.aws.operations.records_table import RECORD
 from contactsync.aws.tables.audit_table import ENTRY
-from contactsync.aws.tables.breaker_table import STATE, TALLY
+from contactsync.aws.tables.breaker_table import CALL_COUNTS, STATE
 from contactsync.aws.tables.failures_table import FAILURE
 from contactsync.aws.tables.notice_store import DELIVERY, REQUEST
 from tests.support.fakes.surroundings import START
@@ -218,7 +218,7 @@ PLACES: Final = {
     OUTCOME: "| account outcome |",
     RECORD: "| account record |",
     STATE: "| breaker |",
-    TALLY: "| breaker's counters |",
+    CALL_COUNTS: "| breaker's counters |",
     REQUEST: "| notice |",
     DESIRED: "## Desired contacts table\n\n",
     ENTRY: "## Audit table\n\n",

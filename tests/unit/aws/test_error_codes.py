@@ -50,7 +50,7 @@ def test_missing_resource(operation: str) -> None:
 def test_assumed_inside(code: str) -> None:
     """A role that cannot be assumed inside of another call is named as such, and is about no account."""
     error = translate(client_error(code, "AssumeRole"), "GetAlternateContact", ONE)
-    assert (error.operation, error.account_id) == ("AssumeRole", None)
+    assert (error.api_operation, error.account_id) == ("AssumeRole", None)
     assert "AssumeRole" in str(error)
     assert ONE not in str(error)
 
@@ -59,7 +59,7 @@ def test_call_itself() -> None:
     """The call's own refusal keeps its operation and account."""
     error = translate(client_error("AccessDeniedException", "GetAlternateContact"), "GetAlternateContact", ONE)
     assert type(error) is AccessDeniedError
-    assert (error.operation, error.account_id) == ("GetAlternateContact", ONE)
+    assert (error.api_operation, error.account_id) == ("GetAlternateContact", ONE)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_denial() -> None:
 @pytest.mark.parametrize("reader", Reader)
 def test_permission(service: str | None, operation: str, words: str, reader: Reader) -> None:
     """A refused permission says what to check of this service, to everybody; trusted access is Account Management's."""
-    text = AccessDeniedError(operation, "AccessDenied", service=service).told(reader)
+    text = AccessDeniedError(operation, "AccessDenied", service=service).sentence_for(reader)
     assert words in text
     assert ("trusted access" in text) == (operation in ACCOUNT_OPERATIONS)
 
@@ -182,8 +182,8 @@ def test_permission(service: str | None, operation: str, words: str, reader: Rea
 def test_readers() -> None:
     """The person at the command line is told what can be done there; a stored sentence is not about any command."""
     error = AccessDeniedError("Query", "AccessDenied", service="dynamodb")
-    assert "aws sts get-caller-identity" in error.told(Reader.COMMAND)
-    assert "repeat the command" in error.told(Reader.COMMAND)
+    assert "aws sts get-caller-identity" in error.sentence_for(Reader.COMMAND)
+    assert "repeat the command" in error.sentence_for(Reader.COMMAND)
     assert "command" not in str(error)
 
 
@@ -199,4 +199,4 @@ def test_missing_object(code: str) -> None:
 def test_got_inside(operation: str) -> None:
     """A call that botocore makes for the credentials is named, and is about no account."""
     error = translate(client_error("ExpiredTokenException", operation), "GetAlternateContact", ONE)
-    assert (error.operation, error.account_id) == (operation, None)
+    assert (error.api_operation, error.account_id) == (operation, None)

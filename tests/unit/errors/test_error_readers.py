@@ -37,11 +37,11 @@ from contactsync.errors import (
     FinalInEarlierTryError,
     HaltedError,
     OutageError,
-    PausedError,
     Reader,
     ServiceUnavailableError,
     ThrottledError,
     UnexpectedAwsError,
+    WaitingError,
     kind_of,
 )
 from contactsync.errors.aws.codes import MEANINGS
@@ -104,7 +104,7 @@ walk = pytest.mark.parametrize("error", [pytest.param(error, id=name) for name, 
 
 def carries_a_code(error: ContactSyncError) -> bool:
     """Tell whether an error is named by the code of another one, which led to it."""
-    return isinstance(error, (FinalInEarlierTryError, HaltedError, OutageError, PausedError))
+    return isinstance(error, (FinalInEarlierTryError, HaltedError, OutageError, WaitingError))
 
 
 def between_tries(error: ContactSyncError) -> str | None:
@@ -193,11 +193,11 @@ def test_headline(code: str) -> None:
 @walk
 def test_at_the_command_line(error: ContactSyncError) -> None:
     """The person at the command line gets advice, and no words about tries and tasks of a run nobody has started."""
-    text = error.told(Reader.COMMAND)
+    text = error.sentence_for(Reader.COMMAND)
     assert not ENDLESS.search(text)
     assert not OF_A_PLACE.search(text)
     assert ADVICE.search(text)
-    if isinstance(error, AwsCallError) and error.operation not in ACCOUNT_OPERATIONS:
+    if isinstance(error, AwsCallError) and error.api_operation not in ACCOUNT_OPERATIONS:
         assert not OF_TASKS.search(text)
 
 
@@ -216,7 +216,7 @@ def test_service(service: str) -> None:
     """Every code names the operation, AWS's code and the service, and trusted access only where it can be the cause."""
     for code, operation in product(MEANINGS, CALLS[service][:1]):
         error = error_of(code, operation, service)
-        for text in (str(error), error.told(Reader.COMMAND)):
+        for text in (str(error), error.sentence_for(Reader.COMMAND)):
             named = [operation, *([] if isinstance(error, AwsSetupError) else [code, SERVICES[service].name])]
             assert all(words in text for words in named)
             assert service == "account" or "trusted access" not in text

@@ -106,10 +106,10 @@ def test_no_value_in_problems() -> None:
 def test_requested() -> None:
     """The accounts and organizational units of a run are one filter: an account that either names is meant."""
     found = parsed({"accounts": [MEMBER_ACCOUNT], "organizational_units": ["Workloads/Production", "ou-abcd-12345678"]})
-    assert found.requested == ScopeFilter(
+    assert found.run_filter == ScopeFilter(
         accounts=(MEMBER_ACCOUNT,), organizational_units=("Workloads/Production", "ou-abcd-12345678")
     )
-    assert parsed({}).requested.empty
+    assert parsed({}).run_filter.empty
 
 
 def test_follow_up() -> None:

@@ -92,7 +92,7 @@ class FakeDeliveryLog:
     before: Callable[[], None] = lambda: None
     """What is called before an end is kept."""
 
-    def record_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
+    def store_delivery(self, sync_id: str, scenario: str, channel: str, result: Mapping[str, Any]) -> None:
         """Keep one."""
         self.before()
         assert (sync_id, scenario) == (SYNC_ID, Scenario.SYSTEM_ERRORS) or sync_id == "unknown"
@@ -142,7 +142,7 @@ class Post:
                 world.sync(one)
             except AccountsFailedError:
                 continue
-        world.reporter.report(RUN, dict.fromkeys(ids, "success"), planned=True)
+        world.reporter.report(RUN, dict.fromkeys(ids, "success"), has_plan=True)
         return cls(world)
 
     def deliver(self, event: Event | None = None) -> None:

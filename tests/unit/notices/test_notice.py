@@ -20,7 +20,7 @@ from contactsync.errors import (
     ServiceUnavailableError,
     TrustedAccessOffError,
 )
-from contactsync.notices.failures import LISTED, failure_rows, failures_csv, findings_of
+from contactsync.notices.failures import LISTED, failure_rows, failures_csv, figures_of
 from contactsync.notices.notice import Notice, NoticeOrigin, notice_of
 from contactsync.notices.remedies import BY_DETAIL, UNKNOWN, remedy_of_error, remedy_of_outcome
 from contactsync.notices.scenarios import Scenario
@@ -320,7 +320,7 @@ def test_full_list() -> None:
 def test_order_does_not_matter() -> None:
     """Outcomes in another order give the same findings."""
     given = outcomes(BROKEN, FINE, DENIED, DENIED, EXCLUDED)
-    assert findings_of(given) == findings_of(reversed(given))
+    assert figures_of(given) == figures_of(reversed(given))
 
 
 @pytest.mark.parametrize("error", [AccessDeniedError, ServiceUnavailableError, RequestInvalidError])
@@ -336,7 +336,7 @@ def test_after_a_run(error: type[AccessDeniedError]) -> None:
             states[account_id] = "success"
         except AccountsFailedError:
             states[account_id] = "failed"
-    report = world.reporter.report(RUN, states, planned=True)
+    report = world.reporter.report(RUN, states, has_plan=True)
     asked = request(Scenario.PARTIAL_FAILURE, sync_id=report.operation.sync_id)
     notice = notice_of(asked, ORIGIN, report.operation, world.operations.outcomes(report.operation.sync_id))
     assert [failure.account_id for failure in notice.failures] == [failing]

@@ -72,7 +72,7 @@ def run(world: World) -> None:
             world.sync(account_id)
         except AccountsFailedError:
             continue
-    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True)
+    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), has_plan=True)
 
 
 def test_operation_ended() -> None:
@@ -101,7 +101,7 @@ def test_after_a_clear() -> None:
     made.world.contacts.faults.clear()
     made.world.clock.sleep(60)
     made.world.sync(IDS[0], 2, first_try=2)
-    made.world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True)
+    made.world.reporter.report(RUN, dict.fromkeys(IDS, "success"), has_plan=True)
     assert made.requests.operation_ended(RUN) == [Scenario.SUCCESS_COMPLETION]
     assert [sent.scenario for sent in made.sent] == ["system_errors", "success_completion"]
 

@@ -20,13 +20,13 @@ from contactsync.errors import (
     HaltedError,
     OperationFailedError,
     OperationMissingError,
-    PausedError,
     RunRequestError,
     ServiceUnavailableError,
     SettingsError,
     StateConflictError,
     ThrottledError,
     TrustedAccessOffError,
+    WaitingError,
 )
 from contactsync.notices.scenarios import (
     DEFAULT_SEVERITIES,
@@ -81,7 +81,7 @@ def settings(rules: Mapping[str, Any] | None = None, **keys: Any) -> Notificatio
     ).notification_settings
 
 
-def tally(**details: int) -> OutcomeCounts:
+def outcome_counts(**details: int) -> OutcomeCounts:
     """Count so many outcomes of each detail."""
     found = OutcomeCounts()
     for name, number in details.items():
@@ -91,11 +91,11 @@ def tally(**details: int) -> OutcomeCounts:
     return found
 
 
-def told(
+def scenarios_with(
     given: NotificationSettings | None = None, *, halt: Halt | None = None, **details: int
 ) -> tuple[Scenario, ...]:
     """Return the notices of an operation with such outcomes, judged as the report does."""
-    given, counted = given or settings(), tally(**details)
+    given, counted = given or settings(), outcome_counts(**details)
     failed = halt is not None or counted.failures >= given.failure_threshold
     status = OperationStatus.FAILED if failed else OperationStatus.COMPLETED
     return scenarios_of(operation(ContactType.SECURITY, status=status, halt=halt), counted, given)
@@ -128,32 +128,32 @@ def told(
 )
 def test_outcomes(details: dict[str, int], expected: tuple[Scenario, ...]) -> None:
     """An operation that failed is told by one notice: of the whole, of the most urgent cause, or of what is left."""
-    assert told(**details) == expected
+    assert scenarios_with(**details) == expected
 
 
 def test_halted() -> None:
     """A halt is one notice, whatever the outcomes are, and below the threshold too."""
     halt = Halt("TrustedAccessOff", "Switch it on.", START)
-    assert told(halt=halt, halted=3, permission_denied=2, updated=1) == (HALTED,)
-    assert told(settings(failure_threshold=100), halt=halt, halted=3) == (HALTED,)
-    assert told(settings(notify_on_failure=False), halt=halt, halted=3, updated=1) == ()
+    assert scenarios_with(halt=halt, halted=3, permission_denied=2, updated=1) == (HALTED,)
+    assert scenarios_with(settings(failure_threshold=100), halt=halt, halted=3) == (HALTED,)
+    assert scenarios_with(settings(notify_on_failure=False), halt=halt, halted=3, updated=1) == ()
 
 
 def test_complete_below_the_threshold() -> None:
     """When nothing at all went well people hear of it, however high the threshold is."""
     given = settings(failure_threshold=5)
-    assert told(given, unavailable=3) == (COMPLETE,)
-    assert told(given, unavailable=3, excluded=1) == (COMPLETE,)
-    assert told(given, unavailable=3, unchanged=1) == ()
-    assert told(settings(failure_threshold=5, notify_on_failure=False), unavailable=3) == ()
-    assert told(given, excluded=3) == ()
+    assert scenarios_with(given, unavailable=3) == (COMPLETE,)
+    assert scenarios_with(given, unavailable=3, excluded=1) == (COMPLETE,)
+    assert scenarios_with(given, unavailable=3, unchanged=1) == ()
+    assert scenarios_with(settings(failure_threshold=5, notify_on_failure=False), unavailable=3) == ()
+    assert scenarios_with(given, excluded=3) == ()
 
 
 def test_threshold() -> None:
     """Fewer failures than the threshold are no failure; exactly as many are."""
-    assert told(settings(failure_threshold=4), unavailable=3, updated=1) == ()
-    assert told(settings(failure_threshold=4, notify_on_success=True), unavailable=3, updated=1) == (SUCCESS,)
-    assert told(settings(failure_threshold=3), unavailable=3, updated=1) == (SYSTEM,)
+    assert scenarios_with(settings(failure_threshold=4), unavailable=3, updated=1) == ()
+    assert scenarios_with(settings(failure_threshold=4, notify_on_success=True), unavailable=3, updated=1) == (SUCCESS,)
+    assert scenarios_with(settings(failure_threshold=3), unavailable=3, updated=1) == (SYSTEM,)
 
 
 @pytest.mark.parametrize(
@@ -171,31 +171,31 @@ def test_threshold() -> None:
 )
 def test_switches(switches: dict[str, bool], details: dict[str, int], expected: tuple[Scenario, ...]) -> None:
     """Every switch works; what a switched-off cause would tell is part of the partial failure."""
-    assert told(settings(**switches), **details) == expected
+    assert scenarios_with(settings(**switches), **details) == expected
 
 
 def test_unlisted() -> None:
     """A scenario of the first six that no priority names is told to nobody; its failures are a partial failure's."""
     quiet = settings({"high_priority": ["complete_failure", "system_errors"]})
-    assert told(quiet, permission_denied=1, updated=1) == (PARTIAL,)
+    assert scenarios_with(quiet, permission_denied=1, updated=1) == (PARTIAL,)
     nothing = settings({"high_priority": [], "medium_priority": [], "low_priority": []}, notify_on_success=True)
-    assert told(nothing, permission_denied=1, updated=1) == ()
-    assert told(nothing, updated=1) == ()
+    assert scenarios_with(nothing, permission_denied=1, updated=1) == ()
+    assert scenarios_with(nothing, updated=1) == ()
     causes_only = settings({"high_priority": ["permission_errors"]})
-    assert told(causes_only, permission_denied=3) == (PERMISSION,)
-    assert told(causes_only, unavailable=3) == ()
+    assert scenarios_with(causes_only, permission_denied=3) == (PERMISSION,)
+    assert scenarios_with(causes_only, unavailable=3) == ()
 
 
 @pytest.mark.parametrize("status", [OperationStatus.PENDING, OperationStatus.IN_PROGRESS])
 def test_no_end(status: OperationStatus) -> None:
     """An operation that has not ended gives nothing yet."""
     everything = settings(notify_on_success=True)
-    assert scenarios_of(operation(status=status), tally(unavailable=3), everything) == ()
+    assert scenarios_of(operation(status=status), outcome_counts(unavailable=3), everything) == ()
 
 
 def test_failed_without_failures() -> None:
     """An operation that housekeeping closed because its plan did not finish is a system error."""
-    assert scenarios_of(operation(status=OperationStatus.FAILED), tally(excluded=2), settings()) == (SYSTEM,)
+    assert scenarios_of(operation(status=OperationStatus.FAILED), outcome_counts(excluded=2), settings()) == (SYSTEM,)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_deletion_not_approved(verdict: Verdict, expected: tuple[Scenario, ...])
     """A deletion that was not approved ends green, and people are told although nobody asked for successes."""
     plan = TypePlan(1, absent=True, approved=False, needs_approval=True, decision=Decision(verdict, "", START))
     ended = operation(plans={ContactType.BILLING: plan}, status=OperationStatus.COMPLETED)
-    assert scenarios_of(ended, tally(not_approved=3), settings()) == expected
+    assert scenarios_of(ended, outcome_counts(not_approved=3), settings()) == expected
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_deletion_not_approved(verdict: Verdict, expected: tuple[Scenario, ...])
         (OperationFailedError(1, 1, 2), None),
         (OperationMissingError("a run"), None),
         (AccountsFailedError("1", []), None),
-        (PausedError("Backlog", 5), None),
+        (WaitingError("Backlog", 5), None),
     ],
 )
 def test_errors(error: BaseException | None, expected: Scenario | None) -> None:

@@ -47,7 +47,7 @@ def ran(*faults: Fault, **settings: Any) -> World:
 
 def report(world: World) -> None:
     """Report, with Airflow's states as the outcomes have them."""
-    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True)
+    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), has_plan=True)
 
 
 def sent(world: World, kind: type) -> list[Announcement]:
@@ -176,7 +176,7 @@ def test_without_plan() -> None:
     world = World.of(1, contact_types=["security"])
     world.plan()
     with pytest.raises(OperationMissingError):
-        world.reporter.report(RUN, {}, planned=False)
+        world.reporter.report(RUN, {}, has_plan=False)
     assert len(sent(world, SyncOperationFailed)) == 1
 
 
@@ -207,6 +207,6 @@ def test_follow_up_keeps_correlation() -> None:
     """A follow-up run belongs to the change that started the first one."""
     world = ran()
     world.contacts.stored[None, SECURITY] = None
-    found = world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True)
+    found = world.reporter.report(RUN, dict.fromkeys(IDS, "success"), has_plan=True)
     assert found.follow_up is not None
     assert found.follow_up.conf["correlation_id"] == RUN

@@ -165,7 +165,7 @@ def test_scenario(desk: FakeDesk) -> None:
 
 def test_question(desk: FakeDesk) -> None:
     """What the approval leaves in its context is told with the question."""
-    NoticeNotifier("approval_waiting")(of_task(**{steps.TOLD_KEY: "Answer by noon."}))
+    NoticeNotifier("approval_waiting")(of_task(**{steps.QUESTION_SENTENCES_KEY: "Answer by noon."}))
     assert desk.asked == [(Scenario.APPROVAL_WAITING, "the-run", None, "contact_sync", "Answer by noon.")]
 
 

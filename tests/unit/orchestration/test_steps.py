@@ -21,10 +21,10 @@ from contactsync.errors import (
     HousekeepingError,
     OperationFailedError,
     OperationMissingError,
-    PausedError,
     RunRequestError,
     ServiceUnavailableError,
     ThrottledError,
+    WaitingError,
 )
 from contactsync.errors.clearing import CLEAR_RUN
 from contactsync.intake.request import parse_request
@@ -116,13 +116,13 @@ def test_rules_that_name_nobody(world: World, caplog: pytest.LogCaptureFixture) 
     assert f"did you mean {ONE} instead of {slip}?" in sentence
     assert sentence in caplog.text
     steps.plan(context())
-    first, *others = told(world)
+    first, *others = notified(world)
     assert others == []
     assert [first.scenario] == ["configuration_errors"]
     assert slip in str(first.message)
     world.clock.time += timedelta(days=1)
     steps.plan(context())
-    assert len(told(world)) == 2
+    assert len(notified(world)) == 2
     notice = notice_of(first, NoticeOrigin("test", RUN, world.clock.now(), None))
     assert notice.headline == "Rules of the configuration match no account"
     assert "config remove excluded_accounts" in repr(notice.causes)
@@ -211,13 +211,13 @@ def test_short_pause(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pause is never shorter than Airflow's scheduler needs to see that the task's process has ended."""
 
     def pausing(*_: object, **__: object) -> None:
-        raise PausedError("InternalServerException", resume_in=0.1)
+        raise WaitingError("InternalServerException", resume_in=0.1)
 
     steps.plan(context())
     monkeypatch.setattr(AccountSync, "sync", pausing)
     with pytest.raises(AirflowRescheduleException) as paused:
         steps.sync_account(ONE, context())
-    assert paused.value.reschedule_date == world.clock.now() + steps.SHORTEST_PAUSE
+    assert paused.value.reschedule_date == world.clock.now() + steps.SHORTEST_WAIT
 
 
 def test_report(world: World) -> None:
@@ -287,7 +287,7 @@ def housekeeping(unplanned: int, state: str | None = "running") -> Any:
     return {"ti": ti, "dag_run": HOUSEKEEPING}
 
 
-def told(world: World) -> list[NoticeRequested]:
+def notified(world: World) -> list[NoticeRequested]:
     """Return the notices that were requested."""
     return [sent.data for sent in world.announcer.sent if isinstance(sent.data, NoticeRequested)]
 
@@ -297,10 +297,10 @@ def test_overdue(world: World) -> None:
     steps.plan(context())
     world.clock.sleep(3601)
     steps.tell_of_overdue(housekeeping(0, "failed"), sync_dag="contact_sync", plan_task="plan")
-    assert told(world) == []
+    assert notified(world) == []
     for _ in range(2):
         steps.tell_of_overdue(housekeeping(0), sync_dag="contact_sync", plan_task="plan")
-    assert [(notice.scenario, notice.dag_run_id) for notice in told(world)] == [("overdue", RUN)]
+    assert [(notice.scenario, notice.dag_run_id) for notice in notified(world)] == [("overdue", RUN)]
 
 
 def test_unplanned(world: World) -> None:
@@ -308,13 +308,13 @@ def test_unplanned(world: World) -> None:
     for seconds in (0, 3600, 1, 300):
         world.clock.sleep(seconds)
         steps.tell_of_overdue(housekeeping(2), sync_dag="contact_sync", plan_task="plan")
-    (notice,) = told(world)
+    (notice,) = notified(world)
     assert (notice.scenario, notice.code, notice.dag_id) == ("overdue", "RunsUnplanned", "contact_housekeeping")
     assert "2 runs of the DAG contact_sync are queued or running, and their task plan has not finished" in (
         notice.message or ""
     )
     steps.tell_of_overdue(housekeeping(0), sync_dag="contact_sync", plan_task="plan")
-    assert len(told(world)) == 1
+    assert len(notified(world)) == 1
 
 
 @pytest.mark.parametrize("stored", [True, False])
@@ -332,7 +332,7 @@ def test_cannot_close(world: World, monkeypatch: pytest.MonkeyPatch, stored: boo
     for _ in range(3):
         with pytest.raises(HousekeepingError):
             steps.close_abandoned(housekeeping(0, None), sync_dag="contact_sync")
-    notices = {notice.notice_id: notice for notice in told(world)}
+    notices = {notice.notice_id: notice for notice in notified(world)}
     (notice,) = notices.values()
     assert (notice.scenario, notice.code) == ("system_errors", "Housekeeping")
 
@@ -352,7 +352,7 @@ def test_set_aside(world: World) -> None:
     for _ in range(3):
         steps.send_outbox(housekeeping(0))
         world.clock.sleep(86_400)
-    (notice,) = told(world)
+    (notice,) = notified(world)
     assert (notice.scenario, notice.code) == ("delivery_trouble", "EventsSetAside")
     assert "e-1 (contactsync.account.failed.v1: InvalidParameter)" in str(notice.message)
 

@@ -79,7 +79,7 @@ def test_opens_once() -> None:
 @pytest.mark.parametrize("seconds", [0, 14.9, -14.9])
 def test_not_yet(seconds: float) -> None:
     """Nobody probes before its time, on whatever side of it a clock is."""
-    assert OPEN.pause(after(seconds), CONFIG) == pytest.approx(15 - abs(seconds))
+    assert OPEN.seconds_to_wait(after(seconds), CONFIG) == pytest.approx(15 - abs(seconds))
     assert OPEN.claimed("me", after(seconds), CONFIG) is OPEN
 
 
@@ -89,7 +89,7 @@ def test_probe(seconds: float) -> None:
     state = OPEN.claimed("me", after(seconds), CONFIG)
     assert state.phase is Phase.HALF_OPEN
     assert state.is_probed_by("me")
-    assert state.pause(after(seconds), CONFIG) == 60
+    assert state.seconds_to_wait(after(seconds), CONFIG) == 60
 
 
 def test_one_probe() -> None:
@@ -127,7 +127,7 @@ def test_failure_opens_again() -> None:
     """The probe's failure opens it again for the whole time; the outage goes on since its start."""
     again = PROBED.failed("me", after(20), "ReadTimeoutError")
     assert (again.phase, again.since, again.cause, again.probe) == (Phase.OPEN, START, "ReadTimeoutError", None)
-    assert again.pause(after(20), CONFIG) == 15
+    assert again.seconds_to_wait(after(20), CONFIG) == 15
 
 
 def test_start_in_the_future() -> None:
@@ -139,7 +139,7 @@ def test_start_in_the_future() -> None:
 def test_released() -> None:
     """A probe that ends with neither lets the next one begin at once."""
     released = PROBED.released("me")
-    assert released.pause(after(16), CONFIG) == 0
+    assert released.seconds_to_wait(after(16), CONFIG) == 0
     assert released.claimed("other", after(16), CONFIG).is_probed_by("other")
     assert released.phase is Phase.HALF_OPEN
 
@@ -168,7 +168,7 @@ def test_restarted() -> None:
     assert CLOSED.restarted(after(1801), CONFIG) is CLOSED
     fresh = OPEN.restarted(after(1801), CONFIG)
     assert (fresh.phase, fresh.since) == (Phase.HALF_OPEN, after(1801))
-    assert fresh.pause(after(1801), CONFIG) == 0
+    assert fresh.seconds_to_wait(after(1801), CONFIG) == 0
     assert fresh.restarted(after(1801), CONFIG) is fresh
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from contactsync.errors import (
     ContactSyncError,
-    PausedError,
     ThrottledError,
+    WaitingError,
 )
 from contactsync.pacing.breaker import CallCounts
 from tests.support.builders import configuration
@@ -78,7 +78,7 @@ def test_backlog(workers: Workers) -> None:
     workers.settings = configuration(rates={"operations": slow, "clock_skew": 0, "max_wait": 9})
     workers.guarded_calls().call(PUT, service())
     called = service()
-    with pytest.raises(PausedError) as caught:
+    with pytest.raises(WaitingError) as caught:
         workers.guarded_calls().call(PUT, called)
     assert caught.value.code == "Backlog"
     assert caught.value.resume_in >= 9
@@ -97,7 +97,7 @@ def test_throttled(workers: Workers) -> None:
 def test_throttled_for_long(workers: Workers) -> None:
     """After the last try the task pauses, so that it uses no retry; AWS's error is the cause."""
     called = service(*[THROTTLED] * 10)
-    with pytest.raises(PausedError) as caught:
+    with pytest.raises(WaitingError) as caught:
         workers.guarded_calls().call(PUT, called)
     assert called.calls == 6
     assert caught.value.code == "TooManyRequestsException"
@@ -106,7 +106,7 @@ def test_throttled_for_long(workers: Workers) -> None:
     assert all(seconds <= 8 for seconds in workers.clock.slept)
 
 
-@pytest.mark.parametrize("error", [THROTTLED, UNAVAILABLE, DENIED, PausedError("Mark", 1), ValueError("a bug")])
+@pytest.mark.parametrize("error", [THROTTLED, UNAVAILABLE, DENIED, WaitingError("Mark", 1), ValueError("a bug")])
 def test_before_raises(workers: Workers, error: Exception) -> None:
     """What `before` raises goes out unchanged, is not repeated and counts for nothing; no call is made."""
     called, before = service(), service(error)
@@ -116,7 +116,7 @@ def test_before_raises(workers: Workers, error: Exception) -> None:
     guarded.finish()
     assert caught.value is error
     assert (called.calls, before.calls) == (0, 1)
-    assert workers.tally == CallCounts()
+    assert workers.outcome_counts == CallCounts()
 
 
 def test_unreadable(workers: Workers) -> None:
@@ -166,10 +166,10 @@ def test_finish(workers: Workers) -> None:
     for _ in range(3):
         guarded.call(PUT, service())
     guarded.call(GET, service())
-    assert workers.tally == CallCounts()
+    assert workers.outcome_counts == CallCounts()
     guarded.finish()
     guarded.finish()
-    assert workers.tally == CallCounts(answers=3)
+    assert workers.outcome_counts == CallCounts(answers=3)
     assert workers.breakers.writes == 2
 
 

@@ -8,8 +8,8 @@ from contactsync.errors import (
     AccessDeniedError,
     ContactSyncError,
     OutageError,
-    PausedError,
     ServiceUnavailableError,
+    WaitingError,
 )
 from contactsync.pacing.breaker import CallCounts, Phase
 from tests.support.builders import configuration
@@ -29,7 +29,7 @@ def test_single_failure(workers: Workers) -> None:
     with pytest.raises(ServiceUnavailableError) as caught:
         workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     assert caught.value is UNAVAILABLE
-    assert workers.tally == CallCounts(failures=1)
+    assert workers.outcome_counts == CallCounts(failures=1)
     assert workers.phase is Phase.CLOSED
 
 
@@ -38,7 +38,7 @@ def test_opening(workers: Workers) -> None:
     for _ in range(2):
         with pytest.raises(ServiceUnavailableError):
             workers.guarded_calls().call(PUT, service(UNAVAILABLE))
-    with pytest.raises(PausedError) as caught:
+    with pytest.raises(WaitingError) as caught:
         workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     assert caught.value.code == "InternalServerException"
     assert caught.value.__cause__ is UNAVAILABLE
@@ -53,7 +53,7 @@ def test_failure_while_open(workers: Workers) -> None:
         workers.open()
         raise UNAVAILABLE
 
-    with pytest.raises(PausedError):
+    with pytest.raises(WaitingError):
         guarded.call(PUT, late)
     assert [change.after for change in workers.breakers.get(PUT).transitions] == [Phase.OPEN]
 
@@ -64,7 +64,7 @@ def test_open(workers: Workers) -> None:
     workers.wait(5)
     called, waits = service(), []
     for _ in range(20):
-        with pytest.raises(PausedError) as caught:
+        with pytest.raises(WaitingError) as caught:
             workers.guarded_calls().call(PUT, called)
         waits.append(caught.value.resume_in)
     assert called.calls == 0
@@ -78,7 +78,7 @@ def test_breaker_before_turn(workers: Workers) -> None:
     """A task that pauses takes nobody's turn."""
     workers.open()
     reserved = len(workers.limiter.reserved)
-    with pytest.raises(PausedError):
+    with pytest.raises(WaitingError):
         workers.guarded_calls().call(PUT, service())
     assert len(workers.limiter.reserved) == reserved
 
@@ -98,7 +98,7 @@ def test_opens_during_wait(workers: Workers) -> None:
         workers.breakers.change(PUT, lambda found: found.tripped(workers.clock.now(), "ReadTimeoutError", 0))
 
     workers.clock.sleep = sleep  # type: ignore[method-assign]
-    with pytest.raises(PausedError):
+    with pytest.raises(WaitingError):
         guarded.call(PUT, called)
     assert called.calls == 0
 
@@ -112,7 +112,7 @@ def test_probe_succeeds(workers: Workers) -> None:
     def probe() -> str:
         try:
             workers.guarded_calls().call(PUT, service())
-        except PausedError as error:
+        except WaitingError as error:
             others.append(error)
         return "done"
 
@@ -147,7 +147,7 @@ def test_probe_fails(workers: Workers) -> None:
     workers.open()
     since = workers.breakers.get(PUT).since
     workers.wait(15)
-    with pytest.raises(PausedError) as caught:
+    with pytest.raises(WaitingError) as caught:
         workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     assert caught.value.__cause__ is UNAVAILABLE
     assert workers.phase is Phase.OPEN
@@ -161,7 +161,7 @@ def test_probe_dies(workers: Workers) -> None:
     with pytest.raises(KeyboardInterrupt):
         workers.guarded_calls().call(PUT, service(KeyboardInterrupt()))  # type: ignore[arg-type]
     workers.wait(59)
-    with pytest.raises(PausedError):
+    with pytest.raises(WaitingError):
         workers.guarded_calls().call(PUT, service())
     workers.wait(1)
     assert workers.guarded_calls().call(PUT, service()) == "done"
@@ -175,7 +175,7 @@ def test_probe_without_a_call(workers: Workers) -> None:
     guarded = workers.guarded_calls()
     with pytest.raises(ValueError, match="unnecessary"):
         guarded.call(PUT, service(), before=lambda: (_ for _ in ()).throw(ValueError("unnecessary")))
-    with pytest.raises(PausedError):
+    with pytest.raises(WaitingError):
         workers.guarded_calls().call(PUT, service())
     guarded.finish()
     assert workers.guarded_calls().call(PUT, service()) == "done"
@@ -202,7 +202,7 @@ def test_lease_ends(workers: Workers) -> None:
     workers.wait(60)
 
     def probe() -> str:
-        with pytest.raises(PausedError):
+        with pytest.raises(WaitingError):
             workers.guarded_calls().call(PUT, called)
         return "done"
 
@@ -216,7 +216,7 @@ def test_pause_while_probed(workers: Workers) -> None:
     workers.wait(15)
 
     def probe() -> str:
-        with pytest.raises(PausedError) as caught:
+        with pytest.raises(WaitingError) as caught:
             workers.guarded_calls().call(PUT, service())
         assert 15 <= caught.value.resume_in <= 30
         return "done"
@@ -230,7 +230,7 @@ def test_outage(workers: Workers) -> None:
     workers.open()
     for _ in range(2):
         workers.wait(15)
-        with pytest.raises(PausedError):
+        with pytest.raises(WaitingError):
             workers.guarded_calls().call(PUT, service(UNAVAILABLE))
     workers.wait(1)
     with pytest.raises(OutageError, match=r"breaker\.max_pause") as caught:
@@ -258,7 +258,7 @@ def test_reset(workers: Workers) -> None:
     with pytest.raises(OutageError):
         workers.guarded_calls().call(PUT, service())
     workers.guarded_calls().reset()
-    with pytest.raises(PausedError):
+    with pytest.raises(WaitingError):
         workers.guarded_calls().call(PUT, service(UNAVAILABLE))
 
 

@@ -8,10 +8,10 @@ from contactsync.errors import (
     AccessDeniedError,
     AwsCallError,
     CredentialsMissingError,
-    PausedError,
     RequestInvalidError,
     ServiceUnavailableError,
     UnexpectedAwsError,
+    WaitingError,
 )
 from contactsync.pacing.breaker import CallCounts, Phase
 from tests.support.builders import configuration
@@ -30,10 +30,10 @@ from tests.support.worlds.workers import (
 
 def test_throttling_is_an_answer(workers: Workers) -> None:
     """Throttling opens nothing: a service that throttles lives."""
-    with pytest.raises(PausedError):
+    with pytest.raises(WaitingError):
         workers.guarded_calls().call(PUT, service(*[THROTTLED] * 10))
     assert workers.phase is Phase.CLOSED
-    assert workers.tally.failures == 0
+    assert workers.outcome_counts.failures == 0
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_answers(workers: Workers, error: AwsCallError) -> None:
     guarded.finish()
     assert caught.value is error
     assert called.calls == 1
-    assert workers.tally == CallCounts(answers=1)
+    assert workers.outcome_counts == CallCounts(answers=1)
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,11 @@ def test_not_asked(workers: Workers, error: AwsCallError) -> None:
     workers.open()
     workers.wait(15)
     guarded = workers.guarded_calls()
-    before = workers.tally
+    before = workers.outcome_counts
     with pytest.raises(type(error)):
         guarded.call(PUT, service(error))
     guarded.finish()
-    assert workers.tally == before
+    assert workers.outcome_counts == before
     assert workers.phase is Phase.HALF_OPEN
 
 
@@ -80,7 +80,7 @@ def test_healthy_majority(workers: Workers) -> None:
         guarded.call(PUT, service())
         with pytest.raises(ServiceUnavailableError):
             guarded.call(PUT, service(UNAVAILABLE))
-    assert workers.tally == CallCounts(failures=3, answers=6)
+    assert workers.outcome_counts == CallCounts(failures=3, answers=6)
     assert workers.phase is Phase.CLOSED
 
 
@@ -103,7 +103,7 @@ def test_outage_in_a_big_run() -> None:
     assert workers.phase is Phase.CLOSED
     failed = 0
     while workers.phase is Phase.CLOSED:
-        with pytest.raises((ServiceUnavailableError, PausedError)), workers.guarded_calls() as guarded:
+        with pytest.raises((ServiceUnavailableError, WaitingError)), workers.guarded_calls() as guarded:
             guarded.call(PUT, service(UNAVAILABLE))
         failed += 1
         workers.wait(0.1)
@@ -117,9 +117,9 @@ def test_answers_of_long_tasks() -> None:
     for _ in range(3):
         guarded.call(PUT, service())
         workers.wait(5)
-    assert workers.tally == CallCounts(answers=2)
+    assert workers.outcome_counts == CallCounts(answers=2)
     guarded.finish()
-    assert workers.tally == CallCounts(answers=3)
+    assert workers.outcome_counts == CallCounts(answers=3)
 
 
 @pytest.mark.parametrize(("wait", "told"), [(4.9, 0), (5.0, 1), (30.0, 1)])
@@ -139,7 +139,7 @@ def test_answers_before_a_wait(wait: float, told: int) -> None:
             return self.waits.pop(0)
 
     def sleep(_: float) -> None:
-        seen.append(workers.tally.answers)
+        seen.append(workers.outcome_counts.answers)
 
     keeper = call_guard(workers.clock, Turns([0.0, wait]), workers.breakers)  # type: ignore[arg-type] # a limiter
     workers.clock.sleep = sleep  # type: ignore[method-assign] # looks while it sleeps

@@ -109,7 +109,7 @@ def test_plan() -> None:
     assert world.organization.questions("tags_of") == [ONE, TWO]
     for account_id in (ONE, TWO):
         world.sync(account_id)
-    report = world.reporter.report(RUN, {}, planned=True)
+    report = world.reporter.report(RUN, {}, has_plan=True)
     assert {ids, tags} <= set(report.remarks)
     report.check()
 

@@ -167,7 +167,7 @@ def test_not_approved(verdict: Verdict, note: str) -> None:
     assert details(world, SECURITY) == {OutcomeDetail.NOT_APPROVED}
     assert deleted(world) == []
     assert SECURITY not in world.state.desired
-    report = world.reporter.report(RUN, {}, planned=True)
+    report = world.reporter.report(RUN, {}, has_plan=True)
     report.check()
     assert report.operation.note == note
     decision = world.operation().plans[SECURITY].decision

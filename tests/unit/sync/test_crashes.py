@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from contactsync.errors import ContactSyncError, PausedError
+from contactsync.errors import ContactSyncError, WaitingError
 from contactsync.operations.account_record import Mark
 from contactsync.operations.operation import OperationStatus, OutcomeDetail, OutcomeStatus
 from contactsync.sync.report import Report
@@ -195,7 +195,7 @@ def go_on(world: World, number: int) -> int:
         wait(world, 5)
         try:
             world.sync(ONE, number)
-        except PausedError:
+        except WaitingError:
             continue
         except ContactSyncError:
             assert number < 5
@@ -253,8 +253,8 @@ def test_killed_and_not_tried_again() -> None:
         world = different()
         if not killed(partial(try_once, world), calls):
             break
-        report = world.reporter.report(RUN, {ONE: "failed"}, planned=True)
-        assert report.tally.failures >= 1
+        report = world.reporter.report(RUN, {ONE: "failed"}, has_plan=True)
+        assert report.outcome_counts.failures >= 1
         assert stored(world).status is OutcomeStatus.FAILED
 
 
@@ -276,7 +276,7 @@ def report_once(world: World, countdown: Countdown | None = None) -> Report:
     """Report in a process that may be killed."""
     step = mortal(world.reporter, countdown or Countdown(MOST_CALLS))
     states = {ONE: "success", account(2).account_id: "failed"}
-    report: Report = step.report(RUN, states, planned=True)
+    report: Report = step.report(RUN, states, has_plan=True)
     return report
 
 
@@ -296,6 +296,6 @@ def test_report_is_killed() -> None:
         if not killed(lambda countdown, world=world: report_once(world, countdown), calls):  # type: ignore[misc]
             break
         again = report_once(world)
-        assert (again.tally, again.follow_up) == (whole.tally, whole.follow_up)
+        assert (again.outcome_counts, again.follow_up) == (whole.outcome_counts, whole.follow_up)
         assert world.operation().followed_by == whole.operation.followed_by
         assert world.operation().status is OperationStatus.FAILED

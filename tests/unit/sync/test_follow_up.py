@@ -11,10 +11,10 @@ from contactsync.errors import (
     ContactSyncError,
     HaltedError,
     ItemUnreadableError,
-    PausedError,
     ServiceUnavailableError,
     ThrottledError,
     UnexpectedAwsError,
+    WaitingError,
 )
 from contactsync.intake.request import PARAMETERS, parse_request
 from contactsync.operations.operation import Halt, OperationStatus
@@ -112,11 +112,11 @@ def test_keeps_to_its_accounts(requested: dict[str, list[str]]) -> None:
     """A follow-up of a run for some accounts goes no further than that run, however many follow each other."""
     world = ran()
     change(world, NEW)
-    found = world.reporter.report(RUN, {ONE: "success"}, planned=True, requested={**requested, "others": []})
+    found = world.reporter.report(RUN, {ONE: "success"}, has_plan=True, run_filter={**requested, "others": []})
     assert found.follow_up
     assert {name: found.follow_up.conf.get(name) for name in requested} == requested
     assert "others" not in found.follow_up.conf
-    everything = world.reporter.report(RUN, {ONE: "success"}, planned=True, requested={"accounts": []}).follow_up
+    everything = world.reporter.report(RUN, {ONE: "success"}, has_plan=True, run_filter={"accounts": []}).follow_up
     assert everything
     assert everything.run_id == found.follow_up.run_id
     assert "accounts" not in everything.conf
@@ -198,7 +198,7 @@ def test_halted() -> None:
     change(world, NEW)
     world.contacts.calls.clear()
     found = report(world)
-    assert (found.follow_up, found.tally.failures) == (None, 0)
+    assert (found.follow_up, found.outcome_counts.failures) == (None, 0)
     assert world.contacts.calls == []
     assert world.operation().status is OperationStatus.FAILED
     assert any("HALTED" in remark and "Trusted access is off." in remark for remark in found.remarks)
@@ -258,10 +258,10 @@ def test_probe_is_given_back() -> None:
     world.clock.sleep(100)
     before = world.clock.now() - timedelta(seconds=60)
     world.breakers.states[GET] = BreakerState(GET, 1, Phase.OPEN, since=before, tried=before, cause="Some")
-    limiter = replace(world.call_guard.limiter, error=PausedError("Backlog", 90.0))  # type: ignore[type-var]
+    limiter = replace(world.call_guard.limiter, error=WaitingError("Backlog", 90.0))  # type: ignore[type-var]
     second_look = replace(world.second_look, call_guard=replace(world.call_guard, limiter=limiter))
     crowded = replace(world.reporter, second_look=second_look)
-    crowded.report(RUN, {ONE: "success"}, planned=True)
+    crowded.report(RUN, {ONE: "success"}, has_plan=True)
     assert world.breakers.get(GET).probe is None
 
 
@@ -325,7 +325,7 @@ def test_unreadable_counter() -> None:
     world = ran()
     change(world, NEW)
     reporter = replace(world.reporter, second_look=replace(world.second_look, operations=Unreadable(world.state)))
-    found = reporter.report(RUN, {}, planned=True, listed=[ONE])
+    found = reporter.report(RUN, {}, has_plan=True, listed=[ONE])
     assert found.follow_up is None
     assert any("could not be read again (ItemUnreadable)" in remark for remark in found.remarks)
     assert world.operation().status is OperationStatus.COMPLETED

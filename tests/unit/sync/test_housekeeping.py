@@ -149,7 +149,7 @@ def test_finished_operations_are_not_asked_about() -> None:
     world = planned()
     for account_id in (ONE, TWO):
         world.sync(account_id)
-    world.reporter.report(RUN, {}, planned=True)
+    world.reporter.report(RUN, {}, has_plan=True)
     assert world.housekeeper.close_abandoned(pytest.fail) == []
 
 
@@ -159,7 +159,7 @@ def test_old_listing(monkeypatch: pytest.MonkeyPatch) -> None:
     stale = [world.operation(), operation(ContactType.SECURITY, run="expired")]
     for account_id in (ONE, TWO):
         world.sync(account_id)
-    world.reporter.report(RUN, {}, planned=True)
+    world.reporter.report(RUN, {}, has_plan=True)
     before = world.operation()
     monkeypatch.setattr(FakeOperations, "unfinished", lambda *_: iter(stale))
     assert close(world, None) == []
@@ -172,8 +172,8 @@ def test_report_wins() -> None:
     for account_id in (ONE, TWO):
         world.sync(account_id)
     closing = replace(world.operation(), status=OperationStatus.FAILED, finished=world.clock.now(), note="closed")
-    report = world.reporter.report(RUN, {}, planned=True)
-    assert not world.operations.close(closing)
+    report = world.reporter.report(RUN, {}, has_plan=True)
+    assert not world.operations.store_end(closing)
     assert world.operation() == report.operation
 
 
@@ -183,7 +183,7 @@ def test_later_plan_wins() -> None:
     closing = replace(world.operation(), status=OperationStatus.FAILED, finished=world.clock.now())
     world.clock.sleep(1)
     world.plan()
-    assert not world.operations.close(closing)
+    assert not world.operations.store_end(closing)
     assert world.operation().finished is None
 
 
@@ -193,7 +193,7 @@ def test_late_report_wins() -> None:
     close(world, RunState.FAILED)
     for account_id in (ONE, TWO):
         world.sync(account_id)
-    world.reporter.report(RUN, {}, planned=True).check()
+    world.reporter.report(RUN, {}, has_plan=True).check()
     assert world.operation().status is OperationStatus.COMPLETED
 
 

@@ -70,7 +70,7 @@ def test_left_alone(rule: dict[str, object], happens: Callable[[World], None]) -
     for number in (2, 3):
         world.clock.sleep(60)
         states = {ONE: "failed", TWO: "success", THREE: "success"}
-        world.reporter.report(RUN, states, planned=True, listed=listed)
+        world.reporter.report(RUN, states, has_plan=True, listed=listed)
         sync_all(world, number)
     assert (ONE, BILLING) not in world.contacts.stored
     assert (THREE, BILLING) in world.contacts.stored
@@ -81,11 +81,11 @@ def test_what_the_plan_settled_is_nobodys_failure() -> None:
     world = world_of(CLOSED)
     listed = world.plan()
     sync_all(world)
-    report = world.reporter.report(RUN, {ONE: "failed"}, planned=True, listed=listed)
+    report = world.reporter.report(RUN, {ONE: "failed"}, has_plan=True, listed=listed)
     outcomes = world.outcomes()
     assert outcomes[ONE, SECURITY].detail is OutcomeDetail.NO_OUTCOME
     assert outcomes[ONE, BILLING].detail is OutcomeDetail.EXCLUDED
-    assert report.tally.failures == 1
+    assert report.outcome_counts.failures == 1
 
 
 def test_substitute_is_not_settled() -> None:
@@ -93,14 +93,14 @@ def test_substitute_is_not_settled() -> None:
     world = World.of(3, contact_types=["security"])
     listed = world.plan()
     lose(world, ONE)
-    world.reporter.report(RUN, {}, planned=True, listed=listed)
+    world.reporter.report(RUN, {}, has_plan=True, listed=listed)
     with pytest.raises(OutcomesMissingError, match="Downstream"):
         world.sync(ONE, 2, first_try=2)
     assert ONE not in world.contacts.touched()
     world.clock.sleep(60)
     listed = world.plan()
     sync_all(world, 3)
-    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True, listed=listed).check()
+    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), has_plan=True, listed=listed).check()
 
 
 @pytest.mark.parametrize("planned_before", [False, True], ids=["planned", "planned by an earlier version"])
@@ -113,7 +113,7 @@ def test_account_without_a_name(planned_before: bool) -> None:  # noqa: FBT001 -
     if planned_before:
         world.state.outcomes[key] = replace(outcome, account_name="")
     else:
-        world.reporter.report(RUN, {ONE: "failed"}, planned=True, listed=listed)
+        world.reporter.report(RUN, {ONE: "failed"}, has_plan=True, listed=listed)
     assert world.sync(ONE, 2, first_try=2)[0].status is OutcomeStatus.SUCCESS
 
 
@@ -128,7 +128,7 @@ def test_uncounted_is_not_deleted(lost: str) -> None:
     if lost != "after the answer":
         lose(world, ONE)
     if lost == "reported before the question":
-        world.reporter.report(RUN, {}, planned=True, listed=listed)
+        world.reporter.report(RUN, {}, has_plan=True, listed=listed)
     question = world.approvals.ask(RUN)
     assert question is not None
     planned = question.operation.planned
@@ -138,7 +138,7 @@ def test_uncounted_is_not_deleted(lost: str) -> None:
     for number in (1, 2, 3):
         sync_all(world, number)
         world.clock.sleep(60)
-        world.reporter.report(RUN, {ONE: "failed"}, planned=True, listed=listed)
+        world.reporter.report(RUN, {ONE: "failed"}, has_plan=True, listed=listed)
     assert (ONE, SECURITY) in world.contacts.stored
     assert (TWO, SECURITY) not in world.contacts.stored
     assert world.outcomes()[ONE, SECURITY].status is OutcomeStatus.FAILED

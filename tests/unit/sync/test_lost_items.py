@@ -48,8 +48,8 @@ def test_listed_account_without_outcome(settled_first: bool) -> None:  # noqa: F
     for account_id in IDS if settled_first else (TWO, THREE):
         world.sync(account_id)
     lose(world, ONE)
-    report = world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True, listed=IDS)
-    assert report.tally.counts == {"success": 2, "failed": 1}
+    report = world.reporter.report(RUN, dict.fromkeys(IDS, "success"), has_plan=True, listed=IDS)
+    assert report.outcome_counts.counts == {"success": 2, "failed": 1}
     with pytest.raises(OperationFailedError):
         report.check()
     outcome = world.outcomes()[ONE, SECURITY]
@@ -63,14 +63,14 @@ def test_one_type_of_an_account_is_lost() -> None:
     for account_id in IDS:
         world.sync(account_id)
     lose(world, TWO, BILLING)
-    report = world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True, listed=IDS)
-    assert report.tally.missing == {BILLING: 1}
-    assert report.tally.counts == {"success": 5, "failed": 1}
+    report = world.reporter.report(RUN, dict.fromkeys(IDS, "success"), has_plan=True, listed=IDS)
+    assert report.outcome_counts.missing == {BILLING: 1}
+    assert report.outcome_counts.counts == {"success": 5, "failed": 1}
     assert any("billing 1" in remark for remark in report.remarks)
     with pytest.raises(OperationFailedError):
         report.check()
     shown = stored_report(world.operation(), world.operations.outcomes(sync_id_of(RUN)), 1)
-    assert shown.tally.failures == 1
+    assert shown.outcome_counts.failures == 1
 
 
 def test_excluded_account_is_lost() -> None:
@@ -79,8 +79,8 @@ def test_excluded_account_is_lost() -> None:
     for account_id in (ONE, TWO):
         world.sync(account_id)
     lose(world, THREE)
-    report = world.reporter.report(RUN, dict.fromkeys((ONE, TWO), "success"), planned=True, listed=(ONE, TWO))
-    assert report.tally.counts == {"success": 2, "failed": 1}
+    report = world.reporter.report(RUN, dict.fromkeys((ONE, TWO), "success"), has_plan=True, listed=(ONE, TWO))
+    assert report.outcome_counts.counts == {"success": 2, "failed": 1}
 
 
 def test_notice_of_what_is_lost() -> None:
@@ -89,7 +89,7 @@ def test_notice_of_what_is_lost() -> None:
     for account_id in IDS:
         world.sync(account_id)
     lose(world, TWO, BILLING)
-    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True, listed=IDS)
+    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), has_plan=True, listed=IDS)
     asked = NoticeRequested(notice_id="one", scenario="partial_failure", priority="high")
     notice = notice_of(asked, NoticeOrigin("test", "one", START), world.operation(), world.outcomes().values())
     assert notice.headline == "1 account outcome is missing: security, billing"
@@ -105,22 +105,22 @@ def test_plan_that_failed_on_its_way() -> None:
     world.operations.update(replace(world.operation(), status=OperationStatus.PENDING))
     lose(world, ONE)
     with pytest.raises(OperationMissingError):
-        world.reporter.report(RUN, {}, planned=False)
+        world.reporter.report(RUN, {}, has_plan=False)
     shown = stored_report(world.operation(), world.operations.outcomes(sync_id_of(RUN)), 1)
-    assert (shown.operation.status, shown.tally.failures, shown.remarks) == ("failed", 0, ())
+    assert (shown.operation.status, shown.outcome_counts.failures, shown.remarks) == ("failed", 0, ())
 
 
 def test_plan_heals() -> None:
     """Planning again stores what is missing, and the run can turn green."""
     world = planned()
     lose(world, ONE)
-    world.reporter.report(RUN, {}, planned=True, listed=IDS)
+    world.reporter.report(RUN, {}, has_plan=True, listed=IDS)
     world.clock.sleep(60)
     assert world.plan() == IDS
     assert world.outcomes()[ONE, SECURITY].account_name == "member-1"
     for account_id in IDS:
         world.sync(account_id, 2)
-    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True, listed=IDS).check()
+    world.reporter.report(RUN, dict.fromkeys(IDS, "success"), has_plan=True, listed=IDS).check()
 
 
 def test_housekeeping_counts_what_is_lost() -> None:
@@ -142,9 +142,9 @@ def test_history_of_a_narrower_plan() -> None:
     world.clock.sleep(60)
     assert world.plan() == (TWO,)
     world.sync(TWO)
-    report = world.reporter.report(RUN, {TWO: "success"}, planned=True, listed=(TWO,))
+    report = world.reporter.report(RUN, {TWO: "success"}, has_plan=True, listed=(TWO,))
     report.check()
-    assert report.tally.counts == {"success": 2}
+    assert report.outcome_counts.counts == {"success": 2}
 
 
 def test_counter_lost() -> None:

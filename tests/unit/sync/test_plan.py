@@ -232,7 +232,7 @@ def test_source_doubtful(caplog: pytest.LogCaptureFixture) -> None:
     assert "2065550134" not in caplog.text + repr(world.operation())
     for account_id in IDS[:1]:
         world.sync(account_id)
-    report = world.reporter.report(RUN, {}, planned=True)
+    report = world.reporter.report(RUN, {}, has_plan=True)
     assert warning in report.remarks
     assert warning in stored_report(world.operation(), [], threshold=1).remarks
 

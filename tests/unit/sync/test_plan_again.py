@@ -168,7 +168,7 @@ def test_deleted_run_again() -> None:
         assert world.contacts.stored[account_id, SECURITY] == alternate(Name="Newer")
         assert world.outcomes()[account_id, SECURITY].status is OutcomeStatus.SUCCESS
         assert world.outcomes()[account_id, SECURITY].attempts[-1].started == world.clock.now()
-    world.reporter.report(RUN, dict.fromkeys(IDS[:2], "success"), planned=True).check()
+    world.reporter.report(RUN, dict.fromkeys(IDS[:2], "success"), has_plan=True).check()
 
 
 def test_deleted_run_again_after_denial() -> None:

@@ -347,7 +347,7 @@ def test_nobody_for_a_change() -> None:
     assert "security" in (world.operation().note or "")
     assert world.outcomes() == {}
     assert world.state.generations == world.state.desired == {}
-    report = world.reporter.report(RUN, {}, planned=True)
+    report = world.reporter.report(RUN, {}, has_plan=True)
     report.check()
     assert report.total == 0
     assert world.operation().status is OperationStatus.COMPLETED

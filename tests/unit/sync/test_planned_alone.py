@@ -22,14 +22,14 @@ def ran(world: World | None = None, **parts: object) -> World:
     listed = world.plan(request(**parts))
     for account_id in listed:
         world.sync(account_id)
-    world.reporter.report(RUN, dict.fromkeys(listed, "success"), planned=True, listed=listed).check()
+    world.reporter.report(RUN, dict.fromkeys(listed, "success"), has_plan=True, listed=listed).check()
     world.clock.sleep(60)
     return world
 
 
 def report(world: World, listed: tuple[str, ...]) -> SyncOperation:
     """Clear the report alone."""
-    found = world.reporter.report(RUN, dict.fromkeys(IDS, "success"), planned=True, listed=listed)
+    found = world.reporter.report(RUN, dict.fromkeys(IDS, "success"), has_plan=True, listed=listed)
     with pytest.raises(OperationFailedError):
         found.check()
     return found.operation
@@ -83,7 +83,7 @@ def test_as_advised(close: Callable[[World, tuple[str, ...]], SyncOperation]) ->
     listed = world.plan()
     for account_id in listed:
         world.sync(account_id, 2, first_try=2)
-    world.reporter.report(RUN, dict.fromkeys(listed, "success"), planned=True, listed=listed).check()
+    world.reporter.report(RUN, dict.fromkeys(listed, "success"), has_plan=True, listed=listed).check()
     assert {world.contacts.stored[account_id, SECURITY] for account_id in IDS} == {alternate(Name="Newer")}
 
 
@@ -123,7 +123,7 @@ def test_clock_behind() -> None:
     world.clock.sleep(-10)
     for account_id in listed:
         world.sync(account_id, 2, first_try=2)
-    world.reporter.report(RUN, dict.fromkeys(listed, "success"), planned=True, listed=listed).check()
+    world.reporter.report(RUN, dict.fromkeys(listed, "success"), has_plan=True, listed=listed).check()
 
 
 def test_newer_contact_of_another_run() -> None:
@@ -133,4 +133,4 @@ def test_newer_contact_of_another_run() -> None:
     world.plan(request(dag_run_id="another"))
     for account_id in listed:
         world.sync(account_id, 2, first_try=2)
-    world.reporter.report(RUN, dict.fromkeys(listed, "success"), planned=True, listed=listed).check()
+    world.reporter.report(RUN, dict.fromkeys(listed, "success"), has_plan=True, listed=listed).check()

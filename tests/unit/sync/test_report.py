@@ -56,10 +56,10 @@ def test_all_well() -> None:
     """A run in which everything went well is completed, and its numbers are stored."""
     world = ran()
     world.clock.time = START + timedelta(seconds=90)
-    report = world.reporter.report(RUN, states(), planned=True)
+    report = world.reporter.report(RUN, states(), has_plan=True)
     report.check()
-    assert report.tally.counts == {"success": 3}
-    assert report.tally.details == {"updated": 3}
+    assert report.outcome_counts.counts == {"success": 3}
+    assert report.outcome_counts.details == {"updated": 3}
     assert report.total == 3
     assert (report.follow_up, report.remarks) == (None, ())
     assert report.duration == timedelta(seconds=90)
@@ -76,7 +76,7 @@ def test_no_outcome() -> None:
     world = World.of(2, contact_types=["security"])
     world.plan()
     world.sync(IDS[0])
-    report = world.reporter.report(RUN, {IDS[0]: "success", IDS[1]: "failed"}, planned=True)
+    report = world.reporter.report(RUN, {IDS[0]: "success", IDS[1]: "failed"}, has_plan=True)
     outcome = world.outcomes()[IDS[1], SECURITY]
     assert (outcome.status, outcome.detail, outcome.error_code) == (
         OutcomeStatus.FAILED,
@@ -92,8 +92,8 @@ def test_no_outcome() -> None:
 def test_airflow_says_failed(state: str) -> None:
     """A task that Airflow calls failed is failed, whatever an earlier try wrote."""
     world = ran()
-    report = world.reporter.report(RUN, states(a2=state), planned=True)
-    assert report.tally.counts == {"success": 2, "failed": 1}
+    report = world.reporter.report(RUN, states(a2=state), has_plan=True)
+    assert report.outcome_counts.counts == {"success": 2, "failed": 1}
     assert world.outcomes()[IDS[1], SECURITY].detail is OutcomeDetail.NO_OUTCOME
     assert world.operation().status is OperationStatus.FAILED
 
@@ -101,22 +101,22 @@ def test_airflow_says_failed(state: str) -> None:
 @pytest.mark.parametrize("state", ["success", "skipped", "removed", "running"])
 def test_airflow_says_otherwise(state: str) -> None:
     """Other states of the task change nothing about its outcome."""
-    assert ran().reporter.report(RUN, states(a2=state), planned=True).tally.counts == {"success": 3}
+    assert ran().reporter.report(RUN, states(a2=state), has_plan=True).outcome_counts.counts == {"success": 3}
 
 
 def test_explained() -> None:
     """A failed task whose outcome says why keeps its own outcome."""
     world = ran(Fault(UNAVAILABLE, "write", IDS[0]))
-    world.reporter.report(RUN, states(a1="failed"), planned=True)
+    world.reporter.report(RUN, states(a1="failed"), has_plan=True)
     assert world.outcomes()[IDS[0], SECURITY].detail is OutcomeDetail.UNAVAILABLE
 
 
 def test_permission_counts() -> None:
     """A refused permission is an outcome of its own number that counts against the threshold all the same."""
     world = ran(Fault(DENIED, "read", IDS[0]))
-    report = world.reporter.report(RUN, states(a1="failed"), planned=True)
-    assert report.tally.counts == {"success": 2, "denied": 1}
-    assert report.tally.failures == 1
+    report = world.reporter.report(RUN, states(a1="failed"), has_plan=True)
+    assert report.outcome_counts.counts == {"success": 2, "denied": 1}
+    assert report.outcome_counts.failures == 1
     assert report.operation.status is OperationStatus.FAILED
 
 
@@ -126,7 +126,7 @@ def test_permission_counts() -> None:
 def test_threshold(threshold: int, status: OperationStatus) -> None:
     """The operation is failed exactly when as many outcomes failed as the threshold says, and then the check raises."""
     world = ran(Fault(DENIED, "read", IDS[0]), Fault(UNAVAILABLE, "write", IDS[1]), threshold=threshold)
-    report = world.reporter.report(RUN, states(a1="failed", a2="failed"), planned=True)
+    report = world.reporter.report(RUN, states(a1="failed", a2="failed"), has_plan=True)
     assert world.operation().status is status
     if status is OperationStatus.FAILED:
         with pytest.raises(OperationFailedError, match=f"2 of 3 .*threshold is {threshold}"):
@@ -139,15 +139,15 @@ def test_threshold_is_pinned() -> None:
     """The threshold is that of the configuration that the run was planned with."""
     world = ran(Fault(UNAVAILABLE, "write", IDS[0]))
     world.configurations.store(configuration(notification_settings={"failure_threshold": 9}))
-    assert world.reporter.report(RUN, states(a1="failed"), planned=True).threshold == 1
+    assert world.reporter.report(RUN, states(a1="failed"), has_plan=True).threshold == 1
 
 
 def test_cleared() -> None:
     """After failed accounts were cleared the report is computed again, and the run turns green."""
     world = ran(Fault(UNAVAILABLE, "write", IDS[0], times=1))
-    world.reporter.report(RUN, states(a1="failed"), planned=True)
+    world.reporter.report(RUN, states(a1="failed"), has_plan=True)
     world.sync(IDS[0], try_number=2)
-    report = world.reporter.report(RUN, states(), planned=True)
+    report = world.reporter.report(RUN, states(), has_plan=True)
     report.check()
     assert world.operation().counts == {"success": 3}
 
@@ -155,24 +155,27 @@ def test_cleared() -> None:
 def test_cleared_after_blame() -> None:
     """An account that was blamed without an outcome turns green as well when its task ran."""
     world = ran()
-    world.reporter.report(RUN, states(a2="failed"), planned=True)
+    world.reporter.report(RUN, states(a2="failed"), has_plan=True)
     world.sync(IDS[1], try_number=2)
-    world.reporter.report(RUN, states(), planned=True).check()
+    world.reporter.report(RUN, states(), has_plan=True).check()
     assert world.outcomes()[IDS[1], SECURITY].status is OutcomeStatus.SUCCESS
 
 
 def test_reported_twice() -> None:
     """A report that runs twice gives the same numbers."""
     world = ran(Fault(UNAVAILABLE, "write", IDS[0]))
-    first = world.reporter.report(RUN, states(a1="failed", a2="failed"), planned=True)
-    assert world.reporter.report(RUN, states(a1="failed", a2="failed"), planned=True).tally == first.tally
+    first = world.reporter.report(RUN, states(a1="failed", a2="failed"), has_plan=True)
+    assert (
+        world.reporter.report(RUN, states(a1="failed", a2="failed"), has_plan=True).outcome_counts
+        == first.outcome_counts
+    )
 
 
 def test_no_accounts() -> None:
     """A run for a change that concerns no account is completed."""
     world = World.of(0)
     world.plan(request(change=change_of("security")))
-    report = world.reporter.report(RUN, {}, planned=True)
+    report = world.reporter.report(RUN, {}, has_plan=True)
     report.check()
     assert report.total == 0
     assert world.operation().status is OperationStatus.COMPLETED
@@ -181,7 +184,7 @@ def test_no_accounts() -> None:
 def test_unplanned() -> None:
     """A report of a run whose plan failed says so."""
     with pytest.raises(OperationMissingError, match="plan"):
-        World.of(1).reporter.report("unknown run", {}, planned=True)
+        World.of(1).reporter.report("unknown run", {}, has_plan=True)
 
 
 def test_unreadable_configuration() -> None:
@@ -189,7 +192,7 @@ def test_unreadable_configuration() -> None:
     world = ran()
     world.configurations.version_error = ConfigurationInvalidError(["contact_types: empty"])
     with pytest.raises(ConfigurationInvalidError):
-        world.reporter.report(RUN, states(), planned=True)
+        world.reporter.report(RUN, states(), has_plan=True)
     assert world.operation().status is OperationStatus.IN_PROGRESS
 
 
@@ -197,7 +200,7 @@ def test_shown() -> None:
     """Every outcome is shown as it is counted."""
     world = ran()
     shown: list[AccountOutcome] = []
-    world.reporter.report(RUN, states(a3="failed"), show=shown.append, planned=True)
+    world.reporter.report(RUN, states(a3="failed"), show=shown.append, has_plan=True)
     stored = {
         key: replace(outcome, announced=None, written_announced=None) for key, outcome in world.outcomes().items()
     }
@@ -207,7 +210,7 @@ def test_shown() -> None:
 def test_text() -> None:
     """The report holds the numbers, every account, and at its end those that failed."""
     world = ran(Fault(UNAVAILABLE, "write", IDS[2]))
-    report = world.reporter.report(RUN, states(a3="failed"), planned=True)
+    report = world.reporter.report(RUN, states(a3="failed"), has_plan=True)
     lines = report_text(report, world.outcomes().values()).splitlines()
     assert "2 success, 1 failed" in lines[0]
     rows = [line for line in lines if "member-" in line]
@@ -223,14 +226,14 @@ def test_odd_names(name: str) -> None:
     world.organization.members[1] = account(1, name=name)
     world.plan()
     world.sync(IDS[0])
-    report = world.reporter.report(RUN, {}, planned=True)
+    report = world.reporter.report(RUN, {}, has_plan=True)
     assert name in report_text(report, world.outcomes().values())
 
 
 def test_stored_report() -> None:
     """A report of what is stored has the numbers of the one that stored it."""
     world = ran(Fault(UNAVAILABLE, "write", IDS[2]))
-    report = world.reporter.report(RUN, states(a3="failed"), planned=True)
+    report = world.reporter.report(RUN, states(a3="failed"), has_plan=True)
     again = stored_report(world.operation(), world.outcomes().values(), report.threshold)
     assert again == report
 
@@ -244,12 +247,12 @@ class InterruptedOperations(FakeOperations):
         raise UNAVAILABLE
 
 
-def refused(world: World, *, planned: bool) -> None:
+def refused(world: World, *, has_plan: bool) -> None:
     """Report, and check that the operation is failed, that nothing was settled and that nothing is shown."""
     before, shown = world.outcomes(), list[AccountOutcome]()
     world.clock.sleep(5)
     with pytest.raises(OperationMissingError, match=RUN) as caught:
-        world.reporter.report(RUN, dict.fromkeys(IDS, "upstream_failed"), show=shown.append, planned=planned)
+        world.reporter.report(RUN, dict.fromkeys(IDS, "upstream_failed"), show=shown.append, has_plan=has_plan)
     assert not caught.value.retryable
     assert (world.operation().status, world.operation().finished) == (OperationStatus.FAILED, world.clock.now())
     assert world.outcomes() == before
@@ -258,14 +261,14 @@ def refused(world: World, *, planned: bool) -> None:
 
 def test_plan_failed() -> None:
     """A run whose plan failed, say when it was cleared, is failed whatever an earlier plan of it had stored."""
-    refused(ran(), planned=False)
+    refused(ran(), has_plan=False)
 
 
 def test_plan_failed_before_any_task() -> None:
     """Accounts of a failed plan stay pending: no task was to blame."""
     world = World.of(3, contact_types=["security"])
     world.plan()
-    refused(world, planned=False)
+    refused(world, has_plan=False)
     assert {outcome.status for outcome in world.outcomes().values()} == {OutcomeStatus.PENDING}
 
 
@@ -276,17 +279,17 @@ def test_half_a_plan() -> None:
         replace(world.planner, operations=InterruptedOperations(world.state)).plan(request(), map_limit=1024)
     assert world.operation().status is OperationStatus.PENDING
     assert len(world.outcomes()) == 1
-    refused(world, planned=True)
+    refused(world, has_plan=True)
 
 
 def test_planned_again_after_failure() -> None:
     """A plan that was cleared and succeeds makes the run's report a report again."""
     world = World.of(3, contact_types=["security"])
     world.plan()
-    refused(world, planned=False)
+    refused(world, has_plan=False)
     for account_id in world.plan():
         world.sync(account_id)
-    report = world.reporter.report(RUN, states(), planned=True)
+    report = world.reporter.report(RUN, states(), has_plan=True)
     report.check()
     assert world.operation().status is OperationStatus.COMPLETED
 
@@ -311,7 +314,7 @@ def test_settled_meanwhile() -> None:
     world.sync(IDS[0])
     operations = RacingOperations(world.state)
     operations.world = world
-    replace(world.reporter, operations=operations).report(RUN, {}, planned=True).check()
+    replace(world.reporter, operations=operations).report(RUN, {}, has_plan=True).check()
     assert world.operation().status is OperationStatus.COMPLETED
 
 

@@ -36,7 +36,7 @@ def leave_mark(world: World, account_id: str, contact_type: ContactType = SECURI
 
 def report(world: World, run: str = RUN) -> Report:
     """Report, all tasks having succeeded."""
-    return world.reporter.report(run, SUCCESS, planned=True)
+    return world.reporter.report(run, SUCCESS, has_plan=True)
 
 
 def test_left_behind() -> None:
@@ -47,7 +47,7 @@ def test_left_behind() -> None:
     outcome = world.outcomes()[IDS[0], SECURITY]
     assert (outcome.status, outcome.detail, outcome.error_code) == (*UNSETTLED, "Unsettled")
     assert "clear" in (outcome.error_message or "")
-    assert found.tally.counts == {"success": 2, "failed": 1}
+    assert found.outcome_counts.counts == {"success": 2, "failed": 1}
     assert world.operation().status is OperationStatus.FAILED
     with pytest.raises(OperationFailedError, match="1 of 3"):
         found.check()
@@ -77,7 +77,7 @@ def test_many_accounts() -> None:
         world.sync(account_id)
     for account_id in (accounts[0], accounts[120], accounts[229]):
         leave_mark(world, account_id)
-    assert report(world).tally.details == {"updated": 227, "unsettled": 3}
+    assert report(world).outcome_counts.details == {"updated": 227, "unsettled": 3}
 
 
 def test_failure_keeps_its_reason() -> None:
@@ -119,7 +119,7 @@ def test_reported_twice() -> None:
     """A report that runs twice judges the same."""
     world = ran()
     leave_mark(world, IDS[0])
-    assert report(world).tally == report(world).tally
+    assert report(world).outcome_counts == report(world).outcome_counts
 
 
 class UnreadableRecords(FakeRecords):
@@ -135,7 +135,7 @@ def test_unreadable() -> None:
     world = ran()
     reporter = replace(world.reporter, records=UnreadableRecords(world.state))
     with pytest.raises(ContactSyncError) as caught:
-        reporter.report(RUN, SUCCESS, planned=True)
+        reporter.report(RUN, SUCCESS, has_plan=True)
     assert caught.value.retryable
     assert world.operation().status is OperationStatus.IN_PROGRESS
 
@@ -145,11 +145,11 @@ def test_unreadable_record() -> None:
     world = ran()
     records = FakeRecords(world.state)
     records.unreadable = {(IDS[0], SECURITY)}
-    found = replace(world.reporter, records=records).report(RUN, SUCCESS, planned=True)
+    found = replace(world.reporter, records=records).report(RUN, SUCCESS, has_plan=True)
     outcome = world.outcomes()[IDS[0], SECURITY]
     assert (outcome.status, outcome.detail, outcome.error_code) == (*UNSETTLED, "Unsettled")
     assert "record cannot be read" in (outcome.error_message or "")
-    assert found.tally.counts == {"success": 2, "failed": 1}
+    assert found.outcome_counts.counts == {"success": 2, "failed": 1}
 
 
 def test_unreadable_record_of_dry_run() -> None:
@@ -160,7 +160,7 @@ def test_unreadable_record_of_dry_run() -> None:
     world.records.replace(world.records.get(account_id, SECURITY), generation=1)
     records = FakeRecords(world.state)
     records.unreadable = {(account_id, SECURITY)}
-    assert replace(world.reporter, records=records).report(RUN, SUCCESS, planned=True).tally.failures == 0
+    assert replace(world.reporter, records=records).report(RUN, SUCCESS, has_plan=True).outcome_counts.failures == 0
 
 
 def test_halted() -> None:
@@ -179,4 +179,4 @@ def test_out_of_reach(detail: OutcomeDetail) -> None:
     outcome = world.outcomes()[IDS[0], SECURITY]
     world.operations.settle_outcome(world.operation(), replace(outcome, status=OutcomeStatus.SKIPPED, detail=detail))
     leave_mark(world, IDS[0])
-    assert report(world).tally.failures == 0
+    assert report(world).outcome_counts.failures == 0

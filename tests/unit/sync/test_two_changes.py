@@ -71,7 +71,7 @@ def test_source_read_too_early() -> None:
     world.contacts._stale[None, SECURITY] = (1, OLD)
     world.plan()
     world.sync(ONE)
-    report = world.reporter.report(RUN, {ONE: "success"}, planned=True)
+    report = world.reporter.report(RUN, {ONE: "success"}, has_plan=True)
     assert report.follow_up
     for account_id in world.plan(request(dag_run_id=report.follow_up.run_id, **report.follow_up.conf)):
         world.sync(account_id, run=report.follow_up.run_id)

@@ -32,7 +32,7 @@ def sync_all(world: World, account_ids: tuple[str, ...] | list[str], **tries: in
 
 def report(world: World) -> None:
     """Report, with nothing that Airflow says against the outcomes."""
-    world.reporter.report(RUN, {}, planned=True)
+    world.reporter.report(RUN, {}, has_plan=True)
 
 
 def written(world: World) -> list[AccountsWritten]:
@@ -72,12 +72,12 @@ def test_nothing_written() -> None:
     world.plan(request(dag_run_id="again"))
     for account_id in IDS:
         world.sync(account_id, run="again")
-    world.reporter.report("again", {}, planned=True)
+    world.reporter.report("again", {}, has_plan=True)
     world.contacts.stored[IDS[0], SECURITY] = None
     world.plan(request(dag_run_id="dry", dry_run=True))
     for account_id in IDS:
         world.sync(account_id, run="dry")
-    world.reporter.report("dry", {}, planned=True)
+    world.reporter.report("dry", {}, has_plan=True)
     assert len(written(world)) == 1
 
 

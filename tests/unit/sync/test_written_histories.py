@@ -58,7 +58,7 @@ class Story:
 
     def report(self) -> None:
         """Report."""
-        self.world.reporter.report(RUN, {}, planned=True, listed=self.listed)
+        self.world.reporter.report(RUN, {}, has_plan=True, listed=self.listed)
 
     def written(self, account_id: str = ONE) -> list[tuple[str, int | None]]:
         """Return what was announced of an account, in order."""
@@ -167,7 +167,7 @@ def test_left_out_after_a_write_that_failed(between: str) -> None:
     story.configure(scope={"include": {"accounts": [TWO]}})
     story.plan()
     story.sync()
-    story.world.reporter.report(RUN, {}, planned=True, listed=story.listed).check()
+    story.world.reporter.report(RUN, {}, has_plan=True, listed=story.listed).check()
     assert story.written() == [("updated", 1)]
     assert story.world.outcomes()[ONE, SECURITY].outside
 

@@ -8,7 +8,7 @@ import pytest
 
 from contactsync.contacts import ContactType
 from contactsync.errors import AccessDeniedError, AccountsFailedError, OperationFailedError, ServiceUnavailableError
-from contactsync.notices.failures import findings_of
+from contactsync.notices.failures import figures_of
 from contactsync.notices.scenarios import Scenario
 from contactsync.notices.wording import headline
 from contactsync.operations.counting import DENIED, Comparison, counted_as, ordered
@@ -63,7 +63,7 @@ def failing() -> World:
             world.sync(account_id)
         except AccountsFailedError:
             continue
-    world.reporter.report(RUN, states, planned=True)
+    world.reporter.report(RUN, states, has_plan=True)
     return world
 
 
@@ -72,14 +72,14 @@ def test_denied_everywhere() -> None:
     world = failing()
     operation, outcomes = world.operation(), list(world.outcomes().values())
     assert (operation.status, operation.counts) == (OperationStatus.FAILED, {"success": 1, "failed": 1, "denied": 1})
-    report = world.reporter.report(RUN, {}, planned=True)
+    report = world.reporter.report(RUN, {}, has_plan=True)
     assert ": 1 success, 1 failed, 1 denied, 0 skipped (" in report_text(report, outcomes).splitlines()[0]
     with pytest.raises(OperationFailedError) as caught:
         report.check()
     assert "2 of 3 account outcomes failed (1 denied)" in str(caught.value)
     assert all(account_id in str(caught.value) for account_id in (ONE, TWO))
     assert THREE not in str(caught.value)
-    assert findings_of(outcomes).tally.counts == operation.counts
+    assert figures_of(outcomes).outcome_counts.counts == operation.counts
     (exported,) = json.loads("".join(operations_json([operation], lambda _: outcomes)))
     assert exported["counts"] == operation.counts
     lines = "".join(operations_csv([operation], lambda _: outcomes))
@@ -97,7 +97,7 @@ def test_failed_is_never_without_a_failure() -> None:
                 world.sync(account_id)
         else:
             world.sync(account_id)
-    world.reporter.report(RUN, {ONE: "failed", TWO: "success"}, planned=True)
+    world.reporter.report(RUN, {ONE: "failed", TWO: "success"}, has_plan=True)
     assert world.operation().status is OperationStatus.FAILED
     assert world.operation().counts[DENIED] == 1
 
@@ -115,8 +115,8 @@ def test_dry_run_answers_who_differs() -> None:
     world.contacts.stored[TWO, SECURITY] = alternate()
     for account_id in world.plan(request(dry_run=True)):
         world.sync(account_id)
-    report = world.reporter.report(RUN, {}, planned=True)
-    sentence = report.tally.comparison.sentence
+    report = world.reporter.report(RUN, {}, has_plan=True)
+    sentence = report.outcome_counts.comparison.sentence
     outcomes = list(world.outcomes().values())
     changing = [o for o in outcomes if o.detail is OutcomeDetail.WOULD_UPDATE]
     accounts = {o.account_id for o in changing}
@@ -129,7 +129,7 @@ def test_dry_run_answers_who_differs() -> None:
     assert operation.counts["would_change"] == len(changing)
     assert sum(operation.counts.values()) == len(outcomes)
     told = notice_request("success_completion")
-    assert sentence in headline(Scenario.SUCCESS_COMPLETION, told, operation, findings_of(outcomes))
+    assert sentence in headline(Scenario.SUCCESS_COMPLETION, told, operation, figures_of(outcomes))
 
 
 def test_nothing_compared() -> None:

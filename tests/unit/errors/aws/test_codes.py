@@ -167,8 +167,8 @@ def test_credentials(code: str) -> None:
     assert not error.retryable
     assert isinstance(error, AccessDeniedError)
     for reader in Reader:
-        assert any(words in error.told(reader) for words in ("aws sso login", "clock", "execution role"))
-        assert "trusted access" not in error.told(reader)
+        assert any(words in error.sentence_for(reader) for words in ("aws sso login", "clock", "execution role"))
+        assert "trusted access" not in error.sentence_for(reader)
 
 
 @pytest.mark.parametrize("code", ["InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"])
@@ -232,6 +232,6 @@ def test_unknown() -> None:
 def test_no_promise(code: str) -> None:
     """No sentence says that anything is tried again: only the retry policy knows."""
     for reader in Reader:
-        text = refused(code).told(reader)
+        text = refused(code).sentence_for(reader)
         assert "tried again" not in text
         assert "clear this task" not in text

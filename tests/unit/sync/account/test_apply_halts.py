@@ -176,7 +176,7 @@ def test_killed_before_the_halt_was_recorded() -> None:
     """A task that was killed after it stored the halt looks again when it is cleared, whatever its outcome says."""
     world = planned()
     world.operations.halt(world.operation(), Halt("TrustedAccessOff", "It is off.", world.clock.now()))
-    world.reporter.report(world.operation().dag_run_id, {ONE: "failed"}, planned=True)
+    world.reporter.report(world.operation().dag_run_id, {ONE: "failed"}, has_plan=True)
     wait(world, 60)
     world.sync(ONE, 2, first_try=2)
     assert ending(world) == UPDATED

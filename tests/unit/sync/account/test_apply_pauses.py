@@ -11,9 +11,9 @@ from contactsync.errors import (
     AccountsFailedError,
     ContactSyncError,
     HaltedError,
-    PausedError,
     ServiceUnavailableError,
     ThrottledError,
+    WaitingError,
 )
 from contactsync.operations.operation import OutcomeDetail, OutcomeStatus
 from contactsync.pacing.breaker import Phase
@@ -115,7 +115,7 @@ def test_paused_too_long() -> None:
     """An account that is throttled for as long as calls may pause is failed, and its task may try again."""
     world = throttled(times=None, breaker={"max_pause": 600})
     started = world.clock.now()
-    while isinstance(error := raised(ContactSyncError, world), PausedError):
+    while isinstance(error := raised(ContactSyncError, world), WaitingError):
         wait(world, error.resume_in)
     assert isinstance(error, AccountsFailedError)
     assert error.retryable
@@ -156,9 +156,9 @@ def test_earlier_failure_is_not_told_while_paused() -> None:
 def test_backlog() -> None:
     """A queue that is too long pauses the task before any call."""
     world = planned()
-    limiter = FakeLimiter(world.clock, world.limiters, error=PausedError("Backlog", 90.0))
+    limiter = FakeLimiter(world.clock, world.limiters, error=WaitingError("Backlog", 90.0))
     crowded = replace(world.account_sync, call_guard=replace(world.call_guard, limiter=limiter))
-    with pytest.raises(PausedError, match="90 s"):
+    with pytest.raises(WaitingError, match="90 s"):
         crowded.sync(world.operation(), configuration(), ONE, 1)
     assert ending(world) == PAUSED
     assert stored(world).error_code == "Backlog"
@@ -168,10 +168,10 @@ def test_backlog() -> None:
 def test_long_backlog() -> None:
     """A long queue alone fails nobody, however long an account stands in it."""
     world = planned(breaker={"max_pause": 60})
-    limiter = FakeLimiter(world.clock, world.limiters, error=PausedError("Backlog", 90.0))
+    limiter = FakeLimiter(world.clock, world.limiters, error=WaitingError("Backlog", 90.0))
     crowded = replace(world.account_sync, call_guard=replace(world.call_guard, limiter=limiter))
     for _ in range(5):
-        with pytest.raises(PausedError):
+        with pytest.raises(WaitingError):
             crowded.sync(*world.account_sync.open(world.operation().dag_run_id), ONE, 1)
         wait(world, 90)
     assert ending(world) == PAUSED
@@ -249,7 +249,7 @@ def test_unavailable_for_one() -> None:
     assert failed(world).retryable
     assert ending(world) == (OutcomeStatus.FAILED, OutcomeDetail.UNAVAILABLE)
     assert phase(world) is Phase.CLOSED
-    assert sum(tally.failures for tally in world.breakers.counters.values()) == 1
+    assert sum(outcome_counts.failures for outcome_counts in world.breakers.counters.values()) == 1
 
 
 @pytest.mark.parametrize("error", [UNAVAILABLE, UNANSWERED], ids=["500", "timeout"])
@@ -275,7 +275,9 @@ def test_answers_are_counted(faults: list[Fault]) -> None:
     world.breakers.counters.clear()
     with suppress(AccountsFailedError):
         world.sync(ONE)
-    assert sum(tally.answers for tally in world.breakers.counters.values()) == len(world.contacts.calls)
+    assert sum(outcome_counts.answers for outcome_counts in world.breakers.counters.values()) == len(
+        world.contacts.calls
+    )
 
 
 def opened(error: ServiceUnavailableError = UNAVAILABLE, **breaker: object) -> World:

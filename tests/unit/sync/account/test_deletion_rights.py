@@ -168,7 +168,7 @@ def test_marked_by_hand() -> None:
     world.plan()
     for account_id in EVERYWHERE:
         world.sync(account_id)
-    report = world.reporter.report(RUN, dict.fromkeys(EVERYWHERE, "success"), planned=True, listed=EVERYWHERE)
+    report = world.reporter.report(RUN, dict.fromkeys(EVERYWHERE, "success"), has_plan=True, listed=EVERYWHERE)
     report.check()
     assert any("Nobody decided about the deletion of the security contact" in remark for remark in report.remarks)
     assert holding(world)[ONE]
@@ -178,7 +178,7 @@ def test_no_account_to_delete_in() -> None:
     """A deletion that touches no account needs no decision, and no remark about one."""
     world = world_without(SECURITY, excluded_accounts=EVERYWHERE)
     world.plan()
-    report = world.reporter.report(RUN, {}, planned=True)
+    report = world.reporter.report(RUN, {}, has_plan=True)
     assert report.remarks == ()
 
 
@@ -196,7 +196,7 @@ def test_policy_changed_meanwhile_is_said(first: str, then: str) -> None:
     )
     for account_id in (TWO, THREE):
         assert settle(world, RUN, account_id).detail is OutcomeDetail.NOT_APPROVED
-    report = world.reporter.report(RUN, dict.fromkeys(listed, "success"), planned=True, listed=listed)
+    report = world.reporter.report(RUN, dict.fromkeys(listed, "success"), has_plan=True, listed=listed)
     report.check()
     assert any("first allowed and later not allowed" in remark for remark in report.remarks)
 
@@ -210,5 +210,5 @@ def test_nothing_changed_is_not_said(policy: str) -> None:
         approve(world)
     for account_id in EVERYWHERE:
         settle(world, RUN, account_id)
-    report = world.reporter.report(RUN, dict.fromkeys(listed, "success"), planned=True, listed=listed)
+    report = world.reporter.report(RUN, dict.fromkeys(listed, "success"), has_plan=True, listed=listed)
     assert not any("any more" in remark for remark in report.remarks)
