@@ -262,7 +262,7 @@ def test_before(services: Services) -> None:
             "contactsync.account.failed.v9",
         ),
         ({}, "EventInvalid", "is missing"),
-        ({"announcement": 3}, "EventInvalid", "is not text"),
+        ({"announcement": 3}, "EventInvalid", "no text"),
         ({"announcement": "no JSON"}, "EventInvalid", "not JSON"),
     ],
 )

@@ -36,7 +36,7 @@ class Partition:
             return name
         if name == DEFAULT_REGION:
             return self.global_region
-        message = f"It does not belong to the partition of the deployment's region ({self.name})"
+        message = f"This region belongs to another partition than the deployment's region ({self.name})"
         raise UnknownRegionError(region_name=name, error_msg=message)
 
 
