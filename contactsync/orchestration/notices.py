@@ -86,7 +86,7 @@ class NoticeNotifier(BaseNotifier):
         if self.scenario:
             from contactsync.notices.scenarios import Scenario
 
-            sentences = context.get("contactsync_told")
+            sentences = context.get("contactsync_question")
             more = {"message": sentences} if sentences else {}
             notice_requests.request(Scenario(self.scenario), run_id, error=error, dag_id=dag_id, **more)
         elif self.about in (NoticeSubject.OPERATION, NoticeSubject.REPORT):

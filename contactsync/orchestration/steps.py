@@ -41,7 +41,7 @@ LABEL_LENGTH: Final = 100
 SHORTEST_WAIT: Final = timedelta(seconds=5)
 """Airflow treats a task that is queued again too early as killed (docs/facts.md#rescheduling-uses-no-retry)."""
 
-QUESTION_SENTENCES_KEY: Final = "contactsync_told"
+QUESTION_SENTENCES_KEY: Final = "contactsync_question"
 """Where the approval puts, in its own context, the text of its question for the notice."""
 
 QUESTION_KEY: Final = "contactsync_question"

@@ -31,7 +31,7 @@ PARTS: dict[str, Any] = {
     "contact_type": "security",
     "contact_types": ("security",),
     "fields": ("PhoneNumber",),
-    "operation": "PutAlternateContact",
+    "api_operation": "PutAlternateContact",
     "aws_code": "AccessDeniedException",
     "first_code": "AccessDeniedException",
     "account_id": ACCOUNT,
