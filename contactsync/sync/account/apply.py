@@ -173,10 +173,10 @@ class AccountSync:
         written = written_before(task, outcome)
         error: ContactSyncError | None = halted
         try:
-            result = _halted(written) if halted else self._brought_up(task, plan, outcome, written)
+            result = _halted(written) if halted else self._result_of(task, plan, outcome, written)
         except WaitingError as wait:
             if not self._has_waited_too_long(task, outcome, wait):
-                return self._waiting(task, outcome, wait, written), wait
+                return self._store_wait(task, outcome, wait, written), wait
             error = ThrottledError(api_operation="Account Management", aws_code=wait.cause, account_id=task.account_id)
             result = WriteResult(*_verdict(error), tuple(written))
         except ContactSyncError as caught:
@@ -215,7 +215,7 @@ class AccountSync:
         throttled = isinstance(wait.__cause__, ThrottledError)
         return throttled and since is not None and self.clock.now() - since > limit
 
-    def _waiting(
+    def _store_wait(
         self, task: AccountTask, outcome: AccountOutcome, wait: WaitingError, written: list[str]
     ) -> AccountOutcome:
         """Store that the account waits, so that people see it, and what this try may have written already."""
@@ -235,9 +235,7 @@ class AccountSync:
             self.operations.settle_outcome(task.operation, stored)
         return stored
 
-    def _brought_up(
-        self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]
-    ) -> WriteResult:
+    def _result_of(self, task: AccountTask, plan: TypePlan, outcome: AccountOutcome, written: list[str]) -> WriteResult:
         if not (plan.approved or _is_asked_later(task)):
             return WriteResult(OutcomeStatus.SKIPPED, OutcomeDetail.NOT_APPROVED)
         try:
