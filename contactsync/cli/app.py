@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from contactsync.cli import audit, dead_letters, events, export, notices, operations, reports, state
+from contactsync.cli import audit, dead_letters, events, export, notices, operations, reports, runs, state
 from contactsync.cli.config import config
 from contactsync.cli.local import demo, sandbox
 from contactsync.cli.screen import terminal
@@ -79,6 +79,9 @@ app.add_typer(notices.app, name="notices")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
 app.add_typer(sandbox.app, name="sandbox")
+app.command("sync")(runs.sync)
+app.command("watch")(runs.watch)
+app.command("retry")(runs.retry)
 app.command("report")(reports.report)
 app.command("export")(export.export)
 app.command("audit")(audit.audit)

@@ -3,6 +3,7 @@
 Standard library only: the trigger Lambda imports this package.
 """
 
+from contactsync.errors.airflow import AirflowRefusedError, DagPausedError, NoRunsError, RunUnknownError
 from contactsync.errors.aws.answers import (
     AnswerForeignError,
     ConflictError,
@@ -117,6 +118,7 @@ from contactsync.errors.root import (
 __all__ = [
     "AccessDeniedError",
     "AccountsFailedError",
+    "AirflowRefusedError",
     "AnswerForeignError",
     "AnswerOvertakenError",
     "AwsCallError",
@@ -138,6 +140,7 @@ __all__ = [
     "CredentialsMissingError",
     "CredentialsRefusedError",
     "CredentialsUnreachableError",
+    "DagPausedError",
     "DeadLetterMissingError",
     "DeadLetterQueueUnknownError",
     "DeadLetterSourceError",
@@ -161,6 +164,7 @@ __all__ = [
     "ListingIncompleteError",
     "MappingLimitError",
     "NoOperationsError",
+    "NoRunsError",
     "NotInOrganizationError",
     "NoticeUndeliveredError",
     "ObjectMissingError",
@@ -185,6 +189,7 @@ __all__ = [
     "RulesUnmatchedError",
     "RunClaimError",
     "RunRequestError",
+    "RunUnknownError",
     "RunsUnplannedError",
     "ScopeEmptyError",
     "SentTooLateError",

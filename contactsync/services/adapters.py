@@ -8,6 +8,7 @@ from contactsync.aws.account_contacts import AccountManagementContacts
 from contactsync.aws.claim_bucket import S3Claims
 from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
 from contactsync.aws.metrics import BackgroundMetrics, CloudWatchMetrics
+from contactsync.aws.mwaa_environment import MwaaEnvironment
 from contactsync.aws.operations.desired_contacts_table import DynamoDbDesiredContacts
 from contactsync.aws.operations.operation_queries import DynamoDbDesiredVersions, DynamoDbOperationQueries
 from contactsync.aws.operations.records_table import DynamoDbAccountRecords
@@ -63,6 +64,12 @@ class Adapters:
             tries=patience.organization_tries,
             longest_wait=patience.organization_wait,
         )
+
+    @cached_property
+    def airflow(self) -> MwaaEnvironment:
+        """Airflow's REST API of the deployment's MWAA environment."""
+        trigger = self.settings.trigger
+        return MwaaEnvironment(self._clients.own("mwaa", trigger.mwaa_region), trigger.mwaa_environment)
 
     @cached_property
     def contacts(self) -> AccountManagementContacts:

@@ -12,6 +12,7 @@ from contactsync.bus.envelope import source_of
 from contactsync.bus.replay import Replayer
 from contactsync.configuration.changes import ConfigurationChanges
 from contactsync.errors import SettingsError
+from contactsync.runs.runs import Runs
 from contactsync.services.adapters import Adapters
 from contactsync.services.steps import Steps
 from contactsync.settings.groups import RUN, Group
@@ -61,3 +62,8 @@ class Services(Adapters):
             clock=self.clock,
             source=source_of(self.settings.deployment.environment),
         )
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The runs of contact_sync, for a person at the command line."""
+        return Runs(self.airflow)

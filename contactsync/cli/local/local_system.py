@@ -17,7 +17,7 @@ from contactsync.local_airflow.airflow_api import AirflowApiError
 from contactsync.local_airflow.airflow_settings import Database
 from contactsync.local_airflow.ports import reserved_port
 from contactsync.sandbox.scenario.scenario import Scenario, ScenarioError
-from contactsync.sandbox.server import PortTakenError, Sandbox
+from contactsync.sandbox.server import MWAA_ENVIRONMENT, REGION, PortTakenError, Sandbox
 from contactsync.sandbox.stacks.templates import TemplateError
 from contactsync.services.services import Services
 
@@ -153,6 +153,8 @@ def product_environment(sandbox: Sandbox) -> dict[str, str]:
             ]
         ),
         "CONTACTSYNC_TRIGGER_FUNCTION": outputs["FunctionName"],
+        "CONTACTSYNC_MWAA_ENVIRONMENT": MWAA_ENVIRONMENT,
+        "CONTACTSYNC_MWAA_REGION": REGION,
         "CONTACTSYNC_FINGERPRINT_KEY": _FINGERPRINT_KEY,
         # Across a network, waiting for an answer or for a killed task's call takes longer than on one machine.
         "CONTACTSYNC_CONNECT_TIMEOUT": "2",

@@ -17,6 +17,13 @@ def account_id(text: str | None) -> str | None:
     return text
 
 
+def account_ids(texts: list[str] | None) -> list[str] | None:
+    """Return account ids; raise BadParameter when one of the texts is something else."""
+    for text in texts or []:
+        account_id(text)
+    return texts
+
+
 def one_of(text: str, known: Iterable[str]) -> str:
     """Return a text that is one of `known`; raise BadParameter, with the nearest and all of them, for any other."""
     names = list(known)
