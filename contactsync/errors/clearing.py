@@ -12,6 +12,9 @@ CLEAR_RUN: Final = "clear the run with only failed tasks selected"
 DOWNSTREAM: Final = "with Downstream selected"
 
 
+ACCOUNT_TASK: Final = "sync_account"
+
+
 def clear_task(task: str, of: str = "") -> str:
     """Return how to clear a task together with the tasks after it, such as `plan`, of this run."""
     return f"clear the task `{task}`{of and f' {of}'} {DOWNSTREAM}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contactsync.errors.aws.services import name_of, service_of
-from contactsync.errors.clearing import CLEAR_RUN, clear_task
+from contactsync.errors.clearing import ACCOUNT_TASK, CLEAR_RUN, clear_task
 from contactsync.errors.remedies import HEALTH, WAIT, Blame, Remedy, RemedyStep
 from contactsync.errors.root import ContactSyncError
 
@@ -232,6 +232,8 @@ class OperationFailedError(ContactSyncError):
     """Number of the failed outcomes that AWS denies."""
     first: Sequence[str] = ()
     """The first few failures, each in a few words."""
+    unsettled: int = 0
+    """Number of the failed outcomes whose account has a mark that was left behind: their tasks can be green."""
     blame = Blame.ELSEWHERE
 
     @property
@@ -243,8 +245,16 @@ class OperationFailedError(ContactSyncError):
         return (
             f"{self.failed} of {self.total} account outcomes failed{denied}; the threshold is {self.threshold}. "
             + (f"{named}. " if named else "")
-            + f"The report names each with its error; fix the cause, then {CLEAR_RUN}."
+            + f"The report names each with its error; fix the cause, then {CLEAR_RUN}.{self._of_green_tasks}"
         )
+
+    @property
+    def _of_green_tasks(self) -> str:
+        if not self.unsettled:
+            return ""
+        whose = "an account" if self.unsettled == 1 else f"{self.unsettled} accounts"
+        task = clear_task(ACCOUNT_TASK, "of each of them" if self.unsettled > 1 else "of this account")
+        return f" For {whose} with the detail unsettled also {task}: it can be green."
 
 
 @dataclass(eq=False)

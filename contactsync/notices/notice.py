@@ -23,7 +23,13 @@ from contactsync.notices.remedies import (
 )
 from contactsync.notices.scenarios import Scenario
 from contactsync.notices.wording import headline, what_happened
-from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeStatus, SyncOperation
+from contactsync.operations.operation import (
+    AccountOutcome,
+    OperationStatus,
+    OutcomeDetail,
+    OutcomeStatus,
+    SyncOperation,
+)
 
 SYNC_DAG: Final = "contact_sync"
 """The DAG whose runs contain sync operations."""
@@ -232,6 +238,8 @@ def _afterwards(
         return (CLEAR_PLAN,)
     if scenario is Scenario.SUCCESS_COMPLETION:
         return (CLEAR_SOME,) if figures.outcome_counts.failures else ()
+    if figures.accounts([OutcomeDetail.UNSETTLED]):  # their tasks can be green
+        return (CLEAR_SOME,)
     if figures.outcome_counts.failures or (operation and operation.halt):
         return (CLEAR_FAILED,)
     return (last_step_of(request.code),) if _is_about_task(scenario, request, operation, figures) else ()

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from contactsync.errors.clearing import CLEAR_RUN, clear_task
+from contactsync.errors.clearing import ACCOUNT_TASK, CLEAR_RUN, clear_task
 from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import AccountOutcome, OutcomeDetail, OutcomeStatus, SyncOperation
 from contactsync.pacing.rates import LARGEST_SKEW
@@ -34,7 +34,7 @@ def judge(
 
     It failed if no task settled it, or none since an `earlier` plan; if Airflow says that its task failed (`blamed`);
     if the account's record has a mark that was left behind (`marked`); or if that record is `unreadable` and may have
-    such a mark.
+    such a mark. In these two cases the account's task can be green in Airflow, so that it has to be cleared itself.
     """
     detail = OutcomeDetail.NO_OUTCOME
     if outcome.status is OutcomeStatus.PENDING:
@@ -51,12 +51,14 @@ def judge(
             "A write to this account may have been made, but its result was not stored, so it is not known which "
             "contact the account has."
         )
+        clear = clear_task(ACCOUNT_TASK, "of this account")
     elif unreadable and not is_failure(outcome) and outcome.detail not in _OUT_OF_REACH:
         detail = OutcomeDetail.UNSETTLED
         sentence = (
             "The account's record cannot be read, so it is not known whether every write to the account has a stored "
             "result."
         )
+        clear = clear_task(ACCOUNT_TASK, "of this account")
     else:
         return outcome
     return as_failed(outcome, f"{sentence} See the task's log, then {clear}.", detail, now=now)

@@ -26,6 +26,7 @@ from contactsync.operations.operation import (
     UNPLANNED,
     AccountOutcome,
     OperationStatus,
+    OutcomeDetail,
     OutcomeStatus,
     SyncOperation,
     sync_id_of,
@@ -78,6 +79,7 @@ class Report:
                 threshold=self.threshold,
                 total=self.total,
                 first=tuple(self.outcome_counts.first_failures),
+                unsettled=self.outcome_counts.details[OutcomeDetail.UNSETTLED],
             )
 
 

@@ -25,7 +25,7 @@ from contactsync.intake.request import RunRequest
 from contactsync.operations.counting import is_failure
 from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeDetail, OutcomeStatus
 from tests.support.builders import account, alternate, change_of, configuration, primary, request
-from tests.support.simulation.airflow import AirflowModel, Run, Tamper
+from tests.support.simulation.airflow import REPORT, AirflowModel, Run, Tamper
 from tests.support.simulation.schedule import CALL_TIMEOUT, Fate, Flight, Schedule, Task
 from tests.support.worlds.world import World
 
@@ -233,9 +233,9 @@ class Convergence(RuleBasedStateMachine):
                 self._start(event)
             self.events.clear()
             self._run_all()
-            failed = [run for run in self.airflow.runs.values() if run.failed]
+            failed = [run for run in self.airflow.runs.values() if run.is_red]
             for run in failed:
-                self.airflow.clear(run, run.failed)
+                self.airflow.clear(run, self.airflow.failed(run))
             if not failed:
                 break
         self.schedule.pass_time(self.schedule.time + 2 * CALL_TIMEOUT)
@@ -348,3 +348,19 @@ def test_convergence() -> None:
 def test_convergence_long() -> None:
     """The same, longer."""
     run_state_machine_as_test(Convergence, settings=settings(FAST, max_examples=1000, stateful_step_count=60))
+
+
+def test_an_outcome_after_the_report() -> None:
+    """A try that Airflow took for dead stores its outcome after the report: the run is red until it is cleared."""
+    machine = Convergence()
+    machine.begin(count=1, kinds=(ContactType.SECURITY,), held=[0, 1, 0, 0, 0, 0, 0, 0], order="newest first")
+    machine.change(event="now", fate=Fate.FINE, number=0, quiet=False, which=0)
+    machine.write(fate=Fate.SLOW, which=0)
+    machine.kill(dies=True, which=0)
+    machine.go_on(fate=Fate.FINE, until="any", which=0)
+    machine.change(event="now", fate=Fate.FINE, number=2, quiet=False, which=0)
+    machine.kill(dies=False, which=0)
+    machine._run_all()
+    (first, _) = machine.airflow.runs.values()
+    assert machine.airflow.failed(first) == [REPORT]
+    machine.teardown()

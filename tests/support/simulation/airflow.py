@@ -9,7 +9,7 @@ from contactsync.contacts import ContactType
 from contactsync.errors import ContactSyncError, OvertakenError, WaitingError
 from contactsync.intake.request import RunRequest
 from contactsync.limits import FOLLOW_UPS_LIMIT
-from contactsync.operations.operation import AccountOutcome, Verdict
+from contactsync.operations.operation import AccountOutcome, OperationStatus, OutcomeDetail, Verdict
 from contactsync.sync.report import Report, Reporter
 from tests.support.builders import request
 from tests.support.simulation.schedule import Schedule, Task
@@ -61,9 +61,10 @@ class Run:
         return self.request.dag_run_id
 
     @property
-    def failed(self) -> list[str]:
-        """The accounts whose tasks have failed."""
-        return [name for name, state in self.states.items() if state == "failed"]
+    def is_red(self) -> bool:
+        """Whether a task has failed: of an account, or the report, unless a plan that is believed dead may undo it."""
+        reported = self.reported is not None and self.reported.operation.status is OperationStatus.FAILED
+        return (reported and not self.plan_abandoned) or "failed" in self.states.values()
 
 
 @dataclass
@@ -116,9 +117,16 @@ class AirflowModel:
             run.waiting, run.answer = False, None
             run.states = {} if first == PLAN else dict.fromkeys(run.states, "upstream")
         else:
-            run.states = {**run.states, **dict.fromkeys(cleared, "queued")}
+            run.states |= dict.fromkeys([name for name in cleared if name in run.states], "queued")
         for name in cleared:
             self.try_again(run, name)
+
+    def failed(self, run: Run) -> list[str]:
+        """Return what a person clears who follows the advice: failed tasks, and those of unsettled accounts."""
+        outcomes = self.world.outcomes(run.run_id).values()
+        unsettled = {one.account_id for one in outcomes if one.detail is OutcomeDetail.UNSETTLED}
+        accounts = [name for name, state in run.states.items() if state == "failed" or name in unsettled]
+        return accounts or ([REPORT] if run.is_red else [])
 
     def plan_again(self, run: Run) -> None:
         """Clear the plan alone: whatever comes after it stays as it is, also a question that is on the screen."""

@@ -54,6 +54,7 @@ PARTS: dict[str, Any] = {
     "item": "Sync operation x",
     "tries": 5,
     "failed": 2,
+    "unsettled": 1,
     "denied": 1,
     "first": ("team-1 (111122223333) security: permission_denied",),
     "threshold": 1,

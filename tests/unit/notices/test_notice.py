@@ -173,6 +173,14 @@ def test_success_below_the_threshold() -> None:
     assert "turns green" not in notice.afterwards[0].say
 
 
+def test_unsettled() -> None:
+    """The task of an unsettled account can be green, so that clearing only failed tasks would not reach it."""
+    unsettled = (OutcomeStatus.FAILED, OutcomeDetail.UNSETTLED, "Unsettled")
+    notice = built(Scenario.SYSTEM_ERRORS, FINE, BROKEN, unsettled, status=OperationStatus.FAILED)
+    (step,) = notice.afterwards
+    assert "the failed accounts' tasks with Downstream selected" in step.say
+
+
 def test_plan_failed() -> None:
     """A plan that fails before an operation exists gives a notice with its error, the remedy and the run."""
     error = ConfigurationMissingError("a-table", "default")

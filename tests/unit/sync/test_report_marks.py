@@ -46,10 +46,10 @@ def test_left_behind() -> None:
     found = report(world)
     outcome = world.outcomes()[IDS[0], SECURITY]
     assert (outcome.status, outcome.detail, outcome.error_code) == (*UNSETTLED, "Unsettled")
-    assert "clear" in (outcome.error_message or "")
+    assert "clear the task `sync_account` of this account with Downstream selected" in (outcome.error_message or "")
     assert found.outcome_counts.counts == {"success": 2, "failed": 1}
     assert world.operation().status is OperationStatus.FAILED
-    with pytest.raises(OperationFailedError, match="1 of 3"):
+    with pytest.raises(OperationFailedError, match=r"1 of 3.*unsettled also clear the task `sync_account`"):
         found.check()
 
 
