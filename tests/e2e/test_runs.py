@@ -20,14 +20,13 @@ def contactsync(world: "World", *arguments: str) -> subprocess.CompletedProcess[
     return subprocess.run(program, env=environment, capture_output=True, text=True, timeout=240, check=False)
 
 
-def test_from_start_to_retry(world: "World") -> None:
+def test_from_start_to_retry(faults: "World") -> None:
     """A run for one account fails while AWS refuses the account, and a retry makes it green."""
-    one = world.targets[0]
-    fault = world.control("POST", "faults", {"account": one, "error": "ValidationException"})
-    try:
-        failed = contactsync(world, "sync", "--contact-type", "security", "--account", one, "--wait")
-    finally:
-        world.control("DELETE", f"faults/{fault['id']}")
+    world, one = faults, faults.targets[0]
+    fault = {"operation": "GetAlternateContact", "account": one, "error": "ValidationException"}
+    world.control("POST", "faults", fault)
+    failed = contactsync(world, "sync", "--contact-type", "security", "--account", one, "--wait")
+    world.control("DELETE", "faults")
     run_id = failed.stdout.strip()
     assert failed.returncode == 1, failed.stderr
     assert f"The run ended: failed. See every account with: contactsync report {run_id}" in failed.stderr

@@ -11,7 +11,7 @@ from contactsync.runs.runs import ENDED_TASK, NO_STATE, RunProgress
 
 BAR_WIDTH: Final = 16
 RARELY: Final = 5
-"""Without a terminal, so many times the wait between two looks: each look prints a line."""
+"""Without a terminal, so many looks at most are between two lines; a look that shows nothing new prints none."""
 
 SHORT: Final = {"running": "running", "up_for_retry": "retrying", "up_for_reschedule": "waiting", "failed": "failed"}
 """States whose numbers are shown beside the bar; more would not fit into 80 columns."""
@@ -31,14 +31,17 @@ def follow(
     deadline = None if seconds is None else time.monotonic() + seconds
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("accounts", total=None, counts="")
+        looks, printed = 0, ""
         while True:
-            run = look()
+            run, looks = look(), looks + 1
             progress.update(bar, total=run.accounts.total() or None, completed=run.ended_accounts, counts=_short(run))
-            if not console.is_terminal and (line := _line(run)):
+            line = "" if console.is_terminal else _line(run)
+            if line and line != printed and (run.has_ended or looks % RARELY == 1):
                 console.print(f"  {line}")
+                printed = line
             if run.has_ended or (deadline is not None and time.monotonic() > deadline):
                 return run
-            time.sleep(poll if console.is_terminal else poll * RARELY)
+            time.sleep(poll)
 
 
 def _short(run: RunProgress) -> str:

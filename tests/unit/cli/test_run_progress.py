@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from contactsync.cli.screen.run_progress import follow
+from contactsync.cli.screen.run_progress import RARELY, follow
 from contactsync.runs.runs import RunProgress
 
 BEFORE = RunProgress("r", "running", Counter(), {"plan": "running", "report": "none"})
@@ -32,8 +32,9 @@ def followed(*seen: RunProgress, terminal: bool = False) -> tuple[RunProgress, s
 
 
 def test_in_a_pipe() -> None:
-    """Each look prints a line: the accounts, and the other tasks that are under way."""
-    last, text = followed(BEFORE, MIDDLE, ASKED, END)
+    """A line now and then says what is new: the accounts, and the other tasks that are under way."""
+    looks = [one for one in (BEFORE, MIDDLE, MIDDLE, ASKED) for _ in range(RARELY)]
+    last, text = followed(*looks, END)
     assert last is END
     assert text.splitlines() == [
         "  plan running",
