@@ -134,7 +134,9 @@ def test_role_is_for_the_management_account_only(adapters: Adapters) -> None:
     """The tables are the deployment's own, and are used with its own credentials."""
     acting(adapters).steps.planner.plan(request(dag_run_id="own tables"), map_limit=9)
     callers = {call.caller_arn for call in adapters.sandbox.call_log.query(service="dynamodb")}
-    functions = {caller for caller in callers if "assumed-role/contactsync-bus-" in caller}  # have roles of their own
+    functions = {
+        caller for caller in callers if "assumed-role/contactsync-local-bus-" in caller
+    }  # have roles of their own
     assert callers - functions
     assert not any("assumed-role" in caller for caller in callers - functions)
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from contactsync.sandbox.stacks.templates import load
+from contactsync.stacks.stack_file import read_stacks
 
 ROOT = Path(__file__).parents[2]
-TEMPLATES: dict[str, dict[str, Any]] = {path.stem: load(path) for path in sorted((ROOT / "infra").glob("*.yaml"))}
+TEMPLATES: dict[str, Any] = {
+    name.removesuffix(".yaml"): template for name, template in read_stacks(ROOT / "infra").templates.items()
+}
 ALARMS = [
     (stack, name)
     for stack, template in TEMPLATES.items()

@@ -18,7 +18,8 @@ from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
 from contactsync.configuration.schema import DeliveryChannel
 from contactsync.lambdas.subscriber import LEAST_TIMEOUT
-from contactsync.sandbox.stacks.templates import load
+from contactsync.stacks.stack_file import read_stacks
+from contactsync.stacks.templates import load
 from tests.support.events import data_of
 from tests.support.fakes.bus import FakeOutbox, FakeTopic
 from tests.support.fakes.surroundings import START, FakeClock
@@ -63,7 +64,7 @@ def test_visibility(name: str) -> None:
     assert properties(f"{name}Queue")["VisibilityTimeout"] == 6 * properties(f"{name}Function")["Timeout"]
 
 
-TEMPLATES = sorted((ROOT / "infra").glob("*.yaml"))
+TEMPLATES = read_stacks(ROOT / "infra").templates
 
 
 def mappings() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -71,8 +72,7 @@ def mappings() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
     Where the function's Timeout can be chosen, they are yielded for each that can.
     """
-    for path in TEMPLATES:
-        template = load(path)
+    for template in TEMPLATES.values():
         chosen = template["Parameters"].get("Timeout", {}).get("AllowedValues", [""])
         for timeout in chosen:
             resources = with_timeout(template, timeout)

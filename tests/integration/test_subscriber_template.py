@@ -10,7 +10,7 @@ import pytest
 from contactsync.lambdas.subscriber import LEAST_TIMEOUT
 from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.sandbox.stacks.templates import TemplateError, load
+from contactsync.stacks.templates import TemplateError, load
 
 ROOT = Path(__file__).parents[2]
 BUS = load(ROOT / "infra" / "bus.yaml")
@@ -127,12 +127,12 @@ def test_many(tmp_path: Path) -> None:
     infra = infra_with(tmp_path, tickets=tickets, board=tickets.replace("tickets", "board") + chosen)
     with Sandbox(Scenario.model_validate({"organization": {"accounts": 1}}), templates=infra) as sandbox:
         stacks = {stack.name: stack for stack in sandbox.stacks if stack.template == "subscriber.yaml"}
-        assert set(stacks) == {"contactsync-subscriber-board", "contactsync-subscriber-tickets"}
+        assert set(stacks) == {"contactsync-local-subscriber-board", "contactsync-local-subscriber-tickets"}
         client = {
             name: sandbox.session().client(name, endpoint_url=sandbox.endpoint_url)
             for name in ("sns", "sqs", "lambda", "iam", "cloudwatch")
         }
-        board = stacks["contactsync-subscriber-board"].outputs
+        board = stacks["contactsync-local-subscriber-board"].outputs
         name, _, url = board["DeadLetterQueue"].partition("=")
         assert (name, url) == ("board", board["DeadLettersUrl"])
         queue = client["sqs"].get_queue_attributes(QueueUrl=board["QueueUrl"], AttributeNames=["All"])["Attributes"]

@@ -18,7 +18,7 @@ from contactsync.errors import ContactSyncError
 from contactsync.lambdas import trigger
 from contactsync.sandbox.events.rules import EventPattern
 from contactsync.sandbox.functions.invocations import RETRY_DELAYS
-from contactsync.sandbox.stacks.templates import load
+from contactsync.stacks.templates import load
 from tests.support.mwaa_endpoint import STARTED, MwaaEndpoint, aws_error, broken, refused, trigger_surroundings
 from tests.support.recorded import ABSENT, MANAGEMENT_ACCOUNT, changed, recorded, user_identities
 from tests.support.strategies import contact_types, contacts

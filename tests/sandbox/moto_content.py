@@ -14,7 +14,7 @@ from moto.core.base_backend import BackendDict
 
 from contactsync.sandbox.scenario.scenario import OrganizationSettings, Scenario
 from contactsync.sandbox.server import Sandbox
-from contactsync.sandbox.stacks.templates import TemplateError
+from contactsync.stacks.templates import TemplateError
 
 INFRA = Path(__file__).parents[2] / "infra"
 OWN_STATE = ("instances_tracked", "request_count", "_instances", "environ")

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.sqs.models import sqs_backends
 
-from contactsync.sandbox.stacks.templates import TemplateError
+from contactsync.stacks.templates import TemplateError
 from tests.sandbox import queue_template
 from tests.sandbox.loop_sandbox import ACCOUNT, SmallSandbox, small_sandbox, wait_for
 from tests.sandbox.queue_template import DEAD_LETTERS, QUEUE, TOPIC_ARN

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from contactsync.sandbox.stacks.templates import TemplateError, local_parameters
+from contactsync.sandbox.stacks.templates import local_parameters
+from contactsync.stacks.templates import TemplateError
 from tests.sandbox import loop_template
 from tests.sandbox.loop_sandbox import ACCOUNT, SmallSandbox, small_sandbox
 from tests.sandbox.queue_template import queue_policy
@@ -42,7 +43,7 @@ def test_infra(sandbox: SmallSandbox) -> None:
     policy = sandbox.client("sqs").get_queue_attributes(
         QueueUrl=outputs["RuleDeadLettersUrl"], AttributeNames=["Policy"]
     )["Attributes"]["Policy"]
-    assert [stack.name for stack in stacks][:2] == ["contactsync-tables", "contactsync-bus"]
+    assert [stack.name for stack in stacks][:2] == ["contactsync-local-state", "contactsync-local-bus"]
     assert {outputs["ConfigTableName"], outputs["StateTableName"], outputs["DesiredContactsTableName"]} <= set(tables)
     assert function["Environment"]["Variables"]["CONTACTSYNC_MANAGEMENT_ACCOUNT_ID"] == ACCOUNT
     assert target["Arn"] == function["FunctionArn"]

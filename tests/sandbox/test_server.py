@@ -107,7 +107,7 @@ class TestLife:
             assert control(sandbox, "GET", "/calls")["calls"] == []
             assert sandbox.outputs["FunctionName"] == "contactsync-local-trigger"
             stacks = control(sandbox, "GET", "/status")["stacks"]
-            assert {"contactsync-tables", "contactsync-trigger"} <= {stack["name"] for stack in stacks}
+            assert {"contactsync-local-state", "contactsync-local-trigger"} <= {stack["name"] for stack in stacks}
             client(sandbox, "account").put_alternate_contact(AlternateContactType="SECURITY", **CONTACT)
             deadline = time.monotonic() + 120
             while not (events := control(sandbox, "GET", "/events?matched=true")["events"]):

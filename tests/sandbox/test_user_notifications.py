@@ -14,7 +14,8 @@ from contactsync.sandbox.messages.inbox import Inbox
 from contactsync.sandbox.messages.user_notifications import CENTER, AccountResources, EventRule, UserNotifications
 from contactsync.sandbox.server import Sandbox
 from contactsync.sandbox.stacks import notification_types
-from contactsync.sandbox.stacks.templates import TemplateError, deploy
+from contactsync.sandbox.stacks.templates import deploy
+from contactsync.stacks.templates import TemplateError
 from tests.sandbox.sandbox_clients import client, control, running
 
 ACCOUNT, CONFIGURATION, CONTACT = "111122223333", "arn:configuration/high", "arn:emailcontact/one"

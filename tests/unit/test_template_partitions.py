@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 INFRA: Final = Path(__file__).parents[2] / "infra"
-TEMPLATES: Final = sorted(INFRA.glob("*.yaml"))
+TEMPLATES: Final = sorted((*INFRA.glob("*.yaml"), *INFRA.glob("parameters/*.yaml")))
 REGION: Final = re.compile(r"\b(?:us|eu|ap|cn|us-gov|eusc)-[a-z]+-[a-z0-9]*-?[0-9]\b")
 
 

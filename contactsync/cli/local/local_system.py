@@ -18,8 +18,8 @@ from contactsync.local_airflow.airflow_settings import Database
 from contactsync.local_airflow.ports import reserved_port
 from contactsync.sandbox.scenario.scenario import Scenario, ScenarioError
 from contactsync.sandbox.server import MWAA_ENVIRONMENT, REGION, PortTakenError, Sandbox
-from contactsync.sandbox.stacks.templates import TemplateError
 from contactsync.services.services import Services
+from contactsync.stacks.templates import TemplateError
 
 DAG_ID: Final = "contact_sync"
 

@@ -298,7 +298,7 @@ def _started(
     from contactsync.sandbox.requests.listening import PortTakenError
     from contactsync.sandbox.scenario.scenario import ScenarioError
     from contactsync.sandbox.server import Sandbox
-    from contactsync.sandbox.stacks.templates import TemplateError
+    from contactsync.stacks.templates import TemplateError
 
     try:
         sandbox = Sandbox(_scenario(scenario, accounts), port=port, templates=templates)

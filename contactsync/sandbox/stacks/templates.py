@@ -3,34 +3,26 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import yaml
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from contactsync.sandbox.stacks import template_types
+from contactsync.stacks.stack_file import FILE, StackList, read_stacks
+from contactsync.stacks.stacks import Region, stack_name
+from contactsync.stacks.stacks import Stack as ListedStack
+from contactsync.stacks.templates import TemplateError, check_value, load, read_yaml
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-ORDER = ("tables", "bus", "trigger")  # templates that others need come first; those not named here follow
 REGION = "us-east-1"
 _CODE_BUCKET, _CODE_KEY = "CodeBucket", "CodeKey"
-_PER_FILE = "StackPerFileIn"
-
-
-class TemplateError(Exception):
-    """A template cannot be deployed as in AWS; the message names the file and what to do."""
-
-    def __init__(self, template: str, reason: str) -> None:
-        self.template = template
-        self.reason = reason
-        super().__init__(f"{template}: {reason}")
 
 
 @dataclass(frozen=True)
@@ -42,34 +34,28 @@ class Stack:
     outputs: Mapping[str, str]
 
 
-def deploy(
-    directory: Path,
-    *,
-    session: boto3.Session,
-    endpoint_url: str,
-    parameters: Mapping[str, str],
-    order: Sequence[str] = ORDER,
-) -> list[Stack]:
-    """Create a stack contactsync-<file name> from every template in the directory; raise TemplateError when one fails.
+def deploy(directory: Path, *, session: boto3.Session, endpoint_url: str, parameters: Mapping[str, str]) -> list[Stack]:
+    """Create the stacks that the directory's stacks.yaml lists; raise TemplateError when one fails.
 
-    A template gets those of `parameters` that it declares, and outputs of earlier stacks with the name of one of its
-    parameters. If the template's metadata name a folder (StackPerFileIn), each file of parameters in it makes a stack
-    contactsync-<template>-<file name>, whose outputs later templates do not get.
+    A stack gets those of `parameters` that its template declares, and what the list says for the others. What the
+    sandbox cannot deploy yet is left out, and so are optional stacks that these parameters do not ask for. In a
+    directory without a list every template is a stack contactsync-<file name>, in the order of names.
     """
-    known = dict(parameters)
+    listed = _listed(directory)
+    outputs: dict[str, dict[str, str]] = {}
     stacks = []
-    for path in _ordered(directory, order):
-        template = _checked(path)
-        is_repeated = _PER_FILE in (template.get("Metadata") or {})
-        for planned in _planned(path, template, known):
+    client: CloudFormationClient = session.client("cloudformation", region_name=REGION, endpoint_url=endpoint_url)
+    for stack in listed.stacks:
+        if stack.not_in_sandbox or not stack.is_wanted(parameters, REGION):
+            continue
+        known = stack.fed(outputs, listed.regions, REGION) | dict(parameters)
+        _check_template(directory / stack.template, listed.templates[stack.template])
+        for planned in _planned(directory, stack, listed, known):
             _put_code(session, endpoint_url, planned.parameters)
-            client: CloudFormationClient = session.client(
-                "cloudformation", region_name=REGION, endpoint_url=endpoint_url
-            )
-            stack = Stack(planned.name, path.name, _create(client, planned))
-            stacks.append(stack)
-            if not is_repeated:
-                known = dict(stack.outputs) | known
+            created = Stack(planned.name, stack.template, _create(client, planned))
+            stacks.append(created)
+            if stack.stack_per_file_in is None:
+                outputs[stack.name] = dict(created.outputs)
     return stacks
 
 
@@ -86,21 +72,12 @@ def local_parameters(management_account: str, **changes: str) -> dict[str, str]:
     return values | changes
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Read a template; short function forms such as !Ref become their long forms."""
-    try:
-        template = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise TemplateError(path.name, f"not YAML: {error}") from error
-    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
-        raise TemplateError(path.name, "a template needs Resources")
-    return template
-
-
-def _ordered(directory: Path, order: Sequence[str]) -> list[Path]:
-    files = {path.stem: path for path in sorted(directory.glob("*.yaml"))}
-    names = [name for name in order if name in files]
-    return [files[name] for name in [*names, *(name for name in files if name not in names)]]
+def _listed(directory: Path) -> StackList:
+    if (directory / FILE).exists():
+        return read_stacks(directory)
+    files = sorted(directory.glob("*.yaml"))
+    stacks = tuple(ListedStack(path.stem, path.name, Region.DEPLOYMENT) for path in files)
+    return StackList(stacks, {path.name: load(path) for path in files})
 
 
 @dataclass(frozen=True)
@@ -113,24 +90,22 @@ class _Planned:
     parameters: Mapping[str, str]
 
 
-def _planned(path: Path, template: Mapping[str, Any], known: Mapping[str, str]) -> list[_Planned]:
-    name, body = f"contactsync-{path.stem}", path.read_text(encoding="utf-8")
-    folder = (template.get("Metadata") or {}).get(_PER_FILE)
-    if folder is None:
-        return [_Planned(name, path.name, body, _given(path.name, template, known))]
+def _planned(directory: Path, stack: ListedStack, listed: StackList, known: Mapping[str, str]) -> list[_Planned]:
+    template, body = listed.templates[stack.template], (directory / stack.template).read_text(encoding="utf-8")
+    is_listed = (directory / FILE).exists()
+    name = stack_name(known.get("Environment", "local"), stack.name) if is_listed else f"contactsync-{stack.name}"
+    if stack.stack_per_file_in is None:
+        return [_Planned(name, stack.template, body, _given(stack.template, template, known))]
     planned = []
-    for file in sorted((path.parent / str(folder)).glob("*.yaml")):
-        where = f"{folder}/{file.name}"
-        values = {**known, **_own_parameters(file, where, path.name, template)}
+    for file in sorted((directory / stack.stack_per_file_in).glob("*.yaml")):
+        where = f"{stack.stack_per_file_in}/{file.name}"
+        values = {**known, **_own_parameters(file, where, stack.template, template)}
         planned.append(_Planned(f"{name}-{file.stem}", where, body, _given(where, template, values)))
     return planned
 
 
 def _own_parameters(file: Path, where: str, template_name: str, template: Mapping[str, Any]) -> dict[str, str]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TemplateError(where, f"not YAML: {error}") from error
+    content = read_yaml(file, where)
     if not isinstance(content, dict):
         raise TemplateError(where, f"it holds parameters of {template_name}, a line NAME: VALUE for each")
     declared = template.get("Parameters") or {}
@@ -142,8 +117,7 @@ def _own_parameters(file: Path, where: str, template_name: str, template: Mappin
     return {name: str(value) for name, value in content.items()}
 
 
-def _checked(path: Path) -> dict[str, Any]:
-    template = load(path)
+def _check_template(path: Path, template: Mapping[str, Any]) -> None:
     if "!Condition" in path.read_text(encoding="utf-8"):
         raise TemplateError(path.name, "moto takes !Condition for false: write {Condition: NAME}, which is the same")
     unknown = {
@@ -152,13 +126,12 @@ def _checked(path: Path) -> dict[str, Any]:
         if not template_types.is_known(str(resource.get("Type")))
     }
     if unknown:
-        listed = ", ".join(f"{name} ({type_name})" for name, type_name in unknown.items())
+        named = ", ".join(f"{name} ({type_name})" for name, type_name in unknown.items())
         raise TemplateError(
             path.name,
-            f"the sandbox has no support for {listed}; add the type to contactsync/sandbox/stacks/template_types.py, "
+            f"the sandbox has no support for {named}; add the type to contactsync/sandbox/stacks/template_types.py, "
             "or to WITHOUT_EFFECT there when nothing can depend on it",
         )
-    return template
 
 
 def _given(name: str, template: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
@@ -168,17 +141,8 @@ def _given(name: str, template: Mapping[str, Any], known: Mapping[str, str]) -> 
     if missing:
         raise TemplateError(name, f"no value for the parameters {', '.join(missing)}")
     for parameter, value in given.items():
-        _check_value(name, parameter, value, declared[parameter])
+        check_value(name, parameter, value, declared[parameter])
     return given
-
-
-def _check_value(name: str, parameter: str, value: str, declaration: Mapping[str, Any]) -> None:
-    allowed = [str(item) for item in declaration.get("AllowedValues", [])]
-    if allowed and value not in allowed:
-        raise TemplateError(name, f"parameter {parameter}: {value!r} is not one of {', '.join(allowed)}")
-    pattern = declaration.get("AllowedPattern")
-    if pattern and not re.fullmatch(pattern, value):
-        raise TemplateError(name, f"parameter {parameter}: {value!r} does not match {pattern}")
 
 
 def _put_code(session: boto3.Session, endpoint_url: str, given: Mapping[str, str]) -> None:
@@ -216,26 +180,6 @@ def _create(client: "CloudFormationClient", planned: _Planned) -> dict[str, str]
 def _message_in(answer: str) -> str:
     match = re.search(r'"message": "(.*?)"[,}]', answer)
     return (match[1] if match else answer).replace("\\'", "'")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short function forms."""
-
-
-def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-        if suffix == "GetAtt":
-            value = str(value).split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type] # the third kind of node
-    return {name: value}
-
-
-_Loader.add_multi_constructor("!", _function)
 
 
 def outputs(stacks: Iterable[Stack]) -> dict[str, str]:

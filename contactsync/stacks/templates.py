@@ -1,0 +1,107 @@
+"""CloudFormation templates as data, and whether a value fits a parameter's declaration."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+TEXT: Final = str | int
+"""The types of YAML that a value of a parameter may have; a bool is an int to Python, and is refused."""
+
+
+class TemplateError(Exception):
+    """A template, or a file that says how templates are deployed, cannot be used; the message names it and says why."""
+
+    def __init__(self, template: str, reason: str) -> None:
+        self.template = template
+        self.reason = reason
+        super().__init__(f"{template}: {reason}")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a template; short function forms such as !Ref become their long forms."""
+    template = read_yaml(path, path.name, _TemplateLoader)
+    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
+        raise TemplateError(path.name, "a template needs Resources")
+    return template
+
+
+def read_yaml(path: Path, name: str, loader: type[yaml.SafeLoader] | None = None) -> Any:  # noqa: ANN401 - YAML of any form
+    """Read a file of YAML in which no map has a key twice; `name` is what errors call the file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TemplateError(name, f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TemplateError(name, "not YAML: it is not UTF-8") from error
+    try:
+        return yaml.load(text, Loader=loader or StrictLoader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-02-30
+        raise TemplateError(name, f"not YAML: {_one_line(error)}") from error
+    except RecursionError as error:
+        raise TemplateError(name, "not YAML: it is nested too deep") from error
+
+
+def check_value(name: str, parameter: str, value: str, declaration: Mapping[str, Any]) -> None:
+    """Raise TemplateError when a parameter's declaration does not allow a value; `name` is what the error names."""
+    if problem := _problem(value, declaration):
+        raise TemplateError(name, f"parameter {parameter}: {value!r} {problem}")
+
+
+def _problem(value: str, declaration: Mapping[str, Any]) -> str | None:
+    allowed = [str(item) for item in declaration.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        return f"is not one of {', '.join(allowed)}"
+    pattern = declaration.get("AllowedPattern")
+    parts = value.split(",") if declaration.get("Type") == "CommaDelimitedList" else [value]
+    if pattern and not all(re.fullmatch(pattern, part.strip()) for part in parts):
+        return f"does not match {pattern}"
+    return _number_problem(value, declaration) if declaration.get("Type") == "Number" else None
+
+
+def _number_problem(value: str, declaration: Mapping[str, Any]) -> str | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return "is not a number"
+    least, most = (float(declaration.get(key, number)) for key in ("MinValue", "MaxValue"))
+    return None if least <= number <= most else f"is not between {least:g} and {most:g}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+class StrictLoader(yaml.SafeLoader):
+    """YAML in which a key that stands twice in a map is an error, where YAML would take the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - YAML's signature
+        """Refuse the second of two equal keys."""
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) < len(node.value):
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands twice in a map", node.start_mark)
+        return mapping
+
+
+class _TemplateLoader(StrictLoader):
+    """YAML with CloudFormation's short function forms."""
+
+
+def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = str(value).split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type] # the third kind of node
+    return {name: value}
+
+
+_TemplateLoader.add_multi_constructor("!", _function)
