@@ -8,6 +8,8 @@ from moto.awslambda.models import EventInvokeConfig
 from moto.awslambda.utils import get_backend
 from moto.cloudformation import parsing
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.secretsmanager.models import secretsmanager_backends
+from moto.secretsmanager.utils import random_password
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
@@ -150,6 +152,35 @@ class TopicPolicy(AddedResource):
         return name
 
 
+class Secret(AddedResource):
+    """AWS::SecretsManager::Secret: with a string that is given, or a password that is generated once."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Return the name of the type."""
+        return "AWS::SecretsManager::Secret"
+
+    @classmethod
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:
+        """Create the secret, and return its ARN, which is what Ref gives; one that is there keeps its string."""
+        backend = secretsmanager_backends[account][region]
+        secret_name = properties.get("Name", name)
+        if secret_name in backend.secrets:
+            return str(backend.secrets[secret_name].arn)
+        created = backend.create_secret(
+            name=secret_name,
+            secret_string=properties.get("SecretString") or _generated(properties.get("GenerateSecretString", {})),
+            secret_binary=None,
+            description=properties.get("Description"),
+            tags=properties.get("Tags"),
+            kms_key_id=properties.get("KmsKeyId"),
+            client_request_token=None,
+            replica_regions=[],
+            force_overwrite=False,
+        )
+        return str(json.loads(created)["ARN"])
+
+
 def _inert(type_name: str) -> type[AddedResource]:
     def cloudformation_type() -> str:
         return type_name
@@ -164,6 +195,7 @@ ADDED: list[type[AddedResource]] = [
     MetricAlarm,
     TopicSubscription,
     TopicPolicy,
+    Secret,
 ]
 _INERT = [_inert(type_name) for type_name in WITHOUT_EFFECT]
 _original_clean = parsing.clean_json
@@ -187,6 +219,23 @@ def is_known(type_name: str) -> bool:
     """Return whether a resource of this type can be created, or at least accepted."""
     known = type_name in parsing.get_model_map() or type_name in parsing.NULL_MODELS
     return known or type_name.startswith("Custom::")
+
+
+def _generated(wanted: Mapping[str, Any]) -> str:
+    """Return a password with the rules of GenerateSecretString, as far as our templates use them."""
+    return str(
+        random_password(
+            int(wanted.get("PasswordLength", 32)),
+            str(wanted.get("ExcludeCharacters", "")),
+            *(_is_true(wanted.get(key)) for key in ("ExcludeNumbers", "ExcludePunctuation")),
+            *(_is_true(wanted.get(key)) for key in ("ExcludeUppercase", "ExcludeLowercase", "IncludeSpace")),
+            _is_true(wanted.get("RequireEachIncludedType", True)),
+        )
+    )
+
+
+def _is_true(value: object) -> bool:
+    return str(value).lower() == "true"
 
 
 def _document(policy: object) -> str:
