@@ -207,7 +207,6 @@ class Sandbox:
             "ManagementAccountId": self.management_account,
             "MwaaEnvironmentName": MWAA_ENVIRONMENT,
             "MwaaRegion": REGION,
-            "CodeBucket": "contactsync-code",
             "CodeKey": "contactsync.zip",
             "SubscriberCodeKey": "subscribers.zip",
             "NoticesEmail": "operators@example.com",

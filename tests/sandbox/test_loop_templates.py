@@ -43,7 +43,11 @@ def test_infra(sandbox: SmallSandbox) -> None:
     policy = sandbox.client("sqs").get_queue_attributes(
         QueueUrl=outputs["RuleDeadLettersUrl"], AttributeNames=["Policy"]
     )["Attributes"]["Policy"]
-    assert [stack.name for stack in stacks][:2] == ["contactsync-local-state", "contactsync-local-bus"]
+    assert [stack.name for stack in stacks][:3] == [
+        "contactsync-local-artifacts",
+        "contactsync-local-state",
+        "contactsync-local-bus",
+    ]
     assert {outputs["ConfigTableName"], outputs["StateTableName"], outputs["DesiredContactsTableName"]} <= set(tables)
     assert function["Environment"]["Variables"]["CONTACTSYNC_MANAGEMENT_ACCOUNT_ID"] == ACCOUNT
     assert target["Arn"] == function["FunctionArn"]

@@ -65,7 +65,6 @@ def local_parameters(management_account: str, **changes: str) -> dict[str, str]:
         "Environment": "local",
         "ManagementAccountId": management_account,
         "MwaaEnvironmentName": "contactsync-local",
-        "CodeBucket": "contactsync-local-code",
         "CodeKey": "trigger.zip",
         "SubscriberCodeKey": "subscribers.zip",
     }
