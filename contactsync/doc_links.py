@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from contactsync.own_variables import value_of
+
 VARIABLE: Final = "CONTACTSYNC_DOCS_URL"
 EXPECTED: Final = "must be an address that begins with https:// or http://"
 
@@ -19,7 +21,7 @@ _PAGE: Final = re.compile(r"(?<![\w/.-])docs/((?:[a-z0-9-]+/)*[a-z0-9-]+\.(?:md|
 
 def docs_address(environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the address of the pages, without a slash at the end; raise ValueError for what is no address."""
-    text = environ.get(VARIABLE, "").strip().rstrip("/")
+    text = value_of(VARIABLE, environ).rstrip("/")
     if text and not _URL.fullmatch(text):
         raise ValueError(EXPECTED)
     return text or None

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from contactsync.own_variables import is_own
+
 _CONFIG_FILE = Path(__file__).with_name("aws_config.ini")
 _PROFILE = "sandbox"
 _LOCAL = ("127.0.0.1", "localhost")
 _ENDPOINT = "AWS_ENDPOINT_URL_"
 _FOREIGN_PREFIXES = ("AWS_", "BOTO_", "BOTOCORE_", "BOTO3_")
-_OWN_PREFIX = "CONTACTSYNC_"
 _FOREIGN_SUFFIX = "_proxy"
 _FOREIGN = frozenset({"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 
@@ -90,7 +91,7 @@ def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
     """Give this process the variables in place of foreign ones, and afterwards its own environment again."""
     before = dict(os.environ)
     isolate()
-    for name in [name for name in os.environ if name.startswith(_OWN_PREFIX)]:
+    for name in [name for name in os.environ if is_own(name)]:
         del os.environ[name]
     os.environ.update(variables)
     try:

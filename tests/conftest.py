@@ -23,7 +23,7 @@ settings.register_profile(
 )
 settings.load_profile("contactsync")
 
-FOREIGN_PREFIXES = ("AWS_", "BOTO_", "CONTACTSYNC_", "POWERTOOLS_")
+FOREIGN_PREFIXES = ("AWS_", "BOTO_", "CONTACTSYNC_", "AIRFLOW__CONTACTSYNC__", "POWERTOOLS_")
 LOOPBACK_NAMES = {"", "localhost", "0.0.0.0", "::"}  # noqa: S104 -- names that are looked up, nothing is bound
 
 

@@ -26,6 +26,7 @@ FOREIGN: Final = (
     r"\(AWS_[A-Za-z0-9_]*\)",
     r"\(BOTO[A-Za-z0-9_]*\)",
     r"\(CONTACTSYNC_[A-Za-z0-9_]*\)",
+    r"\(AIRFLOW__CONTACTSYNC__[A-Za-z0-9_]*\)",
     r"\([A-Za-z]*_[Pp][Rr][Oo][Xx][Yy]\)",
     r"\(REQUESTS_CA_BUNDLE\)",
     r"\(CURL_CA_BUNDLE\)",

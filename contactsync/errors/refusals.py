@@ -41,7 +41,7 @@ class SettingsError(ContactSyncError):
     blame = Blame.CONFIGURATION
     remedy = Remedy(
         "An environment variable of the deployment is missing or wrong.",
-        (RemedyStep("Correct it in the startup script of the MWAA environment (docs/settings.md)."),),
+        (RemedyStep("Correct it in the options or the startup script of the MWAA environment (docs/settings.md)."),),
     )
 
     @classmethod

@@ -3,11 +3,11 @@
 The settings of contactsync itself are read when a task runs, not here.
 """
 
-import os
 from typing import Final
 
 from contactsync.doc_links import VARIABLE, docs_address, pages_as
 from contactsync.errors import SettingsError
+from contactsync.own_variables import value_of
 
 OWNER: Final = "contactsync"
 
@@ -20,7 +20,7 @@ MOST_ACCOUNT_TASKS: Final = 1000
 
 def account_tasks() -> int:
     """Return how many tasks of accounts run at the same time, over all runs of the DAG."""
-    text = os.environ.get("CONTACTSYNC_ACCOUNT_TASKS", "").strip()
+    text = value_of("CONTACTSYNC_ACCOUNT_TASKS")
     if not text:
         return ACCOUNT_TASKS
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_ACCOUNT_TASKS):

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from contactsync.fingerprint_keys import key_problem
 from contactsync.limits import FOLLOW_UPS_LIMIT
+from contactsync.own_variables import PREFIX
 from contactsync.settings.groups import (
     AuditSettings,
     BusSettings,
@@ -24,7 +25,7 @@ from contactsync.settings.groups import (
     SubscriberSettings,
     TriggerSettings,
 )
-from contactsync.settings.variables import PREFIX, Variables
+from contactsync.settings.variables import Variables
 
 _ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _QUEUE_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII)
@@ -78,6 +79,8 @@ def claims(variables: Variables) -> ClaimSettings:
 
 def fingerprints(variables: Variables) -> FingerprintSettings:
     """Read the HMAC key."""
+    for name in ("FINGERPRINT_KEY", "FORMER_FINGERPRINT_KEY"):
+        variables.not_an_option(name)
     key, secret = variables.optional("FINGERPRINT_KEY"), variables.optional("FINGERPRINT_SECRET")
     if (key is None) == (secret is None):
         variables.refuse("FINGERPRINT_KEY", f"and {PREFIX}FINGERPRINT_SECRET: exactly one of the two must be set")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
+from contactsync.own_variables import own_variables
 from contactsync.settings import readers
 from contactsync.settings.groups import (
     RUN,
@@ -24,7 +25,7 @@ from contactsync.settings.groups import (
     SubscriberSettings,
     TriggerSettings,
 )
-from contactsync.settings.variables import PREFIX, Variables
+from contactsync.settings.variables import Variables
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ class Settings:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Take the environment; later changes of it have no effect here."""
-        self._environ = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+        self._environ = own_variables(environ)
 
     def demand(self, groups: Iterable[Group]) -> None:
         """Read groups in advance; raise SettingsError for everything in any of them that is missing or wrong."""
@@ -129,7 +130,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str], groups: Iterable[Group] = RUN) -> Settings:
-    """Read CONTACTSYNC_* variables; raise SettingsError for all that are missing or wrong in these groups."""
+    """Read variables and options; raise SettingsError for all that are missing or wrong in these groups."""
     settings = Settings(environ)
     settings.demand(groups)
     return settings

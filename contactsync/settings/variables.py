@@ -1,11 +1,9 @@
 """The environment's variables, read one by one."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from contactsync.errors import SettingsError
-
-PREFIX: Final = "CONTACTSYNC_"
+from contactsync.own_variables import OPTION_PREFIX, PREFIX
 
 
 class Variables:
@@ -29,6 +27,13 @@ class Variables:
         """Return a value; None when it is blank or not set."""
         self.asked[PREFIX + name] = None
         return self._environ.get(PREFIX + name, "").strip() or None
+
+    def not_an_option(self, name: str) -> None:
+        """Refuse a secret that is set as an option of Airflow, where more people can read it than workers need it."""
+        option = OPTION_PREFIX + name
+        if self._environ.get(option, "").strip():
+            where = f"is a secret and must not be an option of Airflow ({option}), which many people can read"
+            self.refuse(name, f"{where}; name a secret with the option contactsync.fingerprint_secret")
 
     def required(self, name: str) -> str:
         """Return a value that has to be set."""

@@ -66,6 +66,7 @@ def test_packages() -> None:
         "contactsync.lambdas",
         "contactsync.lambdas.airflow_runs",
         "contactsync.lambdas.trigger",
+        "contactsync.own_variables",
         "contactsync.plain_text",
         "contactsync.intake",
         "contactsync.limits",

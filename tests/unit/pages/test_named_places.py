@@ -12,6 +12,9 @@ from typing import Final
 
 import pytest
 
+from contactsync.settings.groups import Group
+from contactsync.settings.settings import variables_of
+
 ROOT = Path(__file__).parents[3]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 CODE = [
@@ -39,6 +42,12 @@ EXAMPLES: Final = frozenset(
 
 NOT_MODULES: Final = frozenset({"account", "applied", "dead_letter", "notice", "replay", "sync_operation", "zip"})
 """What stands behind `contactsync.` in names of events, of their ends and of a file."""
+
+OPTIONS: Final = frozenset(
+    f"contactsync.{name.removeprefix('CONTACTSYNC_').lower()}"
+    for name in (*variables_of(Group), "CONTACTSYNC_ACCOUNT_TASKS", "CONTACTSYNC_DOCS_URL")
+)
+"""The settings as options of Airflow."""
 
 _PATH: Final = re.compile(
     r"(?<![\w./:-])((?:contactsync|dags|plugins|infra|tests|docs|requirements)/[\w./*-]*[\w/*])(?:::(\w+))?"
@@ -73,7 +82,8 @@ def module_problems(name: str, text: str) -> Iterator[str]:
     """Yield the modules, and the names in modules, that a text names and that are not there."""
     for dotted in sorted(set(_MODULE.findall(text))):
         known = is_module(dotted) or f"{dotted.rpartition('.')[0].replace('.', '/')}.py" in EXAMPLES
-        if not _EVENT.search(dotted) and not known and dotted.split(".")[1] not in NOT_MODULES:
+        known = known or dotted in OPTIONS or dotted.split(".")[1] in NOT_MODULES
+        if not _EVENT.search(dotted) and not known:
             yield f"{name}: there is no module {dotted}"
 
 
