@@ -1,5 +1,7 @@
 """docs/stacks.md has the stacks as infra/stacks.yaml lists them."""
 
+import re
+import subprocess
 from pathlib import Path
 
 from contactsync.stacks.stack_file import read_stacks
@@ -62,3 +64,48 @@ def test_sandbox() -> None:
     page = " ".join(PAGE.read_text(encoding="utf-8").split())
     for stack in read_stacks(ROOT / "infra").stacks:
         assert stack.not_in_sandbox is None or f"`{stack.name}`: {stack.not_in_sandbox}" in page
+
+
+def script() -> str:
+    """Return the commands that deploy by hand, each on one line."""
+    (block,) = re.findall(r"```bash\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return str(block).replace("\\\n", " ")
+
+
+def test_commands() -> None:
+    """The commands are a script that bash can read."""
+    answer = subprocess.run(["bash", "-n"], input=script(), check=False, capture_output=True, text=True, timeout=30)  # noqa: S607 - the bash of the person who runs the tests
+    assert answer.stderr == ""
+
+
+def test_commands_fit_the_templates() -> None:
+    """The commands name parameters, outputs, templates and regions that there are, in the order of the list."""
+    found = read_stacks(ROOT / "infra")
+    stacks = {stack.name: stack for stack in found.stacks}
+    calls = re.findall(r"^ *deploy \$(\w+) (\S+) (\S+)(.*)$", script(), re.MULTILINE)
+    for region, name, template, rest in calls:
+        assert stacks[name].template == template
+        assert (region == "TRIGGER_REGION") is (stacks[name].region is Region.TRIGGER)
+        assert set(re.findall(r"(?<![\w.])([A-Z]\w+)=", rest)) <= set(found.templates[template]["Parameters"])
+    for name, output in re.findall(r"\$\(output \$\w+ (\S+) (\w+)\)", script()):
+        assert output in found.templates[stacks[name].template]["Outputs"]
+    first = list(dict.fromkeys(name for _, name, _, _ in calls))
+    assert first == [stack.name for stack in found.stacks if stack.name in first]
+    assert {stack.name for stack in found.stacks} - set(first) == {
+        "publisher",
+        "subscriber",
+        "chat",
+        "user-notifications",
+    }
+
+
+def test_commands_give_what_is_needed() -> None:
+    """Each stack gets a value for every parameter that has no default."""
+    found = read_stacks(ROOT / "infra")
+    given: dict[str, set[str]] = {}
+    for name, rest in re.findall(r"^ *deploy \$\w+ (\S+) \S+(.*)$", script(), re.MULTILINE):
+        given.setdefault(name, set()).update(re.findall(r"(?<![\w.])([A-Z]\w+)=", rest))
+    for stack in found.stacks:
+        if stack.name in given:
+            declared = found.templates[stack.template]["Parameters"]
+            assert {name for name, one in declared.items() if "Default" not in one} <= given[stack.name], stack.name
