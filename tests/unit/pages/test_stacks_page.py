@@ -4,6 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from contactsync.stacks.parameter_file import read_environment
 from contactsync.stacks.stack_file import read_stacks
 from contactsync.stacks.stacks import Condition, OutputOf, Region, Source, Stack
 
@@ -64,6 +65,22 @@ def test_sandbox() -> None:
     page = " ".join(PAGE.read_text(encoding="utf-8").split())
     for stack in read_stacks(ROOT / "infra").stacks:
         assert stack.not_in_sandbox is None or f"`{stack.name}`: {stack.not_in_sandbox}" in page
+
+
+def test_environments() -> None:
+    """The page's table has the values of each environment's file."""
+    listed = read_stacks(ROOT / "infra")
+    files = [read_environment(ROOT / "infra", name, listed) for name in ("dev", "staging", "prod")]
+    rows = [f"| `{name}` | " + " | ".join(f"`{one.parameters[name]}`" for one in files) for name in files[0].parameters]
+    protections = ("on" if one.termination_protection else "off" for one in files)
+    rows.append("| termination protection of the stacks | " + " | ".join(protections))
+    notices = (one.configuration["notification_settings"]["notify_on_success"] for one in files)
+    rows.append(
+        "| `notify_on_success` in the first configuration | " + " | ".join(f"`{str(one).lower()}`" for one in notices)
+    )
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    start = lines.index("| | dev | staging | prod |") + 2
+    assert lines[start : start + lines[start:].index("")] == [f"{row} |" for row in rows]
 
 
 def script() -> str:
