@@ -25,6 +25,10 @@ def load(path: Path) -> dict[str, Any]:
     template = read_yaml(path, path.name, _TemplateLoader)
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise TemplateError(path.name, "a template needs Resources")
+    for section in ("Parameters", "Resources", "Outputs"):
+        entries = template.get(section) or {}
+        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+            raise TemplateError(path.name, f"{section} is a map of names, each with a map")
     return template
 
 
@@ -55,8 +59,13 @@ def _problem(value: str, declaration: Mapping[str, Any]) -> str | None:
     if allowed and value not in allowed:
         return f"is not one of {', '.join(allowed)}"
     pattern = declaration.get("AllowedPattern")
-    parts = value.split(",") if declaration.get("Type") == "CommaDelimitedList" else [value]
-    if pattern and not all(re.fullmatch(pattern, part.strip()) for part in parts):
+    is_list = declaration.get("Type") == "CommaDelimitedList"
+    parts = [part.strip() for part in value.split(",")] if is_list else [value]
+    try:
+        matches = not pattern or all(re.fullmatch(pattern, part) for part in parts)
+    except re.error as error:
+        return f"cannot be compared with the AllowedPattern {pattern}: {error}"
+    if not matches:
         return f"does not match {pattern}"
     return _number_problem(value, declaration) if declaration.get("Type") == "Number" else None
 
