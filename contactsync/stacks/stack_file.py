@@ -39,6 +39,16 @@ class StackList:
         """The region of every stack."""
         return {stack.name: stack.region for stack in self.stacks}
 
+    def fed(self, stack: Stack, outputs: Mapping[str, Mapping[str, str]], deployment_region: str) -> dict[str, str]:
+        """Return the values that a stack's parameters get from the stacks whose outputs these are, by stack."""
+        return self._values(stack.parameters, stack.region.of(deployment_region), outputs, deployment_region)
+
+    def fed_afterwards(
+        self, stack: Stack, outputs: Mapping[str, Mapping[str, str]], deployment_region: str
+    ) -> dict[str, str]:
+        """Return the values with which a stack is updated when the later stacks are there."""
+        return self._values(stack.afterwards, stack.region.of(deployment_region), outputs, deployment_region)
+
     @cached_property
     def declarations(self) -> dict[str, list[Mapping[str, Any]]]:
         """Every parameter of any template, with all its declarations."""
@@ -47,6 +57,27 @@ class StackList:
             for name, declaration in (template.get("Parameters") or {}).items():
                 declared.setdefault(name, []).append(declaration)
         return declared
+
+    def _values(
+        self,
+        feeds: Mapping[str, tuple[Source, ...]],
+        here: str,
+        outputs: Mapping[str, Mapping[str, str]],
+        deployment_region: str,
+    ) -> dict[str, str]:
+        def value(source: Source) -> str | None:
+            there = self.regions[source.stack].of(deployment_region)
+            if isinstance(source, RegionOf):
+                return there
+            if source.same_region and there != here:
+                return None
+            return outputs.get(source.stack, {}).get(source.output)
+
+        found = {
+            name: next((text for text in map(value, sources) if text is not None), None)
+            for name, sources in feeds.items()
+        }
+        return {name: text for name, text in found.items() if text is not None}
 
 
 def read_stacks(directory: Path) -> StackList:

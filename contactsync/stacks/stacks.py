@@ -96,32 +96,6 @@ class Stack:
         """Return whether the stack is deployed under the values that were given for parameters."""
         return self.only_if is None or self.only_if.holds(parameters, deployment_region)
 
-    def fed(
-        self, outputs: Mapping[str, Mapping[str, str]], regions: Mapping[str, Region], deployment_region: str
-    ) -> dict[str, str]:
-        """Return the parameters' values that come from other stacks: their outputs and regions, by their names."""
-        fed = {}
-        for parameter, sources in self.parameters.items():
-            values = (self._value(source, outputs, regions, deployment_region) for source in sources)
-            value = next((value for value in values if value is not None), None)
-            if value is not None:
-                fed[parameter] = value
-        return fed
-
-    def _value(
-        self,
-        source: Source,
-        outputs: Mapping[str, Mapping[str, str]],
-        regions: Mapping[str, Region],
-        deployment_region: str,
-    ) -> str | None:
-        there = regions[source.stack].of(deployment_region)
-        if isinstance(source, RegionOf):
-            return there
-        if source.same_region and there != self.region.of(deployment_region):
-            return None
-        return outputs.get(source.stack, {}).get(source.output)
-
 
 def stack_name(environment: str, name: str) -> str:
     """Return the name that CloudFormation has for a stack."""

@@ -203,6 +203,10 @@ def test_security_group() -> None:
     """The group that is made when none is given lets in its own members only."""
     own = RESOURCES["SecurityGroupOwn"]["Properties"]
     assert own["GroupId"] == own["SourceSecurityGroupId"] == {"Fn::GetAtt": ["SecurityGroup", "GroupId"]}
+    condition, given, (made,) = ENVIRONMENT["NetworkConfiguration"]["SecurityGroupIds"]["Fn::If"]
+    assert (condition, given) == ("HasSecurityGroup", {"Ref": "SecurityGroupIds"})
+    named = {"Fn::Sub": "${SecurityGroup.GroupId},${SecurityGroupOwn}"}  # so that the rule is there first
+    assert made == {"Fn::Select": [0, {"Fn::Split": [",", named]}]}
     assert "SecurityGroupIngress" not in RESOURCES["SecurityGroup"]["Properties"]
     assert {RESOURCES[name]["Condition"] for name in ("SecurityGroup", "SecurityGroupOwn")} == {"NeedsSecurityGroup"}
 

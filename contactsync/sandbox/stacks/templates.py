@@ -48,7 +48,7 @@ def deploy(directory: Path, *, session: boto3.Session, endpoint_url: str, parame
     for stack in listed.stacks:
         if stack.not_in_sandbox or not stack.is_wanted(parameters, REGION):
             continue
-        known = stack.fed(outputs, listed.regions, REGION) | dict(parameters)
+        known = listed.fed(stack, outputs, REGION) | dict(parameters)
         _check_template(directory / stack.template, listed.templates[stack.template])
         for planned in _planned(directory, stack, listed, known):
             _put_code(session, endpoint_url, planned.parameters)

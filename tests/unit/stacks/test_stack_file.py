@@ -119,15 +119,15 @@ def test_values(
 ) -> None:
     """A parameter's value comes from the first source whose stack is deployed, and stays open when none is."""
     found = listed(tmp_path, f"{FIRST}}}", f"{SECOND}, parameters: {{In: {source}}}}}")
-    fed = found.stacks[1].fed(outputs, found.regions, region)
-    assert fed == ({} if value is None else {"In": value})
+    assert found.fed(found.stacks[1], outputs, region) == ({} if value is None else {"In": value})
 
 
 def test_afterwards(tmp_path: Path) -> None:
     """A value of a later stack is kept apart, and is no value of the first deployment."""
     found = listed(tmp_path, f"{FIRST}, afterwards: {{In: second.Out}}}}", f"{SECOND}, parameters: {{In: first.Out}}}}")
-    assert found.stacks[0].fed({"second": {"Out": "a"}}, found.regions, "eu-west-1") == {}
-    assert [source.stack for source in found.stacks[0].afterwards["In"]] == ["second"]
+    assert found.fed(found.stacks[0], {"second": {"Out": "a"}}, "eu-west-1") == {}
+    assert found.fed_afterwards(found.stacks[0], {"second": {"Out": "a"}}, "eu-west-1") == {"In": "a"}
+    assert found.fed_afterwards(found.stacks[0], {}, "eu-west-1") == {}
 
 
 @pytest.mark.parametrize(
