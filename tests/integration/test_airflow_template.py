@@ -1,5 +1,6 @@
 """infra/airflow.yaml: an environment with the product's settings, its log groups, and a role for what is done."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,25 @@ def test_organizations() -> None:
     given = actions("ListOrganization", "contacts") | actions("ReadOrganization", "contacts")
     page = (ROOT / "docs" / "scope.md").read_text(encoding="utf-8")
     assert given == set(RATES) == set(re.findall(r"`organizations:(\w+)`", page))
+
+
+def test_size() -> None:
+    """The role's policies fit into IAM's 10,240 characters for inline policies, with long names."""
+
+    def filled(given: Any) -> Any:
+        match given:
+            case {"Fn::Sub": text}:
+                return re.sub(r"\$\{[^}]*\}", "x" * 32, text)
+            case {"Ref": _}:
+                return "x" * 128
+            case dict():
+                return {key: filled(one) for key, one in given.items()}
+            case list():
+                return [filled(one) for one in given]
+        return given
+
+    texts = (json.dumps(filled(one["Fn::If"][2] if "Fn::If" in one else one)) for one in ROLE["Policies"])
+    assert sum(map(len, texts)) < 10_240
 
 
 def test_another_account() -> None:
