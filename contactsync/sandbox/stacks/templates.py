@@ -42,6 +42,7 @@ def deploy(directory: Path, *, session: boto3.Session, endpoint_url: str, parame
     directory without a list every template is a stack contactsync-<file name>, in the order of names.
     """
     listed = _listed(directory)
+    prefix = stack_name(parameters.get("Environment", "local"), "") if (directory / FILE).exists() else "contactsync-"
     outputs: dict[str, dict[str, str]] = {}
     stacks = []
     client: CloudFormationClient = session.client("cloudformation", region_name=REGION, endpoint_url=endpoint_url)
@@ -50,7 +51,7 @@ def deploy(directory: Path, *, session: boto3.Session, endpoint_url: str, parame
             continue
         known = listed.fed(stack, outputs, REGION) | dict(parameters)
         _check_template(directory / stack.template, listed.templates[stack.template])
-        for planned in _planned(directory, stack, listed, known):
+        for planned in _planned(prefix + stack.name, directory, stack, listed.templates[stack.template], known):
             _put_code(session, endpoint_url, planned.parameters)
             created = Stack(planned.name, stack.template, _create(client, planned))
             stacks.append(created)
@@ -89,10 +90,10 @@ class _Planned:
     parameters: Mapping[str, str]
 
 
-def _planned(directory: Path, stack: ListedStack, listed: StackList, known: Mapping[str, str]) -> list[_Planned]:
-    template, body = listed.templates[stack.template], (directory / stack.template).read_text(encoding="utf-8")
-    is_listed = (directory / FILE).exists()
-    name = stack_name(known.get("Environment", "local"), stack.name) if is_listed else f"contactsync-{stack.name}"
+def _planned(
+    name: str, directory: Path, stack: ListedStack, template: Mapping[str, Any], known: Mapping[str, str]
+) -> list[_Planned]:
+    body = (directory / stack.template).read_text(encoding="utf-8")
     if stack.stack_per_file_in is None:
         return [_Planned(name, stack.template, body, _given(stack.template, template, known))]
     planned = []
