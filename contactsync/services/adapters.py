@@ -39,7 +39,7 @@ from contactsync.settings.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TASK_SERVICES: Final = ("account", "dynamodb", "organizations", "sts")
+TASK_SERVICES: Final = ("account", "dynamodb", "organizations", "secretsmanager", "sts")
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ os.environ.update(AWS_ACCESS_KEY_ID="none", AWS_SECRET_ACCESS_KEY="none", AWS_DE
 for service in ("account", "organizations", "sts"):
     clients.management(service)
 clients.own("dynamodb")
+clients.own("secretsmanager")
 assert not [path for path in read if "service-2" in path], read
 """
     assert ran(body, "scheduler")["connections"] == []
