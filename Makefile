@@ -78,6 +78,10 @@ lock: ## Resolve and pin all dependencies, with hashes
 	cd requirements && for name in dev bootstrap; do \
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" ../.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --constraint mwaa-3.3.1.txt $$name.in --output-file $$name.txt; done
+	@# What is on the MWAA image too has the image's version in the functions as well.
+	cd requirements && for name in lambda-subscribers lambda-trigger; do \
+	  UV_CUSTOM_COMPILE_COMMAND="make lock" ../.venv/lock/bin/uv pip compile --quiet --python-version 3.12 --python-platform aarch64-manylinux2014 \
+	    --generate-hashes --no-emit-index-url --constraint mwaa-3.3.1.txt $$name.in --output-file $$name.txt; done
 
 clean: ## Remove the environment and all files that runs and tests left
 	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
