@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from contactsync.cli import audit, dead_letters, events, export, notices, operations, reports, runs, state
+from contactsync.cli import audit, dead_letters, events, export, notices, operations, package, reports, runs, state
 from contactsync.cli.config import config
 from contactsync.cli.local import demo, sandbox
 from contactsync.cli.screen import terminal
@@ -85,6 +85,7 @@ app.command("retry")(runs.retry)
 app.command("report")(reports.report)
 app.command("export")(export.export)
 app.command("audit")(audit.audit)
+app.command("package")(package.package)
 app.command("demo")(demo.demo)
 
 

@@ -13,6 +13,8 @@ from contactsync.errors import TriggerError
 from contactsync.intake.contact_change import ContactChange
 
 DAG_ID: Final = "contact_sync"
+SERVICE: Final = "mwaa"
+"""The one service that the trigger function calls; its zip has botocore's model of no other."""
 SUCCESS: Final = 200
 REDIRECTION: Final = 300
 CONFLICT: Final = 409
@@ -64,7 +66,7 @@ class AirflowRuns:
     @cached_property
     def _client(self) -> Any:  # noqa: ANN401 -- boto3 makes its type
         """Made at the first call, so that what botocore finds wrong with its settings fails only that change."""
-        return boto3.client("mwaa", region_name=self._region, config=CLIENT_CONFIG)
+        return boto3.client(SERVICE, region_name=self._region, config=CLIENT_CONFIG)
 
     def _post(self, change: ContactChange) -> int | None:
         """Return the status of Airflow's answer; None when something other than MWAA answered, such as a proxy."""

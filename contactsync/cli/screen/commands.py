@@ -98,7 +98,7 @@ def _present(args: Iterable[str], known: set[str]) -> Iterator[str]:
             yield arg
             yield from left
         elif arg == "--json" and arg not in known:
-            yield "--output=json"
+            yield "--format=json" if "--format" in known else "--output=json"
         elif name == "--format" and name not in known:
             yield f"--output{equals}{value}"
         elif name in {"--output", "-o"} and "--file" in known:

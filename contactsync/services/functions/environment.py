@@ -2,9 +2,13 @@
 
 import os
 from functools import cache
+from typing import Final
 
 from contactsync.aws.sdk.clients import Clients
 from contactsync.settings.settings import Settings
+
+FUNCTION_SERVICES: Final = ("dynamodb", "s3", "sns", "sqs", "ssm")
+"""The services that functions of this room call; the functions' zip has botocore's models of no others."""
 
 
 def function_settings() -> Settings:

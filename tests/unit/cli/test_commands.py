@@ -35,6 +35,7 @@ def ran(*arguments: str) -> Any:
 
 
 ALL = dict(commands())
+WRITE_FOLDERS = {("package",)}
 
 
 def test_names() -> None:
@@ -77,14 +78,35 @@ def test_metavars(path: tuple[str, ...]) -> None:
 
 
 def test_one_meaning_of_output() -> None:
-    """-o and --output are a form everywhere, never a file."""
+    """-o and --output are a form everywhere, never a file.
+
+    Only where a command writes a folder, --output names that, and -o stays the form.
+    """
     for path, one in ALL.items():
         for param in one.params:
+            if path in WRITE_FOLDERS:
+                assert ("--output" in param.opts) <= (param.type.name == "directory"), path
+                assert ("-o" in param.opts) == ("--format" in param.opts) == ("json" in choices(param)), path
+                continue
             if "-o" in param.opts or "--output" in param.opts:
                 assert {"-o", "--output"} <= set(param.opts), path
                 assert {"json"} <= {str(choice) for choice in param.type.choices}, path
             assert "--format" not in param.opts
             assert "--json" not in param.opts
+
+
+def choices(param: Any) -> set[str]:
+    """Return the values that an option can have, where all are known."""
+    return {str(choice) for choice in getattr(param.type, "choices", ())}
+
+
+@pytest.mark.parametrize("spelling", [("-o", "json"), ("--format", "json"), ("--json",)])
+def test_form_beside_a_folder(spelling: tuple[str, ...]) -> None:
+    """Where --output names a folder, every spelling of the form is still one."""
+    command = ALL["package",]
+    context = command.context_class(command, info_name="package")
+    command.parse_args(context, ["--output", "a/folder", *spelling])
+    assert (str(context.params["output"]), context.params["form"]) == ("a/folder", "json")
 
 
 def test_version() -> None:

@@ -25,7 +25,16 @@ CODE = [
     ROOT / "Makefile",
     ROOT / "pyproject.toml",
 ]
-WITH_EXAMPLES: Final = frozenset({"test_advice.py", "test_doc_links.py", "test_docs_site.py", Path(__file__).name})
+WITH_EXAMPLES: Final = frozenset(
+    {
+        "test_advice.py",
+        "test_doc_links.py",
+        "test_docs_site.py",
+        "test_imports.py",
+        "test_product_wheel.py",
+        Path(__file__).name,
+    }
+)
 """Tests that hold names of pages and files that there are not, or the beginnings of such names."""
 
 TESTS = [path for path in (ROOT / "tests").rglob("*.py") if path.name not in WITH_EXAMPLES]
@@ -36,9 +45,10 @@ EXAMPLES: Final = frozenset(
         "infra/subscribers/tickets.yaml",
         "docs/PAGE.md",
         "airflow/models/taskinstance.py",
+        "manifest.json",
     }
 )
-"""What a page tells its reader to add, the form of a name, and a file of Airflow's."""
+"""What a page tells its reader to add, the form of a name, a file of Airflow's, and one of the built packages."""
 
 NOT_MODULES: Final = frozenset({"account", "applied", "dead_letter", "notice", "replay", "sync_operation", "zip"})
 """What stands behind `contactsync.` in names of events, of their ends and of a file."""
