@@ -1,5 +1,6 @@
-"""Every alarm of the templates reaches a topic that exists, with nothing but default parameters."""
+"""Every alarm of the templates reaches a topic that exists, with default parameters only, and has its runbook."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ ALARMS = [
 OWN_TOPIC = [(stack, name) for stack, name in ALARMS if "AlarmsTopic" in TEMPLATES[stack]["Resources"]]
 ACTIONS = ("AlarmActions", "OKActions")
 NO_VALUE = {"Ref": "AWS::NoValue"}
+RUNBOOKS = "docs/operations.md"
+DESCRIPTION = re.compile(rf"(P[1-4]): (\S.*[.]) Runbook: {re.escape(RUNBOOKS)}#([a-z0-9-]+)")
+LONGEST_DESCRIPTION = 1024
+SILENCE = {"HousekeepingRuns", "SchedulerHeartbeat"}
+"""Metrics that somebody records all the time: no data is the trouble."""
 
 
 class Deployed:
@@ -146,3 +152,85 @@ def test_every_dead_letter_queue() -> None:
         if resource["Type"] == "AWS::SQS::Queue" and "RedrivePolicy" not in resource["Properties"]
     }
     assert kept == watched
+
+
+def properties(stack: str, name: str) -> dict[str, Any]:
+    """Return an alarm's properties."""
+    found: dict[str, Any] = TEMPLATES[stack]["Resources"][name]["Properties"]
+    return found
+
+
+def described(stack: str, name: str) -> tuple[str, str, str]:
+    """Return an alarm's priority, the sentences about what happened, and the anchor of its runbook."""
+    text = text_of(properties(stack, name)["AlarmDescription"])
+    found = DESCRIPTION.fullmatch(text)
+    assert found, text
+    assert len(text) <= LONGEST_DESCRIPTION
+    priority, happened, anchor = found.groups()
+    return priority, happened, anchor
+
+
+def text_of(given: Any) -> str:
+    """Return a text, or the one in which Fn::Sub puts values."""
+    text: str = given["Fn::Sub"] if isinstance(given, dict) else given
+    return text
+
+
+def runbooks() -> dict[str, str]:
+    """Return the runbooks by their anchors."""
+    page = (ROOT / RUNBOOKS).read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## Alarms\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    parts = re.split(r"^### (\S+)\n", section, flags=re.MULTILINE)
+    return {heading.lower(): text for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+@pytest.mark.parametrize(("stack", "name"), ALARMS)
+def test_description(stack: str, name: str) -> None:
+    """An alarm says its priority, what happened, and its runbook, which has the alarm's name and the same priority."""
+    priority, _, anchor = described(stack, name)
+    alarm_name = text_of(properties(stack, name)["AlarmName"]).replace("${SubscriberName}", "subscriber")
+    assert f"contactsync-${{Environment}}-{anchor}" == alarm_name
+    assert runbooks()[anchor].strip().startswith(f"Priority {priority}.\n")
+
+
+def test_every_runbook() -> None:
+    """There is a runbook for each alarm and for nothing else; it says what is the matter, and what to do about it."""
+    found = runbooks()
+    assert set(found) == {described(stack, name)[2] for stack, name in ALARMS}
+    for anchor, text in found.items():
+        assert re.findall(r"^- \*\*([A-Za-z ]+):\*\* ", text, re.MULTILINE) == ["Means", "Look", "Do", "OK again"], (
+            anchor
+        )
+
+
+@pytest.mark.parametrize(("stack", "name"), ALARMS)
+def test_priority(stack: str, name: str) -> None:
+    """Dead letters and silence are P1, and nothing else is: nobody is called at night for less."""
+    alarm = properties(stack, name)
+    is_first = alarm.get("MetricName") in {"ApproximateNumberOfMessagesVisible", *SILENCE}
+    assert (described(stack, name)[0] == "P1") is is_first
+
+
+@pytest.mark.parametrize(("stack", "name"), ALARMS)
+def test_first_deployment(stack: str, name: str) -> None:
+    """Without data no alarm goes to ALARM; where silence is the trouble, the state without data sends the message."""
+    alarm = properties(stack, name)
+    if alarm.get("MetricName") in SILENCE:
+        assert alarm["TreatMissingData"] == "missing"
+        assert alarm["InsufficientDataActions"] == alarm["AlarmActions"] == alarm["OKActions"]
+    else:
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert "InsufficientDataActions" not in alarm
+
+
+def test_silence() -> None:
+    """An alarm on silence waits for six times as long as its metric takes to come: a late run raises none."""
+    silent = properties("bus", "SilentAlarm")
+    assert (silent["Period"], silent["EvaluationPeriods"]) == (300, 6)
+    assert (silent["Statistic"], silent["Threshold"]) == ("Sum", 1)
+
+
+def test_silence_is_forwarded() -> None:
+    """User Notifications forwards the state of silence, beside ALARM."""
+    rule = TEMPLATES["user-notifications"]["Resources"]["PipelineRule"]["Properties"]
+    assert '"state": {"value": ["ALARM", "INSUFFICIENT_DATA"]}' in rule["EventPattern"]["Fn::Sub"]

@@ -295,8 +295,8 @@ def test_alarm_metric(name: str) -> None:
         assert alarm["Namespace"] == NAMESPACE
         assert alarm["MetricName"] in recorded_metrics()
         assert dimensions == ["Environment"]
-    # Silence is what one of them is for.
-    assert alarm["TreatMissingData"] == ("breaching" if name == "SilentAlarm" else "notBreaching")
+    # Silence is what one of them is for; as breaching, it would be in ALARM before there is an Airflow environment.
+    assert alarm["TreatMissingData"] == ("missing" if name == "SilentAlarm" else "notBreaching")
     topic = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AlarmsTopic"}]}
     assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
 

@@ -101,6 +101,7 @@ class MetricAlarm(AddedResource):
             dimensions=properties.get("Dimensions", []),
             alarm_actions=properties.get("AlarmActions", []),
             ok_actions=properties.get("OKActions", []),
+            insufficient_data_actions=properties.get("InsufficientDataActions", []),
             treat_missing_data=properties.get("TreatMissingData"),
         )
         return name
