@@ -173,6 +173,15 @@ def allowed() -> Iterator[dict[str, Any]]:
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
+@pytest.mark.parametrize("name", SUBSCRIBERS)
+def test_traces(name: str) -> None:
+    """A function writes traces, and may do so, only if the parameter says so."""
+    assert properties(f"{name}Function")["TracingConfig"] == {"Mode": {"Ref": "Tracing"}}
+    given = properties(f"{name}Role")["Policies"][0]["PolicyDocument"]["Statement"]
+    conditions = {one["Fn::If"][1]["Sid"]: one["Fn::If"][0] for one in given if "Fn::If" in one}
+    assert conditions["WriteTraces"] == "IsTraced"
+
+
 def test_least_privilege() -> None:
     """No role may do everything with anything, and the audit trail's writer may neither change nor delete a row."""
     without_resources = {"WriteTraces", "MirrorAsOpsItems"}
