@@ -205,12 +205,16 @@ class Adapters:
         return Publisher(
             topic=SnsTopic(self._clients.quick("sns"), self.settings.bus.topic),
             claims=S3Claims(self._clients.own("s3"), bucket) if bucket else None,
-            metrics=BackgroundMetrics(
-                CloudWatchMetrics(self._clients.quick("cloudwatch"), self.settings.deployment.environment)
-            ),
+            metrics=self.metrics,
             clock=self.clock,
             environment=self.settings.deployment.environment,
         )
+
+    @cached_property
+    def metrics(self) -> BackgroundMetrics:
+        """The metrics in CloudWatch, for which nothing waits."""
+        client = self._clients.quick("cloudwatch")
+        return BackgroundMetrics(CloudWatchMetrics(client, self.settings.deployment.environment))
 
     @cached_property
     def audit_trail(self) -> DynamoDbAuditTrail:

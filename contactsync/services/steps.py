@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from contactsync.bus.ports import Metrics
 from contactsync.clock import Clock
 from contactsync.configuration.ports import Configurations
 from contactsync.notices.requests import NoticeAnnouncer, NoticeRequests, NoticeStore
@@ -70,6 +71,10 @@ class Ports(Protocol):
     @property
     def announcer(self) -> NoticeAnnouncer:
         """The publisher of what was stored a moment ago."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics in CloudWatch."""
 
     @property
     def notice_store(self) -> NoticeStore:
@@ -165,6 +170,7 @@ class Steps:
             operations=self.ports.operations,
             records=self.ports.records,
             announcer=self.ports.announcer,
+            metrics=self.ports.metrics,
             call_guard=self.call_guard,
             clock=self.ports.clock,
             second_look=self.second_look,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Final
 
+from contactsync.bus.ports import Metrics
 from contactsync.clock import Clock
 from contactsync.configuration.ports import Configurations
 from contactsync.configuration.schema import Configuration
@@ -91,6 +92,7 @@ class Reporter:
     operations: Operations
     records: AccountRecords
     announcer: Announcer
+    metrics: Metrics
     call_guard: CallGuard
     clock: Clock
     second_look: SecondLook
@@ -120,6 +122,7 @@ class Reporter:
             raise OperationMissingError(dag_run_id=dag_run_id)
         if not has_plan or operation.status is OperationStatus.PENDING:
             self._store_end(operation.ended_as(OperationStatus.FAILED, operation.counts, at=self.clock.now()))
+            self.metrics.record({"RunsReported": 1.0, "RunsFailed": 1.0})
             raise OperationMissingError(dag_run_id=dag_run_id)
         outcome_counts = OutcomeCounts()
         for outcome in self.judged(operation, task_states, listed):
@@ -130,6 +133,7 @@ class Reporter:
         report = self._concluded(operation, configuration, outcome_counts, run_filter)
         self.announce_outcomes(report.operation)
         self._store_end(report.operation)
+        self.metrics.record(measured(report))
         return report
 
     def store_unplanned(self, dag_run_id: str, *, initiating_user: str, source_account: str, cause: str) -> None:
@@ -279,6 +283,23 @@ class Reporter:
         for step in steps:
             change = f"{step.before} -> {step.after} ({step.cause})"
             yield f"{step.time:%H:%M:%S} UTC: calls of {step.api_operation}: {change}"
+
+
+def measured(report: Report) -> dict[str, float]:
+    """Return the metrics of a run; a run that is cleared and reports again is counted again.
+
+    `Outcomes` are all account outcomes. Those that failed include what AWS denied, and those that were throttled.
+    """
+    counts = report.outcome_counts
+    return {
+        "RunsReported": 1.0,
+        "RunsFailed": float(report.operation.status is OperationStatus.FAILED),
+        "Outcomes": float(report.total),
+        "OutcomesSucceeded": float(counts.counts[OutcomeStatus.SUCCESS]),
+        "OutcomesSkipped": float(counts.counts[OutcomeStatus.SKIPPED]),
+        "OutcomesFailed": float(counts.failures),
+        "OutcomesThrottled": float(counts.details[OutcomeDetail.THROTTLED]),
+    }
 
 
 def stored_report(operation: SyncOperation, outcomes: Iterable[AccountOutcome], threshold: int) -> Report:

@@ -19,6 +19,7 @@ from contactsync.sync.plan import Planner
 from contactsync.sync.report import Reporter
 from contactsync.sync.second_look import SecondLook
 from tests.support.builders import KEY, MANAGEMENT_ACCOUNT, RUN, configuration, contact_of, members, request
+from tests.support.fakes.bus import FakeMetrics
 from tests.support.fakes.pacing import FakeBreakers, FakeLimiter, FakeLimiterItems
 from tests.support.fakes.state import (
     FakeAnnouncer,
@@ -53,6 +54,7 @@ class World:
     breakers: FakeBreakers = field(default_factory=FakeBreakers)
     limiters: FakeLimiterItems = field(default_factory=FakeLimiterItems)
     lookups: FakeLookups = field(default_factory=FakeLookups)
+    metrics: FakeMetrics = field(default_factory=FakeMetrics)
     announcer: FakeAnnouncer = field(init=False)
     notice_store: FakeNoticeStore = field(init=False)
 

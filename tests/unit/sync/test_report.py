@@ -332,3 +332,30 @@ def test_failed_plan_is_listed() -> None:
     assert (planned.status, planned.note) == (OperationStatus.IN_PROGRESS, None)
     world.reporter.store_unplanned(RUN, initiating_user="airflow:ann", source_account="111122223333", cause="late")
     assert world.operation() == planned
+
+
+def test_metrics() -> None:
+    """A report records the run and its outcomes; what AWS denied counts as failed, as in the report."""
+    world = ran(Fault("PutAlternateContact", IDS[0], DENIED), threshold=2)
+    world.reporter.report(RUN, states(a1="failed"), has_plan=True)
+    assert world.metrics.recorded == [
+        {
+            "RunsReported": 1.0,
+            "RunsFailed": 0.0,
+            "Outcomes": 3.0,
+            "OutcomesSucceeded": 2.0,
+            "OutcomesSkipped": 0.0,
+            "OutcomesFailed": 1.0,
+            "OutcomesThrottled": 0.0,
+        }
+    ]
+
+
+def test_metrics_of_a_failed_run() -> None:
+    """A run that reaches the threshold is a failed run, and so is one without a plan."""
+    world = ran(Fault("PutAlternateContact", IDS[0], UNAVAILABLE))
+    world.reporter.report(RUN, states(a1="failed"), has_plan=True)
+    with pytest.raises(OperationMissingError):
+        world.reporter.report(RUN, states(), has_plan=False)
+    assert [one["RunsFailed"] for one in world.metrics.recorded] == [1.0, 1.0]
+    assert world.metrics.total("RunsReported") == 2
