@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from contactsync.sandbox.scenario.scenario import Scenario
+from contactsync.sandbox.server import Sandbox
 from contactsync.stacks.stack_file import read_stacks
+from contactsync.stacks.stacks import OutputOf
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES: dict[str, Any] = {
@@ -122,9 +125,54 @@ def test_acts_on_the_topic_of_the_bus() -> None:
 
 
 def test_topics_apart() -> None:
-    """Where both templates are in one region, their topics for alarms have different names."""
-    names = [TEMPLATES[stack]["Resources"]["AlarmsTopic"]["Properties"]["TopicName"] for stack in ("bus", "trigger")]
+    """Where the templates are in one region, their topics for alarms have different names."""
+    stacks = ("alarms", "bus", "trigger")
+    names = [TEMPLATES[stack]["Resources"]["AlarmsTopic"]["Properties"]["TopicName"] for stack in stacks]
     assert len({str(name) for name in names}) == len(names)
+
+
+def test_encrypted_topic() -> None:
+    """The topic of alarms.yaml has a key that CloudWatch may use, and takes the alarms of its environment only."""
+    resources = TEMPLATES["alarms"]["Resources"]
+    assert resources["AlarmsTopic"]["Properties"]["KmsMasterKeyId"] == {"Fn::GetAtt": ["AlarmsKey", "Arn"]}
+    (using,) = [
+        one for one in resources["AlarmsKey"]["Properties"]["KeyPolicy"]["Statement"] if one["Action"] != "kms:*"
+    ]
+    assert using["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert using["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    first, *others = resources["AlarmsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (first["Principal"], first["Action"]) == ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish")
+    alarms = first["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"]
+    assert all(alarms.rpartition(":")[2].rstrip("*") in alarm_name(*one) for one in ALARMS)
+    assert not [one for one in others if one["Effect"] == "Allow" and "sns:Publish" in one["Action"]]
+    assert Deployed("alarms").subscribed("AlarmsTopic") == []
+    assert Deployed("alarms", NoticesEmail="on-call@example.com").subscribed("AlarmsTopic") == ["on-call@example.com"]
+
+
+def test_deployed_with_the_encrypted_topic() -> None:
+    """In the list of stacks, each stack with alarms gets the topic of alarms.yaml in its own region."""
+    listed = read_stacks(ROOT / "infra")
+    with_alarms = {stack for stack, _ in ALARMS}
+    for stack in listed.stacks:
+        if stack.template.removesuffix(".yaml") in with_alarms:
+            (first, *_) = stack.parameters["AlarmTopicArn"]
+            assert isinstance(first, OutputOf)
+            assert first.stack in {"alarms", "alarms-trigger", "bus"}
+            assert listed.regions[first.stack] is stack.region
+
+
+def test_deployed_alarms() -> None:
+    """In the sandbox every alarm acts on that topic, and nobody makes another one."""
+    with Sandbox(Scenario.model_validate({"organization": {"accounts": 1}}), templates=ROOT / "infra") as sandbox:
+        client = {
+            name: sandbox.session().client(name, endpoint_url=sandbox.endpoint_url) for name in ("cloudwatch", "sns")
+        }
+        alarms = client["cloudwatch"].describe_alarms()["MetricAlarms"]
+        topics = [one["TopicArn"] for one in client["sns"].list_topics()["Topics"] if "alarms" in one["TopicArn"]]
+        assert topics == [sandbox.outputs["AlarmTopicArn"]]
+        assert {action for alarm in alarms for action in alarm["AlarmActions"]} == set(topics)
+        silent = [one["AlarmName"] for one in alarms if one["InsufficientDataActions"]]
+        assert "contactsync-local-silent" in silent
 
 
 @pytest.mark.parametrize(
@@ -170,6 +218,11 @@ def described(stack: str, name: str) -> tuple[str, str, str]:
     return priority, happened, anchor
 
 
+def alarm_name(stack: str, name: str) -> str:
+    """Return an alarm's name before its parameters have values."""
+    return text_of(properties(stack, name)["AlarmName"])
+
+
 def text_of(given: Any) -> str:
     """Return a text, or the one in which Fn::Sub puts values."""
     text: str = given["Fn::Sub"] if isinstance(given, dict) else given
@@ -188,8 +241,9 @@ def runbooks() -> dict[str, str]:
 def test_description(stack: str, name: str) -> None:
     """An alarm says its priority, what happened, and its runbook, which has the alarm's name and the same priority."""
     priority, _, anchor = described(stack, name)
-    alarm_name = text_of(properties(stack, name)["AlarmName"]).replace("${SubscriberName}", "subscriber")
-    assert f"contactsync-${{Environment}}-{anchor}" == alarm_name
+    assert f"contactsync-${{Environment}}-{anchor}" == alarm_name(stack, name).replace(
+        "${SubscriberName}", "subscriber"
+    )
     assert runbooks()[anchor].strip().startswith(f"Priority {priority}.\n")
 
 

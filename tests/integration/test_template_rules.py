@@ -21,6 +21,9 @@ KEPT: Final = frozenset(
 )
 """What holds data, and stays when its stack is deleted."""
 
+NOT_KEPT: Final = {("alarms.yaml", "AlarmsKey"): "SNS keeps no message that it has delivered, so nothing needs the key"}
+"""What goes with its stack, each with its reason."""
+
 ON_ALL_RESOURCES: Final = {
     "cloudwatch:PutMetricData": "metrics have no ARN; MWAA does not say which namespaces it writes to",
     "logs:DescribeLogGroups": "AWS knows no narrower resource for this list",
@@ -99,9 +102,11 @@ def test_one_meaning(name: str) -> None:
 
 @pytest.mark.parametrize(("template", "name"), of_type(*KEPT))
 def test_kept(template: str, name: str) -> None:
-    """What holds data stays when its stack is deleted, unless creating it failed."""
+    """What holds data stays when its stack is deleted, unless creating it failed; exceptions have a reason."""
     found = resource(template, name)
-    assert (found["DeletionPolicy"], found["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    policies = (found["DeletionPolicy"], found["UpdateReplacePolicy"])
+    is_kept = (template, name) not in NOT_KEPT
+    assert policies == (("RetainExceptOnCreate", "Retain") if is_kept else ("Delete", "Delete"))
 
 
 @pytest.mark.parametrize(("template", "name"), of_type("AWS::Logs::LogGroup"))
@@ -169,7 +174,7 @@ def test_reasons_are_needed() -> None:
         for action in listed(statement["Action"])
     }
     assert used == set(ON_ALL_RESOURCES)
-    assert set(NOT_ENCRYPTED) <= set(RESOURCES)
+    assert {*NOT_ENCRYPTED, *NOT_KEPT} <= set(RESOURCES)
 
 
 NAMES: Final = ("Name", "TableName", "BucketName", "TopicName", "QueueName", "FunctionName", "RoleName", "GroupName")

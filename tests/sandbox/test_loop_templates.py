@@ -43,8 +43,9 @@ def test_infra(sandbox: SmallSandbox) -> None:
     policy = sandbox.client("sqs").get_queue_attributes(
         QueueUrl=outputs["RuleDeadLettersUrl"], AttributeNames=["Policy"]
     )["Attributes"]["Policy"]
-    assert [stack.name for stack in stacks][:3] == [
+    assert [stack.name for stack in stacks][:4] == [
         "contactsync-local-artifacts",
+        "contactsync-local-alarms",
         "contactsync-local-state",
         "contactsync-local-bus",
     ]
