@@ -66,6 +66,7 @@ class Subscription:
         """Handle a batch, and report the messages that SQS has to deliver again."""
         self._parts.check()
         self.metrics.set_default_dimensions(Environment=self._parts.settings.deployment.environment)
+        self._count("EventsHandled", 0)  # a share of failed messages needs both numbers, also where each message fails
         left = _seconds_left(context)
         if left < LEAST_TIMEOUT - START:
             return self._refuse(event, context, left)

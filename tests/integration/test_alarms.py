@@ -116,10 +116,11 @@ def test_acts_where_told(stack: str, name: str) -> None:
 
 
 def test_acts_on_the_topic_of_the_bus() -> None:
-    """A template without a topic for alarms cannot be deployed without one: it is an output of bus.yaml."""
+    """A template without a topic for alarms cannot be deployed without one: it is an output of other templates."""
     without = {stack for stack, _ in ALARMS} - {stack for stack, _ in OWN_TOPIC}
-    assert without == {"subscriber"}
+    assert without == {"monitoring", "subscriber"}
     assert "AlarmTopicArn" in TEMPLATES["bus"]["Outputs"]
+    assert "AlarmTopicArn" in TEMPLATES["alarms"]["Outputs"]
     for stack in without:
         assert "Default" not in TEMPLATES[stack]["Parameters"]["AlarmTopicArn"]
 
@@ -191,7 +192,7 @@ def test_every_dead_letter_queue() -> None:
         (stack, str(alarm["Dimensions"][0]["Value"]))
         for stack, name in ALARMS
         for alarm in [TEMPLATES[stack]["Resources"][name]["Properties"]]
-        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
     }
     kept = {
         (stack, str({"Fn::GetAtt": [name, "QueueName"]}))
@@ -277,9 +278,10 @@ def test_first_deployment(stack: str, name: str) -> None:
         assert "InsufficientDataActions" not in alarm
 
 
-def test_silence() -> None:
+@pytest.mark.parametrize(("stack", "name"), [("bus", "SilentAlarm"), ("monitoring", "SchedulerSilentAlarm")])
+def test_silence(stack: str, name: str) -> None:
     """An alarm on silence waits for six times as long as its metric takes to come: a late run raises none."""
-    silent = properties("bus", "SilentAlarm")
+    silent = properties(stack, name)
     assert (silent["Period"], silent["EvaluationPeriods"]) == (300, 6)
     assert (silent["Statistic"], silent["Threshold"]) == ("Sum", 1)
 

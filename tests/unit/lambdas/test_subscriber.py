@@ -110,7 +110,10 @@ def test_out_of_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     context: Any = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 7_900})
     answer = handler(in_sqs(json.loads(event_of().as_json()), json.loads(event_of().as_json())), context)
     assert len(answer["batchItemFailures"]) == 2
-    assert "did not start to handle the message" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "did not start to handle the message" in said
+    (metrics,) = [json.loads(line) for line in said.splitlines() if "EventsFailed" in line]
+    assert (sum(metrics["EventsFailed"]), sum(metrics["EventsHandled"])) == (2, 0)  # a share needs both
 
 
 @pytest.mark.parametrize("timeout", [1.0, 3.0, 8.0, 9.0])
