@@ -112,6 +112,7 @@ def test_commands_fit_the_templates() -> None:
         "publisher",
         "subscriber",
         "chat",
+        "trail",
         "user-notifications",
     }
 
