@@ -12,6 +12,7 @@ import typer
 
 from contactsync.cli import audit, dead_letters, events, export, notices, operations, package, reports, runs, state
 from contactsync.cli.config import config
+from contactsync.cli.deployment import env, find_settings
 from contactsync.cli.local import demo, sandbox
 from contactsync.cli.screen import terminal
 from contactsync.cli.screen.commands import CUT_OFF, CommandGroup
@@ -23,6 +24,9 @@ from contactsync.errors import ContactSyncError, Reader
 from contactsync.plain_text import printable
 
 log = logging.getLogger(__name__)
+
+HELP: Final = frozenset({"-h", "--help"})
+"""With one of these nothing is asked of AWS."""
 
 EXIT_CODES: Final = (
     "Exit codes: 0 success, 1 failure (a sentence on standard error says why), 2 wrong usage, 3 differences found "
@@ -57,6 +61,14 @@ def root(
             help="The AWS region of the deployment, instead of the one in the environment.", show_default=False
         ),
     ] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The deployment's environment, such as prod: settings that are not set are found in its stacks.",
+            show_default=False,
+        ),
+    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Log calls to AWS, without their contents, and where an error came from.")
     ] = False,
@@ -69,6 +81,8 @@ def root(
     if debug:
         log_calls()
     choose(os.environ, profile=profile, region=region)
+    if environment is not None and not HELP & set(sys.argv):
+        find_settings(environment, os.environ)
 
 
 app.add_typer(config.app, name="config")
@@ -85,6 +99,7 @@ app.command("retry")(runs.retry)
 app.command("report")(reports.report)
 app.command("export")(export.export)
 app.command("audit")(audit.audit)
+app.command("env")(env)
 app.command("package")(package.package)
 app.command("demo")(demo.demo)
 

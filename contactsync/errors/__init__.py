@@ -59,6 +59,7 @@ from contactsync.errors.configuration import (
     ProtectionLostError,
     RulesUnmatchedError,
 )
+from contactsync.errors.deployments import EnvironmentUnknownError
 from contactsync.errors.housekeeping import (
     HousekeepingError,
     RunsUnplannedError,
@@ -159,6 +160,7 @@ __all__ = [
     "DeadLetterUnreadableError",
     "DesiredContactMissingError",
     "DesiredContactOutdatedError",
+    "EnvironmentUnknownError",
     "EventForeignError",
     "EventInvalidError",
     "EventTooLargeError",

@@ -19,6 +19,7 @@ from contactsync.local_airflow.ports import reserved_port
 from contactsync.sandbox.scenario.scenario import Scenario, ScenarioError
 from contactsync.sandbox.server import MWAA_ENVIRONMENT, REGION, PortTakenError, Sandbox
 from contactsync.services.services import Services
+from contactsync.stacks.outputs import DeployedStack, settings_of
 from contactsync.stacks.templates import TemplateError
 
 DAG_ID: Final = "contact_sync"
@@ -26,8 +27,6 @@ DAG_ID: Final = "contact_sync"
 LOCAL_ENVIRONMENT: Final = "local"
 """The environment that the sandbox deploys the templates for."""
 
-_DEAD_LETTER_QUEUES: Final = ("audit", "notices", "rule", "trigger")
-_SUBSCRIBER: Final = "subscriber.yaml"
 
 # The sandbox's data is made up, so this public key protects nothing; a deployment has its own.
 _FINGERPRINT_KEY: Final = "nnZ3QtgEbHfl/UXgIU6S9iXvLnQichhOHdgUEZT17wQ="
@@ -134,25 +133,12 @@ def local_system(
 
 def product_environment(sandbox: Sandbox) -> dict[str, str]:
     """Return the variables of a deployment: from the stacks' outputs, as on MWAA, with the sandbox's endpoint."""
-    outputs = {name: value for stack in sandbox.stacks for name, value in stack.outputs.items()}
+    found = settings_of(LOCAL_ENVIRONMENT, [DeployedStack(stack.name, stack.outputs) for stack in sandbox.stacks])
+    del found["CONTACTSYNC_FINGERPRINT_SECRET"]  # here the key itself is enough
     return {
         **sandbox.environment(),
+        **found,
         "CONTACTSYNC_MANAGEMENT_ACCOUNT_ID": sandbox.management_account,
-        "CONTACTSYNC_CONFIG_TABLE": outputs["ConfigTableName"],
-        "CONTACTSYNC_STATE_TABLE": outputs["StateTableName"],
-        "CONTACTSYNC_DESIRED_CONTACTS_TABLE": outputs["DesiredContactsTableName"],
-        "CONTACTSYNC_ENVIRONMENT": LOCAL_ENVIRONMENT,
-        "CONTACTSYNC_EVENTS_TOPIC_ARN": outputs["EventsTopicArn"],
-        "CONTACTSYNC_CLAIM_BUCKET": outputs["ClaimBucketName"],
-        "CONTACTSYNC_AUDIT_TABLE": outputs["AuditTableName"],
-        "CONTACTSYNC_IDEMPOTENCY_TABLE": outputs["IdempotencyTableName"],
-        "CONTACTSYNC_DEAD_LETTER_QUEUES": ",".join(
-            [
-                *(f"{name}={outputs[f'{name.capitalize()}DeadLettersUrl']}" for name in _DEAD_LETTER_QUEUES),
-                *(stack.outputs["DeadLetterQueue"] for stack in sandbox.stacks if stack.template == _SUBSCRIBER),
-            ]
-        ),
-        "CONTACTSYNC_TRIGGER_FUNCTION": outputs["FunctionName"],
         "CONTACTSYNC_MWAA_ENVIRONMENT": MWAA_ENVIRONMENT,
         "CONTACTSYNC_MWAA_REGION": REGION,
         "CONTACTSYNC_FINGERPRINT_KEY": _FINGERPRINT_KEY,

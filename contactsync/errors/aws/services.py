@@ -48,6 +48,7 @@ SERVICES: Final[Mapping[str, AwsService]] = {
         "account",
         _TRUST,
     ),
+    "cloudformation": AwsService("CloudFormation", _calls("DescribeStacks"), "stack"),
     "cloudwatch": AwsService("CloudWatch", _calls("PutMetricData")),
     "dynamodb": AwsService(
         "DynamoDB",

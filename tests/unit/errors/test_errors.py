@@ -80,6 +80,7 @@ PARTS: dict[str, Any] = {
     "lasting": [],
     "source": "/contactsync/test",
     "environment": "test",
+    "regions": ("eu-west-1", "us-east-1"),
     "expected": "prod",
     "has_bucket": False,
     "notice_id": "6f1c",

@@ -77,6 +77,7 @@ SERVICES: Final = {
         "PutContactInformation",
     ],
     "cloudwatch": ["PutMetricData"],
+    "cloudformation": ["DescribeStacks"],
     "dynamodb": [
         "BatchGetItem",
         "BatchWriteItem",
