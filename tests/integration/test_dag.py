@@ -204,6 +204,7 @@ def test_parsing_is_light(path: Path) -> None:
         "contactsync.doc_links",
         "contactsync.errors",
         "contactsync.orchestration",
+        "contactsync.own_variables",
         "contactsync.plain_text",
         "contactsync.orchestration.approval",
         "contactsync.orchestration.causes",
