@@ -30,6 +30,7 @@ MANIFEST: Final = "manifest.json"
 TEMPLATES: Final = "infra/"
 DAGS: Final = "dags/"
 KEPT_WHEELS: Final = ".run/wheels"
+MOUNTED: Final = "it is a mount point, and a folder inside of it would do"
 
 Say = Callable[[str], None]
 
@@ -75,6 +76,8 @@ class Build:
         try:
             if target.exists() and not (target.is_dir() and not any(target.iterdir())):
                 raise PackagesPresentError(path=str(output))
+            if target.is_mount():  # it could not be replaced in the end
+                raise PackagesUnwrittenError(path=str(output), reason=MOUNTED)
             changes = self.clone.changes()
             if changes and not self.allow_dirty:
                 raise CloneChangedError(paths=changes)
