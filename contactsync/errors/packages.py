@@ -34,7 +34,8 @@ class CloneChangedError(ContactSyncError):
         others = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
         return (
             f"The clone has changes that are not committed ({self.paths[0]}{others}), so nobody could build the same "
-            "packages again. Commit or remove them; or build with --allow-dirty, and the manifest says so."
+            "packages again. Commit or remove them, then repeat the command; or add --allow-dirty, and the manifest "
+            "names them."
         )
 
 

@@ -97,6 +97,7 @@ def built_elsewhere(folder: Path, umask: int, **environment: str) -> dict[str, b
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)  # two whole builds, with what they download
 def test_same_bytes(tmp_path: Path) -> None:
     """Two clones in two places, with another umask, time, order of files and hash seed, give the same bytes."""
     before = os.umask(0o022)
@@ -190,3 +191,21 @@ def _imported(entries: dict[str, bytes]) -> Iterator[str]:
         if path.startswith("contactsync/"):
             ast.parse(source, path, feature_version=(3, 12))
             yield from (name.split(".")[0] for name in imported_names(source, path))
+
+
+@pytest.mark.long
+def test_changed_files(sources: Path, for_lambda: Path, tmp_path: Path) -> None:
+    """A build that may have changes takes the files as they are, names them, and changes only what they are part of."""
+    changed = [sources / "dags" / "contact_sync.py", sources / "plugins" / "contactsync_plugin.py"]
+    before = [path.read_bytes() for path in changed]
+    for path, content in zip(changed, before, strict=True):
+        path.write_bytes(content + b"# changed\n")
+    try:
+        packages = Build(Clone.at(sources), lambda _: None, allow_dirty=True).into(tmp_path / "packages")
+    finally:
+        for path, content in zip(changed, before, strict=True):
+            path.write_bytes(content)
+    assert packages.uncommitted_changes == ("dags/contact_sync.py", "plugins/contactsync_plugin.py")
+    assert read_zip(tmp_path / "packages" / "plugins.zip")["contactsync_plugin.py"] == before[1] + b"# changed\n"
+    clean = {file["name"]: file["sha256"] for file in json.loads((for_lambda / "manifest.json").read_text())["files"]}
+    assert {file.name for file in packages.files if clean[file.name] != file.sha256} == {"plugins.zip", "dags.zip"}
