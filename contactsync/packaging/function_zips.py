@@ -18,7 +18,7 @@ LIBRARIES: Final = re.compile(r"[^/]+\.data/(?:pure|plat)lib/")
 """Where wheels put what is installed beside everything else."""
 
 UNUSED: Final = re.compile(
-    r"[^/]+\.data/|.+\.dist-info/RECORD$|.+\.pyi$|boto3/examples/|botocore/data/.+/examples-1\.json"
+    r"[^/]+\.data/|.+\.dist-info/RECORD\Z|.+\.pyi\Z|boto3/examples/|botocore/data/.+/examples-1\.json"
     r"|aws_lambda_powertools/event_handler/openapi/swagger_ui/"
 )
 """What no function reads: scripts, the record of an installation, examples, and a page for browsers."""
