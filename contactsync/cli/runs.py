@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from contactsync.runs.runs import RunProgress, Runs
 
-POLL: Final = 3.0
-"""Seconds between two looks at a run: MWAA allows everyone together 10 calls a second."""
+POLL: Final = 5.0
+"""Seconds between two looks at a run: MWAA allows everyone together 10 calls a second, and Airflow's audit log gets a
+line for each list of tasks."""
 MOST_FAILURES: Final = 20
 """How many looks in a row may fail, for a cause that may pass, before `watch` gives up."""
 

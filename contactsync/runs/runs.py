@@ -1,9 +1,9 @@
 """The runs of the DAG contact_sync through Airflow's REST API, on paths that MWAA's InvokeRestApi accepts."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from contactsync.errors import AirflowRefusedError, DagPausedError, NoRunsError, RunUnknownError
 
@@ -52,6 +52,11 @@ class RunProgress:
     tasks: Mapping[str, str] = field(default_factory=dict)
     """The states of the other tasks."""
 
+    @classmethod
+    def of(cls, run_id: str, state: str, instances: Sequence[Json]) -> Self:
+        """Return what all task instances of a run say."""
+        return cls(run_id, state, _by_state(one for one in instances if _is_account(one)), _others(instances))
+
     @property
     def has_ended(self) -> bool:
         """Whether the run has ended; a clear can make it run again."""
@@ -93,8 +98,7 @@ class Runs:
         state = str(self._run(run_id)["state"])
         listed = self._list(run_id, PAGE)
         if listed["total_entries"] <= PAGE:
-            instances = listed["task_instances"]
-            return RunProgress(run_id, state, _by_state(i for i in instances if _is_account(i)), _others(instances))
+            return RunProgress.of(run_id, state, listed["task_instances"])
         # Pages of thousands of tasks would use up the few calls per second that InvokeRestApi allows everyone.
         others = self._list(run_id, len(OTHER_TASKS), task_ids=list(OTHER_TASKS))
         return RunProgress(run_id, state, self._account_counts(run_id), _others(others["task_instances"]))
