@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 
 from contactsync.bus.audit import AuditEntry, entry_of
 from contactsync.bus.events import AccountFailed
-from contactsync.cli.local.local_system import product_environment
 from contactsync.contacts import ContactType
 from contactsync.operations.desired import DesiredContact
 from contactsync.operations.operation import AccountOutcome, sync_id_of
@@ -32,20 +30,6 @@ def sandbox() -> Iterator[Sandbox]:
     """Run a sandbox of one member; nothing is delivered to subscribers in these tests."""
     with Sandbox(Scenario.model_validate({"organization": {"accounts": 1}}), templates=ROOT / "infra") as running:
         yield running
-
-
-@pytest.fixture
-def services(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """Give the services of the deployment."""
-    for name, value in product_environment(sandbox).items():
-        monkeypatch.setenv(name, value)
-    return Services.from_environment()
-
-
-@pytest.fixture
-def key() -> str:
-    """Give an id that no other test uses."""
-    return str(uuid.uuid4())
 
 
 def spoil(services: Services, table: str | None, row: dict[str, str], name: str, value: str) -> None:

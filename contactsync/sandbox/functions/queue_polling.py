@@ -129,12 +129,14 @@ class QueuePolling:
     def _handle(self, batch: _Batch) -> None:
         failed = batch.sent
         try:
-            failed = self._run(batch)
+            try:
+                failed = self._run(batch)
+            finally:
+                _acknowledge(batch, failed)
         except Exception:  # the edge of a pool thread: the pool would drop the error silently
             if not self._stopping.is_set():
                 logger.exception("A batch of queue %s was not handled", batch.queue.name)
-        finally:
-            _acknowledge(batch, failed)
+        finally:  # also when messages cannot be acknowledged: without its slot the queue would stop
             with self._lock:
                 self._under_way[batch.mapping.uuid] -= 1
 
