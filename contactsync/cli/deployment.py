@@ -5,12 +5,16 @@ import os
 import shlex
 from collections.abc import MutableMapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from contactsync.cli.screen.listing import write_text
 from contactsync.own_variables import PREFIX, own_variables, value_of
+
+ENVIRONMENT: Final = "CONTACTSYNC_ENVIRONMENT"
+KEY: Final = "CONTACTSYNC_FINGERPRINT_KEY"
+SECRET: Final = "CONTACTSYNC_FINGERPRINT_SECRET"  # noqa: S105 -- a variable's name
 
 
 class Form(StrEnum):
@@ -21,10 +25,20 @@ class Form(StrEnum):
 
 
 def find_settings(environment: str, environ: MutableMapping[str, str]) -> None:
-    """Set the settings that the environment's stacks give and that are not set; what is set wins."""
+    """Set the settings that the environment's stacks give and that are not set; what is set wins.
+
+    Raises BadParameter when the settings that are set are those of another environment: a mixture could write to both.
+    """
     from contactsync.services.deployment import deployed_settings
 
-    for name, value in deployed_settings(environment, environ).items():
+    if (other := value_of(ENVIRONMENT, environ)) and other != environment:
+        raise typer.BadParameter(
+            f"--environment {environment}: {ENVIRONMENT} is set to {other}; unset it, or name {other}."
+        )
+    found = deployed_settings(environment, environ)
+    if value_of(KEY, environ):
+        found.pop(SECRET, None)  # exactly one of the two may be set
+    for name, value in found.items():
         if not value_of(name, environ):
             environ[name] = value
 

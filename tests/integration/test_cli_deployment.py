@@ -9,7 +9,7 @@ from contactsync.cli.local.local_system import product_environment
 from contactsync.configuration.schema import Configuration
 from contactsync.sandbox.server import Sandbox
 from contactsync.services.services import Services
-from tests.integration.conftest import Command, refused
+from tests.integration.conftest import Command, misused, refused
 
 NOT_FOUND = {
     "CONTACTSYNC_FINGERPRINT_KEY",  # the local system's own
@@ -61,6 +61,21 @@ def test_a_setting_wins(contactsync: Command, laptop: dict[str, str], monkeypatc
     monkeypatch.setenv("AIRFLOW__CONTACTSYNC__CONFIG_TABLE", "an-option")
     found = json.loads(contactsync("--environment", "local", "env", "-o", "json").out)
     assert (found["CONTACTSYNC_STATE_TABLE"], found["CONTACTSYNC_CONFIG_TABLE"]) == ("mine", "an-option")
+
+
+def test_another_environment(contactsync: Command, laptop: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of one environment are not mixed with those of another one."""
+    assert laptop
+    monkeypatch.setenv("CONTACTSYNC_ENVIRONMENT", "dev")
+    misused(contactsync("--environment", "local", "env"), "CONTACTSYNC_ENVIRONMENT is set to dev")
+
+
+def test_own_key(contactsync: Command, laptop: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is set takes the place of the stacks' secret, and all settings of a run can be read."""
+    monkeypatch.setenv("CONTACTSYNC_FINGERPRINT_KEY", laptop["CONTACTSYNC_FINGERPRINT_KEY"])
+    found = json.loads(contactsync("--environment", "local", "env", "-o", "json").out)
+    assert "CONTACTSYNC_FINGERPRINT_SECRET" not in found
+    assert Services.from_environment()
 
 
 def test_unknown(contactsync: Command, laptop: dict[str, str]) -> None:
