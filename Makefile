@@ -5,8 +5,8 @@ BIN := .venv/bin
 SETUP := .venv/.setup-done
 # A process per core; the tests of a file share what they start.
 PARALLEL := --numprocesses auto --dist loadfile
-# Each of these processes starts a whole Airflow.
-TWO := --numprocesses 2 --dist loadfile
+# Each of these processes starts a whole Airflow. The files begin in the order of tests/conftest.py.
+TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # Without the theme's advertisement. Never with --quiet: it hides the warnings from --strict, too.
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir
 

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,9 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the end-to-end tests last, and deselect what is marked `long` or `soak` unless its option is given.
 
-    They share one sandbox until the session ends, and a process runs one sandbox at a time.
+    They share one sandbox until the session ends, and a process runs one sandbox at a time. Among them the file that
+    may take longest comes first, so that two processes end at about the same time.
     """
-    items.sort(key=lambda item: "e2e" in item.path.parts)
+    longest: dict[object, float] = defaultdict(float)
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest[item.path], mark.args[0] if mark and "e2e" in item.path.parts else 0)
+    items.sort(key=lambda item: ("e2e" in item.path.parts, -longest[item.path]))
     unwanted = [marker for marker in ("long", "soak") if not config.getoption(f"--{marker}")]
     late = [item for item in items if any(item.get_closest_marker(marker) for marker in unwanted)]
     if late:

@@ -5,18 +5,32 @@ A process of its own, because a process runs one sandbox, and the other end-to-e
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from contactsync.cli.local.local_system import DAG_ID, LocalSystem, local_system
 from contactsync.configuration.schema import Configuration
 from contactsync.operations.operation import sync_id_of
 from contactsync.sandbox.scenario.scenario import Scenario
 
+ROOT = Path(__file__).resolve().parents[2]
 TYPES = ("billing", "operations", "security")
+
+
+def pace(accounts: int, *options: str) -> dict[str, Any]:
+    """Run an organization of its own in another process, and return what AWS saw."""
+    command = [sys.executable, "-m", "tests.e2e.pacing", "--accounts", str(accounts), *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{accounts} accounts {' '.join(options)}: {found}")  # noqa: T201 -- figures for docs/performance.md
+    return found
 
 
 @dataclass(frozen=True)
