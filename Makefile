@@ -5,8 +5,9 @@ BIN := .venv/bin
 SETUP := .venv/.setup-done
 # A process per core; the tests of a file share what they start.
 PARALLEL := --numprocesses auto --dist loadfile
-# Each of these processes starts a whole Airflow. The files begin in the order of tests/conftest.py.
-TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Each of these processes starts a whole Airflow, and waits most of the time: for a retry, a report, a deadline. So there are more of
+# them than cores. The files begin in the order of tests/conftest.py.
+AIRFLOWS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 # Without the theme's advertisement. Never with --quiet: it hides the warnings from --strict, too.
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir
 
@@ -41,10 +42,10 @@ run: $(SETUP) ## Change a contact in a simulated organization and watch it reach
 
 test: $(SETUP) ## Run the tests: unit, property, contract, integration, sandbox, end to end
 	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/e2e
-	$(BIN)/python -m pytest $(TWO) tests/e2e
+	$(BIN)/python -m pytest $(AIRFLOWS) tests/e2e
 
 test-all: $(if $(ONLY_LONG),,test) $(SETUP) ## Run the tests and the longer tests (ONLY_LONG=1: only the longer ones)
-	$(BIN)/python -m pytest $(TWO) --long -m long tests/e2e
+	$(BIN)/python -m pytest $(AIRFLOWS) --long -m long tests/e2e
 	$(BIN)/python -m pytest $(PARALLEL) --long -m long --ignore tests/e2e
 
 soak: $(SETUP) ## Run random tests for some minutes, to find what the other tests miss

@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Put the end-to-end tests last, and deselect what is marked `long` or `soak` unless its option is given.
 
     They share one sandbox until the session ends, and a process runs one sandbox at a time. Among them the file that
-    may take longest comes first, so that two processes end at about the same time.
+    may take longest comes first, so that all processes end at about the same time.
     """
     longest: dict[object, float] = defaultdict(float)
     for item in items:
