@@ -84,6 +84,7 @@ class Sandbox:
             code_root=code_root,
             management_account=self.management_account,
             faults=self.conditions.faults,
+            stack_settings=self.scenario.stacks,
         )
         self.call_log.subscribe(self.loop.on_call)
         self.control = self._control()

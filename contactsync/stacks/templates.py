@@ -22,13 +22,21 @@ class TemplateError(Exception):
 
 def load(path: Path) -> dict[str, Any]:
     """Read a template; short function forms such as !Ref become their long forms."""
-    template = read_yaml(path, path.name, _TemplateLoader)
+    return _checked(read_yaml(path, path.name, _TemplateLoader), path.name)
+
+
+def parse(text: str, name: str) -> dict[str, Any]:
+    """Read a template from its text, as `load` reads it from a file; `name` is what errors call it."""
+    return _checked(_parsed(text, name, _TemplateLoader), name)
+
+
+def _checked(template: object, name: str) -> dict[str, Any]:
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
-        raise TemplateError(path.name, "a template needs Resources")
+        raise TemplateError(name, "a template needs Resources")
     for section in ("Parameters", "Resources", "Outputs"):
         entries = template.get(section) or {}
         if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-            raise TemplateError(path.name, f"{section} is a map of names, each with a map")
+            raise TemplateError(name, f"{section} is a map of names, each with a map")
     return template
 
 
@@ -40,8 +48,12 @@ def read_yaml(path: Path, name: str, loader: type[yaml.SafeLoader] | None = None
         raise TemplateError(name, f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise TemplateError(name, "not YAML: it is not UTF-8") from error
+    return _parsed(text, name, loader or StrictLoader)
+
+
+def _parsed(text: str, name: str, loader: type[yaml.SafeLoader]) -> Any:  # noqa: ANN401 - YAML of any form
     try:
-        return yaml.load(text, Loader=loader or StrictLoader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Loader=loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-02-30
         raise TemplateError(name, f"not YAML: {_one_line(error)}") from error
     except RecursionError as error:

@@ -24,9 +24,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_documented_scenario_is_valid() -> None:
-    """The scenario in docs/sandbox.md can be run as it stands."""
-    (text,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "sandbox.md").read_text(), re.DOTALL)
-    assert parse_scenario(yaml.safe_load(text)).organization.accounts == 40
+    """The scenarios in docs/sandbox.md can be run as they stand."""
+    texts = re.findall(r"```yaml\n(.*?)```", (DOCS / "sandbox.md").read_text(), re.DOTALL)
+    whole, about_stacks = (parse_scenario(yaml.safe_load(text)) for text in texts)
+    assert (whole.organization.accounts, len(about_stacks.stacks.resources)) == (40, 3)
 
 
 def test_every_setting_is_documented() -> None:

@@ -81,11 +81,13 @@ def test_unknown_type(sandbox: SmallSandbox, tmp_path: Path) -> None:
 
 
 def test_short_condition(sandbox: SmallSandbox, tmp_path: Path) -> None:
-    """A short form that moto would take for false is refused, with the form that it understands."""
-    conditions = "Conditions: {A: !Equals [a, a], B: !Or [!Condition A, !Condition A]}"
-    (tmp_path / "one.yaml").write_text(f"{conditions}\nResources: {{Queue: {{Type: AWS::SQS::Queue}}}}\n")
-    with pytest.raises(TemplateError, match=r"one.yaml: .*\{Condition: NAME\}"):
-        sandbox.deploy(tmp_path)
+    """The short form of a condition means the same as the long one."""
+    conditions = "Conditions: {A: !Equals [a, a], B: !Or [!Condition A, !Condition A], C: !Not [!Condition B]}"
+    queues = "{One: {Type: AWS::SQS::Queue, Condition: B}, Other: {Type: AWS::SQS::Queue, Condition: C}}"
+    (tmp_path / "one.yaml").write_text(f"{conditions}\nResources: {queues}\n")
+    sandbox.deploy(tmp_path)
+    (url,) = sandbox.client("sqs").list_queues()["QueueUrls"]
+    assert "/contactsync-one-One-" in url
 
 
 def test_bad_pattern(sandbox: SmallSandbox, tmp_path: Path) -> None:

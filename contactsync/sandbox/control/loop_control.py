@@ -7,6 +7,7 @@ from contactsync.sandbox.events.delivery import EventRecord, custom_event
 from contactsync.sandbox.events.event_settings import EventSettings
 from contactsync.sandbox.loop.loop import Loop
 from contactsync.sandbox.loop.mwaa import AirflowEnvironment
+from contactsync.sandbox.scenario.stack_settings import StackSettings
 
 _EVENT_FILTERS = ("account", "id", "matched")
 
@@ -22,8 +23,23 @@ def offer_loop(control: Control, loop: Loop) -> None:
     control.route("PUT", "/event-settings", events.change_settings)
     control.route("GET", "/airflow", functions.airflow)
     control.route("PUT", "/airflow", functions.register_airflow)
+    _offer_stacks(control, loop)
     control.route("GET", "/functions", functions.functions)
     control.route("GET", "/functions/{name}/logs", functions.logs)
+
+
+def _offer_stacks(control: Control, loop: Loop) -> None:
+    scripts = loop.stacks.scripts
+
+    def show(_: Mapping[str, str], __: Query, ___: object) -> Reply:
+        return 200, scripts.settings.model_dump()
+
+    def change(_: Mapping[str, str], __: Query, body: object) -> Reply:
+        scripts.settings = StackSettings.model_validate(body)
+        return show({}, {}, None)
+
+    control.route("GET", "/stack-settings", show)
+    control.route("PUT", "/stack-settings", change)
 
 
 class _EventRoutes:

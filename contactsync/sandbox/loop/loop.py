@@ -31,7 +31,10 @@ from contactsync.sandbox.ops_items.ops_items import OpsItems
 from contactsync.sandbox.queues.delayed_calls import DelayedCalls
 from contactsync.sandbox.requests.callers import Callers
 from contactsync.sandbox.requests.faults import Faults
-from contactsync.sandbox.stacks import notification_types, template_types
+from contactsync.sandbox.scenario.stack_settings import StackSettings
+from contactsync.sandbox.stacks import notification_types, stacks_api, template_types
+from contactsync.sandbox.stacks.stack_operations import Scripts
+from contactsync.sandbox.stacks.stack_service import StackService
 
 logger = logging.getLogger(__name__)
 _CREDENTIAL_SECONDS = 43_200  # AWS's longest session of a role
@@ -61,12 +64,19 @@ class Loop:
     """The event side of one sandbox; between `start` and `stop` it owns threads and the processes of functions."""
 
     def __init__(
-        self, settings: EventSettings, *, code_root: Path, management_account: str, faults: Faults | None = None
+        self,
+        settings: EventSettings,
+        *,
+        code_root: Path,
+        management_account: str,
+        faults: Faults | None = None,
+        stack_settings: StackSettings | None = None,
     ) -> None:
         """Build the parts without starting them; `faults` can hit entries of batches."""
         self.management_account = management_account
         self.mwaa = Mwaa()
         self.calls = DelayedCalls()
+        self.stacks = StackService(Scripts(stack_settings))
         self.functions = Functions(code_root, self._client_environment)
         self._settings_at_start = settings
         invocations = AsyncInvocations(self.functions, self.calls, lambda: self.delivery.settings.time_scale)
@@ -91,6 +101,7 @@ class Loop:
 
     def stop(self) -> None:
         """End deliveries and the processes of functions; no thread and no process is left."""
+        self.stacks.stop()
         self._handed_over.close()
         self.calls.close()
         self.queue_polling.close()
@@ -104,6 +115,7 @@ class Loop:
             moto_messages.handover.to(self._messages),
             ops_items_api.handover.to(self._ops_items),
             template_types.handover.to(None),
+            stacks_api.handover.to(stacks_api.StacksApi(self.stacks)),
             notification_types.handover.to(self._notifications),
         ):
             self._handed_over.enter_context(handed_over)

@@ -18,6 +18,7 @@ from contactsync.sandbox.requests.faults import FaultSettings
 from contactsync.sandbox.requests.latency import LatencySettings
 from contactsync.sandbox.requests.quotas import QuotaSettings
 from contactsync.sandbox.scenario.scenario_file import ScenarioError, read_scenario_file
+from contactsync.sandbox.scenario.stack_settings import StackSettings
 from contactsync.sandbox.settings_model import SettingsModel, first_sentence, nearest
 
 __all__ = ["Scenario", "ScenarioError", "load_scenario", "parse_scenario"]
@@ -185,6 +186,7 @@ class Scenario(SettingsModel):
     faults: tuple[FaultSettings, ...] = ()
     stale_reads: StaleReads = StaleReads()
     events: EventSettings = EventSettings()
+    stacks: StackSettings = StackSettings()
 
 
 def load_scenario(path: Path) -> Scenario:

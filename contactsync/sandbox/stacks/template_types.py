@@ -13,7 +13,7 @@ from moto.secretsmanager.utils import random_password
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from contactsync.sandbox.handover import Attribute, Entry, Handover
+from contactsync.sandbox.handover import Entry, Handover
 from contactsync.sandbox.stacks.added_resource import AddedResource
 
 # type -> why it needs no effect in the sandbox
@@ -199,18 +199,9 @@ ADDED: list[type[AddedResource]] = [
     Secret,
 ]
 _INERT = [_inert(type_name) for type_name in WITHOUT_EFFECT]
-_original_clean = parsing.clean_json
-
-
-def _clean(resource_json: Any, resources_map: Any) -> Any:  # noqa: ANN401 - moto's signature
-    """Remove AWS::NoValue from lists, where moto would leave a null."""
-    cleaned = _original_clean(resource_json, resources_map)
-    return [item for item in cleaned if item is not None] if isinstance(resource_json, list) else cleaned
-
 
 handover: Handover[None] = Handover(
     *(Entry(parsing.get_model_map, model.cloudformation_type(), model) for model in [*ADDED, *_INERT]),
-    Attribute(parsing, "clean_json", _clean),
     Entry(parsing.get_name_type_map, "AWS::CloudWatch::Alarm", "AlarmName"),
 )
 """Registers the types with moto's CloudFormation, which by itself finds only direct subclasses of its model."""

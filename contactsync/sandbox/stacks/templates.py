@@ -1,7 +1,7 @@
 """Stacks of the project's own templates, created in the sandbox through CloudFormation."""
 
 import io
-import re
+import time
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
-from botocore.parsers import ResponseParserError
 
 from contactsync.sandbox.stacks import template_types
 from contactsync.stacks.stack_file import FILE, StackList, read_stacks
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 _CODE_BUCKET, _CODE_KEY = "CodeBucket", "CodeKey"
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def deploy(directory: Path, *, session: boto3.Session, endpoint_url: str, parame
         if stack.not_in_sandbox or not stack.is_wanted(parameters, REGION):
             continue
         known = listed.fed(stack, outputs, REGION) | dict(parameters)
-        _check_template(directory / stack.template, listed.templates[stack.template])
+        _check_template(stack.template, listed.templates[stack.template])
         for planned in _planned(prefix + stack.name, directory, stack, listed.templates[stack.template], known):
             _put_code(session, endpoint_url, planned.parameters)
             created = Stack(planned.name, stack.template, _create(client, planned))
@@ -117,18 +117,16 @@ def _own_parameters(file: Path, where: str, template_name: str, template: Mappin
     return {name: str(value) for name, value in content.items()}
 
 
-def _check_template(path: Path, template: Mapping[str, Any]) -> None:
-    if "!Condition" in path.read_text(encoding="utf-8"):
-        raise TemplateError(path.name, "moto takes !Condition for false: write {Condition: NAME}, which is the same")
+def _check_template(name: str, template: Mapping[str, Any]) -> None:
     unknown = {
-        name: resource.get("Type")
-        for name, resource in template["Resources"].items()
+        logical_id: resource.get("Type")
+        for logical_id, resource in template["Resources"].items()
         if not template_types.is_known(str(resource.get("Type")))
     }
     if unknown:
-        named = ", ".join(f"{name} ({type_name})" for name, type_name in unknown.items())
+        named = ", ".join(f"{logical_id} ({type_name})" for logical_id, type_name in unknown.items())
         raise TemplateError(
-            path.name,
+            name,
             f"the sandbox has no support for {named}; add the type to contactsync/sandbox/stacks/template_types.py, "
             "or to WITHOUT_EFFECT there when nothing can depend on it",
         )
@@ -169,17 +167,20 @@ def _create(client: "CloudFormationClient", planned: _Planned) -> dict[str, str]
         )
     except ClientError as error:
         raise TemplateError(planned.file, error.response["Error"].get("Message", str(error))) from error
-    except ResponseParserError as error:  # moto answers errors of a stack's resources in the form of their services
-        raise TemplateError(planned.file, _message_in(str(error))) from error
     stack = client.describe_stacks(StackName=planned.name)["Stacks"][0]
+    while stack["StackStatus"] == "CREATE_IN_PROGRESS":  # a scenario can give resources a duration
+        time.sleep(_POLL_SECONDS)
+        stack = client.describe_stacks(StackName=planned.name)["Stacks"][0]
     if stack["StackStatus"] != "CREATE_COMPLETE":
-        raise TemplateError(planned.file, f"the stack ended as {stack['StackStatus']}")
+        raise TemplateError(planned.file, _reason(client, planned.name) or f"the stack ended as {stack['StackStatus']}")
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def _message_in(answer: str) -> str:
-    match = re.search(r'"message": "(.*?)"[,}]', answer)
-    return (match[1] if match else answer).replace("\\'", "'")
+def _reason(client: "CloudFormationClient", name: str) -> str | None:
+    """Return why the first resource failed."""
+    events = client.describe_stack_events(StackName=name)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"] == "CREATE_FAILED"]
+    return f"{failed[-1]['LogicalResourceId']}: {failed[-1]['ResourceStatusReason']}" if failed else None
 
 
 def outputs(stacks: Iterable[Stack]) -> dict[str, str]:
