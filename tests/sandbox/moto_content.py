@@ -51,7 +51,8 @@ def content() -> dict[str, Content]:
         f"{owner_name}.{name}": seen_in(value)
         for owner_name, owner in owners()
         for name, value in list(vars(owner).items())
-        if name not in OWN_STATE
+        # Python makes the empty annotations of a class when somebody asks for them.
+        if name not in OWN_STATE and not (name == "__annotations__" and value == {})
     }
     tables = {table.__name__: seen_in(table()) for table in (parsing.get_model_map, parsing.get_name_type_map)}
     return found | tables
