@@ -32,7 +32,8 @@ from contactsync.sandbox.queues.delayed_calls import DelayedCalls
 from contactsync.sandbox.requests.callers import Callers
 from contactsync.sandbox.requests.faults import Faults
 from contactsync.sandbox.scenario.stack_settings import StackSettings
-from contactsync.sandbox.stacks import notification_types, stacks_api, template_types
+from contactsync.sandbox.stacks import mwaa_type, notification_types, stacks_api, template_types
+from contactsync.sandbox.stacks.mwaa_environments import Environments
 from contactsync.sandbox.stacks.stack_operations import Scripts
 from contactsync.sandbox.stacks.stack_service import StackService
 
@@ -74,7 +75,8 @@ class Loop:
     ) -> None:
         """Build the parts without starting them; `faults` can hit entries of batches."""
         self.management_account = management_account
-        self.mwaa = Mwaa()
+        self._environments = Environments()
+        self.mwaa = Mwaa(self._environments)
         self.calls = DelayedCalls()
         self.stacks = StackService(Scripts(stack_settings))
         self.functions = Functions(code_root, self._client_environment)
@@ -115,6 +117,7 @@ class Loop:
             moto_messages.handover.to(self._messages),
             ops_items_api.handover.to(self._ops_items),
             template_types.handover.to(None),
+            mwaa_type.handover.to(self._environments),
             stacks_api.handover.to(stacks_api.StacksApi(self.stacks)),
             notification_types.handover.to(self._notifications),
         ):

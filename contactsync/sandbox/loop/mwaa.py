@@ -11,9 +11,13 @@ import requests
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from werkzeug.wrappers import Request, Response
 
+from contactsync.sandbox.stacks.mwaa_environments import USABLE, Environments
+from contactsync.sandbox.stacks.stack_records import Place
+
 CALL_TIMEOUT = 10.0  # seconds, after which InvokeRestApi ends by itself
 _RESPONSE_LIMIT = 6 * 1024 * 1024  # bytes
 _PATH_LIMIT = 64  # characters
+_LARGEST_PAGE = 25
 _METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 _NAME = re.compile(r"[a-zA-Z][0-9a-zA-Z\-_]{0,79}", re.ASCII)
 _CLIENT_ERROR, _SERVER_ERROR, _UNAUTHORIZED = 400, 500, 401
@@ -44,11 +48,14 @@ class _ServiceError(Exception):
 class Mwaa:
     """The simulated service: the registered environments, and their Airflow's REST API."""
 
-    def __init__(self, *, rate: float = 10, timeout: float = CALL_TIMEOUT) -> None:
-        """Start without environments; `timeout` is in seconds.
+    def __init__(
+        self, environments: Environments | None = None, *, rate: float = 10, timeout: float = CALL_TIMEOUT
+    ) -> None:
+        """Start without a registered Airflow; `timeout` is in seconds, `environments` are those of CloudFormation.
 
         `rate` is how many calls of InvokeRestApi are allowed per second and environment.
         """
+        self._made = environments or Environments()
         self._rate = rate
         self._timeout = timeout
         self._lock = threading.Lock()
@@ -74,7 +81,9 @@ class Mwaa:
             if (request.method, operation) == ("POST", "restapi"):
                 return self._invoke_rest_api(name, _body(request), account, region)
             if (request.method, operation) == ("GET", "environments") and name:
-                return _answer(200, {"Environment": _described(self._environment(name, region), account, region)})
+                return _answer(200, {"Environment": self._described(name, account, region)})
+            if (request.method, operation) == ("GET", "environments"):
+                return _answer(200, self._listed(request.args, account, region))
             raise _failure(404, "ResourceNotFoundException", f"The sandbox has no {request.method} {request.path}")
         except _ServiceError as error:
             return _answer(error.status, error.body, error.code)
@@ -82,7 +91,7 @@ class Mwaa:
     def _invoke_rest_api(self, name: str, body: Mapping[str, Any], account: str, region: str) -> Response:
         _validate(name, body)
         self._take_turn(account, name)
-        environment = self._environment(name, region)
+        environment = self._airflow_of(name, account, region)
         answer = self._forward(environment, body)
         if answer.status_code == _UNAUTHORIZED:
             self._forget_token(environment)
@@ -93,6 +102,32 @@ class Mwaa:
         if answer.status_code >= _CLIENT_ERROR:
             raise _ServiceError(400, "RestApiClientException", content)
         return _answer(200, content)
+
+    def _described(self, name: str, account: str, region: str) -> dict[str, Any]:
+        made = self._made.find(name, Place(account, region))
+        return made.as_json() if made else _described(self._environment(name, region), account, region)
+
+    def _listed(self, query: Mapping[str, str], account: str, region: str) -> dict[str, Any]:
+        """Return one page of names; a token is the number of names before the page."""
+        registered = [item.environment for item in self.registered() if item.region in (None, region)]
+        names = sorted({*registered, *self._made.names(Place(account, region))})
+        size, start = query.get("MaxResults", str(_LARGEST_PAGE)), query.get("NextToken", "0")
+        if not (size.isdecimal() and 1 <= int(size) <= _LARGEST_PAGE and start.isdecimal()):
+            raise _invalid(member="MaxResults or NextToken", reason="is not valid")
+        end = int(start) + int(size)
+        return {"Environments": names[int(start) : end]} | ({"NextToken": str(end)} if end < len(names) else {})
+
+    def _airflow_of(self, name: str, account: str, region: str) -> AirflowEnvironment:
+        """Return the Airflow of an environment: the one of its name, or the only one that there is."""
+        made = self._made.find(name, Place(account, region))
+        if made is None:
+            return self._environment(name, region)
+        if made.status not in USABLE:
+            raise _failure(400, "ValidationException", f"Environment {name} is in status {made.status}")
+        registered = self.registered()
+        if len(registered) == 1:
+            return registered[0]
+        return self._environment(name, region)
 
     def _environment(self, name: str, region: str) -> AirflowEnvironment:
         with self._lock:

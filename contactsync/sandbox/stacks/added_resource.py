@@ -1,13 +1,16 @@
 """The base class of the CloudFormation types that the sandbox adds to moto's."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from moto.core.common_models import CloudFormationModel
 
 
 class AddedResource(CloudFormationModel):  # type: ignore[misc] # moto has no types for us
     """An added type of resource: it has a physical id, and by default deleting its stack undoes nothing."""
+
+    takes_time: ClassVar[bool] = False
+    """Whether an action begins at once, and ends when `settle` is called."""
 
     def __init__(self, physical_resource_id: str, account: str, region: str) -> None:
         self.physical_resource_id = physical_resource_id

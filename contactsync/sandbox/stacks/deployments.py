@@ -115,6 +115,8 @@ class Deployment:
             self.stack.mark(resource, "DELETE_COMPLETE")
             return True
         self.stack.mark(resource, "DELETE_IN_PROGRESS")
+        if moto_resources.takes_time(resource.type) and resource.model is not None:
+            resource.model.begin_deletion()
         try:
             self._take(resource, "delete")
             moto_resources.delete(resource, self.stack)
@@ -183,7 +185,7 @@ class Deployment:
     def _make(self, resource: Resource, status: str) -> None:
         """Create the resource; a scripted failure comes first, or at the end for a type that takes its time."""
         scripted = self.scripts.take(self.stack.name, resource.logical_id, resource.type, "create")
-        if scripted.error and not _takes_time(resource.type):
+        if scripted.error and not moto_resources.takes_time(resource.type):
             self.operation.pause(scripted.seconds)
             raise ResourceFailedError(scripted.error)
         moto_resources.create(resource, self.stack)
@@ -224,7 +226,7 @@ class Deployment:
 
     def _modify(self, resource: Resource, properties: Mapping[str, Any], action: ResourceAction) -> None:
         scripted = self.scripts.take(self.stack.name, resource.logical_id, resource.type, action)
-        if scripted.error and not _takes_time(resource.type):
+        if scripted.error and not moto_resources.takes_time(resource.type):
             self.operation.pause(scripted.seconds)
             raise ResourceFailedError(scripted.error)
         moto_resources.update(resource, properties, self.stack)
@@ -286,10 +288,6 @@ class Deployment:
 def failed_to(verb: str, names: Iterable[str]) -> str:
     """Return the reason of a stack's status for resources that failed."""
     return f"The following resource(s) failed to {verb}: [{', '.join(names)}]. "
-
-
-def _takes_time(type_name: str) -> bool:
-    return type_name == "AWS::MWAA::Environment"
 
 
 def _settle(resource: Resource, error: str | None) -> None:

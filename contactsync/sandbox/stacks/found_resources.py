@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from moto.awslambda.utils import get_backend
+from moto.cloudtrail.models import cloudtrail_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.exceptions import ServiceException
 from moto.dynamodb.models import dynamodb_backends
@@ -18,6 +19,7 @@ from moto.sqs.models import sqs_backends
 from moto.utilities.utils import get_partition
 from werkzeug.exceptions import HTTPException
 
+from contactsync.sandbox.stacks import mwaa_type
 from contactsync.sandbox.stacks.resource_rules import IMPORT_IDENTIFIERS
 from contactsync.sandbox.stacks.stack_records import Place
 
@@ -54,7 +56,14 @@ def _secret(place: Place, name: str) -> Any:  # noqa: ANN401 - moto's object
     return secretsmanager_backends[place.account][place.region].secrets.get(name)
 
 
+def _environment(place: Place, name: str) -> Any:  # noqa: ANN401 - of any type
+    environments = mwaa_type.handover.part
+    return environments.find(name, place) if environments else None
+
+
 FINDERS: Mapping[str, Finder] = {
+    "AWS::CloudTrail::Trail": lambda place, name: cloudtrail_backends[place.account][place.region].trails.get(name),
+    "AWS::MWAA::Environment": _environment,
     "AWS::CloudWatch::Alarm": lambda place, name: cloudwatch_backends[place.account][place.region].alarms.get(name),
     "AWS::CloudWatch::Dashboard": lambda place, name: cloudwatch_backends[place.account][place.region].dashboards.get(
         name

@@ -115,6 +115,11 @@ def delete(resource: Resource, stack: Stack) -> None:
         )
 
 
+def takes_time(type_name: str) -> bool:
+    """Return whether an action on a resource of the type begins at once, and ends or fails later."""
+    return bool(getattr(_class_of(type_name), "takes_time", False))
+
+
 def already_exists(type_name: str, name: str) -> str:
     """Return CloudFormation's reason for a name that is taken."""
     message = f"Resource of type '{type_name}' with identifier '{name}' already exists."

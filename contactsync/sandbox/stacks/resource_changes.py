@@ -166,17 +166,29 @@ def _endpoint(endpoint: Any, properties: Properties, place: Place) -> None:  # n
     endpoint.security_group_ids = list(properties.get("SecurityGroupIds") or [])
 
 
+def _dashboard(dashboard: Any, properties: Properties, place: Place) -> None:  # noqa: ANN401 - moto's object
+    cloudwatch_backends[place.account][place.region].put_dashboard(dashboard.name, properties["DashboardBody"])
+
+
+def _association(association: Any, properties: Properties, place: Place) -> None:  # noqa: ANN401 - moto's object
+    del association
+    backend = ec2_backends[place.account][place.region]
+    backend.associate_route_table(properties["RouteTableId"], subnet_id=properties["SubnetId"])
+
+
 def _nothing(model: Any, properties: Properties, place: Place) -> None:  # noqa: ANN401 - moto's object
     del model, properties, place
 
 
 APPLIED: Mapping[str, Change] = {
     "AWS::DynamoDB::Table": _table,
+    "AWS::EC2::SubnetRouteTableAssociation": _association,
     "AWS::S3::Bucket": _bucket,
 }
 """Settings that moto's classes ignore when they create a resource, and have no other way to change."""
 
 UPDATED: Mapping[str, Change] = {
+    "AWS::CloudWatch::Dashboard": _dashboard,
     "AWS::EC2::Route": _route,
     "AWS::EC2::SecurityGroup": _nothing,  # moto would make another group; what can change without one is not simulated
     "AWS::EC2::VPCEndpoint": _endpoint,
@@ -232,10 +244,11 @@ def _delete_endpoint(backend: Any, resource: Resource) -> None:  # noqa: ANN401 
 
 
 def _delete_association(backend: Any, resource: Resource) -> None:  # noqa: ANN401 - moto's backend
-    table = backend.route_tables[resource.properties["RouteTableId"]]
-    subnet = resource.properties["SubnetId"]
-    for association in [key for key, associated in table.associations.items() if associated == subnet]:
-        backend.disassociate_route_table(association)
+    table, subnet = resource.properties["RouteTableId"], resource.properties["SubnetId"]
+    backend.subnet_associations.pop(f"{table}:{subnet}", None)
+    associations = backend.get_route_table(table).associations
+    for identifier in [item["RouteTableAssociationId"] for item in associations if item.get("SubnetId") == subnet]:
+        backend.disassociate_route_table(identifier)
 
 
 def _delete_ingress(backend: Any, resource: Resource) -> None:  # noqa: ANN401 - moto's backend
@@ -246,8 +259,7 @@ def _delete_ingress(backend: Any, resource: Resource) -> None:  # noqa: ANN401 -
 
 
 def _is_from(rule: Any, source: object, protocol: str) -> bool:  # noqa: ANN401 - moto's object
-    groups = [group.get("GroupId") for group in rule.source_groups]
-    return str(rule.ip_protocol) == protocol and (source is None or source in groups)
+    return str(rule.ip_protocol) == protocol and rule.source_group.get("GroupId") == source
 
 
 def _delete_group(backend: Any, resource: Resource) -> None:  # noqa: ANN401 - moto's backend

@@ -7,6 +7,7 @@ from typing import Any
 from moto.awslambda.models import EventInvokeConfig
 from moto.awslambda.utils import get_backend
 from moto.cloudformation import parsing
+from moto.cloudtrail.models import cloudtrail_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.secretsmanager.utils import random_password
@@ -19,7 +20,6 @@ from contactsync.sandbox.stacks.added_resource import AddedResource
 # type -> why it needs no effect in the sandbox
 WITHOUT_EFFECT: Mapping[str, str] = {
     "AWS::ApiGateway::Stage": "the sandbox has no HTTP endpoint for an API; its function is invoked directly",
-    "AWS::CloudWatch::Dashboard": "draws metrics; the sandbox has no console",
     "AWS::S3::BucketPolicy": "restricts by TLS and by caller; the sandbox speaks HTTP, and lets every caller in",
     "AWS::Logs::MetricFilter": "makes metrics of log lines; nothing reads them in the sandbox",
 }
@@ -105,6 +105,60 @@ class MetricAlarm(AddedResource):
             treat_missing_data=properties.get("TreatMissingData"),
         )
         return name
+
+
+class CloudTrailTrail(AddedResource):
+    """AWS::CloudTrail::Trail: moto stores it; the sandbox's events of contact changes come without one."""
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        """Return the name of the property that names the trail."""
+        return "TrailName"
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Return the name of the type."""
+        return "AWS::CloudTrail::Trail"
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        """Return whether the attribute is the ARN, the only one that Fn::GetAtt can read."""
+        return attr == "Arn"
+
+    def get_cfn_attribute(self, attribute_name: str) -> str:  # noqa: ARG002 - has_cfn_attr lets only Arn pass
+        """Return the ARN."""
+        return str(cloudtrail_backends[self.account][self.region].get_trail(self.physical_resource_id).arn)
+
+    @classmethod
+    def apply(cls, name: str, properties: Mapping[str, Any], account: str, region: str) -> str:
+        """Create or replace the trail."""
+        backend = cloudtrail_backends[account][region]
+        trail = backend.create_trail(
+            name,
+            bucket_name=properties["S3BucketName"],
+            s3_key_prefix=properties.get("S3KeyPrefix", ""),
+            sns_topic_name=properties.get("SnsTopicName", ""),
+            is_global=_is_true(properties.get("IncludeGlobalServiceEvents")),
+            is_multi_region=_is_true(properties.get("IsMultiRegionTrail")),
+            log_validation=_is_true(properties.get("EnableLogFileValidation")),
+            is_org_trail=_is_true(properties.get("IsOrganizationTrail")),
+            cw_log_group_arn=properties.get("CloudWatchLogsLogGroupArn", ""),
+            cw_role_arn=properties.get("CloudWatchLogsRoleArn", ""),
+            kms_key_id=properties.get("KMSKeyId", ""),
+            tags_list=properties.get("Tags", []),
+        )
+        trail.put_event_selectors(properties.get("EventSelectors", []), properties.get("AdvancedEventSelectors", []))
+        if _is_true(properties["IsLogging"]):
+            trail.start_logging()
+        return name
+
+    @classmethod
+    def delete_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
+    ) -> None:
+        """Delete the trail."""
+        del cloudformation_json
+        cloudtrail_backends[account_id][region_name].delete_trail(resource_name)
 
 
 class TopicSubscription(AddedResource):
@@ -194,6 +248,7 @@ ADDED: list[type[AddedResource]] = [
     QueuePolicy,
     FunctionEventInvokeConfig,
     MetricAlarm,
+    CloudTrailTrail,
     TopicSubscription,
     TopicPolicy,
     Secret,
