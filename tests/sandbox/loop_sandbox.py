@@ -21,6 +21,8 @@ from contactsync.sandbox.stacks.templates import Stack, deploy
 
 ACCOUNT = "123456789012"
 HANDLERS = Path(__file__).parent
+_SESSION = boto3.Session("sandbox", "sandbox", region_name="us-east-1")
+"""One for all tests, because each session reads the services' models again."""
 
 
 class SmallSandbox:
@@ -30,7 +32,7 @@ class SmallSandbox:
         """Take a loop that runs and where it is reached."""
         self.loop = loop
         self.endpoint_url = endpoint_url
-        self.session = boto3.Session("sandbox", "sandbox", region_name="us-east-1")
+        self.session = _SESSION
 
     def client(self, service: str, **settings: Any) -> Any:
         """Make a client of the management account."""

@@ -61,11 +61,21 @@ class Environment:
         return dict(self.mwaa.get_environment(Name=NAME)["Environment"])
 
 
-@pytest.fixture
-def environment() -> Iterator[Environment]:
-    """Give each test an empty sandbox with what an environment needs."""
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[Environment]:
+    """Run one sandbox with what an environment needs."""
     with small_sandbox() as running:
         yield Environment(running)
+
+
+@pytest.fixture
+def environment(prepared: Environment) -> Iterator[Environment]:
+    """Give each test what an environment needs, and leave no stack behind."""
+    yield prepared
+    prepared.stacks.script()
+    for stack in prepared.stacks.client.describe_stacks()["Stacks"]:
+        prepared.stacks.client.delete_stack(StackName=stack["StackName"])
+    wait_for(lambda: prepared.stacks.client.describe_stacks()["Stacks"] == [])
 
 
 @pytest.fixture
@@ -221,9 +231,13 @@ def test_airflow_behind_it(environment: Environment, airflow: Airflow) -> None:
 def test_listed_in_pages(environment: Environment, airflow: Airflow) -> None:
     """Environments of stacks and a registered Airflow are listed together, in pages."""
     environment.stacks.create(environment.template())
-    environment.sandbox.control("PUT", "/airflow", {"environment": "registered", "base_url": airflow.url})
+    environment.sandbox.control("PUT", "/airflow", {"environment": "contactsync-local", "base_url": airflow.url})
     first = environment.mwaa.list_environments(MaxResults=1)
     second = environment.mwaa.list_environments(MaxResults=1, NextToken=first["NextToken"])
-    assert (first["Environments"], second["Environments"], "NextToken" in second) == (["registered"], [NAME], False)
+    assert (first["Environments"], second["Environments"], "NextToken" in second) == (
+        ["contactsync-local"],
+        [NAME],
+        False,
+    )
     environment.stacks.client.delete_stack(StackName=STACK)
-    assert environment.mwaa.list_environments()["Environments"] == ["registered"]
+    assert environment.mwaa.list_environments()["Environments"] == ["contactsync-local"]

@@ -227,10 +227,10 @@ class Deployment:
     def _modify(self, resource: Resource, properties: Mapping[str, Any], action: ResourceAction) -> None:
         scripted = self.scripts.take(self.stack.name, resource.logical_id, resource.type, action)
         if scripted.error and not moto_resources.takes_time(resource.type):
-            self.operation.pause(scripted.seconds)
+            self.operation.pause(scripted.seconds, can_be_cancelled=action != "rollback")
             raise ResourceFailedError(scripted.error)
         moto_resources.update(resource, properties, self.stack)
-        self.operation.pause(scripted.seconds)
+        self.operation.pause(scripted.seconds, can_be_cancelled=action != "rollback")
         _settle(resource, scripted.error)
 
     def _replace(self, current: Resource, wanted: Resource) -> None:
@@ -261,14 +261,14 @@ class Deployment:
             else:
                 self._modify(resource, before.properties, "rollback")
                 resource.definition = before.definition
-        except (ResourceFailedError, CancelledError) as error:
-            self.stack.mark(resource, "UPDATE_FAILED", str(error) or "Resource update cancelled")
+        except ResourceFailedError as error:
+            self.stack.mark(resource, "UPDATE_FAILED", str(error))
             raise StepFailedError(resource.logical_id, "update") from error
         self.stack.mark(resource, "UPDATE_COMPLETE", properties=_text(before))
 
     def _take(self, resource: Resource, action: ResourceAction) -> None:
         scripted = self.scripts.take(self.stack.name, resource.logical_id, resource.type, action)
-        self.operation.pause(scripted.seconds)
+        self.operation.pause(scripted.seconds, can_be_cancelled=False)
         if scripted.error:
             raise ResourceFailedError(scripted.error)
 

@@ -78,8 +78,11 @@ class Operation:
         self._thread.start()
         self._shown.wait()
 
-    def pause(self, seconds: float) -> None:
-        """Let time pass in the operation; raises CancelledError or StoppedError when it may not go on."""
+    def pause(self, seconds: float, *, can_be_cancelled: bool = True) -> None:
+        """Let time pass in the operation; raises CancelledError or StoppedError when it may not go on.
+
+        What cannot be cancelled, such as a deletion, goes on at once instead.
+        """
         if seconds > 0 and not self._woken.is_set():
             self._shown.set()
             self._woken.wait(seconds)
@@ -88,7 +91,8 @@ class Operation:
         if self._is_cancelled:
             self._is_cancelled = False
             self._woken.clear()
-            raise CancelledError
+            if can_be_cancelled:
+                raise CancelledError
 
     def cancel(self) -> None:
         """End the current wait, and let the operation end as cancelled."""

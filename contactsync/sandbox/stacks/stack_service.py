@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from moto.utilities.utils import get_partition
 
 from contactsync.sandbox.stacks.deployments import Deployment, StepFailedError, failed_to
-from contactsync.sandbox.stacks.stack_operations import CancelledError, Operation, Scripts
+from contactsync.sandbox.stacks.stack_operations import Operation, Scripts
 from contactsync.sandbox.stacks.stack_records import Design, Place, Stack, StackError, now
 from contactsync.sandbox.stacks.template_values import Exports
 
@@ -103,7 +103,8 @@ class StackService:
             except StackError as error:
                 self._end_creation(deployment, error.message, on_failure)
             else:
-                stack.enter("CREATE_COMPLETE")
+                if not _is_taken_over(stack):
+                    stack.enter("CREATE_COMPLETE")
 
         return self._operation(stack, work)
 
@@ -217,7 +218,7 @@ class StackService:
 
     def _end_creation(self, deployment: Deployment, reason: str, on_failure: str) -> None:
         stack = deployment.stack
-        if stack.status == "DELETE_IN_PROGRESS":  # DeleteStack has cancelled the creation
+        if _is_taken_over(stack):
             return
         if on_failure == "DO_NOTHING":
             self._interrupted[stack.id] = deployment
@@ -233,6 +234,8 @@ class StackService:
         stack = deployment.stack
         failed = [name for name in deployment.order() if not self._remove_created(deployment, name)]
         stack.outputs = []
+        if _is_taken_over(stack):
+            return
         if failed:
             stack.enter("ROLLBACK_FAILED", failed_to("delete", failed))
         else:
@@ -247,7 +250,7 @@ class StackService:
 
     def _undo_update(self, deployment: Deployment, reason: str, kind: str) -> None:
         stack = deployment.stack
-        if stack.status == "DELETE_IN_PROGRESS":
+        if _is_taken_over(stack):
             return
         if stack.disables_rollback:
             self._interrupted[stack.id] = deployment
@@ -272,14 +275,11 @@ class StackService:
 
     def _delete(self, deployment: Deployment, retained: AbstractSet[str], *, is_own: bool = False) -> None:
         stack = deployment.stack
-        try:
-            failed = (
-                [name for name in deployment.order() if not self._remove_created(deployment, name)]
-                if is_own
-                else deployment.delete_all(retained)
-            )
-        except CancelledError:
-            failed = []
+        failed = (
+            [name for name in deployment.order() if not self._remove_created(deployment, name)]
+            if is_own
+            else deployment.delete_all(retained)
+        )
         if failed:
             stack.enter("DELETE_FAILED", failed_to("delete", failed))
             return
@@ -287,3 +287,8 @@ class StackService:
         stack.outputs = []
         stack.change_sets = {}
         stack.enter("DELETE_COMPLETE")
+
+
+def _is_taken_over(stack: Stack) -> bool:
+    """Return whether DeleteStack has cancelled the operation, and goes on when it has ended."""
+    return stack.operation_type == "DELETE_STACK"
