@@ -1,28 +1,28 @@
 """The checks of who deploys, and of the organization."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from contactsync.checks.findings import Finding, Fix, failed, ok
 from contactsync.checks.ports import Organization, Organizations
-from contactsync.checks.wanted import WantedDeployment
 from contactsync.errors import OrganizationMissingError
 
-ACCOUNT = "account"
-ORGANIZATION = "organization"
-TRUSTED_ACCESS = "trusted-access"
+ACCOUNT: Final = "account"
+ORGANIZATION: Final = "organization"
+TRUSTED_ACCESS: Final = "trusted-access"
 
-ALL_FEATURES = "aws organizations enable-all-features"
-ENABLE = "aws organizations enable-aws-service-access --service-principal account.amazonaws.com"
+ALL_FEATURES: Final = "aws organizations enable-all-features"
+ENABLE: Final = "aws organizations enable-aws-service-access --service-principal account.amazonaws.com"
 
 
-def check_account(wanted: WantedDeployment, account: str) -> Finding:
+def check_account(wanted: str, account: str) -> Finding:
     """Compare the caller's account with the one that was named."""
-    if account == wanted.account_id:
+    if account == wanted:
         return ok(ACCOUNT, f"The credentials are those of account {account}.")
     return failed(
         ACCOUNT,
-        f"The credentials are those of account {account}, not of account {wanted.account_id}.",
-        f"Use credentials of account {wanted.account_id} (--profile), or name the other account with --account-id.",
+        f"The credentials are those of account {account}, not of account {wanted}.",
+        f"Use credentials of account {wanted} (--profile), or name the other account with --account-id.",
     )
 
 

@@ -1,9 +1,11 @@
 """What the checks before a deployment ask AWS; every method may raise an AwsCallError."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from contactsync.errors import AwsCallError
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ class Trail:
     is_logging: bool
     basic: Sequence[BasicSelector] = ()
     advanced: Sequence[Sequence[FieldCondition]] = ()
-    """A trail has selectors of one kind only."""
+    """A trail has selectors of one kind only; one without any records all management events."""
+    unread: AwsCallError | None = None
+    """Why the rest about it could not be read."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,6 @@ class Subnet:
     subnet_id: str
     vpc: str
     zone: str
-    free_addresses: int
     routes: Sequence[Route] = ()
 
 
@@ -106,13 +109,16 @@ class ResourceKind(StrEnum):
 
 @dataclass(frozen=True)
 class NamedResource:
-    """A resource with a name that a deployment would use."""
+    """A resource that has a name which a deployment would use."""
 
-    tags: Mapping[str, str] = field(default_factory=dict)
+    stack: str | None = None
+    """The stack that made it, also when that is deleted; None when no stack made it, or its tags cannot be read."""
     is_own: bool = True
     """Whether it belongs to the caller's account; the names of buckets are the same for all accounts."""
     region: str | None = None
     """A bucket's region."""
+    key_attributes: Sequence[str] = ()
+    """A table's partition key and sort key."""
 
 
 class Identity(Protocol):

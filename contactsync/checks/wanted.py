@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from contactsync.stacks.stack_file import StackList
 from contactsync.stacks.stacks import stack_name
 
 
@@ -17,6 +18,8 @@ class WantedDeployment:
     """The region of the MWAA environment."""
     trigger_region: str
     """The region where the events of Account Management arrive."""
+    listed: StackList
+    """The stacks and their templates, whose resources have names."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """The values of parameters, those of the environment's file included; SubnetIds means a network that is there."""
     may_enable_trusted_access: bool = False
@@ -30,7 +33,7 @@ class WantedDeployment:
         """Return the name of a resource of this environment."""
         return stack_name(self.environment, what)
 
-    def listed(self, parameter: str) -> tuple[str, ...]:
+    def listed_values(self, parameter: str) -> tuple[str, ...]:
         """Return the values of a parameter that is a list."""
         return tuple(filter(None, (one.strip() for one in self.parameters.get(parameter, "").split(","))))
 
@@ -47,3 +50,5 @@ class EnvironmentParts:
     """The name of the execution role."""
     bucket: str
     """The bucket with DAGs, plugins and requirements."""
+    partition: str = "aws"
+    """The partition of AWS, as in ARNs."""
