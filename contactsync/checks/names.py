@@ -58,8 +58,7 @@ def check_names(wanted: WantedDeployment, names: Names) -> Iterator[Finding]:
             yield problem
         else:
             kept.append(one.name)
-    for error in unread.values():
-        yield unknown_because(NAMES, error)
+    yield from (unknown_because(NAMES, why) for why in unread.values())
     adopted = f"; an earlier deployment kept {', '.join(kept)}, which the stacks adopt" if kept else ""
     if free or kept:
         yield ok(NAMES, f"{free} names of buckets, tables and the environment are free{adopted}.")
