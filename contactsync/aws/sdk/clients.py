@@ -66,6 +66,10 @@ class Clients:
         """The deployment's partition: China, GovCloud and the European Sovereign Cloud have their own."""
         return partition_of(self.region, _loader())
 
+    def regions_of(self, service: str) -> frozenset[str]:
+        """Return the regions of the deployment's partition in which the AWS SDK knows a service."""
+        return frozenset(self._session.get_available_regions(service, partition_name=self.partition.name))
+
     def own(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 -- callers annotate the service's own client type
         """Return a client with the environment's credentials, and botocore's standard retries.
 

@@ -120,14 +120,14 @@ CODES: Final[Mapping[Meaning, str]] = {
         BadGateway ChecksumError CodeArtifactUserPendingException ConnectionClosedError ConnectionError
         DependencyTimeoutException EC2UnexpectedException EFSIOException EFSMountConnectivityException
         EFSMountTimeoutException ENILimitReachedException ENINotReadyException FlexibleChecksumError GatewayTimeout
-        HTTPClientError IDPCommunicationError IncompleteReadError InternalError InternalErrorException InternalFailure
-        InternalServerError InternalServerErrorException InternalServerException InternalServiceError
-        InternalServiceErrorException InternalServiceException InternalServiceFault KeyUnavailableException
-        KMSInternalException OperationAborted ReadTimeoutError RequestAborted RequestAbortedException RequestTimeout
-        RequestTimeoutException ResourceNotReadyException ResponseStreamingError RestApiServerException
-        S3FilesMountConnectivityException S3FilesMountTimeoutException ServerException ServiceException ServiceFailure
-        ServiceUnavailable ServiceUnavailableException SnapStartNotReadyException SnapStartTimeoutException
-        SubnetIPAddressLimitReachedException Unavailable
+        HTTPClientError IDPCommunicationError IncompleteReadError InternalError InternalErrorException
+        InternalException InternalFailure InternalServerError InternalServerErrorException InternalServerException
+        InternalServiceError InternalServiceErrorException InternalServiceException InternalServiceFault
+        KeyUnavailableException KMSInternalException OperationAborted ReadTimeoutError RequestAborted
+        RequestAbortedException RequestTimeout RequestTimeoutException ResourceNotReadyException
+        ResponseStreamingError RestApiServerException S3FilesMountConnectivityException S3FilesMountTimeoutException
+        ServerException ServiceException ServiceFailure ServiceUnavailable ServiceUnavailableException
+        SnapStartNotReadyException SnapStartTimeoutException SubnetIPAddressLimitReachedException Unavailable
     """,
     Meaning.UNREACHED: """
         ConnectTimeoutError EndpointConnectionError SSLError
@@ -143,32 +143,35 @@ CODES: Final[Mapping[Meaning, str]] = {
     """,
     Meaning.INVALID: """
         AliasConflictParameterError BadRequest BadRequestException BatchEntryIdsNotDistinct BatchRequestTooLong
-        CodeArtifactUserDeletedException CodeArtifactUserFailedException ConstraintViolationException
-        DryRunOperationException DurableExecutionAlreadyStartedException EFSMountFailureException EmptyBatchRequest
-        EncryptionTypeMismatch EndpointDisabled EntityTooLarge IdempotentParameterMismatchException
-        IllegalLocationConstraintException InvalidAction InvalidAddress InvalidAttributeName InvalidAttributeValue
-        InvalidBatchEntryId InvalidBucketName InvalidCiphertextException InvalidContentType InvalidEndpointException
-        InvalidGrantTokenException InvalidIdFormat InvalidInput InvalidInputException InvalidMessageContents
-        InvalidObjectState InvalidParameter InvalidParameterCombination InvalidParameterException InvalidParameterValue
-        InvalidParameterValueException InvalidQueryParameter InvalidRequest InvalidRequestContentException
-        InvalidRequestException InvalidRuntimeException InvalidSecurityGroupIDException InvalidSubnetIDException
-        InvalidWriteOffset InvalidZipFileException ItemCollectionSizeLimitExceeded
-        ItemCollectionSizeLimitExceededException MalformedHttpRequestException MalformedPolicyDocument
-        MalformedQueryString MalformedXML MethodNotAllowed MissingAction MissingParameter MissingParameterException
-        ModeNotSupportedException NoPublishedVersionException OpsItemAlreadyExistsException
+        CloudTrailARNInvalidException CodeArtifactUserDeletedException CodeArtifactUserFailedException
+        ConstraintViolationException DryRunOperationException DurableExecutionAlreadyStartedException
+        EFSMountFailureException EmptyBatchRequest EncryptionTypeMismatch EndpointDisabled EntityTooLarge
+        IdempotentParameterMismatchException IllegalArgumentException IllegalLocationConstraintException InvalidAction
+        InvalidAddress InvalidAttributeName InvalidAttributeValue InvalidBatchEntryId InvalidBucketName
+        InvalidCiphertextException InvalidContentType InvalidEndpointException InvalidGrantTokenException
+        InvalidIdFormat InvalidInput InvalidInputException InvalidMessageContents InvalidNextToken InvalidObjectState
+        InvalidPaginationTokenException InvalidParameter InvalidParameterCombination InvalidParameterException
+        InvalidParameterValue InvalidParameterValueException InvalidQueryParameter InvalidRequest
+        InvalidRequestContentException InvalidRequestException InvalidRuntimeException InvalidSecurityGroupIDException
+        InvalidSubnetIDException InvalidTrailNameException InvalidWriteOffset InvalidZipFileException
+        ItemCollectionSizeLimitExceeded ItemCollectionSizeLimitExceededException MalformedHttpRequestException
+        MalformedPolicyDocument MalformedQueryString MalformedXML MethodNotAllowed MissingAction MissingParameter
+        MissingParameterException ModeNotSupportedException NoManagementAccountSLRExistsException
+        NoPublishedVersionException OperationNotPermittedException OpsItemAlreadyExistsException
         OpsItemInvalidParameterException OpsItemLimitExceededException PackedPolicyTooLarge ParameterValueInvalid
-        ParamValidation PermanentRedirect PlatformApplicationDisabled RangeError ReceiptHandleIsInvalid
-        RecursiveInvocationException RequestEntityTooLarge RequestEntityTooLargeException RequestTooLargeException
-        RestApiClientException S3FilesMountFailureException SerializationException
+        ParamValidation PermanentRedirect PlatformApplicationDisabled PolicyEvaluation RangeError
+        ReceiptHandleIsInvalid RecursiveInvocationException RequestEntityTooLarge RequestEntityTooLargeException
+        RequestTooLargeException RestApiClientException S3FilesMountFailureException SerializationException
         SerializedRequestEntityTooLargeException ServiceQuotaExceededException SnapStartException
-        SnapStartRegenerationFailureException TooManyEntriesInBatchRequest TooManyParts UnknownKeyError UnknownOperation
-        UnknownOperationException UnknownParameter UnknownParameterError UnsupportedAPIEndpointException
-        UnsupportedMediaTypeException UnsupportedOperation UnsupportedProtocol ValidationError ValidationException
+        SnapStartRegenerationFailureException TooManyEntriesInBatchRequest TooManyParts UnknownKeyError
+        UnknownOperation UnknownOperationException UnknownParameter UnknownParameterError
+        UnsupportedAPIEndpointException UnsupportedMediaTypeException UnsupportedOperation
+        UnsupportedOperationException UnsupportedProtocol ValidationError ValidationException
     """,
     Meaning.MISSING: """
         404 AWS.SimpleQueueService.NonExistentQueue AWS.SimpleQueueService.QueueDeletedRecently NoSuchBucket
-        NoSuchEntity NotFound NotFoundException OpsItemNotFoundException QueueDeletedRecently QueueDoesNotExist
-        ResourceNotFound ResourceNotFoundException TableNotFoundException
+        NoSuchEntity NoSuchResourceException NotFound NotFoundException OpsItemNotFoundException QueueDeletedRecently
+        QueueDoesNotExist ResourceNotFound ResourceNotFoundException TableNotFoundException TrailNotFoundException
     """,
     Meaning.OBJECT_MISSING: """
         NoSuchKey NoSuchUpload NoSuchVersion

@@ -28,11 +28,12 @@ _TRUST: Final = (
     ", that no service control policy of the account denies it, and that trusted access for account.amazonaws.com is on"
 )
 _TABLES: Final = (
-    "BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query Scan TransactGetItems TransactWriteItems UpdateItem"
+    "BatchGetItem BatchWriteItem DeleteItem DescribeContinuousBackups DescribeTable DescribeTimeToLive GetItem "
+    "ListTagsOfResource PutItem Query Scan TransactGetItems TransactWriteItems UpdateItem"
 )
 _ORGANIZATION: Final = (
-    "DescribeAccount DescribeOrganizationalUnit ListAWSServiceAccessForOrganization ListAccounts ListAccountsForParent "
-    "ListOrganizationalUnitsForParent ListParents ListRoots"
+    "DescribeAccount DescribeOrganization DescribeOrganizationalUnit ListAWSServiceAccessForOrganization ListAccounts "
+    "ListAccountsForParent ListOrganizationalUnitsForParent ListParents ListRoots"
 )
 _QUEUES: Final = (
     "ChangeMessageVisibilityBatch DeleteMessage GetQueueAttributes ListDeadLetterSourceQueues ReceiveMessage "
@@ -48,8 +49,17 @@ SERVICES: Final[Mapping[str, AwsService]] = {
         "account",
         _TRUST,
     ),
-    "cloudformation": AwsService("CloudFormation", _calls("DescribeStacks"), "stack"),
-    "cloudwatch": AwsService("CloudWatch", _calls("PutMetricData")),
+    "cloudformation": AwsService(
+        "CloudFormation",
+        _calls(
+            "DescribeStackDriftDetectionStatus DescribeStackResourceDrifts DescribeStacks DetectStackDrift "
+            "ListStackResources"
+        ),
+        "stack",
+        more=", and that the caller may read every kind of resource in it",
+    ),
+    "cloudtrail": AwsService("CloudTrail", _calls("DescribeTrails GetEventSelectors GetTrailStatus"), "trail"),
+    "cloudwatch": AwsService("CloudWatch", _calls("DescribeAlarms PutMetricData")),
     "dynamodb": AwsService(
         "DynamoDB",
         _calls(_TABLES),
@@ -57,9 +67,27 @@ SERVICES: Final[Mapping[str, AwsService]] = {
         ", for the table and its indexes, and the use of the table's KMS key",
         {"TransactWriteItems": "dynamodb:PutItem, UpdateItem, DeleteItem and ConditionCheckItem"},
     ),
+    "ec2": AwsService("Amazon EC2", _calls("DescribeRouteTables DescribeSecurityGroups DescribeSubnets"), "network"),
+    "events": AwsService("EventBridge", _calls("DescribeRule ListTargetsByRule"), "rule"),
+    "iam": AwsService("IAM", _calls("GetRole SimulatePrincipalPolicy"), "role"),
     "kms": AwsService("AWS KMS", _calls("Decrypt GenerateDataKey"), "key"),
-    "lambda": AwsService("Lambda", _calls("Invoke"), "function", actions={"Invoke": "lambda:InvokeFunction"}),
-    "mwaa": AwsService("Amazon MWAA", _calls("InvokeRestApi"), actions={"InvokeRestApi": "airflow:InvokeRestApi"}),
+    "lambda": AwsService(
+        "Lambda",
+        _calls("GetEventSourceMapping GetFunctionConfiguration Invoke"),
+        "function",
+        actions={"Invoke": "lambda:InvokeFunction"},
+    ),
+    "logs": AwsService("CloudWatch Logs", _calls("DescribeLogStreams GetLogEvents"), "log group"),
+    "mwaa": AwsService(
+        "Amazon MWAA",
+        _calls("GetEnvironment InvokeRestApi ListEnvironments"),
+        "environment",
+        actions={
+            "GetEnvironment": "airflow:GetEnvironment",
+            "InvokeRestApi": "airflow:InvokeRestApi",
+            "ListEnvironments": "airflow:ListEnvironments",
+        },
+    ),
     "organizations": AwsService(
         "AWS Organizations",
         _calls(_ORGANIZATION),
@@ -68,19 +96,35 @@ SERVICES: Final[Mapping[str, AwsService]] = {
     ),
     "s3": AwsService(
         "Amazon S3",
-        _calls("GetObject HeadObject ListObjectsV2 PutObject"),
+        _calls(
+            "GetBucketTagging GetBucketVersioning GetObject GetPublicAccessBlock HeadBucket HeadObject ListBuckets "
+            "ListObjectsV2 PutObject"
+        ),
         "bucket",
         (
             ", on the bucket's objects, and the use of its KMS key; if the caller may not list the bucket, S3 also "
             "denies access to an object that does not exist"
         ),
+        {
+            "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+            "HeadBucket": "s3:ListBucket",
+            "HeadObject": "s3:GetObject",
+            "ListBuckets": "s3:ListAllMyBuckets",
+            "ListObjectsV2": "s3:ListBucket",
+        },
     ),
     "secretsmanager": AwsService(
         "Secrets Manager", _calls("GetSecretValue"), "secret", ", and kms:Decrypt with the secret's key"
     ),
+    "service-quotas": AwsService(
+        "Service Quotas",
+        _calls("ListServiceQuotas"),
+        "quota",
+        actions={"ListServiceQuotas": "servicequotas:ListServiceQuotas"},
+    ),
     "sns": AwsService(
         "Amazon SNS",
-        _calls("Publish PublishBatch"),
+        _calls("ListSubscriptionsByTopic Publish PublishBatch"),
         "topic",
         ", that the topic's own policy allows it too, and that the topic's KMS key may be used",
         {"PublishBatch": "sns:Publish"},

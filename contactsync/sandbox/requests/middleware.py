@@ -20,7 +20,14 @@ from contactsync.sandbox.requests.callers import Caller, Callers
 from contactsync.sandbox.requests.faults import CONNECTION_DROPPED, Faults, FaultSettings
 from contactsync.sandbox.requests.latency import Latency
 from contactsync.sandbox.requests.quotas import Quotas
-from contactsync.sandbox.requests.wire import WireCall, WireError, error_response, read_call, read_error
+from contactsync.sandbox.requests.wire import (
+    WireCall,
+    WireError,
+    error_response,
+    name_the_request,
+    read_call,
+    read_error,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -136,6 +143,7 @@ class Middleware:
             response.set_data(_MOTO_USER.sub(caller.arn.encode(), response.get_data()))
         if not _request_id(response.headers):
             response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+        name_the_request(response, call.service)
         request.environ[_APPLIED] = response.status_code < HTTPStatus.BAD_REQUEST
         return response
 

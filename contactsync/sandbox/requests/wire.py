@@ -102,9 +102,16 @@ def error_response(request: Request, service: str, operation: str, error: WireEr
     response.headers.update(headers)
     response.status_code = status or status_of(service, error.code)
     response.headers["x-amzn-RequestId"] = request_id
+    name_the_request(response, service)
     if "x-amzn-errortype" in response.headers:
         response.headers["x-amzn-ErrorType"] = error.code
     return response
+
+
+def name_the_request(response: Response, service: str) -> None:
+    """Give an answer of S3 its own header with the request's id: an error of HEAD has no body that could have it."""
+    if service == "s3" and not response.headers.get("x-amz-request-id"):
+        response.headers["x-amz-request-id"] = response.headers["x-amzn-RequestId"]
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> WireError | None:

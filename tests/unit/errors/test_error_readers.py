@@ -141,7 +141,7 @@ def in_a_notice(error: ContactSyncError) -> str:
 
 def test_walk_is_whole() -> None:
     """The walk has every class and every code that there is."""
-    assert set(MEANINGS) == {name.rpartition("-")[0] for name in WALKED if "-" in name}
+    assert set(MEANINGS) == {name.partition("-")[0] for name in WALKED if "-" in name}
     assert {type(error) for error in WALKED.values()} == set(CONCRETE)
 
 
