@@ -6,7 +6,7 @@ from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task
 
 from contactsync.orchestration import steps
 from contactsync.orchestration.causes import log_cause
-from contactsync.orchestration.dag_settings import OWNER, linked, owner_links
+from contactsync.orchestration.dag_settings import OWNER, described, owner_links
 
 DOC = """\
 ### Contact housekeeping
@@ -70,7 +70,7 @@ again. No event is lost.
     },
     owner_links=owner_links(),
     tags=["contactsync", "aws", "contacts"],
-    doc_md=linked(DOC),
+    doc_md=described(DOC),
 )
 def contact_housekeeping() -> None:
     """Declare the three tasks."""

@@ -8,7 +8,7 @@ from contactsync.limits import RETRIES_LIMIT
 from contactsync.orchestration import steps
 from contactsync.orchestration.approval import DeletionApproval
 from contactsync.orchestration.causes import log_cause
-from contactsync.orchestration.dag_settings import OWNER, account_tasks, linked, owner_links
+from contactsync.orchestration.dag_settings import OWNER, account_tasks, described, owner_links
 from contactsync.orchestration.notices import NoticeNotifier, NoticeSubject
 from contactsync.orchestration.params import contact_sync_params
 from contactsync.orchestration.retry import ContactSyncRetryPolicy
@@ -96,7 +96,7 @@ sentence, and fails too. It also fails, and turns the run red, when the number o
     default_args={"owner": OWNER, "on_failure_callback": log_cause},
     owner_links=owner_links(),
     tags=["contactsync", "aws", "contacts"],
-    doc_md=linked(DOC),
+    doc_md=described(DOC),
     on_failure_callback=NoticeNotifier(about=NoticeSubject.RUN),
     user_defined_macros={"account_label": steps.account_label},
 )

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from typing import TypeVar
 
 from contactsync.errors import AwsCallError, ContactSyncError, CredentialsError, Reader
+
+Thing = TypeVar("Thing")
 
 
 class State(StrEnum):
@@ -76,3 +80,8 @@ def looked_at(name: str, look: Callable[[], Finding | Iterable[Finding]]) -> lis
         raise
     except ContactSyncError as error:
         return [unknown_because(name, error)]
+
+
+def of_each(name: str, things: Iterable[Thing], look: Callable[[Thing], Iterable[Finding]]) -> list[Finding]:
+    """Make a check of each thing; one that cannot be looked at does not keep the others from it."""
+    return [finding for thing in things for finding in looked_at(name, partial(look, thing))]

@@ -10,7 +10,19 @@ from typing import Annotated, Final
 
 import typer
 
-from contactsync.cli import audit, dead_letters, events, export, notices, operations, package, reports, runs, state
+from contactsync.cli import (
+    audit,
+    dead_letters,
+    events,
+    export,
+    notices,
+    operations,
+    package,
+    reports,
+    runs,
+    state,
+    validate,
+)
 from contactsync.cli.config import config
 from contactsync.cli.deployment import env, find_settings
 from contactsync.cli.local import demo, sandbox
@@ -27,6 +39,9 @@ log = logging.getLogger(__name__)
 
 HELP: Final = frozenset({"-h", "--help"})
 """With one of these nothing is asked of AWS."""
+
+WITHOUT_STACKS: Final = frozenset({"validate"})
+"""Commands for which the stacks of an environment need not be there."""
 
 EXIT_CODES: Final = (
     "Exit codes: 0 success, 1 failure (a sentence on standard error says why), 2 wrong usage, 3 differences found "
@@ -50,6 +65,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it with the o
 
 @app.callback()
 def root(
+    context: typer.Context,
     *,
     profile: Annotated[
         str | None,
@@ -81,7 +97,8 @@ def root(
     if debug:
         log_calls()
     choose(os.environ, profile=profile, region=region)
-    if environment is not None and not HELP & set(sys.argv):
+    context.obj = environment
+    if environment is not None and context.invoked_subcommand not in WITHOUT_STACKS and not HELP & set(sys.argv):
         find_settings(environment, os.environ)
 
 
@@ -100,6 +117,7 @@ app.command("report")(reports.report)
 app.command("export")(export.export)
 app.command("audit")(audit.audit)
 app.command("env")(env)
+app.command("validate")(validate.validate)
 app.command("package")(package.package)
 app.command("demo")(demo.demo)
 

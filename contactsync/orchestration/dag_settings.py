@@ -3,6 +3,7 @@
 The settings of contactsync itself are read when a task runs, not here.
 """
 
+import importlib.metadata
 from typing import Final
 
 from contactsync.doc_links import VARIABLE, docs_address, pages_as
@@ -35,8 +36,20 @@ def owner_links() -> dict[str, str]:
     return {OWNER: f"{address}/operations.md"} if address else {}
 
 
+def described(text: str) -> str:
+    """Return a DAG's documentation with docs/PAGE.md as links, if the address of the pages is set, and our version.
+
+    `contactsync validate` reads the version there: it is that of the package which Airflow imports.
+    """
+    try:
+        version = importlib.metadata.version("contactsync")
+    except importlib.metadata.PackageNotFoundError:  # the folder itself is on the path, without an installation
+        return linked(text)
+    return f"{linked(text)}\nVersion of contactsync: {version}\n"
+
+
 def linked(text: str) -> str:
-    """Return a DAG's documentation with docs/PAGE.md as links, if the address of the pages is set."""
+    """Return a text with docs/PAGE.md as links, if the address of the pages is set."""
     address = _docs_address()
     if not address:
         return text

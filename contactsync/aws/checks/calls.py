@@ -29,4 +29,4 @@ class Calls:
         paginator = self._client_of(service, region).get_paginator(xform_name(operation))
         with translated(operation):
             for page in paginator.paginate(**parameters):
-                yield from page[key]
+                yield from page.get(key) or ()

@@ -1,0 +1,110 @@
+"""`contactsync validate`: whether a deployment works, with what to do about each thing that does not."""
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from contactsync.cli.deployment import ENVIRONMENT, find_settings
+from contactsync.cli.screen.listing import Output, OutputOption, folded, show_rows, window
+from contactsync.cli.screen.options import choose
+from contactsync.doc_links import linked
+from contactsync.own_variables import value_of
+from contactsync.plain_text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from contactsync.checks.findings import Finding
+
+COLUMNS: Final = ("name", "state", "sentence", "remedy")
+LIMIT: Final = 1800
+"""Seconds; the default of checks/deep.py, which is not imported before the command runs."""
+
+
+def validate(
+    context: typer.Context,
+    *,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Also start a dry run, follow its event into the audit trail, and render every notice."
+        ),
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Seconds for which `--deep` waits for its dry run.")] = LIMIT,
+    output: OutputOption = Output.TABLE,
+    environment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The deployment's environment, such as prod.", show_default=False)
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="The AWS region of the deployment.", show_default=False)] = None,
+    profile: Annotated[str | None, typer.Option(help="The AWS profile to use.", show_default=False)] = None,
+) -> None:
+    """Check a deployment: stacks, Airflow, functions, tables, topics, queues, alarms, configuration, organization.
+
+    One line for each check: ✓ or ✗, and for ✗ what to do; also when a check could not be made. The exit code is 1 if
+    there is a ✗. Nothing is changed, and with `--deep` nothing stays but a dry run. docs/validating.md explains each
+    check, and lists the permissions.
+
+    Example: `contactsync validate --environment prod --deep`
+    """
+    choose(os.environ, profile=profile, region=region)
+    name = environment or context.obj or value_of(ENVIRONMENT)
+    if not name:
+        raise typer.BadParameter(f"Name the deployment's environment: --environment NAME, or set {ENVIRONMENT}.")
+    findings: list[Finding] = []
+    _show(_kept(_findings(name, deep=deep, limit=limit), findings), output)
+    if not all(finding.is_ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _findings(environment: str, *, deep: bool, limit: int) -> "Iterator[Finding]":
+    from contactsync.checks.findings import unknown_because
+    from contactsync.checks.validation import CREDENTIALS
+    from contactsync.errors import ContactSyncError
+    from contactsync.services.checks import deep_checks, validation
+
+    usable = True
+    for finding in validation(environment).findings():
+        usable = usable and (finding.is_ok or finding.name != CREDENTIALS)
+        yield finding
+    if deep and usable:
+        try:
+            find_settings(environment, os.environ)
+            yield from deep_checks(limit=limit).findings()
+        except ContactSyncError as error:
+            yield unknown_because("deep", error)
+
+
+def _kept(findings: "Iterator[Finding]", kept: "list[Finding]") -> "Iterator[Finding]":
+    """Yield the findings, and keep them too."""
+    for finding in findings:
+        kept.append(finding)
+        yield finding
+
+
+def _show(findings: "Iterator[Finding]", output: Output) -> None:
+    if output is not Output.TABLE:
+        show_rows(COLUMNS, map(_row, findings), output)
+        return
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
+    wrong = number = 0
+    for finding in findings:
+        number += 1
+        wrong += not finding.is_ok
+        console.print(_line(finding))
+    console.print(f"\n{number} checks, {wrong} to look at." if wrong else f"\n{number} checks, nothing to do.")
+
+
+def _row(finding: "Finding") -> dict[str, Any]:
+    return {name: str(getattr(finding, name)) for name in COLUMNS}
+
+
+def _line(finding: "Finding") -> str:
+    """Return a finding as one line, and its remedy as another."""
+    mark = "[green]✓[/]" if finding.is_ok else "[red]✗[/]"
+    text = f"{finding.name}: {finding.sentence}"
+    lines = [text, f"    {finding.remedy}"] if finding.remedy else [text]
+    shown = "\n".join(folded(linked(printable(line)), window()) for line in lines)
+    return f"{mark} {escape(shown)}"
