@@ -20,6 +20,9 @@ NEEDS_DATA: Final = ("-silent",)
 EXPIRES: Final = {"-state": "expires_at", "-audit": "expires_at", "-idempotency": "expiration"}
 """How the names of tables end whose items expire, with the attribute that says when."""
 
+NOT_BACKED_UP: Final = ("-idempotency",)
+"""How the names of tables end whose items are worth some hours only."""
+
 BY_PEOPLE: Final = frozenset({"email", "email-json", "sms"})
 """Protocols of subscriptions that people confirm."""
 
@@ -65,7 +68,7 @@ def check_tables(found: Found, resources: Resources) -> Iterator[Finding]:
 
 def _table(one: StackResource, resources: Resources) -> Iterator[Finding]:
     state = resources.table(one.stack.region, one.physical_id)
-    wanted = one.stack.parameters.get("PointInTimeRecovery", "false") == "true"
+    wanted = one.stack.parameters.get("PointInTimeRecovery") == "true" and not one.physical_id.endswith(NOT_BACKED_UP)
     for problem in _problems(one, state, backups=wanted):
         yield failed(
             TABLES, f"Table {one.physical_id} {problem}.", "Undo the change, or deploy again with the parameter for it."

@@ -77,7 +77,8 @@ class DriftCheck:
                 raise
             except ContactSyncError as error:
                 wrong.append(unknown_because(DRIFT, error))
-        yield from wrong or [ok(DRIFT, f"{len(self._looks)} stacks are as their templates say.")]
+        # A permission that is missing for every stack is said once.
+        yield from dict.fromkeys(wrong) or [ok(DRIFT, f"{len(self._looks)} stacks are as their templates say.")]
 
     def _result(self, stack: LiveStack, look: str, end: float) -> Iterator[Finding]:
         drift = self.stacks.drift(stack, look)

@@ -48,6 +48,8 @@ def _table(table: Any, properties: Properties, place: Place) -> None:  # noqa: A
     if expiry := properties.get("TimeToLiveSpecification"):
         enabled = is_true(expiry.get("Enabled"))
         backend.update_time_to_live(table.name, {"AttributeName": expiry["AttributeName"], "Enabled": enabled})
+    if table.sse_specification:  # DescribeTable reads the API's name of it, and templates have another one
+        table.sse_specification["Enabled"] = is_true(table.sse_specification.get("SSEEnabled"))
 
 
 def _index_updates(table: Any, properties: Properties) -> list[dict[str, Any]]:  # noqa: ANN401 - moto's object
