@@ -92,11 +92,11 @@ class Validation:
     def _airflow(self, found: Found) -> Iterator[Finding]:
         name = found.parameter("trigger", "MwaaEnvironmentName") or self.target.full_name("airflow")
         region = found.parameter("trigger", "MwaaRegion") or self.target.region
-        state: list[AirflowState] = []
+        state: list[AirflowState | None] = []
 
         def environment() -> Finding:
             there = self.ports.environments.environment(region, name)
-            state.extend([there] if there else [])
+            state.append(there)
             return airflow_health.check_environment(there, name)
 
         yield from looked_at(airflow_health.ENVIRONMENT, environment)
@@ -104,7 +104,7 @@ class Validation:
             airflow_health.REQUIREMENTS,
             lambda: airflow_health.check_requirements(self.ports.environments, region, name),
         )
-        if any(one.status != AVAILABLE for one in state):
+        if any(one is None or one.status != AVAILABLE for one in state):
             return  # its web server does not answer, or answers as it was before an update
         rest = self.ports.airflow(region, name)
         yield from looked_at(airflow_health.IMPORTS, lambda: airflow_health.check_imports(rest))
@@ -112,7 +112,7 @@ class Validation:
         yield from looked_at(
             airflow_health.HOUSEKEEPING, lambda: airflow_health.check_housekeeping(rest, self.ports.clock)
         )
-        for one in state:
+        for one in filter(None, state):
             version = partial(airflow_health.check_version, one, rest, self.ports.releases, region)
             yield from looked_at(airflow_health.VERSION, version)
 
