@@ -21,7 +21,7 @@ class State(StrEnum):
 
 
 class Fix(StrEnum):
-    """What `contactsync deploy` can do itself about a finding."""
+    """What a deployment can do itself about a finding."""
 
     ENABLE_TRUSTED_ACCESS = "enable_trusted_access"
     CREATE_TRAIL = "create_trail"
@@ -38,7 +38,7 @@ class Finding:
     remedy: str = ""
     """What to do, in a sentence; empty when nothing needs to be done."""
     fix: Fix | None = None
-    """What `deploy` does about it: with state ok it was asked to and will, with state failed it may be offered."""
+    """What a deployment does about it: with state ok it was asked to and will, with state failed it may be offered."""
 
     @property
     def is_ok(self) -> bool:
