@@ -36,6 +36,8 @@ _LENGTH: Final = 300
 _PAGE: Final = 100
 _NOT_FOUND: Final = 404
 _PIP_ERROR: Final = re.compile(r"\bERROR\b|No matching distribution|timed out", re.ASCII)
+_CONFLICT: Final = "pip's dependency resolver"
+"""In a line of pip after an installation that succeeded, about packages of the image that do not fit each other."""
 
 
 def check_environment(state: AirflowState | None, name: str) -> Finding:
@@ -77,7 +79,7 @@ def check_requirements(environments: AirflowEnvironments, region: str, name: str
 
 
 def _complaint(lines: Iterable[str]) -> str:
-    return next((line for line in lines if _PIP_ERROR.search(line)), "")
+    return next((line for line in lines if _PIP_ERROR.search(line) and _CONFLICT not in line), "")
 
 
 def check_imports(rest: AirflowRest) -> Iterator[Finding]:
