@@ -10,7 +10,6 @@ from contactsync.sandbox.stacks.resource_changes import is_true
 from contactsync.sandbox.stacks.stack_answers import Answer
 from contactsync.sandbox.stacks.stack_plans import is_there
 from contactsync.sandbox.stacks.stack_records import Resource, Stack, StackError, now
-from contactsync.sandbox.stacks.template_types import WITHOUT_EFFECT
 from contactsync.sandbox.stacks.template_values import plain, same
 
 _DRIFTED = ("MODIFIED", "DELETED")
@@ -73,7 +72,7 @@ def _compared(stack: Stack, resource: Resource) -> Answer:
 
 
 def _drift(stack: Stack, resource: Resource) -> tuple[str, list[Answer]]:
-    if resource.type not in FINDERS or resource.type in WITHOUT_EFFECT:
+    if resource.type not in FINDERS:
         return "NOT_CHECKED", []
     model = found(resource.type, resource.physical_id, stack.place)
     if model is None:
