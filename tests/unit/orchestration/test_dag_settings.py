@@ -1,9 +1,12 @@
 """What DAG files read from the environment when they are parsed."""
 
+import importlib.metadata
+
 import pytest
 
+from contactsync.checks.airflow_health import VERSION_LINE
 from contactsync.errors import SettingsError
-from contactsync.orchestration.dag_settings import ACCOUNT_TASKS, account_tasks, linked, owner_links
+from contactsync.orchestration.dag_settings import ACCOUNT_TASKS, account_tasks, described, linked, owner_links
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", ACCOUNT_TASKS), ("  ", ACCOUNT_TASKS), ("1", 1), (" 200 ", 200)])
@@ -32,6 +35,13 @@ def test_links(monkeypatch: pytest.MonkeyPatch) -> None:
         == "see [docs/operations.md](https://git.example/contactsync/docs/operations.md)"
     )
     assert owner_links() == {"contactsync": "https://git.example/contactsync/docs/operations.md"}
+
+
+def test_version() -> None:
+    """A DAG's documentation ends with the version that a validation looks for."""
+    found = VERSION_LINE.search(described("### DAG\n\nsee docs/operations.md\n"))
+    assert found is not None
+    assert found["version"] == importlib.metadata.version("contactsync")
 
 
 @pytest.mark.parametrize("text", ["git.example", "javascript:alert(1)", "https://a b", "https://a)[x](http://b"])
