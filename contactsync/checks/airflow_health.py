@@ -1,7 +1,7 @@
 """Whether Airflow works: the environment, what it has installed, its DAGs, and its housekeeping."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -84,22 +84,22 @@ def _complaint(lines: Iterable[str]) -> str:
 
 def check_imports(rest: AirflowRest) -> Iterator[Finding]:
     """Look for DAG files and plugins that Airflow cannot import."""
-    files = rest.call("GET", "/importErrors", parameters={"limit": _PAGE})
-    plugins = rest.call("GET", "/plugins/importErrors")
-    for one in files["import_errors"]:
+    files = _listed(rest, "/importErrors", "import_errors", {"limit": _PAGE})
+    plugins = _listed(rest, "/plugins/importErrors", "import_errors")
+    for one in files:
         yield failed(
             IMPORTS,
-            f"Airflow cannot import {one['filename']}: {_last_line(str(one['stack_trace']))}.",
+            f"Airflow cannot import {one.get('filename')}: {_last_line(str(one.get('stack_trace')))}.",
             "If a package is missing, its installation failed: read the log requirements_install_* of the environment. "
             "Otherwise deploy a release without the error.",
         )
-    for one in plugins["import_errors"]:
+    for one in plugins:
         yield failed(
             IMPORTS,
-            f"Airflow cannot import plugin {one['source']}: {_last_line(str(one['error']))}.",
+            f"Airflow cannot import plugin {one.get('source')}: {_last_line(str(one.get('error')))}.",
             "Deploy plugins.zip again, and see that its content is at its top and not in a folder.",
         )
-    if not files["import_errors"] and not plugins["import_errors"]:
+    if not files and not plugins:
         yield ok(IMPORTS, "Airflow imports every DAG file and plugin.")
 
 
@@ -111,7 +111,7 @@ def check_dags(rest: AirflowRest) -> Iterator[Finding]:
         if dag is None:
             remedy = "See in Airflow whether its file has an import error, and whether the bucket has the file."
             wrong.append(failed(DAGS, f"Airflow has no DAG {dag_id}.", remedy))
-        elif dag["is_paused"]:
+        elif dag.get("is_paused") is not False:
             wrong.append(failed(DAGS, f"The DAG {dag_id} is paused.", "Switch it on in Airflow's list of DAGs."))
     yield from wrong or [ok(DAGS, f"The DAGs {' and '.join(DAG_IDS)} are there, and not paused.")]
 
@@ -128,7 +128,8 @@ def _dag(rest: AirflowRest, dag_id: str) -> Json | None:
 def check_housekeeping(rest: AirflowRest, clock: Clock) -> Finding:
     """Look at the newest run of housekeeping: it shows that Airflow schedules and runs tasks at all."""
     parameters = {"order_by": "-run_after", "limit": 1}
-    runs = rest.call("GET", f"/dags/{HOUSEKEEPING_DAG}/dagRuns", parameters=parameters)["dag_runs"]
+    path = f"/dags/{HOUSEKEEPING_DAG}/dagRuns"
+    runs = _listed(rest, path, "dag_runs", parameters)
     if not runs:
         return failed(
             HOUSEKEEPING,
@@ -136,7 +137,7 @@ def check_housekeeping(rest: AirflowRest, clock: Clock) -> Finding:
             "Wait five minutes; then see whether it is paused, and whether the environment has a worker.",
         )
     run = runs[0]
-    since = clock.now() - datetime.fromisoformat(str(run["run_after"]))
+    since = clock.now() - _time(path, str(run.get("run_after")))
     if since > LATELY:
         return failed(
             HOUSEKEEPING,
@@ -145,10 +146,10 @@ def check_housekeeping(rest: AirflowRest, clock: Clock) -> Finding:
             "See in Airflow whether the DAG is paused or a run hangs, and in the log group Scheduler whether the "
             "scheduler works.",
         )
-    if run["state"] == "failed":
+    if run.get("state") == "failed":
         return failed(
             HOUSEKEEPING,
-            f"The newest run of {HOUSEKEEPING_DAG} failed ({run['dag_run_id']}).",
+            f"The newest run of {HOUSEKEEPING_DAG} failed ({run.get('dag_run_id')}).",
             "Open the log of its failed task in Airflow: its end says what to do.",
         )
     return ok(HOUSEKEEPING, f"{HOUSEKEEPING_DAG} ran {since.total_seconds() / 60:.0f} minutes ago.")
@@ -188,6 +189,25 @@ def _other_files(state: AirflowState, released: Released, releases: Releases, re
                 f"The environment uses another {name} than release {released.version}.",
                 "Deploy again: the environment gets the released version of the file.",
             )
+
+
+def _listed(rest: AirflowRest, path: str, key: str, parameters: Mapping[str, object] | None = None) -> list[Json]:
+    """Return the entries of a listing; raise AirflowRefusedError for an answer that is not Airflow's."""
+    found = rest.call("GET", path, parameters=parameters).get(key)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise AirflowRefusedError(f"GET {path}", None, f"an answer without {key}")
+    return found
+
+
+def _time(path: str, text: str) -> datetime:
+    """Return a time of Airflow's, which has a time zone; raise AirflowRefusedError for any other text."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise AirflowRefusedError(f"GET {path}", None, "an answer without the time of a run")
+    return found
 
 
 def _last_line(trace: str) -> str:

@@ -43,9 +43,9 @@ def check_network(
 
 def _subnets(region: str, wanted: Sequence[str], found: Sequence[Subnet]) -> Iterator[Finding]:
     if len(set(wanted)) != _NEEDED:
-        yield failed(
-            SUBNETS, f"SubnetIds names {len(set(wanted))} subnets; MWAA needs two.", "Name two, separated by a comma."
-        )
+        named = len(set(wanted))
+        sentence = f"SubnetIds names {named} {'subnet' if named == 1 else 'subnets'}; MWAA needs two."
+        yield failed(SUBNETS, sentence, "Name two different ones, separated by a comma.")
     if absent := [one for one in wanted if one not in {subnet.subnet_id for subnet in found}]:
         yield failed(
             SUBNETS,

@@ -152,7 +152,7 @@ def _queue(one: StackResource, resources: Resources) -> Iterator[Finding]:
         name = one.physical_id.rpartition("/")[2]
         yield failed(
             DEAD_LETTERS,
-            f"Queue {name} has {number} dead letters.",
+            f"Queue {name} has {number} dead {'letter' if number == 1 else 'letters'}.",
             "See why, then redrive or discard them: contactsync dead-letters list",
         )
 

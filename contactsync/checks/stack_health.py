@@ -27,6 +27,13 @@ _NAMED: Final = 5
 
 def check_stacks(target: Target, stacks: list[LiveStack]) -> Iterator[Finding]:
     """Look at each stack's status; those without which no command works must be there."""
+    if not stacks:
+        yield failed(
+            STACKS,
+            f"There is no stack of environment {target.environment} in {' and '.join(target.regions)}.",
+            "Check the environment's name, the account (--profile) and the region; or deploy it.",
+        )
+        return
     there = {stack.name for stack in stacks}
     wrong = [
         failed(STACKS, f"There is no stack {target.full_name(name)}.", "Deploy again: contactsync deploy.")

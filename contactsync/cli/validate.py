@@ -1,6 +1,8 @@
 """`contactsync validate`: whether a deployment works, with what to do about each thing that does not."""
 
 import os
+import re
+import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 
     from contactsync.checks.findings import Finding
 
+MARKS: Final = ("✓", "✗")
+PLAIN_MARKS: Final = ("ok", "NO")
+"""For a terminal or pipe whose encoding has no such characters, which would all become question marks."""
+NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,15}", re.ASCII)
+"""Names of environments, as the templates accept them."""
 COLUMNS: Final = ("name", "state", "sentence", "remedy")
 LIMIT: Final = 1800
 """Seconds; the default of checks/deep.py, which is not imported before the command runs."""
@@ -53,6 +60,8 @@ def validate(
     name = environment or context.obj or value_of(ENVIRONMENT)
     if not name:
         raise typer.BadParameter(f"Name the deployment's environment: --environment NAME, or set {ENVIRONMENT}.")
+    if not NAME.fullmatch(name):
+        raise typer.BadParameter(f"{name!r} is no environment: a name has small letters, digits and hyphens.")
     findings: list[Finding] = []
     _show(_kept(_findings(name, deep=deep, limit=limit), findings), output)
     if not all(finding.is_ok for finding in findings):
@@ -94,7 +103,8 @@ def _show(findings: "Iterator[Finding]", output: Output) -> None:
         number += 1
         wrong += not finding.is_ok
         console.print(_line(finding))
-    console.print(f"\n{number} checks, {wrong} to look at." if wrong else f"\n{number} checks, nothing to do.")
+    checks = "1 check" if number == 1 else f"{number} checks"
+    console.print(f"\n{checks}, {wrong} to look at." if wrong else f"\n{checks}, nothing to do.")
 
 
 def _row(finding: "Finding") -> dict[str, Any]:
@@ -103,8 +113,17 @@ def _row(finding: "Finding") -> dict[str, Any]:
 
 def _line(finding: "Finding") -> str:
     """Return a finding as one line, and its remedy as another."""
-    mark = "[green]✓[/]" if finding.is_ok else "[red]✗[/]"
+    good, bad = MARKS if _can_show("".join(MARKS)) else PLAIN_MARKS
+    mark = f"[green]{good}[/]" if finding.is_ok else f"[red]{bad}[/]"
     text = f"{finding.name}: {finding.sentence}"
     lines = [text, f"    {finding.remedy}"] if finding.remedy else [text]
     shown = "\n".join(folded(linked(printable(line)), window()) for line in lines)
     return f"{mark} {escape(shown)}"
+
+
+def _can_show(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeError, LookupError):
+        return False
+    return True

@@ -159,7 +159,7 @@ def test_dead_letter(contactsync: Command, sandbox: Sandbox) -> None:
     finally:
         sqs.purge_queue(QueueUrl=url)
     assert list(found) == ["dead-letters"]
-    assert "contactsync-local-trigger-dead-letters has 1 dead letters" in found["dead-letters"]["sentence"]
+    assert "contactsync-local-trigger-dead-letters has 1 dead letter." in found["dead-letters"]["sentence"]
 
 
 @pytest.mark.usefixtures("airflow")
@@ -196,7 +196,7 @@ def test_expired_credentials(contactsync: Command, sandbox: Sandbox) -> None:
     answer = contactsync("validate", "--environment", "local")
     assert answer.code == 1
     assert answer.out.startswith("✗ credentials: GetCallerIdentity failed with ExpiredToken")
-    assert "1 checks, 1 to look at." in answer.out
+    assert "1 check, 1 to look at." in answer.out
     assert answer.err == ""
 
 
@@ -228,10 +228,12 @@ def test_no_configuration(contactsync: Command, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.usefixtures("airflow")
 def test_unknown_environment(contactsync: Command) -> None:
-    """An environment without stacks is a ✗ for each of the stacks that every deployment has."""
+    """An environment without stacks is one ✗; a name that no environment can have is wrong usage."""
     answer = contactsync("validate", "--environment", "nobodys")
     assert answer.code == 1
-    assert "✗ stacks: There is no stack contactsync-nobodys-state." in answer.out
+    assert "✗ stacks: There is no stack of environment nobodys in us-east-1." in answer.out
+    assert answer.out.endswith("\n2 checks, 1 to look at.\n")
+    misused(contactsync("validate", "--environment", "x y"), "is no environment")
     misused(contactsync("validate"), "--environment NAME")
 
 

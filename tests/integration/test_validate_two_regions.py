@@ -137,7 +137,7 @@ def test_another_environment(contactsync: Command) -> None:
     """Another environment's stacks are not taken for this one's."""
     answer = contactsync("validate", "--environment", "de")
     assert answer.code == 1
-    assert "There is no stack contactsync-de-state." in answer.out
+    assert "There is no stack of environment de in eu-west-1 and us-east-1." in answer.out
 
 
 def test_after_a_failed_environment(account: Account) -> None:

@@ -42,4 +42,4 @@ class HealthyAirflow(FakeAirflow):
 
 
 def _listed(key: str, entries: list[Json]) -> Json:
-    return {key: entries, "total_entries": len(entries)}
+    return {key: entries, "total_entries": len(entries) if isinstance(entries, list) else 0}

@@ -194,8 +194,8 @@ PUBLIC = subnet(2, Route("10.0.0.0/16", "local"), Route("0.0.0.0/0", "igw-1"))
 @pytest.mark.parametrize(
     ("ids", "subnets", "said"),
     [
-        ("subnet-00000001", [subnet(1)], "names 1 subnets"),
-        ("subnet-00000001,subnet-00000001", [subnet(1)], "names 1 subnets"),
+        ("subnet-00000001", [subnet(1)], "names 1 subnet; "),
+        ("subnet-00000001,subnet-00000001", [subnet(1)], "names 1 subnet; "),
         ("subnet-00000001,subnet-00000002", [subnet(1)], "There is no subnet subnet-00000002"),
         ("subnet-00000001,subnet-00000002", [subnet(1), subnet(2, zone=f"{REGION}b")], "both in availability zone"),
         ("subnet-00000001,subnet-00000002", [subnet(1), PUBLIC], "is public"),

@@ -77,6 +77,13 @@ def test_stacks_unread() -> None:
     assert "cloudformation:DescribeStacks" in finding.remedy
 
 
+def test_no_stacks() -> None:
+    """An environment without any stack is one finding: it may be the wrong name, account or region."""
+    _, finding = FakeDeployment(all_stacks=[]).validation.findings()
+    assert finding.sentence == "There is no stack of environment prod in eu-west-1 and us-east-1."
+    assert "--profile" in finding.remedy
+
+
 def test_missing_stack() -> None:
     """A stack that every deployment has is missing."""
     deployment = FakeDeployment(all_stacks=[stack("state"), stack("trigger")])
@@ -261,6 +268,24 @@ def test_airflow_fails() -> None:
     finding = only(deployment)
     assert (finding.name, finding.state) == ("imports", State.UNKNOWN)
     assert "status 403" in finding.remedy
+
+
+@pytest.mark.parametrize("spoiled", [None, 3, "x", [1], [None]])
+def test_foreign_answers(spoiled: Any) -> None:
+    """Answers that are not Airflow's are findings, not tracebacks."""
+    deployment = FakeDeployment()
+    deployment.airflow.import_errors = deployment.airflow.plugin_errors = spoiled
+    finding = only(deployment)
+    assert (finding.name, finding.state) == ("imports", State.UNKNOWN)
+
+
+@pytest.mark.parametrize("run_after", [None, "yesterday", "2026-01-14T09:00:00", 3])
+def test_foreign_time(run_after: Any) -> None:
+    """A time of a run that is none is a finding, too."""
+    deployment = FakeDeployment()
+    deployment.airflow.housekept = {"run_after": run_after}
+    finding = only(deployment)
+    assert (finding.name, finding.state) == ("housekeeping", State.UNKNOWN)
 
 
 @pytest.mark.parametrize(
