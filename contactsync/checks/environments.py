@@ -16,6 +16,9 @@ DEFAULT_QUOTA: Final = 10
 """Environments that AWS allows an account in a region unless it has raised the quota
 (https://docs.aws.amazon.com/mwaa/latest/userguide/mwaa-quotas.html)."""
 
+ACCOUNT_OF_AWS: Final = "000000000000"
+"""In place of the account in which MWAA has its queues, which nobody knows; policies name it with a `*`."""
+
 TRUSTED: Final = ("airflow.amazonaws.com", "airflow-env.amazonaws.com")
 """The services that must be able to assume the execution role
 (https://docs.aws.amazon.com/mwaa/latest/userguide/mwaa-create-role.html)."""
@@ -52,18 +55,18 @@ def check_quota(environments: Environments, region: str, environment_name: str) 
 
 def check_role(roles: Roles, parts: EnvironmentParts) -> Iterator[Finding]:
     """Look whether MWAA may assume the execution role, and the role may do what MWAA tries when it starts."""
-    trusted = roles.trusted_services(parts.role_name)
-    if trusted is None:
+    role = roles.role(parts.role_name)
+    if role is None:
         yield failed(ROLE, f"There is no role {parts.role_name}.", "Deploy again: the stack airflow creates the role.")
         return
-    if absent := [service for service in TRUSTED if service not in trusted]:
+    if absent := [service for service in TRUSTED if service not in role.trusted_services]:
         yield failed(
             ROLE,
             f"Role {parts.role_name} does not trust {' and '.join(absent)}.",
             "Undo the change of the role's trust policy: infra/airflow.yaml has the right one.",
         )
         return
-    if denied := roles.denied(parts.role_name, needed(parts)):
+    if denied := roles.denied(parts.role_name, needed(parts, role.account)):
         yield failed(
             ROLE,
             f"Role {parts.role_name} may not do {', '.join(denied)}.",
@@ -74,13 +77,13 @@ def check_role(roles: Roles, parts: EnvironmentParts) -> Iterator[Finding]:
     yield ok(ROLE, f"MWAA may assume role {parts.role_name}, and the role may do what MWAA needs.")
 
 
-def needed(parts: EnvironmentParts) -> Mapping[str, str]:
+def needed(parts: EnvironmentParts, account: str) -> Mapping[str, str]:
     """Return the actions, with their resources, that an environment cannot start without."""
     aws = f"arn:{parts.partition}"
-    log_group = f"{aws}:logs:{parts.region}:*:log-group:airflow-{parts.environment_name}-Scheduler:*"
-    queue = f"{aws}:sqs:{parts.region}:*:airflow-celery-*"
+    log_group = f"{aws}:logs:{parts.region}:{account}:log-group:airflow-{parts.environment_name}-Scheduler:*"
+    queue = f"{aws}:sqs:{parts.region}:{ACCOUNT_OF_AWS}:airflow-celery-queue"
     return {
-        "s3:GetObject": f"{aws}:s3:::{parts.bucket}/dags",
+        "s3:GetObject": f"{aws}:s3:::{parts.bucket}/requirements.txt",
         "s3:ListBucket": f"{aws}:s3:::{parts.bucket}",
         "s3:GetAccountPublicAccessBlock": "*",
         "logs:CreateLogStream": log_group,

@@ -175,11 +175,20 @@ class Names(Protocol):
         """Return what has this name; None when the name is free."""
 
 
+@dataclass(frozen=True)
+class Role:
+    """An execution role."""
+
+    account: str
+    trusted_services: Sequence[str]
+    """The services that may assume it."""
+
+
 class Roles(Protocol):
     """The execution role of an environment."""
 
-    def trusted_services(self, role_name: str) -> Sequence[str] | None:
-        """Return the services that may assume the role; None when there is no such role."""
+    def role(self, role_name: str) -> Role | None:
+        """Return a role; None when there is none of this name."""
 
     def denied(self, role_name: str, calls: Mapping[str, str]) -> Sequence[str]:
         """Return those of the actions, by action with its resource, that the role's policies do not allow."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contactsync.aws.checks.calls import Calls
+from contactsync.checks.ports import Role
 from contactsync.errors import AwsCallError, CredentialsError, ResourceMissingError
 
 _PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -16,13 +17,13 @@ class IamRoles:
         self._calls = calls
         self._region = region
 
-    def trusted_services(self, role_name: str) -> list[str] | None:
-        """Return the services in the role's trust policy; None when there is no such role."""
+    def role(self, role_name: str) -> Role | None:
+        """Return a role with the services in its trust policy; None when there is no such role."""
         try:
             role = self._calls.call("iam", self._region, "GetRole", RoleName=role_name)["Role"]
         except ResourceMissingError:
             return None
-        return sorted(_services(role["AssumeRolePolicyDocument"]))
+        return Role(role["Arn"].split(":")[4], sorted(_services(role["AssumeRolePolicyDocument"])))
 
     def denied(self, role_name: str, calls: Mapping[str, str]) -> list[str]:
         """Return the actions that IAM's own simulation of the role's policies does not allow."""

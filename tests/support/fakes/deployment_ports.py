@@ -10,6 +10,7 @@ from contactsync.checks.ports import (
     NamedResource,
     Organization,
     ResourceKind,
+    Role,
     Route,
     SecurityGroup,
     Subnet,
@@ -135,10 +136,10 @@ class FakeAccount:
         assert region in self.regions
         return self.resources.get((kind, name))
 
-    def trusted_services(self, role_name: str) -> Sequence[str] | None:
-        """Return whom the role trusts."""
-        self._ask("trusted_services")
-        return self.trusts.get(role_name)
+    def role(self, role_name: str) -> Role | None:
+        """Return a role that trusts whom the test says."""
+        self._ask("role")
+        return Role(self.account, self.trusts[role_name]) if role_name in self.trusts else None
 
     def denied(self, role_name: str, calls: Mapping[str, str]) -> Sequence[str]:
         """Return those of the actions that the test denies."""

@@ -1,12 +1,15 @@
 """The checks before a deployment: each failure is a sentence with its remedy, and nothing else is asked in vain."""
 
+import re
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contactsync.checks.before_deployment import after_failed_environment, before_deployment
+from contactsync.checks.environments import needed
 from contactsync.checks.findings import Finding, Fix, State
 from contactsync.checks.names import wanted_names
 from contactsync.checks.ports import NamedResource, Organization, ResourceKind, Route, SecurityGroup
@@ -341,6 +344,29 @@ def test_reasons_of_a_failed_environment(changes: dict[str, Any], said: str) -> 
     (finding,) = [one for one in after_failed_environment(PARTS, account.ports) if not one.is_ok]
     assert said in finding.sentence
     assert finding.remedy
+
+
+def test_needed_actions() -> None:
+    """What the role is tried with is what infra/airflow.yaml allows it, so that a right role is never called wrong."""
+    template = read_stacks(ROOT / "infra").templates["airflow.yaml"]
+    policies = template["Resources"]["ExecutionRole"]["Properties"]["Policies"]
+    known = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "Environment": "prod"}
+    known["CodeBucket"] = PARTS.bucket
+
+    def texts(value: Any) -> list[str]:
+        found = value if isinstance(value, list) else [value]
+        plain = [one["Fn::Sub"] if isinstance(one, dict) else one for one in found]
+        return [re.sub(r"\$\{([A-Za-z:]+)\}", lambda match: known[match[1]], one) for one in plain]
+
+    allowed = [
+        (action, resource)
+        for statement in policies[0]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow" and "Resource" in statement
+        for action in texts(statement["Action"])
+        for resource in texts(statement["Resource"])
+    ]
+    for action, resource in needed(PARTS, ACCOUNT).items():
+        assert any(fnmatchcase(action, may) and fnmatchcase(resource, on) for may, on in allowed), (action, resource)
 
 
 def test_expired_credentials_after_a_failed_environment() -> None:
