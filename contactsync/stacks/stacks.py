@@ -90,7 +90,7 @@ class Stack:
     stack_per_file_in: str | None = None
     """The folder whose files of parameters make one stack each; its outputs give no other stack a value."""
     not_in_sandbox: str | None = None
-    """Why the sandbox does not deploy it; None where it does."""
+    """Why the sandbox does not deploy it at its start; None where it does."""
 
     def is_wanted(self, parameters: Mapping[str, str], deployment_region: str) -> bool:
         """Return whether the stack is deployed under the values that were given for parameters."""

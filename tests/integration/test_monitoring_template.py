@@ -19,12 +19,20 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES: Any = read_stacks(ROOT / "infra").templates
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATES["monitoring.yaml"]["Resources"]
 ALARMS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+ALL_ALARMS = [
+    (template, one["Properties"])
+    for template in TEMPLATES
+    for one in TEMPLATES[template]["Resources"].values()
+    if one["Type"] == "AWS::CloudWatch::Alarm"
+]
 COLUMNS = 24
 
 OF_AWS: Final[dict[tuple[str, str], set[str]]] = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"QueueName"},
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
+    ("AWS/SNS", "NumberOfNotificationsFailed"): {"TopicName"},
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     ("AWS/Lambda", "Duration"): {"FunctionName"},
     ("AWS/Lambda", "Errors"): {"FunctionName"},
@@ -93,8 +101,8 @@ def drawn() -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 def watched() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Yield each metric that an alarm watches."""
-    for alarm in ALARMS.values():
+    """Yield each metric that an alarm of any template watches."""
+    for _, alarm in ALL_ALARMS:
         stats = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
         for metric in stats or [alarm]:
             dimensions = {one["Name"]: str(one["Value"]) for one in metric["Dimensions"]}
@@ -121,6 +129,20 @@ def test_no_metric_is_hidden() -> None:
     (section,) = re.findall(r"^## Metrics\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
     rows = "".join(line for line in section.splitlines() if line.startswith("| `"))
     assert set(re.findall(r"`([A-Z]\w+)`", rows)) - {"Environment"} == ours
+
+
+def test_watched_things_exist() -> None:
+    """An alarm on a queue or a topic of its template names one that the template makes, by its name."""
+    attributes = {"QueueName": "AWS::SQS::Queue", "TopicName": "AWS::SNS::Topic"}
+    found = [
+        (TEMPLATES[template]["Resources"], one["Name"], one["Value"]["Fn::GetAtt"])
+        for template, alarm in ALL_ALARMS
+        for one in alarm.get("Dimensions", [])
+        if one["Name"] in attributes
+    ]
+    assert found
+    for resources, dimension, (logical_id, attribute) in found:
+        assert (resources[logical_id]["Type"], attribute) == (attributes[dimension], dimension)
 
 
 def names_of(kind: str, key: str) -> set[str]:

@@ -38,7 +38,7 @@ def deploy(directory: Path, *, session: boto3.Session, endpoint_url: str, parame
     """Create the stacks that the directory's stacks.yaml lists; raise TemplateError when one fails.
 
     A stack gets those of `parameters` that its template declares, and what the list says for the others. What the
-    sandbox cannot deploy yet is left out, and so are optional stacks that these parameters do not ask for. In a
+    sandbox does without at its start is left out, and so are optional stacks that these parameters do not ask for. In a
     directory without a list every template is a stack contactsync-<file name>, in the order of names.
     """
     listed = _listed(directory)
