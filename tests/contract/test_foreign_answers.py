@@ -82,7 +82,17 @@ def sandbox(*arguments: str) -> Result:
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "calls", "events", "inbox", "faults list", "faults add --error X", "trusted-access on"]
+    "command",
+    [
+        "status",
+        "calls",
+        "events",
+        "inbox",
+        "faults list",
+        "faults add --error X",
+        "resources list",
+        "trusted-access on",
+    ],
 )
 def test_no_sandbox(server: str, command: str) -> None:
     """A command of the sandbox says that what listens there is none."""

@@ -329,6 +329,15 @@ def test_commands(sandbox: Sandbox) -> None:
     assert added in command("faults", "list", *url).stdout
     assert command("faults", "clear", added, *url).exit_code == 0
     assert json.loads(command("faults", "list", "--json", *url).stdout) == []
+    script = ("--logical-id", "StateTable", "--action", "create", "--seconds", "20", "--error", "No more tables today")
+    assert command("resources", "add", *script, *url).exit_code == 0
+    assert "StateTable" in command("resources", "list", *url).stdout
+    assert [one["seconds"] for one in json.loads(command("resources", "list", "--json", *url).stdout)] == [20.0]
+    assert command("resources", "add", "--seconds", "100000", *url).stderr.startswith(
+        "contactsync: resources.1.seconds:"
+    )
+    assert command("resources", "clear", *url).exit_code == 0
+    assert json.loads(command("resources", "list", "--json", *url).stdout) == []
     assert command("events", *url).exit_code == 0
     assert command("trusted-access", "off", *url).exit_code == 0
     assert not sandbox.organization.trusted_access

@@ -15,11 +15,13 @@ from urllib3.exceptions import LocationValueError
 
 from contactsync.cli.env_file import env_file
 from contactsync.cli.local.end_signal import end_signal
+from contactsync.cli.local.sandbox_address import DEFAULT_URL as _DEFAULT_URL
+from contactsync.cli.local.sandbox_address import Url
 from contactsync.cli.local.sandbox_inbox import show_inbox
+from contactsync.cli.local.sandbox_resources import resource_commands
 from contactsync.cli.screen.commands import CommandGroup
 from contactsync.cli.screen.listing import Output, OutputOption, say, show_facts, show_rows
 from contactsync.errors import FileNotWrittenError
-from contactsync.sandbox.requests.listening import PREFERRED_PORT
 from contactsync.views.tables import Columns
 
 if TYPE_CHECKING:
@@ -47,11 +49,6 @@ EVENTS = Columns(("id", "time", "event_name", "rules", "deliveries"), drop=("rul
 app = CommandGroup("Run and control a simulated AWS organization.")
 faults_app = CommandGroup("Add errors, lost connections and slow answers on purpose.")
 app.add_typer(faults_app, name="faults")
-
-Url = Annotated[
-    str, typer.Option("--url", envvar="AWS_ENDPOINT_URL", help="The address of the sandbox.", metavar="URL")
-]
-_DEFAULT_URL = f"http://127.0.0.1:{PREFERRED_PORT}"
 
 AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 
@@ -443,3 +440,6 @@ def _event_row(event: dict[str, Any]) -> dict[str, Any]:
         "rules": "dropped" if event["dropped"] else ", ".join(rules),
         "deliveries": "\n".join(deliveries),
     }
+
+
+app.add_typer(resource_commands(_call, _show), name="resources")

@@ -55,6 +55,7 @@ def test_names() -> None:
         "operations show",
         "sandbox start",
         "sandbox faults add",
+        "sandbox resources add",
         "sandbox account-state",
     }
 
