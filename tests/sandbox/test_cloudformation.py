@@ -220,6 +220,12 @@ def test_delete_fails(stacks: StackCalls) -> None:
         (body({"Odd": {"Type": "AWS::Odd::Type"}}), [], "Unrecognized resource types: [AWS::Odd::Type]"),
         (body({}), [], "At least one Resources member must be defined"),
         ("{", [], "Template format error"),
+        (body({"Queue": 1}), [], "Template format error"),
+        (body({"Queue": queue() | {"Properties": []}}), [], "[/Resources/Queue/Properties] has the wrong type"),
+        (body({"Queue": queue() | {"DependsOn": [{}]}}), [], "Template error"),
+        (body({"Queue": queue()}, Rules={"Odd": []}), [], "[/Rules] must be a map of maps"),
+        (body({"Queue": queue()}, Outputs={"Odd": {"Value": {"Ref": "Nobody"}}}), [], "[Nobody] in the Outputs block"),
+        (body({"Queue": queue()}, Conditions={"Odd": {"Fn::If": 1}}), [], "Template error"),
         ("Resources: 3", [], "Template format error"),
         (
             body({"A": queue({"Fn::GetAtt": ["B", "QueueName"]}), "B": queue({"Fn::GetAtt": ["A", "QueueName"]})}),

@@ -190,6 +190,37 @@ def test_delete_during_creation(stacks: StackCalls) -> None:
     assert (stacks.tables(), queues(stacks)) == ([], {})
 
 
+def test_delete_during_rollback(stacks: StackCalls) -> None:
+    """DeleteStack does not wait for the scripted times of the rollback that it takes over."""
+    stacks.script(resources=[FAILING, {"action": "delete", "seconds": 600}])
+    assert stacks.create(body(TWO | LAST)) == "ROLLBACK_IN_PROGRESS"
+    stacks.client.delete_stack(StackName=STACK)
+    wait_for(lambda: stacks.client.describe_stacks()["Stacks"] == [])
+    assert (stacks.tables(), queues(stacks)) == ([], {})
+
+
+def test_second_failure_rolls_all_back(stacks: StackCalls) -> None:
+    """An update after one that failed without a rollback rolls back both, to the last state that worked."""
+    stacks.create(body(TWO))
+    stacks.script(resources=[FAILING])
+    renamed = CHANGED | {"Table": table("other")} | LAST
+    assert stacks.update(body(renamed), DisableRollback=True) == "UPDATE_FAILED"
+    assert stacks.tables() == ["other", "two"]
+    assert stacks.update(body(renamed | {"More": queue("more")})) == "UPDATE_ROLLBACK_COMPLETE"
+    assert (stacks.tables(), queues(stacks)) == (["two"], {"one": "10"})
+
+
+def test_execution_status(stacks: StackCalls) -> None:
+    """A change set is being executed for as long as its operation is in progress, and says how it ended."""
+    stacks.create(body(TWO))
+    stacks.script(resources=[{"logical_id": "New", "action": "create", "seconds": 0.3}, FAILING])
+    stacks.change_set(body(CHANGED | LAST))
+    stacks.execute()
+    assert stacks.described()["ExecutionStatus"] == "EXECUTE_IN_PROGRESS"
+    wait_for(lambda: stacks.described()["ExecutionStatus"] == "EXECUTE_FAILED")
+    assert stacks.status() == "UPDATE_ROLLBACK_COMPLETE"
+
+
 def test_stop_ends_operations() -> None:
     """A sandbox that stops leaves no thread of an operation behind."""
     with small_sandbox() as running:

@@ -55,9 +55,12 @@ def build(stack: Stack, design: Design, params: Params, exports: Exports) -> Cha
 
 def check_design(stack: Stack, design: Design, exports: Exports) -> None:
     """Raise StackError for a template that names what it does not have, or whose rules do not hold."""
-    TemplateValues(
-        design, stack.place, stack_name=stack.name, stack_id=stack.id, resources=stack.resources, exports=exports
-    ).check()
+    try:
+        TemplateValues(
+            design, stack.place, stack_name=stack.name, stack_id=stack.id, resources=stack.resources, exports=exports
+        ).check()
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise StackError(f"Template error: a function has not the arguments that it needs ({error})") from error
 
 
 def _failed(change_set: ChangeSet, reason: str) -> ChangeSet:

@@ -14,6 +14,7 @@ from contactsync.sandbox.stacks.stack_service import StackService
 
 Params = Mapping[str, Any]
 _NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}", re.ASCII)
+_SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 _KINDS = ("CREATE", "UPDATE", "IMPORT")
 
 
@@ -111,7 +112,8 @@ class ChangeSetsApi:
                     "InvalidChangeSetStatusException",
                 )
             operation = self._begin(stack, change_set, params)
-            change_set.execution = "EXECUTE_COMPLETE"
+            change_set.execution = "EXECUTE_IN_PROGRESS"
+            operation.ended = lambda: _end(stack, change_set)
             stack.executed = change_set.id
             stack.change_sets = {change_set.id: change_set}
         operation.start()
@@ -138,7 +140,7 @@ class ChangeSetsApi:
         return self._service.update(
             stack,
             change_set.design,
-            rolls_back=on_failure == "ROLLBACK",
+            rolls_back=on_failure != "DO_NOTHING",
             imports=change_set.imports,
             token=token,
             kind="IMPORT" if change_set.kind == "IMPORT" else "UPDATE",
@@ -169,6 +171,10 @@ class ChangeSetsApi:
         summaries = [stack_answers.change_set_summary(stack, item) for item in list(stack.change_sets.values())]
         shown, token = page(summaries, params.get("NextToken"), self._service.scripts.settings.page_size)
         return {"Summaries": shown} | ({"NextToken": token} if token else {})
+
+
+def _end(stack: Stack, change_set: ChangeSet) -> None:
+    change_set.execution = "EXECUTE_COMPLETE" if stack.status in _SUCCEEDED else "EXECUTE_FAILED"
 
 
 def _check(params: Params, kind: str) -> None:

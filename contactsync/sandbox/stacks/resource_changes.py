@@ -22,6 +22,7 @@ from contactsync.sandbox.stacks.stack_records import Place, Resource, StackError
 Properties = Mapping[str, Any]
 Change = Callable[[Any, Properties, Place], object]
 Deletion = Callable[[Resource, Place], object]
+_KEY_DAYS = 30  # that a deleted key can still be rescued
 _NO_LIST: list[Any] = []
 
 
@@ -295,6 +296,9 @@ DELETED: Mapping[str, Deletion] = {
         lambda backend, resource: backend.detach_internet_gateway(
             resource.properties["InternetGatewayId"], resource.properties["VpcId"]
         )
+    ),
+    "AWS::KMS::Key": lambda resource, place: kms_backends[place.account][place.region].schedule_key_deletion(
+        resource.physical_id, _KEY_DAYS
     ),
     "AWS::Lambda::Permission": _delete_permission,
     "AWS::S3::Bucket": _delete_bucket,

@@ -64,9 +64,21 @@ class Scripts:
 class Operation:
     """One operation on a stack, in a thread of its own."""
 
-    def __init__(self, work: Callable[["Operation"], None], after: "Operation | None" = None) -> None:
-        """Prepare the work; it begins when the operation `after`, if there is one, has ended."""
+    def __init__(
+        self,
+        work: Callable[["Operation"], None],
+        after: "Operation | None" = None,
+        *,
+        defect: Callable[[Exception], None],
+    ) -> None:
+        """Prepare the work; it begins when the operation `after`, if there is one, has ended.
+
+        `defect` is called when the work raises what it should not.
+        """
+        self.ended: Callable[[], None] = lambda: None
+        """Called at the end."""
         self._work = work
+        self._defect = defect
         self._after = after
         self._shown = threading.Event()
         self._woken = threading.Event()
@@ -81,7 +93,7 @@ class Operation:
     def pause(self, seconds: float, *, can_be_cancelled: bool = True) -> None:
         """Let time pass in the operation; raises CancelledError or StoppedError when it may not go on.
 
-        What cannot be cancelled, such as a deletion, goes on at once instead.
+        What cannot be cancelled, such as a deletion, goes on at once instead, and waits no more.
         """
         if seconds > 0 and not self._woken.is_set():
             self._shown.set()
@@ -90,8 +102,8 @@ class Operation:
             raise StoppedError
         if self._is_cancelled:
             self._is_cancelled = False
-            self._woken.clear()
             if can_be_cancelled:
+                self._woken.clear()
                 raise CancelledError
 
     def cancel(self) -> None:
@@ -103,6 +115,8 @@ class Operation:
         """End the operation without any further change, and wait for its thread."""
         self._is_stopped = True
         self._woken.set()
+        if self._after is not None:
+            self._after.stop()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -118,7 +132,9 @@ class Operation:
                 self._work(self)
         except StoppedError:
             pass
-        except Exception:  # the edge of the thread: a defect of the sandbox must be seen
+        except Exception as error:  # the edge of the thread: a defect of the sandbox must be seen
             logger.exception("An operation of the sandbox's CloudFormation failed")
+            self._defect(error)
         finally:
+            self.ended()
             self._shown.set()

@@ -15,6 +15,14 @@ from contactsync.sandbox.stacks.template_types import is_known
 from contactsync.stacks.templates import TemplateError, parse
 
 Params = Mapping[str, Any]
+_RESOURCE_KEYS: Mapping[str, tuple[type, ...]] = {
+    "Type": (str,),
+    "Properties": (dict,),
+    "Condition": (str,),
+    "DependsOn": (str, list),
+    "DeletionPolicy": (str,),
+    "UpdateReplacePolicy": (str,),
+}
 _LONGEST_BODY = 51_200  # bytes
 _STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}", re.ASCII)
 _NAMED_IAM = {"AWS::IAM::Role": "RoleName", "AWS::IAM::User": "UserName", "AWS::IAM::Group": "GroupName"}
@@ -71,7 +79,33 @@ def read_template(text: str) -> dict[str, Any]:
         raise StackError(f"Template format error: {error.reason}") from error
     if not template["Resources"]:
         raise StackError("Template format error: At least one Resources member must be defined.")
+    _check_shape(template)
     return dict(template)
+
+
+def _check_shape(template: Mapping[str, Any]) -> None:
+    """Raise StackError for a template whose sections or resources have not the form that CloudFormation reads."""
+    for section in ("Parameters", "Conditions", "Mappings", "Rules", "Outputs", "Resources"):
+        entries = template.get(section)
+        if entries is None and section != "Resources":
+            continue
+        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+            raise StackError(f"Template format error: [/{section}] must be a map of maps")
+    _check_entries(template)
+
+
+def _check_entries(template: Mapping[str, Any]) -> None:
+    for name, resource in template["Resources"].items():
+        for key, kinds in _RESOURCE_KEYS.items():
+            if key in resource and not isinstance(resource[key], kinds):
+                raise StackError(f"Template format error: [/Resources/{name}/{key}] has the wrong type")
+    for name, parameter in (template.get("Parameters") or {}).items():
+        if not isinstance(parameter.get("Type"), str):
+            raise StackError(f"Template format error: [/Parameters/{name}/Type] must be a string")
+    for name, rule in (template.get("Rules") or {}).items():
+        assertions = rule.get("Assertions")
+        if not isinstance(assertions, list) or not all(isinstance(one, dict) and "Assert" in one for one in assertions):
+            raise StackError(f"Template format error: [/Rules/{name}/Assertions] must be a list of assertions")
 
 
 def _known(template: Mapping[str, Any]) -> set[str]:

@@ -125,8 +125,11 @@ class StackService:
         stack.enter(f"{kind}_IN_PROGRESS", _INITIATED)
         stack.disables_rollback = not rolls_back
 
+        unfinished = self._interrupted.pop(stack.id, None)
+
         def work(operation: Operation) -> None:
             deployment = self._deployment(stack, operation, imports, deletes_retained=deletes_retained)
+            deployment.journal = unfinished.journal if unfinished else []
             try:
                 deployment.apply(design)
                 outputs = deployment.values(design).outputs()
@@ -198,7 +201,11 @@ class StackService:
         operation.cancel()
 
     def _operation(self, stack: Stack, work: Callable[[Operation], None], after: Operation | None = None) -> Operation:
-        operation = Operation(work, after)
+        def defect(error: Exception) -> None:
+            verb = next((verb for verb in ("CREATE", "DELETE") if stack.status.startswith(verb)), "UPDATE")
+            stack.enter(f"{verb}_FAILED", f"The sandbox cannot do this: {type(error).__name__}")
+
+        operation = Operation(work, after, defect=defect)
         self._operations[stack.id] = operation
         return operation
 

@@ -83,10 +83,16 @@ class TemplateValues:
         if len(given) == 1:
             ((name, argument),) = given.items()
             if name in self._functions:
-                return self._functions[name](argument)
+                return self._called(name, argument)
             if str(name).startswith("Fn::"):
                 raise StackError(f"Template error: the sandbox does not know the function {name}")
         return {key: value for key, item in given.items() if (value := self.value(item)) is not _NO_VALUE}
+
+    def _called(self, name: str, argument: Any) -> Any:  # noqa: ANN401 - a template's JSON
+        try:
+            return self._functions[name](argument)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise StackError(f"Template error: every {name} object must have what the function needs") from error
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         """Return the properties of a resource."""
@@ -145,9 +151,7 @@ class TemplateValues:
     def outputs(self) -> list[dict[str, str]]:
         """Return the outputs whose condition holds, as DescribeStacks shows them."""
         outputs = []
-        for name, declared in (self._template.get("Outputs") or {}).items():
-            if not self.holds(declared.get("Condition")):
-                continue
+        for name, declared in self._active_outputs().items():
             output = {"OutputKey": name, "OutputValue": _text(self.value(declared.get("Value")))}
             if "Description" in declared:
                 output["Description"] = str(declared["Description"])
@@ -155,6 +159,10 @@ class TemplateValues:
                 output["ExportName"] = _text(self.value(declared["Export"]["Name"]))
             outputs.append(output)
         return outputs
+
+    def _active_outputs(self) -> dict[str, Any]:
+        outputs = self._template.get("Outputs") or {}
+        return {name: output for name, output in outputs.items() if self.holds(output.get("Condition"))}
 
     def check(self) -> None:
         """Raise StackError for a name that the template does not have, a circle, or a rule that is broken."""
@@ -164,6 +172,15 @@ class TemplateValues:
             listed = ", ".join(sorted(missing))
             raise StackError(
                 f"Template format error: Unresolved resource dependencies [{listed}] in the Resources block of the "
+                "template"
+            )
+        for condition in self._conditions:
+            self.holds(condition)
+        in_outputs = {name for output in self._active_outputs().values() for name in self.named(output.get("Value"))}
+        if in_outputs - known:
+            listed = ", ".join(sorted(in_outputs - known))
+            raise StackError(
+                f"Template format error: Unresolved resource dependencies [{listed}] in the Outputs block of the "
                 "template"
             )
         self.active()
