@@ -228,6 +228,26 @@ def test_airflow_behind_it(environment: Environment, airflow: Airflow) -> None:
         elsewhere.get_environment(Name=NAME)
 
 
+def test_other_statuses(environment: Environment) -> None:
+    """An environment can get any status by itself, and then its Airflow may not be reached."""
+    environment.stacks.create(environment.template())
+    path = f"/environments/{NAME}/status"
+    change = {"status": "UNAVAILABLE", "error": "It could not be restored"}
+    assert environment.sandbox.control("PUT", path, change)["environments"] == [
+        {"name": NAME, "region": "us-east-1", "status": "UNAVAILABLE"}
+    ]
+    described = environment.get()
+    assert (described["Status"], described["LastUpdate"]["Error"]["ErrorMessage"]) == (
+        "UNAVAILABLE",
+        "It could not be restored",
+    )
+    with pytest.raises(ClientError, match="is in status UNAVAILABLE"):
+        environment.mwaa.invoke_rest_api(Name=NAME, Path="/version", Method="GET")
+    assert "error" in environment.sandbox.control("PUT", path, {"status": "BROKEN"})
+    assert "error" in environment.sandbox.control("PUT", "/environments/nobody/status", {"status": "AVAILABLE"})
+    environment.sandbox.control("PUT", path, {"status": "AVAILABLE"})
+
+
 def test_listed_in_pages(environment: Environment, airflow: Airflow) -> None:
     """Environments of stacks and a registered Airflow are listed together, in pages."""
     environment.stacks.create(environment.template())

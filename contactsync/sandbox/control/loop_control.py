@@ -7,7 +7,7 @@ from contactsync.sandbox.events.delivery import EventRecord, custom_event
 from contactsync.sandbox.events.event_settings import EventSettings
 from contactsync.sandbox.loop.loop import Loop
 from contactsync.sandbox.loop.mwaa import AirflowEnvironment
-from contactsync.sandbox.scenario.stack_settings import StackSettings
+from contactsync.sandbox.scenario.stack_settings import EnvironmentStatus, StackSettings
 
 _EVENT_FILTERS = ("account", "id", "matched")
 
@@ -38,6 +38,23 @@ def _offer_stacks(control: Control, loop: Loop) -> None:
         scripts.settings = StackSettings.model_validate(body)
         return show({}, {}, None)
 
+    def environments(_: Mapping[str, str], __: Query, ___: object) -> Reply:
+        made = loop.environments.all()
+        return 200, {
+            "environments": [{"name": one.name, "region": one.place.region, "status": one.status} for one in made]
+        }
+
+    def change_environment(groups: Mapping[str, str], _: Query, body: object) -> Reply:
+        wanted = EnvironmentStatus.model_validate(body)
+        found = [one for one in loop.environments.all() if one.name == groups["name"]]
+        if not found:
+            raise ControlError(404, f"There is no environment {groups['name']} of a stack.")
+        for environment in found:
+            loop.environments.change(environment, wanted.status, wanted.error)
+        return environments({}, {}, None)
+
+    control.route("GET", "/environments", environments)
+    control.route("PUT", "/environments/{name}/status", change_environment)
     control.route("GET", "/stack-settings", show)
     control.route("PUT", "/stack-settings", change)
 

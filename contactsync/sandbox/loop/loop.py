@@ -75,8 +75,8 @@ class Loop:
     ) -> None:
         """Build the parts without starting them; `faults` can hit entries of batches."""
         self.management_account = management_account
-        self._environments = Environments()
-        self.mwaa = Mwaa(self._environments)
+        self.environments = Environments()
+        self.mwaa = Mwaa(self.environments)
         self.calls = DelayedCalls()
         self.stacks = StackService(Scripts(stack_settings))
         self.functions = Functions(code_root, self._client_environment)
@@ -117,7 +117,7 @@ class Loop:
             moto_messages.handover.to(self._messages),
             ops_items_api.handover.to(self._ops_items),
             template_types.handover.to(None),
-            mwaa_type.handover.to(self._environments),
+            mwaa_type.handover.to(self.environments),
             stacks_api.handover.to(stacks_api.StacksApi(self.stacks)),
             notification_types.handover.to(self._notifications),
         ):

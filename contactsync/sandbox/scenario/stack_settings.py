@@ -33,6 +33,16 @@ class ResourceScript(SettingsModel):
         )
 
 
+class EnvironmentStatus(SettingsModel):
+    """A status that an MWAA environment gets by itself, as when AWS maintains it or cannot restore it."""
+
+    status: Literal[
+        "AVAILABLE", "CREATE_FAILED", "CREATING", "CREATING_SNAPSHOT", "DELETING", "MAINTENANCE", "PENDING",
+        "ROLLING_BACK", "UNAVAILABLE", "UPDATE_FAILED", "UPDATING",
+    ]  # fmt: skip
+    error: str | None = Field(default=None, min_length=1, description="what LastUpdate says about its failure")
+
+
 class StackSettings(SettingsModel):
     """The scripts for resources, and the length of CloudFormation's pages."""
 

@@ -20,10 +20,6 @@ Properties = Mapping[str, Any]
 NAME = re.compile(r"[a-zA-Z][0-9a-zA-Z\-_]{0,79}", re.ASCII)
 USABLE = ("AVAILABLE", "UPDATING", "UPDATE_FAILED", "MAINTENANCE")
 """The statuses in which Airflow can be reached."""
-STATUSES = (
-    *USABLE, "CREATING", "CREATE_FAILED", "CREATING_SNAPSHOT", "DELETING", "DELETED", "PENDING", "ROLLING_BACK",
-    "UNAVAILABLE",
-)  # fmt: skip
 _LOGS = {
     "DagProcessingLogs": "DAGProcessing",
     "SchedulerLogs": "Scheduler",
@@ -138,6 +134,17 @@ class Environments:
     def names(self, place: Place) -> list[str]:
         """Return the names of the environments of an account in a region."""
         return [name for where, name in list(self._environments) if where == place]
+
+    def all(self) -> list[Environment]:
+        """Return every environment."""
+        return list(self._environments.values())
+
+    def change(self, environment: Environment, status: str, error: str | None = None) -> None:
+        """Give an environment another status, as AWS can at any time; `error` is what its last update says."""
+        environment.status = status
+        if error is not None:
+            failure = {"ErrorCode": _FAILED, "ErrorMessage": error}
+            environment.last_update = environment.last_update | {"Status": "FAILED", "Error": failure}
 
     def create(self, name: str, properties: Properties, place: Place) -> Environment:
         """Begin to create an environment; its status says so until it is settled."""
