@@ -6,12 +6,13 @@ Nothing is written to an account, and nothing stays but the run with what it sto
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from contactsync.bus.audit import AuditEntry, entity
 from contactsync.bus.events import SyncOperationCompleted, SyncOperationFailed
 from contactsync.checks.findings import Finding, failed, looked_at, ok, unknown
 from contactsync.clock import Clock
+from contactsync.errors import ContactSyncError
 from contactsync.notices.preview import all_forms
 from contactsync.notices.samples import sample
 from contactsync.notices.scenarios import Scenario
@@ -29,9 +30,15 @@ EVENT_LIMIT: Final = 120.0
 """Seconds for which the run's event is waited for in the audit trail: the outbox is sent, and the queue read."""
 POLL: Final = 5.0
 
+TRIES: Final = 5
+"""Looks in a row that may fail for a cause that may pass, such as AWS's throttling."""
+
 REASON: Final = "contactsync validate --deep"
 WRITES: Final = frozenset({OutcomeDetail.UPDATED, OutcomeDetail.DELETED})
 ENDS: Final = frozenset({SyncOperationCompleted.event_type, SyncOperationFailed.event_type})
+
+
+Answer = TypeVar("Answer")
 
 
 class StoredRuns(Protocol):
@@ -102,11 +109,22 @@ class DeepChecks:
 
     def _ended(self) -> str | None:
         end = self.ports.clock.monotonic() + self.run_limit
-        while not (progress := self.ports.runs.progress(self.run_id)).has_ended:
+        while not (progress := self._patient(lambda: self.ports.runs.progress(self.run_id))).has_ended:
             if self.ports.clock.monotonic() >= end:
                 return None
             self.ports.clock.sleep(POLL)
         return progress.state
+
+    def _patient(self, look: Callable[[], Answer]) -> Answer:
+        """Look, and repeat it while a cause lasts that may pass: over minutes, one failed look says nothing."""
+        for _ in range(TRIES - 1):
+            try:
+                return look()
+            except ContactSyncError as error:
+                if not error.retryable:
+                    raise
+                self.ports.clock.sleep(POLL)
+        return look()
 
     def _report(self) -> Finding:
         """Read back what the run has stored: every outcome is there, and none of them wrote anything."""
@@ -135,7 +153,8 @@ class DeepChecks:
         about = entity("operation", sync_id_of(self.run_id))
         end = self.ports.clock.monotonic() + EVENT_LIMIT
         while True:
-            if any(entry.event_type in ENDS for entry in self.ports.trail.about(about)):
+            entries = self._patient(lambda: list(self.ports.trail.about(about)))
+            if any(entry.event_type in ENDS for entry in entries):
                 yield ok(EVENT, "The run's event went over the bus into the audit trail.")
                 return
             if self.ports.clock.monotonic() >= end:

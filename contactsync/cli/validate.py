@@ -6,11 +6,10 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from contactsync.cli.deployment import ENVIRONMENT, find_settings
-from contactsync.cli.screen.listing import Output, OutputOption, folded, show_rows, window
+from contactsync.cli.screen.listing import Output, OutputOption, PlainConsole, folded, show_rows, window
 from contactsync.cli.screen.options import choose
 from contactsync.doc_links import linked
 from contactsync.own_variables import value_of
@@ -62,6 +61,8 @@ def validate(
         raise typer.BadParameter(f"Name the deployment's environment: --environment NAME, or set {ENVIRONMENT}.")
     if not NAME.fullmatch(name):
         raise typer.BadParameter(f"{name!r} is no environment: a name has small letters, digits and hyphens.")
+    if (other := value_of(ENVIRONMENT)) and other != name:
+        raise typer.BadParameter(f"--environment {name}: {ENVIRONMENT} is set to {other}; unset it, or name {other}.")
     findings: list[Finding] = []
     _show(_kept(_findings(name, deep=deep, limit=limit), findings), output)
     if not all(finding.is_ok for finding in findings):
@@ -97,7 +98,7 @@ def _show(findings: "Iterator[Finding]", output: Output) -> None:
     if output is not Output.TABLE:
         show_rows(COLUMNS, map(_row, findings), output)
         return
-    console = Console(highlight=False, emoji=False, soft_wrap=True)
+    console = PlainConsole(highlight=False, emoji=False, soft_wrap=True)
     wrong = number = 0
     for finding in findings:
         number += 1

@@ -227,6 +227,13 @@ def test_no_configuration(contactsync: Command, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("airflow")
+def test_two_environments(contactsync: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of one environment are not used to validate another one."""
+    monkeypatch.setenv("CONTACTSYNC_ENVIRONMENT", "dev")
+    misused(contactsync("validate", "--environment", "local", "--deep"), "CONTACTSYNC_ENVIRONMENT is set to dev")
+
+
+@pytest.mark.usefixtures("airflow")
 def test_unknown_environment(contactsync: Command) -> None:
     """An environment without stacks is one ✗; a name that no environment can have is wrong usage."""
     answer = contactsync("validate", "--environment", "nobodys")

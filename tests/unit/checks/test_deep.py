@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -135,6 +136,29 @@ def test_airflow_refuses() -> None:
     tried.airflow.errors = [AirflowRefusedError("GET /dags/contact_sync", 403, "Forbidden")]
     run, _ = tried.findings()
     assert run.state is State.UNKNOWN
+
+
+def test_airflow_restarts() -> None:
+    """Some looks that fail for a cause that may pass do not end the check; too many in a row do."""
+    tried = Tried()
+    start = tried.airflow.call
+
+    def failing(times: int) -> FakeAirflow:
+        left = [AirflowRefusedError("GET /dags/contact_sync/dagRuns", 503, "restarting")] * times
+
+        def call(method: str, path: str, *arguments: Any, **named: Any) -> Any:
+            if left and method == "GET" and "dagRuns/" in path:
+                raise left.pop()
+            return start(method, path, *arguments, **named)
+
+        tried.airflow.call = call  # type: ignore[method-assign] # this one test's own
+        return tried.airflow
+
+    failing(4)
+    assert tried.findings()[0].is_ok
+    tried.airflow.runs.clear()
+    failing(5)
+    assert tried.findings()[0].state is State.UNKNOWN
 
 
 def test_no_report() -> None:
