@@ -4,10 +4,11 @@ import contextlib
 import re
 import secrets
 import shutil
+import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from contactsync.errors import WheelsMissingError
 from contactsync.packaging.pip import run_pip
@@ -29,13 +30,24 @@ class Platform:
 
     tag: str
     python: str
+    pip_options: Sequence[str]
 
     def __str__(self) -> str:
-        """Return a name for a folder."""
+        """Return a name for a folder, and for the manifest."""
         return f"{self.tag}-{self.python}"
 
+    @classmethod
+    def foreign(cls, tag: str, python: str) -> Self:
+        """Return a platform whatever this machine is."""
+        return cls(tag, python, ("--platform", tag, "--python-version", python, "--implementation", "cp"))
 
-LAMBDA: Final = Platform("manylinux2014_aarch64", "3.12")
+    @classmethod
+    def here(cls) -> Self:
+        """Return this interpreter's platform, for which pip itself knows the tags."""
+        return cls(sysconfig.get_platform(), sysconfig.get_python_version(), ())
+
+
+LAMBDA: Final = Platform.foreign("manylinux2014_aarch64", "3.12")
 """The functions' Runtime and Architectures in infra/."""
 
 
@@ -74,8 +86,7 @@ class LambdaWheels:
     def _download(self, lock: Path, target: Path, *where: str) -> bytes:
         """Put the wheels of a lock file into a folder; return what pip printed if it failed, else nothing."""
         what = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--requirement", str(lock)]
-        runs_on = ["--platform", self.platform.tag, "--python-version", self.platform.python, "--implementation", "cp"]
-        answer = run_pip("download", [*what, *runs_on, "--dest", str(target), *where], self.scratch)
+        answer = run_pip("download", [*what, *self.platform.pip_options, "--dest", str(target), *where], self.scratch)
         return (answer.stderr or b"no message") if answer.returncode else b""
 
 

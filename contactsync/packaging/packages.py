@@ -54,6 +54,8 @@ class Packages:
     commit: str
     uncommitted_changes: tuple[str, ...]
     """The files that were not as in the commit."""
+    functions_for: str
+    """The platform of the functions' compiled modules."""
     files: tuple[PackageFile, ...]
 
 
@@ -105,7 +107,7 @@ class Build:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         self._write_function_zips(sources, folder, scratch)
-        packages = Packages(version_of(wheel), commit, changes, tuple(_files(folder)))
+        packages = Packages(version_of(wheel), commit, changes, str(self.platform), tuple(_files(folder)))
         (folder / MANIFEST).write_text(json.dumps(asdict(packages), indent=2) + "\n", encoding="utf-8")
         return packages
 

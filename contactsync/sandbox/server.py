@@ -18,6 +18,7 @@ from contactsync.sandbox.control.inbox_control import offer_inbox
 from contactsync.sandbox.control.loop_control import offer_loop
 from contactsync.sandbox.control.organization_control import offer_organization
 from contactsync.sandbox.dynamodb import moto_dynamodb
+from contactsync.sandbox.functions.function_code import FunctionCodeError
 from contactsync.sandbox.loop.loop import Loop, respond_as_mwaa
 from contactsync.sandbox.loop.mwaa import AirflowEnvironment
 from contactsync.sandbox.organization import account_api, organization
@@ -35,7 +36,7 @@ from contactsync.sandbox.scenario.scenario import Scenario
 from contactsync.sandbox.stacks.templates import Stack, deploy
 from contactsync.sandbox.stacks.templates import outputs as merged_outputs
 
-__all__ = ["MWAA_ENVIRONMENT", "PortTakenError", "Sandbox", "SandboxRunningError"]
+__all__ = ["MWAA_ENVIRONMENT", "FunctionCodeError", "PortTakenError", "Sandbox", "SandboxRunningError"]
 
 REGION = "us-east-1"
 MWAA_ENVIRONMENT = "contactsync-local"
@@ -61,12 +62,14 @@ class Sandbox:
         templates: Path | None = None,
         parameters: Mapping[str, str] | None = None,
         code_root: Path = _CHECKOUT,
+        functions: Path | None = None,
     ) -> None:
         """Build the sandbox without starting it.
 
         Port 0 is any free one; None is the preferred one, or a free one when it is taken. `templates` is a directory of
         CloudFormation templates to deploy, `parameters` adds to or replaces the values of their parameters, and the
-        functions' code is imported from `code_root`.
+        functions' code is imported from `code_root`. With `functions`, a folder of zips for this machine, the
+        templates' functions are deployed from it, and every function runs from its own zip and sees nothing else.
         """
         self.scenario = scenario or Scenario()
         self.templates = templates
@@ -75,13 +78,14 @@ class Sandbox:
         self.conditions = _conditions(self.scenario)
         self.management_account = self.scenario.organization.management_account
         self._parameters = {**self._default_parameters(), **(parameters or {})}
+        self._functions = functions
         self._port = port
         self._server: HttpServer | None = None
         self._organization: OrganizationState | None = None
         self._handed_over = ExitStack()
         self.loop = Loop(
             self.scenario.events,
-            code_root=code_root,
+            code_root=None if functions else code_root,
             management_account=self.management_account,
             faults=self.conditions.faults,
             stack_settings=self.scenario.stacks,
@@ -143,7 +147,10 @@ class Sandbox:
         return boto3.Session("sandbox", "sandbox", region_name=REGION, botocore_session=isolated_session())
 
     def start(self) -> None:
-        """Build the organization, answer requests and deploy the templates; raises PortTakenError or TemplateError."""
+        """Build the organization, answer requests and deploy the templates.
+
+        Raises PortTakenError, TemplateError, or FunctionCodeError for a zip that functions cannot run from.
+        """
         if not _one_at_a_time.acquire(blocking=False):
             raise SandboxRunningError
         try:
@@ -198,7 +205,11 @@ class Sandbox:
 
     def _deploy(self, templates: Path) -> None:
         self.stacks = deploy(
-            templates, session=self.session(), endpoint_url=self.endpoint_url, parameters=self._parameters
+            templates,
+            session=self.session(),
+            endpoint_url=self.endpoint_url,
+            parameters=self._parameters,
+            functions=self._functions,
         )
         self.call_log.clear()
 
@@ -208,8 +219,8 @@ class Sandbox:
             "ManagementAccountId": self.management_account,
             "MwaaEnvironmentName": MWAA_ENVIRONMENT,
             "MwaaRegion": REGION,
-            "CodeKey": "contactsync.zip",
-            "SubscriberCodeKey": "subscribers.zip",
+            "CodeKey": "lambda-trigger.zip",
+            "SubscriberCodeKey": "lambda-subscribers.zip",
             "NoticesEmail": "operators@example.com",
             "NoticesPhoneNumber": "+12065550100",
             "SlackWorkspaceId": "T0SANDBOX",

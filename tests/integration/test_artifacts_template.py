@@ -90,4 +90,4 @@ def test_code_is_there(s3: Any) -> None:
     """The functions of the other stacks take their code from this bucket."""
     client, bucket = s3
     keys = {item["Key"] for item in client.list_objects_v2(Bucket=bucket)["Contents"]}
-    assert keys == {"contactsync.zip", "subscribers.zip"}
+    assert keys == {"lambda-trigger.zip", "lambda-subscribers.zip"}

@@ -28,7 +28,7 @@ from tests.integration.test_cli_shells import MAIN
 from tests.support.clones import clone_of_sources
 from tests.support.wheels import lock_of, make_wheel
 
-HERE = Platform("manylinux2014_x86_64", f"3.{sys.version_info.minor}")
+HERE = Platform.here()
 FUNCTIONS = {"trigger": TRIGGER_ZIP, "audit": SUBSCRIBERS_ZIP, "notices": SUBSCRIBERS_ZIP, "publisher": SUBSCRIBERS_ZIP}
 PROBE = Path(__file__).parents[1] / "support" / "function_probe.py"
 AT_HOME = {

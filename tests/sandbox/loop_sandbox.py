@@ -69,7 +69,7 @@ class SmallSandbox:
 
 
 @contextlib.contextmanager
-def small_sandbox(code_root: Path = HANDLERS, **settings: Any) -> Iterator[SmallSandbox]:
+def small_sandbox(code_root: Path | None = HANDLERS, **settings: Any) -> Iterator[SmallSandbox]:
     """Run a small sandbox, and leave no thread and no process behind."""
     loop = Loop(
         EventSettings.model_validate({"delay": 0, "time_scale": 0.001} | settings),

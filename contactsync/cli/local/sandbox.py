@@ -75,6 +75,15 @@ def start(
             help="The CloudFormation templates to deploy. [default: infra of the clone]", file_okay=False, exists=True
         ),
     ] = None,
+    functions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run the Lambda functions from the zips in this folder, which `contactsync package "
+            "--platform this-machine` builds, and let them see nothing else. [default: the modules of the clone]",
+            file_okay=False,
+            exists=True,
+        ),
+    ] = None,
     ready_file: Annotated[
         Path | None,
         typer.Option(
@@ -85,7 +94,7 @@ def start(
     """Run the sandbox until Ctrl-C or SIGTERM."""
     with (
         end_signal() as wait_for_end,
-        _started(scenario, accounts, port, templates or _own_templates()) as sandbox,
+        _started(scenario, accounts, port, templates or _own_templates(), functions) as sandbox,
         _ready(ready_file, sandbox),
         _sourced(sandbox) as file,
     ):
@@ -285,22 +294,21 @@ def account_state(
 
 @contextlib.contextmanager
 def _started(
-    scenario: Path | None, accounts: int | None, port: int | None, templates: Path | None
+    scenario: Path | None, accounts: int | None, port: int | None, templates: Path | None, functions: Path | None
 ) -> "Iterator[Sandbox]":
     """Start a sandbox, and stop it at the end; if it cannot start, end the command with a sentence."""
     from contactsync.isolation import isolate
 
     isolate()
     # moto takes more than a second to import, which the other commands need not wait for
-    from contactsync.sandbox.requests.listening import PortTakenError
     from contactsync.sandbox.scenario.scenario import ScenarioError
-    from contactsync.sandbox.server import Sandbox
+    from contactsync.sandbox.server import FunctionCodeError, PortTakenError, Sandbox
     from contactsync.stacks.templates import TemplateError
 
     try:
-        sandbox = Sandbox(_scenario(scenario, accounts), port=port, templates=templates)
+        sandbox = Sandbox(_scenario(scenario, accounts), port=port, templates=templates, functions=functions)
         sandbox.start()
-    except (PortTakenError, ScenarioError, TemplateError) as error:
+    except (FunctionCodeError, PortTakenError, ScenarioError, TemplateError) as error:
         _fail(f"The sandbox did not start: {error}")
     try:
         yield sandbox

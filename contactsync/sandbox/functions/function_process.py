@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contactsync.sandbox.functions.function_code import Place
+
 INIT_LIMIT = 10.0  # seconds that AWS gives the init phase before it counts against the function's own timeout
 _RUNTIME = Path(__file__).with_name("function_runtime.py")
 _LENGTH = struct.Struct("!I")
@@ -36,7 +38,7 @@ class Answer:
 class FunctionProcess:
     """A Python process that serves one invocation at a time with a function's environment."""
 
-    def __init__(self, environment: Mapping[str, str], directory: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], place: Place) -> None:
         """Start the process, without waiting until it has imported the handler."""
         self._channel, theirs = socket.socketpair()
         life_read, self._lifeline = os.pipe()
@@ -47,16 +49,17 @@ class FunctionProcess:
         self._closed = False
         self._killed = False
         with theirs, contextlib.closing(os.fdopen(life_read, "rb")):
-            self._process = self._start(theirs, life_read, environment, directory)
+            self._process = self._start(theirs, life_read, environment, place)
 
     def _start(
-        self, theirs: socket.socket, life_read: int, environment: Mapping[str, str], directory: Path
+        self, theirs: socket.socket, life_read: int, environment: Mapping[str, str], place: Place
     ) -> "subprocess.Popen[bytes]":
+        flags = ["-I", "-S"] if place.isolated else ["-P"]
         try:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and file
-                [sys.executable, "-P", str(_RUNTIME), str(theirs.fileno()), str(life_read)],
+                [sys.executable, *flags, str(_RUNTIME), str(theirs.fileno()), str(life_read)],
                 env=dict(environment),
-                cwd=directory,
+                cwd=place.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,

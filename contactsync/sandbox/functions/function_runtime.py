@@ -46,6 +46,8 @@ def main() -> None:
     channel.set_inheritable(False)
     _end_with_the_sandbox(int(sys.argv[2]))
     _log_to_stdout()
+    if sys.flags.isolated:  # PYTHONPATH is not read then
+        sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     handler, error = _import_handler(os.environ["_HANDLER"])
     _send(channel, {"init_error": error})
     while handler is not None and (invocation := _receive(channel)) is not None:

@@ -17,6 +17,7 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 
+from contactsync.sandbox.functions.function_code import OwnZips, Place, SharedFolder
 from contactsync.sandbox.functions.function_process import Answer, FunctionProcess
 
 _KEPT_INVOCATIONS = 200  # of each function
@@ -67,9 +68,14 @@ class _Instances:
 class Functions:
     """The functions and their warm processes: each runs one invocation at a time, until the function changes."""
 
-    def __init__(self, code_root: Path, client_environment: Callable[[LambdaFunction], Mapping[str, str]]) -> None:
-        """Keep the directory that replaces the zip, and the source of a function's endpoint and credentials."""
-        self._code_root = code_root
+    def __init__(
+        self, code_root: Path | None, client_environment: Callable[[LambdaFunction], Mapping[str, str]]
+    ) -> None:
+        """Keep the folder that replaces all zips, and the source of a function's endpoint and credentials.
+
+        Without a folder each function runs from its own zip.
+        """
+        self._code = OwnZips() if code_root is None else SharedFolder(code_root)
         self._client_environment = client_environment
         self._lock = threading.Lock()
         self._instances: dict[str, _Instances] = defaultdict(_Instances)
@@ -136,9 +142,11 @@ class Functions:
             process.close()
         for process in busy:
             process.kill()
+        self._code.close()
 
     def _take(self, function: LambdaFunction) -> tuple[FunctionProcess, bool]:
-        wanted = self._own_environment(function)
+        place = self._code.place(function)
+        wanted = self._own_environment(function, place)
         with self._lock:
             instances = self._instances[function.function_arn]
             if instances.environment != wanted:
@@ -155,7 +163,7 @@ class Functions:
             if self._stopped:
                 message = "the sandbox is stopping"
                 raise RuntimeError(message)
-            process = FunctionProcess(environment, self._code_root)
+            process = FunctionProcess(environment, place)
             self._busy.add(process)
         return process, True
 
@@ -181,7 +189,7 @@ class Functions:
             "trace_id": f"Root=1-{trace[:8]}-{trace[8:]};Parent={trace[:16]};Sampled=0",
         }
 
-    def _own_environment(self, function: LambdaFunction) -> dict[str, str]:
+    def _own_environment(self, function: LambdaFunction, place: Place) -> dict[str, str]:
         """Return the function's variables and Lambda's (developer guide, "Defined runtime environment variables")."""
         variables = {name: str(value) for name, value in function.environment_vars.items()}
         stream = uuid.uuid5(uuid.NAMESPACE_DNS, function.function_arn).hex
@@ -196,10 +204,10 @@ class Functions:
             "AWS_LAMBDA_LOG_STREAM_NAME": f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{stream}",
             "AWS_REGION": function.region,
             "AWS_DEFAULT_REGION": function.region,
-            "LAMBDA_TASK_ROOT": str(self._code_root),
+            "LAMBDA_TASK_ROOT": str(place.code),
             "LANG": "en_US.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "PYTHONPATH": str(self._code_root),
+            "PYTHONPATH": str(place.code),
             "TZ": ":UTC",
         }
 

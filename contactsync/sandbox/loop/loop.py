@@ -68,12 +68,15 @@ class Loop:
         self,
         settings: EventSettings,
         *,
-        code_root: Path,
+        code_root: Path | None,
         management_account: str,
         faults: Faults | None = None,
         stack_settings: StackSettings | None = None,
     ) -> None:
-        """Build the parts without starting them; `faults` can hit entries of batches."""
+        """Build the parts without starting them; `faults` can hit entries of batches.
+
+        Functions run from `code_root`, or without it each from its own zip.
+        """
         self.management_account = management_account
         self.environments = Environments()
         self.mwaa = Mwaa(self.environments)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
+from contactsync.sandbox.functions.function_code import read_code
 from contactsync.sandbox.stacks import template_types
 from contactsync.stacks.stack_file import FILE, StackList, read_stacks
 from contactsync.stacks.stacks import Region, stack_name
@@ -34,12 +35,20 @@ class Stack:
     outputs: Mapping[str, str]
 
 
-def deploy(directory: Path, *, session: boto3.Session, endpoint_url: str, parameters: Mapping[str, str]) -> list[Stack]:
+def deploy(
+    directory: Path,
+    *,
+    session: boto3.Session,
+    endpoint_url: str,
+    parameters: Mapping[str, str],
+    functions: Path | None = None,
+) -> list[Stack]:
     """Create the stacks that the directory's stacks.yaml lists; raise TemplateError when one fails.
 
     A stack gets those of `parameters` that its template declares, and what the list says for the others. What the
     sandbox does without at its start is left out, and so are optional stacks that these parameters do not ask for. In a
-    directory without a list every template is a stack contactsync-<file name>, in the order of names.
+    directory without a list every template is a stack contactsync-<file name>, in the order of names. The zips of
+    functions are those in the folder `functions`; without it they are placeholders.
     """
     listed = _listed(directory)
     prefix = stack_name(parameters.get("Environment", "local"), "") if (directory / FILE).exists() else "contactsync-"
@@ -52,7 +61,7 @@ def deploy(directory: Path, *, session: boto3.Session, endpoint_url: str, parame
         known = listed.fed(stack, outputs, REGION) | dict(parameters)
         _check_template(stack.template, listed.templates[stack.template])
         for planned in _planned(prefix + stack.name, directory, stack, listed.templates[stack.template], known):
-            _put_code(session, endpoint_url, planned.parameters)
+            _put_code(session, endpoint_url, planned.parameters, functions)
             created = Stack(planned.name, stack.template, _create(client, planned))
             stacks.append(created)
             if stack.stack_per_file_in is None:
@@ -143,18 +152,25 @@ def _given(name: str, template: Mapping[str, Any], known: Mapping[str, str]) -> 
     return given
 
 
-def _put_code(session: boto3.Session, endpoint_url: str, given: Mapping[str, str]) -> None:
-    """Put a placeholder where the template expects the function's zip: the sandbox runs the checkout instead."""
+def _put_code(session: boto3.Session, endpoint_url: str, given: Mapping[str, str], functions: Path | None) -> None:
+    """Put the function's zip where the template expects it."""
     keys = [value for name, value in given.items() if name.endswith(_CODE_KEY)]
     if _CODE_BUCKET not in given or not keys:
         return
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as content:
-        content.writestr("README", "The sandbox runs the functions from the checkout.\n")
     s3 = session.client("s3", region_name=REGION, endpoint_url=endpoint_url)
     s3.create_bucket(Bucket=given[_CODE_BUCKET])
     for key in keys:
-        s3.put_object(Bucket=given[_CODE_BUCKET], Key=key, Body=archive.getvalue())
+        s3.put_object(
+            Bucket=given[_CODE_BUCKET], Key=key, Body=read_code(functions, key) if functions else _placeholder()
+        )
+
+
+def _placeholder() -> bytes:
+    """Return a zip for functions that run from the checkout."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr("README", "The sandbox runs the functions from the checkout.\n")
+    return archive.getvalue()
 
 
 def _create(client: "CloudFormationClient", planned: _Planned) -> dict[str, str]:
