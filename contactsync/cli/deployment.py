@@ -17,6 +17,10 @@ KEY: Final = "CONTACTSYNC_FINGERPRINT_KEY"
 SECRET: Final = "CONTACTSYNC_FINGERPRINT_SECRET"  # noqa: S105 -- a variable's name
 
 
+SECRETS: Final = ("FINGERPRINT_KEY", "AIRFLOW_PASSWORD", "AIRFLOW_TOKEN")
+"""How the names of variables end whose values are never printed."""
+
+
 class Form(StrEnum):
     """How `contactsync env` prints settings."""
 
@@ -50,12 +54,12 @@ def env(
 ) -> None:
     """Print the settings that commands use now: those that are set, and with `--environment` those of its stacks.
 
-    Keys of fingerprints are not printed.
+    Keys of fingerprints, passwords and tokens are not printed.
 
     Example: `contactsync --environment prod env > prod.env && . ./prod.env`
     """
     own = {name: value for name, value in sorted(own_variables(os.environ).items()) if name.startswith(PREFIX)}
-    settings = {name: value for name, value in own.items() if not name.endswith("FINGERPRINT_KEY")}
+    settings = {name: value for name, value in own.items() if not name.endswith(SECRETS)}
     if form is Form.JSON:
         write_text([json.dumps(settings, indent=2), "\n"])
     else:

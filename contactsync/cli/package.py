@@ -40,7 +40,7 @@ def package(
         RunsOn,
         typer.Option(
             help="What the functions' zips are for: Lambda, or this machine, for "
-            "`contactsync sandbox start --functions`. Lambda cannot run the latter."
+            "`contactsync sandbox start --functions DIR`. Lambda cannot run the latter."
         ),
     ] = RunsOn.LAMBDA,
     form: Annotated[Output, typer.Option("--format", "-o", help="The format of the list of files.")] = Output.TABLE,

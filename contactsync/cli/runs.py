@@ -115,7 +115,7 @@ def retry(run: RunArgument = None, *, wait: WaitOption = False) -> None:
 def _runs() -> "Runs":
     from contactsync.services.services import Services
 
-    return Services.from_environment(needs=[Group.TRIGGER]).runs
+    return Services.from_environment(needs=[Group.AIRFLOW]).runs
 
 
 def _new_id() -> str:

@@ -3,7 +3,13 @@
 Standard library only: the trigger Lambda imports this package.
 """
 
-from contactsync.errors.airflow import AirflowRefusedError, DagPausedError, NoRunsError, RunUnknownError
+from contactsync.errors.airflow import (
+    AirflowRefusedError,
+    AirflowSilentError,
+    DagPausedError,
+    NoRunsError,
+    RunUnknownError,
+)
 from contactsync.errors.aws.answers import (
     AnswerForeignError,
     ConflictError,
@@ -130,6 +136,7 @@ __all__ = [
     "AccessDeniedError",
     "AccountsFailedError",
     "AirflowRefusedError",
+    "AirflowSilentError",
     "AnswerForeignError",
     "AnswerOvertakenError",
     "AwsCallError",

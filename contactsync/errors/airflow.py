@@ -12,8 +12,15 @@ _ADVICE: Final = {
     404: "see in Airflow whether it is there, and whether the DAG's file has an import error",
     409: "see in Airflow what has happened to it",
 }
+_ADVICE_AT_ADDRESS: Final = {
+    **_ADVICE,
+    401: "check CONTACTSYNC_AIRFLOW_USERNAME and CONTACTSYNC_AIRFLOW_PASSWORD, or CONTACTSYNC_AIRFLOW_TOKEN",
+    403: "this user's role in Airflow does not allow it: use a user with the role Op or Admin",
+}
+"""What else helps where contactsync signs in at an Airflow itself, without MWAA."""
 _SERVER_FAULT: Final = 500
 _OTHERS: Final = "see in Airflow's UI whether Airflow works"
+_OTHERS_AT_ADDRESS: Final = "see whether CONTACTSYNC_AIRFLOW_URL is the address of Airflow 3, and whether it works"
 
 
 @dataclass(eq=False)
@@ -26,6 +33,8 @@ class AirflowRefusedError(ContactSyncError):
     """Airflow's HTTP status; None when the answer has none."""
     reason: str
     """What Airflow says, in one line."""
+    server: str = ""
+    """The address of an Airflow that is not MWAA's."""
     blame = Blame.ELSEWHERE
 
     @property
@@ -37,8 +46,32 @@ class AirflowRefusedError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         status = "no status" if self.status is None else f"status {self.status}"
-        advice = _ADVICE.get(self.status or 0, _OTHERS)
-        return f"Airflow did not do {self.request} ({status}: {self.reason}): {advice}."
+        if self.server:
+            advice = _ADVICE_AT_ADDRESS.get(self.status or 0, _OTHERS_AT_ADDRESS)
+        else:
+            advice = _ADVICE.get(self.status or 0, _OTHERS)
+        where = f" at {self.server}" if self.server else ""
+        return f"Airflow{where} did not do {self.request} ({status}: {self.reason}): {advice}."
+
+
+@dataclass(eq=False)
+class AirflowSilentError(ContactSyncError):
+    """Raised when an Airflow at an address gave no answer."""
+
+    server: str
+    """The address."""
+    reason: str
+    """Why, in the words of the network."""
+    blame = Blame.ELSEWHERE
+    retryable = True
+
+    @property
+    def message(self) -> str:
+        """What happened, and what to do next."""
+        return (
+            f"No Airflow answers at {self.server} ({self.reason}): see whether it runs, and whether "
+            "CONTACTSYNC_AIRFLOW_URL is its address."
+        )
 
 
 @dataclass(eq=False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from contactsync.airflow_server import AirflowServer, SignIn
 from contactsync.aws.account_contacts import AccountManagementContacts
 from contactsync.aws.claim_bucket import S3Claims
 from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
@@ -34,6 +35,7 @@ from contactsync.bus.dead_letters.places import DeadLetterPlaces
 from contactsync.bus.publish import Publisher
 from contactsync.bus.relay import Relay
 from contactsync.clock import SystemClock
+from contactsync.runs.runs import AirflowRest
 from contactsync.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,8 +68,11 @@ class Adapters:
         )
 
     @cached_property
-    def airflow(self) -> MwaaEnvironment:
-        """Airflow's REST API of the deployment's MWAA environment."""
+    def airflow(self) -> AirflowRest:
+        """Airflow's REST API: of the deployment's MWAA environment, or of the Airflow at an address."""
+        airflow = self.settings.airflow
+        if airflow.url is not None:
+            return AirflowServer(airflow.url, SignIn(airflow.username, airflow.password, airflow.token))
         trigger = self.settings.trigger
         return MwaaEnvironment(self._clients.own("mwaa", trigger.mwaa_region), trigger.mwaa_environment)
 

@@ -24,6 +24,7 @@ class Group(StrEnum):
     SUBSCRIBER = "subscriber"
     NOTICES = "notices"
     TRIGGER = "trigger"
+    AIRFLOW = "airflow"
 
 
 RUN: Final = (
@@ -211,3 +212,15 @@ class TriggerSettings:
 
     mwaa_environment: str
     mwaa_region: str
+
+
+@dataclass(frozen=True)
+class AirflowSettings:
+    """The Airflow whose REST API commands use: an MWAA environment, or an Airflow at an address."""
+
+    url: str | None
+    """The address, without a slash at its end; None: the MWAA environment."""
+    username: str | None = None
+    password: str = field(default="", repr=False)
+    token: str | None = field(default=None, repr=False)
+    """A token of Airflow's API, instead of user and password."""

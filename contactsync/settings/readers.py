@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from contactsync.fingerprint_keys import key_problem
 from contactsync.limits import FOLLOW_UPS_LIMIT
 from contactsync.own_variables import PREFIX
 from contactsync.settings.groups import (
+    AirflowSettings,
     AuditSettings,
     BusSettings,
     CallSettings,
@@ -165,6 +167,36 @@ def trigger(variables: Variables) -> TriggerSettings:
     )
 
 
+def airflow(variables: Variables) -> AirflowSettings:
+    """Read which Airflow commands use: one at an address if somebody can sign in there, or if no MWAA is named."""
+    url, username = variables.optional("AIRFLOW_URL"), variables.optional("AIRFLOW_USERNAME")
+    password, token = variables.optional("AIRFLOW_PASSWORD"), variables.optional("AIRFLOW_TOKEN")
+    if not (username or password or token) and (url is None or variables.optional("MWAA_ENVIRONMENT")):
+        trigger(variables)
+        return AirflowSettings(None)
+    if url is None:
+        variables.refuse("AIRFLOW_URL", "is not set, and without it there is no Airflow to sign in at")
+    elif not _is_address(url):
+        variables.refuse("AIRFLOW_URL", "is not an address like https://airflow.example.com")
+    if token and (username or password):
+        variables.refuse("AIRFLOW_TOKEN", f"and {PREFIX}AIRFLOW_USERNAME or AIRFLOW_PASSWORD: only one way can be set")
+    elif bool(username) != bool(password):
+        variables.refuse("AIRFLOW_USERNAME", f"and {PREFIX}AIRFLOW_PASSWORD: set both, or none of them")
+    return AirflowSettings((url or "").rstrip("/").removesuffix("/api/v2"), username, password or "", token)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 -- it is checked when it is read
+    except ValueError:
+        return False
+    plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    return (
+        parts.scheme in {"http", "https"} and bool(parts.hostname) and plain and text.isprintable() and " " not in text
+    )
+
+
 def _queues(variables: Variables) -> dict[str, str]:
     text = variables.required("DEAD_LETTER_QUEUES")
     queues: dict[str, str] = {}
@@ -197,4 +229,5 @@ READERS: Final[Mapping[Group, Callable[[Variables], Any]]] = {
     Group.SUBSCRIBER: subscriber,
     Group.NOTICES: notices,
     Group.TRIGGER: trigger,
+    Group.AIRFLOW: airflow,
 }

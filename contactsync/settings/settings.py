@@ -8,6 +8,7 @@ from contactsync.own_variables import own_variables
 from contactsync.settings import readers
 from contactsync.settings.groups import (
     RUN,
+    AirflowSettings,
     AuditSettings,
     BusSettings,
     CallSettings,
@@ -121,6 +122,11 @@ class Settings:
     def trigger(self) -> TriggerSettings:
         """Where the trigger function starts runs."""
         return self._read(readers.trigger)
+
+    @cached_property
+    def airflow(self) -> AirflowSettings:
+        """The Airflow whose REST API commands use."""
+        return self._read(readers.airflow)
 
     def _read(self, reader: Callable[[Variables], T]) -> T:
         variables = Variables(self._environ)

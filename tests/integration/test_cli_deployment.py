@@ -87,8 +87,9 @@ def test_unknown(contactsync: Command, laptop: dict[str, str]) -> None:
 
 
 def test_keys_are_not_printed(contactsync: Command, laptop: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The keys of fingerprints stay where they are."""
-    for name in ("CONTACTSYNC_FINGERPRINT_KEY", "CONTACTSYNC_FORMER_FINGERPRINT_KEY"):
+    """The keys of fingerprints, and what signs in at Airflow, stay where they are."""
+    keys = ("FINGERPRINT_KEY", "FORMER_FINGERPRINT_KEY", "AIRFLOW_PASSWORD", "AIRFLOW_TOKEN")
+    for name in (f"CONTACTSYNC_{key}" for key in keys):
         monkeypatch.setenv(name, laptop["CONTACTSYNC_FINGERPRINT_KEY"])
     assert laptop["CONTACTSYNC_FINGERPRINT_KEY"] not in contactsync("env").out
 

@@ -1,4 +1,4 @@
-"""`contactsync sync`, `watch` and `retry`, through the sandbox's InvokeRestApi to a small Airflow."""
+"""`contactsync sync`, `watch` and `retry` with a small Airflow: through the sandbox's InvokeRestApi, and directly."""
 
 from collections.abc import Iterator
 
@@ -13,13 +13,19 @@ ONE, TWO = "222233330001", "222233330002"
 RUN = "manual__2026-11-21T10:00:00_abc123"
 
 
-@pytest.fixture
-def airflow(deployment: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAirflow]:
-    """Give the MWAA environment of the deployment an Airflow, and look at its runs without waiting."""
+@pytest.fixture(params=["MWAA", "address"])
+def airflow(
+    deployment: Sandbox, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[FakeAirflow]:
+    """Give an Airflow, as the MWAA environment of the deployment or at an address; its runs are looked at at once."""
     monkeypatch.setattr(runs, "POLL", 0.01)
     fake = FakeAirflow()
     with served(fake) as url:
-        deployment.register_airflow(url, "user", "password")
+        if request.param == "MWAA":
+            deployment.register_airflow(url, "user", "password")
+        else:
+            monkeypatch.delenv("CONTACTSYNC_MWAA_ENVIRONMENT")
+            monkeypatch.setenv("CONTACTSYNC_AIRFLOW_URL", url)
         yield fake
 
 
@@ -162,3 +168,13 @@ def test_throttled_looks(contactsync: Command, airflow: FakeAirflow, monkeypatch
     assert seen.err.count("Looking again.") >= 1
     failures = iter([503] * 100)
     assert contactsync("watch", RUN).code == 1
+
+
+def test_silent_airflow(contactsync: Command, airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Airflow that is not there is one sentence with its address, and nothing is asked of AWS."""
+    monkeypatch.setenv("CONTACTSYNC_AIRFLOW_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("CONTACTSYNC_AIRFLOW_TOKEN", "made-up")
+    answer = contactsync("sync")
+    refused(answer, "No Airflow answers at http://127.0.0.1:9 (Connection refused)")
+    assert "made-up" not in answer.err
+    assert airflow.calls == []

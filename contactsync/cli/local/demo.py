@@ -124,7 +124,7 @@ def _run(
             database=database,
             tell=lambda text: console.print(f"· {text}"),
         ) as system,
-        env_file(system.environment, system.sandbox.endpoint_url) as file,
+        env_file(system.shell_environment, system.sandbox.endpoint_url) as file,
     ):
         console.print(
             f"· Airflow: {system.airflow.base_url}  user {system.airflow.username}  password {system.airflow.password}"

@@ -74,6 +74,16 @@ class LocalSystem:
     environment: Mapping[str, str]
 
     @property
+    def shell_environment(self) -> dict[str, str]:
+        """The environment for another shell, whose commands sign in at this Airflow instead of going through MWAA."""
+        return {
+            **self.environment,
+            "CONTACTSYNC_AIRFLOW_URL": self.airflow.base_url,
+            "CONTACTSYNC_AIRFLOW_USERNAME": self.airflow.username,
+            "CONTACTSYNC_AIRFLOW_PASSWORD": self.airflow.password,
+        }
+
+    @property
     def services(self) -> Services:
         """The product's services; the process must have `environment` in its own environment."""
         return Services.from_environment(self.environment)
