@@ -31,6 +31,13 @@ class SnsTopic:
         ]
 
 
+def subscriptions(client: "SNSClient", topic_arn: str) -> int:
+    """Count the topic's subscriptions."""
+    with translated("ListSubscriptionsByTopic"):
+        pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
+        return sum(len(page["Subscriptions"]) for page in pages)
+
+
 def _may_pass(failed: Any) -> bool:  # noqa: ANN401 -- boto3's entry of a batch
     """Return whether a refused entry may be accepted later: by its code if that is known, else by SNS's SenderFault.
 

@@ -25,6 +25,7 @@ from contactsync.cli import (
 )
 from contactsync.cli.config import config
 from contactsync.cli.deployment import env, find_settings
+from contactsync.cli.doctor import doctor
 from contactsync.cli.local import demo, sandbox
 from contactsync.cli.screen import terminal
 from contactsync.cli.screen.commands import CUT_OFF, CommandGroup
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 HELP: Final = frozenset({"-h", "--help"})
 """With one of these nothing is asked of AWS."""
 
-WITHOUT_STACKS: Final = frozenset({"validate"})
+WITHOUT_STACKS: Final = frozenset({"doctor", "validate"})
 """Commands for which the stacks of an environment need not be there."""
 
 EXIT_CODES: Final = (
@@ -118,6 +119,7 @@ app.command("export")(export.export)
 app.command("audit")(audit.audit)
 app.command("env")(env)
 app.command("validate")(validate.validate)
+app.command("doctor")(doctor)
 app.command("package")(package.package)
 app.command("demo")(demo.demo)
 

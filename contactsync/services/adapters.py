@@ -29,7 +29,7 @@ from contactsync.aws.tables.lookups_table import DynamoDbLookups
 from contactsync.aws.tables.notice_store import DynamoDbNoticeStore
 from contactsync.aws.tables.outbox_table import DynamoDbOutbox
 from contactsync.aws.tables.set_aside_table import DynamoDbSetAside
-from contactsync.aws.topic import SnsTopic
+from contactsync.aws.topic import SnsTopic, subscriptions
 from contactsync.bus.dead_letters.handling import LOOKERS
 from contactsync.bus.dead_letters.places import DeadLetterPlaces
 from contactsync.bus.publish import Publisher
@@ -214,6 +214,10 @@ class Adapters:
             clock=self.clock,
             environment=self.settings.deployment.environment,
         )
+
+    def count_subscriptions(self) -> int:
+        """Count the subscriptions of the bus's topic, which is a read that changes nothing."""
+        return subscriptions(self._clients.own("sns"), self.settings.bus.topic)
 
     @cached_property
     def metrics(self) -> BackgroundMetrics:

@@ -70,6 +70,13 @@ class Clients:
         """Return the regions of the deployment's partition in which the AWS SDK knows a service."""
         return frozenset(self._session.get_available_regions(service, partition_name=self.partition.name))
 
+    @property
+    def credentials_source(self) -> str:
+        """Where the environment's own credentials come from, in botocore's word, such as `sso`."""
+        with making("sts"):
+            credentials = self._session.get_credentials()
+        return str(credentials.method) if credentials else "nowhere"
+
     def own(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 -- callers annotate the service's own client type
         """Return a client with the environment's credentials, and botocore's standard retries.
 
