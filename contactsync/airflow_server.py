@@ -3,8 +3,10 @@
 import http.client
 import json
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
@@ -35,14 +37,14 @@ class SignIn:
 class AirflowServer:
     """One Airflow, as one user; a token is fetched when it is needed, and again when it has expired."""
 
-    def __init__(self, url: str, sign_in: SignIn, *, timeout: float = TIMEOUT) -> None:
-        """Keep the address and who signs in, and send nothing yet."""
+    def __init__(self, url: str, sign_in: SignIn, *, timeout: float = TIMEOUT, of_mwaa: bool = False) -> None:
+        """Keep the address and who signs in, and send nothing yet; errors of MWAA's web server have other advice."""
         self._url = url
+        self._of_mwaa = of_mwaa
         self._sign_in = sign_in
         self._token = sign_in.token
         self._timeout = timeout
-        proxies = urllib.request.ProxyHandler({} if urlsplit(url).hostname in THIS_MACHINE else None)
-        self._opener = urllib.request.build_opener(proxies, _NoRedirection)
+        self._opener = urllib.request.build_opener(_proxies(url), _NoRedirection)
 
     def call(
         self, method: str, path: str, body: Json | None = None, *, parameters: Mapping[str, Any] | None = None
@@ -77,11 +79,8 @@ class AirflowServer:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._url + place, data, headers, method=method)  # noqa: S310 -- the settings take http and https only
         what = f"{method} {place.partition('?')[0].removeprefix('/api/v2')}"
-        try:
+        with _answering(self._url, of_mwaa=self._of_mwaa):
             status, content = self._answer(request)
-        except (OSError, http.client.HTTPException) as error:
-            reason = error.reason if isinstance(error, URLError) else error
-            raise AirflowSilentError(server=self._url, reason=_words(reason)) from None
         document = _document(content)
         if status >= _ERROR:
             raise self._refused(what, status, _detail(document))
@@ -98,7 +97,51 @@ class AirflowServer:
                 return error.code, error.read()
 
     def _refused(self, what: str, status: int | None, reason: str) -> AirflowRefusedError:
-        return AirflowRefusedError(what, status, reason, server=self._url)
+        return AirflowRefusedError(what, status, reason, server=self._url, of_mwaa=self._of_mwaa)
+
+
+def cookie_of_form(url: str, path: str, fields: Mapping[str, str], cookie: str) -> str:
+    """Send a form to MWAA's web server, and return the cookie that it sets; raises like `AirflowServer.call`."""
+    jar = CookieJar()
+    opener = urllib.request.build_opener(_proxies(url), urllib.request.HTTPCookieProcessor(jar), _SameServer(url))
+    request = urllib.request.Request(url + path, urlencode(fields).encode(), method="POST")  # noqa: S310 -- always http or https
+    with _answering(url, of_mwaa=True):
+        try:
+            with opener.open(request, timeout=TIMEOUT) as answer:
+                status = answer.status
+        except HTTPError as error:
+            with error:
+                status = error.code
+    for found in jar:
+        if found.name == cookie and found.value and status < _ERROR:
+            return found.value
+    raise AirflowRefusedError(f"POST {path}", status, "no sign-in", server=url, of_mwaa=True)
+
+
+@contextmanager
+def _answering(url: str, *, of_mwaa: bool) -> Iterator[None]:
+    """Raise AirflowSilentError for every failure of the network."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        raise AirflowSilentError(server=url, reason=_words(reason), of_mwaa=of_mwaa) from None
+
+
+def _proxies(url: str) -> urllib.request.ProxyHandler:
+    """Return the proxies of the environment, and none for an Airflow on this machine."""
+    return urllib.request.ProxyHandler({} if urlsplit(url).hostname in THIS_MACHINE else None)
+
+
+class _SameServer(urllib.request.HTTPRedirectHandler):
+    """Follows redirections to the same server only."""
+
+    def __init__(self, url: str) -> None:
+        self._beginning = f"{url}/"
+
+    def redirect_request(self, *parts: Any) -> urllib.request.Request | None:  # noqa: ANN401 -- as urllib calls it
+        """Return the next request, or None to leave the answer as it is."""
+        return super().redirect_request(*parts) if parts[-1].startswith(self._beginning) else None
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):

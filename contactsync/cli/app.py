@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from contactsync.cli import (
+    approvals,
     audit,
     dead_letters,
     events,
@@ -46,7 +47,8 @@ WITHOUT_STACKS: Final = frozenset({"doctor", "validate"})
 
 EXIT_CODES: Final = (
     "Exit codes: 0 success, 1 failure (a sentence on standard error says why), 2 wrong usage, 3 differences found "
-    "(`config diff`), 130 stopped by Ctrl-C, 141 the program that read the output has ended."
+    "(`config diff`), 4 only Airflow's own page can answer (`approvals`), 130 stopped by Ctrl-C, 141 the program that "
+    "read the output has ended."
 )
 
 app = CommandGroup(
@@ -108,6 +110,7 @@ app.add_typer(operations.app, name="operations")
 operations.accounts_app.command("state")(state.state)
 app.add_typer(operations.accounts_app, name="accounts")
 app.add_typer(notices.app, name="notices")
+app.add_typer(approvals.app, name="approvals")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
 app.add_typer(sandbox.app, name="sandbox")

@@ -6,6 +6,7 @@ Standard library only: the trigger Lambda imports this package.
 from contactsync.errors.airflow import (
     AirflowRefusedError,
     AirflowSilentError,
+    ApprovalMissingError,
     DagPausedError,
     NoRunsError,
     RunUnknownError,
@@ -139,6 +140,7 @@ __all__ = [
     "AirflowSilentError",
     "AnswerForeignError",
     "AnswerOvertakenError",
+    "ApprovalMissingError",
     "AwsCallError",
     "AwsSetupError",
     "CallerMismatchError",

@@ -34,7 +34,9 @@ class AirflowRefusedError(ContactSyncError):
     reason: str
     """What Airflow says, in one line."""
     server: str = ""
-    """The address of an Airflow that is not MWAA's."""
+    """The address, where Airflow was called without InvokeRestApi."""
+    of_mwaa: bool = False
+    """Whether that is the web server of an MWAA environment."""
     blame = Blame.ELSEWHERE
 
     @property
@@ -46,7 +48,7 @@ class AirflowRefusedError(ContactSyncError):
     def message(self) -> str:
         """What happened, and what to do next."""
         status = "no status" if self.status is None else f"status {self.status}"
-        if self.server:
+        if self.server and not self.of_mwaa:
             advice = _ADVICE_AT_ADDRESS.get(self.status or 0, _OTHERS_AT_ADDRESS)
         else:
             advice = _ADVICE.get(self.status or 0, _OTHERS)
@@ -62,16 +64,20 @@ class AirflowSilentError(ContactSyncError):
     """The address."""
     reason: str
     """Why, in the words of the network."""
+    of_mwaa: bool = False
+    """Whether that is the web server of an MWAA environment."""
     blame = Blame.ELSEWHERE
     retryable = True
 
     @property
     def message(self) -> str:
         """What happened, and what to do next."""
-        return (
-            f"No Airflow answers at {self.server} ({self.reason}): see whether it runs, and whether "
-            "CONTACTSYNC_AIRFLOW_URL is its address."
+        advice = (
+            "if the web server is private, repeat the command inside its VPC"
+            if self.of_mwaa
+            else "see whether it runs, and whether CONTACTSYNC_AIRFLOW_URL is its address"
         )
+        return f"No Airflow answers at {self.server} ({self.reason}): {advice}."
 
 
 @dataclass(eq=False)
@@ -87,6 +93,22 @@ class RunUnknownError(ContactSyncError):
         return (
             f"Airflow has no run {self.dag_run_id!r} of the DAG contact_sync. `contactsync operations list` shows the "
             "ids of runs; Airflow may have deleted an old one."
+        )
+
+
+@dataclass(eq=False)
+class ApprovalMissingError(ContactSyncError):
+    """Raised when a run does not wait for an answer, or not any more."""
+
+    dag_run_id: str
+    blame = Blame.ELSEWHERE
+
+    @property
+    def message(self) -> str:
+        """What happened, and what to do next."""
+        return (
+            f"Run {self.dag_run_id!r} does not wait for an answer: somebody may have answered, or the time for it is "
+            "over. `contactsync approvals list` shows the runs that wait."
         )
 
 

@@ -10,6 +10,7 @@ from contactsync.aws.claim_bucket import S3Claims
 from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
 from contactsync.aws.metrics import BackgroundMetrics, CloudWatchMetrics
 from contactsync.aws.mwaa_environment import MwaaEnvironment
+from contactsync.aws.mwaa_web_server import MwaaWebServer
 from contactsync.aws.operations.desired_contacts_table import DynamoDbDesiredContacts
 from contactsync.aws.operations.operation_queries import DynamoDbDesiredVersions, DynamoDbOperationQueries
 from contactsync.aws.operations.records_table import DynamoDbAccountRecords
@@ -75,6 +76,14 @@ class Adapters:
             return AirflowServer(airflow.url, SignIn(airflow.username, airflow.password, airflow.token))
         trigger = self.settings.trigger
         return MwaaEnvironment(self._clients.own("mwaa", trigger.mwaa_region), trigger.mwaa_environment)
+
+    @cached_property
+    def airflow_itself(self) -> AirflowRest:
+        """Airflow's REST API without InvokeRestApi: at the address, or at the web server of the MWAA environment."""
+        if self.settings.airflow.url is not None:
+            return self.airflow
+        trigger = self.settings.trigger
+        return MwaaWebServer(self._clients.own("mwaa", trigger.mwaa_region), trigger.mwaa_environment)
 
     @cached_property
     def contacts(self) -> AccountManagementContacts:

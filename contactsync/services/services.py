@@ -12,6 +12,7 @@ from contactsync.bus.envelope import source_of
 from contactsync.bus.replay import Replayer
 from contactsync.configuration.changes import ConfigurationChanges
 from contactsync.errors import SettingsError
+from contactsync.runs.approvals import Approvals
 from contactsync.runs.runs import Runs
 from contactsync.services.adapters import Adapters
 from contactsync.services.steps import Steps
@@ -62,6 +63,16 @@ class Services(Adapters):
             clock=self.clock,
             source=source_of(self.settings.deployment.environment),
         )
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """The questions of runs that want to delete contacts."""
+        return Approvals(self.airflow)
+
+    @cached_property
+    def answers(self) -> Approvals:
+        """The same questions, with which people can also answer: on paths that InvokeRestApi does not accept."""
+        return Approvals(self.airflow_itself)
 
     @cached_property
     def runs(self) -> Runs:

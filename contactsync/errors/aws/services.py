@@ -80,9 +80,10 @@ SERVICES: Final[Mapping[str, AwsService]] = {
     "logs": AwsService("CloudWatch Logs", _calls("DescribeLogStreams GetLogEvents"), "log group"),
     "mwaa": AwsService(
         "Amazon MWAA",
-        _calls("GetEnvironment InvokeRestApi ListEnvironments"),
+        _calls("CreateWebLoginToken GetEnvironment InvokeRestApi ListEnvironments"),
         "environment",
         actions={
+            "CreateWebLoginToken": "airflow:CreateWebLoginToken",
             "GetEnvironment": "airflow:GetEnvironment",
             "InvokeRestApi": "airflow:InvokeRestApi",
             "ListEnvironments": "airflow:ListEnvironments",

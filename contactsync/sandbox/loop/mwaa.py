@@ -1,4 +1,4 @@
-"""Amazon MWAA as its clients see it: InvokeRestApi and GetEnvironment in front of a local Airflow."""
+"""Amazon MWAA as its clients see it: InvokeRestApi, GetEnvironment and login tokens in front of a local Airflow."""
 
 import json
 import re
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -80,6 +81,8 @@ class Mwaa:
         try:
             if (request.method, operation) == ("POST", "restapi"):
                 return self._invoke_rest_api(name, _body(request), account, region)
+            if (request.method, operation) == ("POST", "webtoken"):
+                return _answer(200, _login_token(self._environment(name, region)))
             if (request.method, operation) == ("GET", "environments") and name:
                 return _answer(200, {"Environment": self._described(name, account, region)})
             if (request.method, operation) == ("GET", "environments"):
@@ -241,6 +244,12 @@ def _described(environment: AirflowEnvironment, account: str, region: str) -> di
         "AirflowVersion": "3.3.1",
         "WebserverUrl": environment.base_url.partition("://")[2],
     }
+
+
+def _login_token(environment: AirflowEnvironment) -> dict[str, Any]:
+    """Return a token and where to use it: the local Airflow speaks no TLS, so there it is like one out of reach."""
+    identities = {"IamIdentity": "user/sandbox", "AirflowIdentity": environment.username or ""}
+    return {"WebToken": "none", "WebServerHostname": urlsplit(environment.base_url).netloc, **identities}
 
 
 def _invalid(member: str, reason: str) -> _ServiceError:

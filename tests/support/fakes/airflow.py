@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from contactsync.errors import AirflowRefusedError
 from contactsync.runs.runs import DAG_ID, LONGEST_PATH, Json
@@ -27,6 +27,8 @@ class FakeAirflow:
         """Raised by the next calls, one each."""
         self.paused = False
         self.has_dag = True
+        self.questions: list[Json] = []
+        """The required actions, as Airflow shows them."""
         self.looks = 0
         """After so many looks at its tasks, a started run has succeeded."""
 
@@ -36,6 +38,13 @@ class FakeAirflow:
         single = [{"task_id": task, "map_index": -1, "state": one} for task, one in tasks.items()]
         mapped = [{"task_id": "sync_account", "map_index": n, "state": one} for n, one in enumerate(accounts)]
         self.instances[run_id] = [*single, *mapped]
+
+    def ask(self, run_id: str, subject: str = "Delete the security contact in up to 2 accounts?", **more: Any) -> None:
+        """Let a run wait for a person."""
+        task = {"dag_run_id": run_id, "task_id": "approve_deletions", "map_index": -1, "state": "awaiting_input"}
+        detail = {"subject": subject, "body": "Approve deletes the contact.", "created_at": "2026-11-21T10:00:00Z"}
+        answers = {"options": ["Approve", "Reject"], "chosen_options": None, "response_received": False}
+        self.questions.append({"task_instance": task, **detail, **answers, **more})
 
     def call(
         self, method: str, path: str, body: Json | None = None, *, parameters: Mapping[str, Any] | None = None
@@ -58,13 +67,36 @@ class FakeAirflow:
             ("GET", DAG): lambda: (200, {"dag_id": DAG_ID, "is_paused": self.paused}),
             ("POST", f"{DAG}/dagRuns"): lambda: self._start(body),
             ("GET", f"{DAG}/dagRuns"): lambda: self._listed(parameters),
+            ("GET", f"{DAG}/dagRuns/~/hitlDetails"): lambda: self._required_actions(parameters),
             ("POST", LIST): lambda: self._instances(body),
             ("POST", f"{DAG}/clearTaskInstances"): lambda: self._clear(body),
         }
         if (method, path) in routes:
             return routes[method, path]()
+        if path.endswith("/hitlDetails"):
+            return self._answered(method, path, body)
         run = self.runs.get(path.removeprefix(f"{DAG}/dagRuns/"))
         return (200, run) if run and method == "GET" else (404, {"detail": f"{method} {path} was not found"})
+
+    def _required_actions(self, parameters: Json) -> tuple[int, Json]:
+        assert (parameters["response_received"], parameters["state"]) == ("false", "awaiting_input")
+        waiting = [one for one in self.questions if not one["response_received"]]
+        first = int(parameters["offset"])
+        page = waiting[first : first + int(parameters["limit"])]
+        return 200, {"hitl_details": page, "total_entries": len(waiting)}
+
+    def _answered(self, method: str, path: str, body: Json) -> tuple[int, Json]:
+        run_id = unquote(path.removeprefix(f"{DAG}/dagRuns/").partition("/")[0])
+        for one in self.questions:
+            task = one["task_instance"]
+            own = f"{DAG}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task['task_id']}/-1/hitlDetails"
+            if task["dag_run_id"] != run_id or own != path or method != "PATCH":
+                continue
+            if one["response_received"]:
+                return 409, {"detail": "Human-in-the-loop detail has already been updated"}
+            one |= {"chosen_options": body["chosen_options"], "response_received": True}
+            return 200, {"chosen_options": body["chosen_options"]}
+        return 404, {"detail": "Human-in-the-loop detail does not exist"}
 
     def _start(self, body: Json) -> tuple[int, Json]:
         if "logical_date" not in body:
@@ -108,6 +140,9 @@ def served(airflow: FakeAirflow) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self._respond({})
+
+        def do_PATCH(self) -> None:
+            self.do_POST()
 
         def do_POST(self) -> None:
             self._respond(json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}"))

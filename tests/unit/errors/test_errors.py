@@ -14,6 +14,7 @@ from contactsync.errors import AwsCallError, ConfigurationError, ContactSyncErro
 ACCOUNT = "444455556666"
 PARTS: dict[str, Any] = {
     "reason": "malformed",
+    "of_mwaa": True,
     "server": "https://airflow.example.com",
     "request": "POST /dags/contact_sync/dagRuns",
     "detail": "eventID is missing",

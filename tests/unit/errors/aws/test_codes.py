@@ -105,7 +105,7 @@ SERVICES: Final = {
     "kms": ["Decrypt", "GenerateDataKey"],
     "lambda": ["GetEventSourceMapping", "GetFunctionConfiguration", "Invoke"],
     "logs": ["DescribeLogStreams", "GetLogEvents"],
-    "mwaa": ["GetEnvironment", "InvokeRestApi", "ListEnvironments"],
+    "mwaa": ["CreateWebLoginToken", "GetEnvironment", "InvokeRestApi", "ListEnvironments"],
     "organizations": [
         "DescribeAccount",
         "DescribeOrganization",
