@@ -1,6 +1,7 @@
 """The checks for the person at the keyboard: what this machine, its settings and its credentials can and cannot do."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -124,7 +125,7 @@ def check_machine(machine: Machine) -> Iterator[Finding]:
     yield ok("contactsync", f"contactsync {machine.product}, from {where}.")
     lacking = list(_lacking(machine, ""))
     if lacking:
-        yield failed("packages", f"Missing or too old: {_listed(lacking)}.", _install(machine, ""))
+        yield failed("packages", f"Missing or too old: {_listed(lacking)}.", _install(machine, lacking))
     else:
         yield ok("packages", "What commands on a deployment need is installed.")
     yield _extra(machine, SANDBOX, "sandbox", "`contactsync sandbox`")
@@ -219,7 +220,7 @@ def _extra(machine: Machine, extra: str, name: str, who: str) -> Finding:
     lacking = list(_lacking(machine, extra))
     if lacking:
         sentence = f"{who} needs what is missing here or too old: {_listed(lacking)}."
-        return unknown(name, sentence, _install(machine, extra))
+        return unknown(name, sentence, _install(machine, lacking))
     return ok(name, f"What {who} needs is installed.")
 
 
@@ -233,25 +234,41 @@ def _demo(machine: Machine) -> Finding:
     return ok("demo", "What `contactsync demo` needs is installed.")
 
 
-def _install(machine: Machine, extra: str) -> str:
-    if machine.clone is not None:
-        return MAKE
-    return f"Run `pip install 'contactsync{f'[{extra}]' if extra else ''}'` with the wheel's folder as --find-links."
-
-
-def _lacking(machine: Machine, extra: str) -> Iterator[tuple[str, str | None]]:
-    """Yield the required packages of an extra that are not there or too old, with the version that is there."""
-    for text in machine.requirements:
+def required(requirements: Iterable[str], extra: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """Yield the requirements of an extra, or with an empty name those of everybody: as for pip, and in parts."""
+    for text in requirements:
         found = REQUIREMENT.fullmatch(text)
-        if found is None or (found["extra"] or "") != extra:
-            continue
-        version = machine.version_of(found["name"])
-        if version is None or _numbers(version) < _numbers(found["least"] or "0"):
-            yield found["name"], version
+        if found is not None and (found["extra"] or "") == extra:
+            yield text.partition(";")[0].strip(), found
 
 
-def _listed(lacking: Iterable[tuple[str, str | None]]) -> str:
-    return ", ".join(f"{name} {version}" if version else name for name, version in lacking)
+def how_to_install(requirements: Iterable[str], *, in_clone: bool) -> str:
+    """Say how to get packages; each by its own name, because an index may have a foreign package named like ours."""
+    return MAKE if in_clone else f"Run `pip install {shlex.join(requirements)}`."
+
+
+def _install(machine: Machine, lacking: Iterable["_Lacking"]) -> str:
+    return how_to_install((one.requirement for one in lacking), in_clone=machine.clone is not None)
+
+
+@dataclass(frozen=True)
+class _Lacking:
+    """A required package that is not there, or too old."""
+
+    requirement: str
+    name: str
+    version: str | None
+
+
+def _lacking(machine: Machine, extra: str) -> Iterator[_Lacking]:
+    for text, parts in required(machine.requirements, extra):
+        version = machine.version_of(parts["name"])
+        if version is None or _numbers(version) < _numbers(parts["least"] or "0"):
+            yield _Lacking(text, parts["name"], version)
+
+
+def _listed(lacking: Iterable[_Lacking]) -> str:
+    return ", ".join(f"{one.name} {one.version}" if one.version else one.name for one in lacking)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

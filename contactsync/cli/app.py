@@ -28,6 +28,7 @@ from contactsync.cli.config import config
 from contactsync.cli.deployment import env, find_settings
 from contactsync.cli.doctor import doctor
 from contactsync.cli.local import demo, sandbox
+from contactsync.cli.local.project import packages_missing
 from contactsync.cli.screen import terminal
 from contactsync.cli.screen.commands import CUT_OFF, CommandGroup
 from contactsync.cli.screen.completion import complete_at_first_tab
@@ -140,6 +141,11 @@ def main() -> None:
     except ContactSyncError as error:
         log.debug("The command failed.", exc_info=True)
         code = _failed(error.sentence_for(Reader.COMMAND))
+    except ModuleNotFoundError as error:
+        missing = packages_missing(error)
+        if missing is None:
+            raise
+        code = _failed(str(missing))
     except OSError as error:
         terminal.give_up_output()
         if terminal.is_closed_pipe(error):

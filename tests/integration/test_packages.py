@@ -24,6 +24,7 @@ from contactsync.packaging.imports import imported_names
 from contactsync.packaging.lambda_wheels import LambdaWheels, Platform
 from contactsync.packaging.packages import Build
 from contactsync.packaging.reproducible_zip import read_zip
+from tests.integration.test_cli_extras import WITHOUT
 from tests.integration.test_cli_shells import MAIN
 from tests.support.clones import clone_of_sources
 from tests.support.wheels import lock_of, make_wheel
@@ -163,6 +164,38 @@ def test_wheel_can_be_installed(native: Path, tmp_path: Path) -> None:
     subprocess.run([*pip, str(wheel)], check=True, timeout=120)
     assert (target / "contactsync" / "orchestration" / "warm_up.py").is_file()
     assert (target / "contactsync" / "aws_config.ini").is_file()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["--version"], 0, "contactsync 0.1.0"),
+        (["doctor"], 1, "from an installed wheel."),
+        (["sandbox", "start"], 1, "not installed. Run `pip install 'moto[server]>="),
+        (["demo", "--once"], 1, "run this in a clone of contactsync"),
+        (["package"], 1, "installed from a wheel"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_installed_wheel(native: Path, tmp_path: Path, arguments: list[str], code: int, text: str) -> None:
+    """An installed wheel without a clone and without extras works, or says what it needs."""
+    (wheel,) = native.glob("*.whl")
+    target = tmp_path / "installed"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(target)
+    program = WITHOUT.replace("import sys\n", f"import sys\nsys.path.insert(0, {str(target)!r})\n", 1)
+    answer = subprocess.run(
+        [sys.executable, "-P", "-c", program, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**AT_HOME, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_CONFIG_FILE": os.devnull},
+        timeout=120,
+    )
+    assert (answer.returncode, text in answer.stdout + answer.stderr) == (code, True), answer.stdout + answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 @pytest.fixture(scope="module")

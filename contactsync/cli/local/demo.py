@@ -14,6 +14,7 @@ from rich.console import Console
 
 from contactsync.cli.env_file import env_file
 from contactsync.cli.local.end_signal import end_signal
+from contactsync.cli.local.project import project_root
 from contactsync.cli.screen.listing import window
 from contactsync.contacts import ContactType
 from contactsync.doc_links import VARIABLE, known_address
@@ -65,6 +66,7 @@ def demo(
     # A shell that starts us in the background makes us ignore SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    project_root()
     address = known_address()
     isolate()
     if address:  # it is used only in links to pages

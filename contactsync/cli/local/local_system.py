@@ -8,6 +8,7 @@ from typing import Final
 
 import typer
 
+from contactsync.cli.local.project import project_root
 from contactsync.configuration.schema import Configuration
 from contactsync.doc_links import VARIABLE, known_address
 from contactsync.errors import ContactSyncError
@@ -30,18 +31,6 @@ LOCAL_ENVIRONMENT: Final = "local"
 
 # The sandbox's data is made up, so this public key protects nothing; a deployment has its own.
 _FINGERPRINT_KEY: Final = "nnZ3QtgEbHfl/UXgIU6S9iXvLnQichhOHdgUEZT17wQ="
-
-
-@dataclass(eq=False)
-class ProjectMissingError(ContactSyncError):
-    """The folders of the clone are missing, as in an installed wheel."""
-
-    folder: Path
-
-    @property
-    def message(self) -> str:
-        """What happened, and what to do next."""
-        return f"{self.folder} is missing: run this in a clone of contactsync, after `make setup`."
 
 
 @dataclass(eq=False)
@@ -87,15 +76,6 @@ class LocalSystem:
     def services(self) -> Services:
         """The product's services; the process must have `environment` in its own environment."""
         return Services.from_environment(self.environment)
-
-
-def project_root() -> Path:
-    """Return the clone that this package is installed from; raise ProjectMissingError outside of one."""
-    root = Path(__file__).resolve().parents[3]
-    for folder in (root / "dags", root / "infra"):
-        if not folder.is_dir():
-            raise ProjectMissingError(folder)
-    return root
 
 
 @contextmanager

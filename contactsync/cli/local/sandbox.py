@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, get_args
 from urllib.parse import quote
 
-import requests
 import typer
-from urllib3.exceptions import LocationValueError
 
 from contactsync.cli.env_file import env_file
 from contactsync.cli.local.end_signal import end_signal
@@ -393,6 +391,9 @@ def _write_ready_file(path: Path, sandbox: "Sandbox") -> None:
 
 def _call(url: str, method: str, path: str, *, query: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401 -- the control API's JSON
     """Return the answer of the control API, or end the command with its sentence."""
+    import requests  # an installed wheel need not have it
+    from urllib3.exceptions import LocationValueError
+
     try:
         with requests.Session() as session:
             session.trust_env = False  # no proxy leads to an address of this machine

@@ -128,7 +128,7 @@ def test_wheel() -> None:
         State.UNKNOWN,
     )
     assert "moto" in found["sandbox"].sentence
-    assert "pip install 'contactsync[sandbox]'" in found["sandbox"].remedy
+    assert found["sandbox"].remedy == "Run `pip install 'moto[server]>=5.2.5'`."
     assert "Clone the repository" in found["demo"].remedy
 
 
