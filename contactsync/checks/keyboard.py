@@ -25,10 +25,10 @@ NO_CREDENTIALS: Final = "Not looked at, because the credentials cannot be used."
 NO_REGION: Final = "Not looked at, because no region is set."
 
 REQUIREMENT: Final = re.compile(
-    r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*(?:[>=]=(?P<least>[0-9][0-9.]*))?"
+    r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?(?:[^;]*?[>=]=(?P<least>[0-9][0-9.]*))?"
     r"[^;]*(?:;.*extra == ['\"](?P<extra>\w+)['\"])?.*"
 )
-"""A requirement in the form that our pyproject.toml has."""
+"""A requirement in the form that our pyproject.toml has, whose limits may stand in any order."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from contactsync.errors import (
 
 REQUIRED = (
     "boto3>=1.43",
-    "typer>=0.27",
+    "typer<0.28,>=0.27",
     'apache-airflow==3.3.1; extra == "airflow"',
     'moto[server]>=5.2.5; extra == "sandbox"',
 )
@@ -116,6 +116,12 @@ def test_versions(version: str | None, state: State) -> None:
     assert found is state
     assert ("boto3" in words) is (state is State.FAILED)
     assert ("make setup" in words) is (state is State.FAILED)
+
+
+def test_limits() -> None:
+    """The least version is found also behind a highest one."""
+    machine = replace(MACHINE, version_of={**INSTALLED, "typer": "0.26"}.get)
+    assert "typer 0.26" in found_for("packages", machine=machine)[1]
 
 
 def test_wheel() -> None:
