@@ -1,5 +1,6 @@
 """Deleted contacts on a real Airflow: nothing is deleted in a member account without an approval or a policy."""
 
+import json
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from contactsync.operations.operation import OperationStatus, OutcomeDetail, Ver
 from contactsync.pacing.rates import Rate
 from tests.e2e import accidents
 from tests.e2e.accidents import operation, wait_for
+from tests.e2e.test_runs import contactsync
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import World
@@ -135,6 +137,27 @@ def test_approved(carried: "World") -> None:
     assert details(world, run_id) == {OutcomeDetail.DELETED}
     assert decision(world, run_id) == (Verdict.APPROVED, "airflow:admin")
     assert "airflow:admin approved the deletion" in world.api.log(DAG_ID, run_id, "report")
+
+
+def test_answered_from_a_terminal(carried: "World") -> None:
+    """A question is listed through InvokeRestApi, cannot be answered through it, and is answered at Airflow itself."""
+    world = carried
+    with configured(world):
+        run_id = delete(world)
+        question = wait_for_question(world, run_id)
+        listed = contactsync(world, "approvals", "list", "-o", "json")
+        assert listed.returncode == 0, listed.stderr
+        found = {row["run_id"]: (row["subject"], row["question"]) for row in json.loads(listed.stdout)}
+        assert found[run_id] == (question["subject"], question["body"])
+        refused = contactsync(world, "approvals", "reject", run_id, "--yes")
+        assert (refused.returncode, "Nothing was answered." in refused.stderr) == (4, True), refused.stderr
+        rejected = contactsync(world, "approvals", "reject", run_id, "--yes", direct=True)
+        assert rejected.returncode == 0, rejected.stderr
+        assert world.finish(run_id) == "success"
+    assert decision(world, run_id) == (Verdict.REJECTED, "airflow:admin")
+    assert carrying(world) == set(world.targets)
+    again = contactsync(world, "approvals", "approve", run_id, "--yes", direct=True)
+    assert (again.returncode, "does not wait for an answer" in again.stderr) == (1, True), again.stderr
 
 
 @pytest.mark.long

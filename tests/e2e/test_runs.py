@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 LONG = "a-run-with-a-long-id-that-somebody-typed_in-2026-11-21T10:00:00+00:00"
 
 
-def contactsync(world: "World", *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as the shell of an operator does."""
+def contactsync(world: "World", *arguments: str, direct: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run a command as the shell of an operator does: through InvokeRestApi, or signed in at Airflow itself."""
     program = [sys.executable, "-c", "from contactsync.cli.app import main; main()", *arguments]
-    environment = {**os.environ, **world.system.environment}
+    environment = {**os.environ, **(world.system.shell_environment if direct else world.system.environment)}
     return subprocess.run(program, env=environment, capture_output=True, text=True, timeout=240, check=False)
 
 
@@ -54,3 +54,22 @@ def test_counts(world: "World") -> None:
     runs = Runs(world.system.services.airflow)
     assert runs.progress(run_id).accounts == runs._account_counts(run_id)
     assert runs.progress(run_id).accounts["success"] == len(world.targets)
+
+
+def test_at_the_address(world: "World") -> None:
+    """Beside the demo, commands sign in at its Airflow as the person who started it, without MWAA."""
+    started = contactsync(world, "sync", "--contact-type", "security", "--dry-run", "--wait", direct=True)
+    assert started.returncode == 0, started.stderr
+    run_id = started.stdout.strip()
+    assert world.api.call("GET", f"/dags/contact_sync/dagRuns/{run_id}")["triggering_user_name"] == "admin"
+    watched = contactsync(world, "watch", run_id, direct=True)
+    assert watched.returncode == 0, watched.stderr
+    nothing = contactsync(world, "retry", run_id, direct=True)
+    assert "has failed, so nothing is run again" in nothing.stderr
+
+
+def test_doctor(world: "World") -> None:
+    """Beside the demo nothing is missing."""
+    answer = contactsync(world, "doctor", direct=True)
+    assert answer.returncode == 0, answer.stdout
+    assert f"✓ airflow: {world.system.airflow.base_url} answers; the DAG contact_sync is active." in answer.stdout
