@@ -143,15 +143,26 @@ def _follow(runs: "Runs", run_id: str) -> None:
 
 
 def _patient(look: "Callable[[], RunProgress]") -> "Callable[[], RunProgress]":
-    """Return a look that repeats itself while a cause lasts that may pass, such as AWS's throttling."""
-    from contactsync.errors import ContactSyncError
+    """Return a look that repeats itself while a cause lasts that may pass, such as AWS's throttling.
+
+    An Airflow that has never answered is more likely at another address.
+    """
+    from contactsync.errors import AirflowSilentError, ContactSyncError
+
+    has_answered = False
+
+    def seen() -> "RunProgress":
+        nonlocal has_answered
+        progress = look()
+        has_answered = True
+        return progress
 
     def repeated() -> "RunProgress":
         for _ in range(MOST_FAILURES - 1):
             try:
-                return look()
+                return seen()
             except ContactSyncError as error:
-                if not error.retryable:
+                if not error.retryable or (isinstance(error, AirflowSilentError) and not has_answered):
                     raise
                 say(f"{error} Looking again.", err=True)
                 time.sleep(POLL)

@@ -177,4 +177,6 @@ def test_silent_airflow(contactsync: Command, airflow: FakeAirflow, monkeypatch:
     answer = contactsync("sync")
     refused(answer, "No Airflow answers at http://127.0.0.1:9 (Connection refused)")
     assert "made-up" not in answer.err
+    watched = contactsync("watch", RUN)
+    assert (watched.code, "Looking again" in watched.err) == (1, False)
     assert airflow.calls == []
