@@ -1,38 +1,24 @@
 """`contactsync doctor`: what is missing for the person at the keyboard."""
 
-import json
 import os
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING
 
 import typer
 
 from contactsync.cli.deployment import find_settings
-from contactsync.cli.screen.listing import say, write_text
+from contactsync.cli.screen.findings import ABSENT, BAD, GOOD, Mark, kept, show_findings
+from contactsync.cli.screen.listing import Output, OutputOption
 from contactsync.errors import ContactSyncError
 from contactsync.own_variables import OPTION_PREFIX, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from contactsync.checks.findings import Finding
     from contactsync.checks.keyboard import KnownSettings
 
 
-class Form(StrEnum):
-    """How findings are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-SIGNS: Final = {"ok": "✓", "failed": "✗", "unknown": "–"}  # noqa: RUF001 -- the dash is meant
-"""The sign of each state; a dash is for what is not there and need not be, or could not be looked at."""
-
-
 def doctor(
     context: typer.Context,
-    form: Annotated[Form, typer.Option("--output", "-o", help="A line per check, or one JSON array.")] = Form.TEXT,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Look what this machine, its settings and its credentials can do, and say what is missing and how to get it.
 
@@ -46,7 +32,8 @@ def doctor(
     from contactsync.services.keyboard import DeployedKeyboard
 
     settings = _settings(context.obj)
-    found = _shown(check_keyboard(DeployedKeyboard(os.environ, settings)), form)
+    found: list[Finding] = []
+    show_findings(kept(check_keyboard(DeployedKeyboard(os.environ, settings)), found), output, _mark_of)
     if any(finding.state == "failed" for finding in found):
         raise typer.Exit(1)
 
@@ -74,19 +61,5 @@ def _origin(variable: str) -> str:
     return f"options of Airflow ({OPTION_PREFIX}*)"
 
 
-def _shown(findings: "Iterable[Finding]", form: Form) -> "list[Finding]":
-    """Print findings; as text each one as soon as it is known."""
-    if form is Form.TEXT:
-        return list(_said(findings))
-    found = list(findings)
-    rows = [
-        {"name": one.name, "state": str(one.state), "sentence": one.sentence, "remedy": one.remedy} for one in found
-    ]
-    write_text([json.dumps(rows, indent=2), "\n"])
-    return found
-
-
-def _said(findings: "Iterable[Finding]") -> "Iterator[Finding]":
-    for one in findings:
-        say(f"{SIGNS[one.state]} {one.name}: {' '.join(filter(None, [one.sentence, one.remedy]))}")
-        yield one
+def _mark_of(finding: "Finding") -> Mark:
+    return {"ok": GOOD, "failed": BAD}.get(finding.state, ABSENT)

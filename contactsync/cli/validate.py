@@ -2,30 +2,23 @@
 
 import os
 import re
-import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.markup import escape
 
 from contactsync.cli.deployment import ENVIRONMENT, find_settings
-from contactsync.cli.screen.listing import Output, OutputOption, PlainConsole, folded, show_rows, window
+from contactsync.cli.screen.findings import BAD, GOOD, kept, show_findings
+from contactsync.cli.screen.listing import Output, OutputOption
 from contactsync.cli.screen.options import choose
-from contactsync.doc_links import linked
 from contactsync.own_variables import value_of
-from contactsync.plain_text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from contactsync.checks.findings import Finding
 
-MARKS: Final = ("✓", "✗")
-PLAIN_MARKS: Final = ("ok", "NO")
-"""For a terminal or pipe whose encoding has no such characters, which would all become question marks."""
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,15}", re.ASCII)
 """Names of environments, as the templates accept them."""
-COLUMNS: Final = ("name", "state", "sentence", "remedy")
 LIMIT: Final = 1800
 """Seconds; the default of checks/deep.py, which is not imported before the command runs."""
 
@@ -64,7 +57,7 @@ def validate(
     if (other := value_of(ENVIRONMENT)) and other != name:
         raise typer.BadParameter(f"--environment {name}: {ENVIRONMENT} is set to {other}; unset it, or name {other}.")
     findings: list[Finding] = []
-    _show(_kept(_findings(name, deep=deep, limit=limit), findings), output)
+    _show(findings, _findings(name, deep=deep, limit=limit), output)
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(1)
 
@@ -87,44 +80,10 @@ def _findings(environment: str, *, deep: bool, limit: int) -> "Iterator[Finding]
             yield unknown_because("deep", error)
 
 
-def _kept(findings: "Iterator[Finding]", kept: "list[Finding]") -> "Iterator[Finding]":
-    """Yield the findings, and keep them too."""
-    for finding in findings:
-        kept.append(finding)
-        yield finding
-
-
-def _show(findings: "Iterator[Finding]", output: Output) -> None:
-    if output is not Output.TABLE:
-        show_rows(COLUMNS, map(_row, findings), output)
-        return
-    console = PlainConsole(highlight=False, emoji=False, soft_wrap=True)
-    wrong = number = 0
-    for finding in findings:
-        number += 1
-        wrong += not finding.is_ok
-        console.print(_line(finding))
-    checks = "1 check" if number == 1 else f"{number} checks"
-    console.print(f"\n{checks}, {wrong} to look at." if wrong else f"\n{checks}, nothing to do.")
-
-
-def _row(finding: "Finding") -> dict[str, Any]:
-    return {name: str(getattr(finding, name)) for name in COLUMNS}
-
-
-def _line(finding: "Finding") -> str:
-    """Return a finding as one line, and its remedy as another."""
-    good, bad = MARKS if _can_show("".join(MARKS)) else PLAIN_MARKS
-    mark = f"[green]{good}[/]" if finding.is_ok else f"[red]{bad}[/]"
-    text = f"{finding.name}: {finding.sentence}"
-    lines = [text, f"    {finding.remedy}"] if finding.remedy else [text]
-    shown = "\n".join(folded(linked(printable(line)), window()) for line in lines)
-    return f"{mark} {escape(shown)}"
-
-
-def _can_show(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding or "utf-8")
-    except (UnicodeError, LookupError):
-        return False
-    return True
+def _show(findings: "list[Finding]", found: "Iterator[Finding]", output: Output) -> None:
+    """Write what is found, and for people also how much of it is to look at."""
+    show_findings(kept(found, findings), output, lambda finding: GOOD if finding.is_ok else BAD)
+    if output is Output.TABLE:
+        wrong, number = sum(not finding.is_ok for finding in findings), len(findings)
+        checks = "1 check" if number == 1 else f"{number} checks"
+        typer.echo(f"\n{checks}, {wrong} to look at." if wrong else f"\n{checks}, nothing to do.")
