@@ -75,7 +75,7 @@ def test_generated_keys() -> None:
 
 
 def test_deployed() -> None:
-    """A deployed stack's secret is what the product takes its key from, and deploying it again changes no key."""
+    """A deployed stack's secret is what the product takes its key from, and an update of the stack changes no key."""
     with (
         Sandbox(Scenario.model_validate({"organization": {"accounts": 1}}), templates=ROOT / "infra") as sandbox,
         pytest.MonkeyPatch.context() as patch,
@@ -91,7 +91,10 @@ def test_deployed() -> None:
         session.client("cloudformation", endpoint_url=url).update_stack(
             StackName="contactsync-local-state",
             TemplateBody=(ROOT / "infra" / "tables.yaml").read_text(encoding="utf-8"),
-            Parameters=[{"ParameterKey": "Environment", "ParameterValue": "local"}],
+            Parameters=[
+                {"ParameterKey": "Environment", "ParameterValue": "local"},
+                {"ParameterKey": "PointInTimeRecovery", "ParameterValue": "false"},
+            ],
         )
         assert Services.from_environment().steps.planner.fingerprint_key == key
         tables = session.client("dynamodb", endpoint_url=url)
