@@ -313,6 +313,24 @@ def test_regions(sandbox: SmallSandbox) -> None:
     assert here.tables() == ["one"]
 
 
+def test_code_of_another_region(stacks: StackCalls, sandbox: SmallSandbox) -> None:
+    """Lambda reads no code from a bucket of another region."""
+    s3 = sandbox.client("s3", region_name="eu-west-1")
+    s3.create_bucket(Bucket="code-eu", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="code-eu", Key="a.zip", Body=b"")
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Code": {"S3Bucket": "code-eu", "S3Key": "a.zip"},
+            "Handler": "a.b",
+            "Role": "arn:aws:iam::123456789012:role/tried-role",
+            "Runtime": "python3.12",
+        },
+    }
+    assert stacks.create(body({"Function": function})) == "ROLLBACK_COMPLETE"
+    assert "The bucket is in this region: eu-west-1" in stacks.reason("Function", "CREATE_FAILED")
+
+
 def test_drift(stacks: StackCalls, sandbox: SmallSandbox) -> None:
     """A resource that somebody has changed or deleted is found, and what cannot be compared is said."""
     permission = {

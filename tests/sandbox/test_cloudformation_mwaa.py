@@ -32,6 +32,9 @@ class Environment:
         self.s3 = sandbox.client("s3")
         self.s3.create_bucket(Bucket="code")
         self.s3.put_bucket_versioning(Bucket="code", VersioningConfiguration={"Status": "Enabled"})
+        sandbox.client("s3", region_name="eu-west-1").create_bucket(
+            Bucket="code-eu", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
         self.version = self.s3.put_object(Bucket="code", Key="plugins.zip", Body=b"1")["VersionId"]
 
     def properties(self, **changes: Any) -> dict[str, Any]:
@@ -177,6 +180,7 @@ def test_subnets_replace(environment: Environment) -> None:
     [
         ({"PluginsS3ObjectVersion": "nobody"}, "Unable to read plugins.zip in bucket code, version nobody"),
         ({"PluginsS3Path": "absent.zip"}, "Unable to read absent.zip"),
+        ({"SourceBucketArn": "arn:aws:s3:::code-eu"}, "is in eu-west-1; it must be in us-east-1"),
         ({"SourceBucketArn": "arn:aws:s3:::absent"}, "The source bucket arn:aws:s3:::absent does not exist"),
         ({"ExecutionRoleArn": "arn:aws:iam::123456789012:role/absent"}, "does not exist"),
         ({"NetworkConfiguration": {"SubnetIds": ["subnet-1"]}}, "must have 2 SubnetIds"),

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from contactsync.sandbox.stacks.added_resource import AddedResource
 from contactsync.sandbox.stacks.found_resources import found
-from contactsync.sandbox.stacks.resource_changes import APPLIED, DELETED, UPDATED
+from contactsync.sandbox.stacks.resource_changes import APPLIED, CHECKED, DELETED, UPDATED
 from contactsync.sandbox.stacks.resource_rules import NAMES
 from contactsync.sandbox.stacks.stack_records import Place, Resource, Stack, StackError
 
@@ -44,6 +44,7 @@ def create(resource: Resource, stack: Stack) -> None:
     with_action = {"LogicalId": resource.logical_id, "StackId": stack.id, "ResourceType": resource.type}
 
     def created() -> Any:  # noqa: ANN401 - moto's object
+        _check(resource, stack.place)
         given = {"Type": resource.type, "Properties": copy.deepcopy(dict(resource.properties))}
         return model.create_from_cloudformation_json(
             resource.name, given, stack.place.account, stack.place.region, **with_action
@@ -73,6 +74,7 @@ def adopt(resource: Resource, model: Any) -> None:  # noqa: ANN401 - moto's obje
 def update(resource: Resource, properties: Properties, stack: Stack) -> None:
     """Give the resource other properties in place, or raise ResourceFailedError."""
     resource.properties = properties
+    _attempt(lambda: _check(resource, stack.place))
     if resource.type in APPLIED or resource.type in UPDATED:
         _apply({**APPLIED, **UPDATED}, resource, stack.place)
         _tag(resource, stack)
@@ -140,6 +142,11 @@ def _name_property(type_name: str) -> str:
 
 def _is_abstract(method: object) -> bool:
     return bool(getattr(method, "__isabstractmethod__", False))
+
+
+def _check(resource: Resource, place: Place) -> None:
+    if resource.type in CHECKED:
+        CHECKED[resource.type](resource.properties, place)
 
 
 def _apply(table: Mapping[str, Callable[[Any, Properties, Place], object]], resource: Resource, place: Place) -> None:

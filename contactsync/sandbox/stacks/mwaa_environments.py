@@ -231,6 +231,8 @@ def _check_code(properties: Properties, place: Place) -> None:
     bucket = backend.buckets.get(str(properties.get("SourceBucketArn", "")).rpartition(":::")[2])
     if bucket is None:
         raise StackError(f"The source bucket {properties.get('SourceBucketArn')} does not exist")
+    if bucket.region_name != place.region:
+        raise StackError(f"The bucket {bucket.name} is in {bucket.region_name}; it must be in {place.region}")
     if bucket.versioning_status != "Enabled":
         raise StackError(f"The bucket {bucket.name} must have versioning enabled")
     for path, version in _CODE:

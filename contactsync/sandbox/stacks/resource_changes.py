@@ -183,6 +183,20 @@ def _nothing(model: Any, properties: Properties, place: Place) -> None:  # noqa:
     del model, properties, place
 
 
+def _check_code(properties: Properties, place: Place) -> None:
+    """Refuse code in a bucket of another region, from which Lambda does not read."""
+    name = str(properties["Code"].get("S3Bucket", ""))
+    bucket = s3_backends[place.account][get_partition(place.region)].buckets.get(name)
+    if bucket is not None and bucket.region_name != place.region:
+        raise StackError(
+            "Error occurred while GetObject. S3 Error Code: PermanentRedirect. S3 Error Message: The bucket is in this "
+            f"region: {bucket.region_name}. Please use this region to retry the request"
+        )
+
+
+CHECKED: Mapping[str, Callable[[Properties, Place], None]] = {"AWS::Lambda::Function": _check_code}
+"""What AWS refuses and moto's classes do not, before a resource is created or changed."""
+
 APPLIED: Mapping[str, Change] = {
     "AWS::DynamoDB::Table": _table,
     "AWS::EC2::SubnetRouteTableAssociation": _association,
