@@ -13,6 +13,7 @@ import typer
 from contactsync.cli import (
     approvals,
     audit,
+    backup,
     dead_letters,
     events,
     export,
@@ -121,6 +122,8 @@ app.command("retry")(runs.retry)
 app.command("report")(reports.report)
 app.command("export")(export.export)
 app.command("audit")(audit.audit)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("env")(env)
 app.command("validate")(validate.validate)
 app.command("doctor")(doctor)

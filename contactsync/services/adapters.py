@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from contactsync.airflow_server import AirflowServer, SignIn
 from contactsync.aws.account_contacts import AccountManagementContacts
+from contactsync.aws.backup_bucket import BucketSource, BucketTarget
 from contactsync.aws.claim_bucket import S3Claims
 from contactsync.aws.dead_letter_queues import SqsDeadLetterQueues
 from contactsync.aws.metrics import BackgroundMetrics, CloudWatchMetrics
@@ -30,7 +31,11 @@ from contactsync.aws.tables.lookups_table import DynamoDbLookups
 from contactsync.aws.tables.notice_store import DynamoDbNoticeStore
 from contactsync.aws.tables.outbox_table import DynamoDbOutbox
 from contactsync.aws.tables.set_aside_table import DynamoDbSetAside
+from contactsync.aws.tables.whole_tables import DynamoDbWholeTables
 from contactsync.aws.topic import SnsTopic, subscriptions
+from contactsync.backups.folder import FolderSource, FolderTarget
+from contactsync.backups.kinds import Table
+from contactsync.backups.ports import BackupSource, BackupTarget
 from contactsync.bus.dead_letters.handling import LOOKERS
 from contactsync.bus.dead_letters.places import DeadLetterPlaces
 from contactsync.bus.publish import Publisher
@@ -41,6 +46,9 @@ from contactsync.settings.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+BUCKET: Final = "s3://"
+"""How the names of places in buckets begin."""
 
 TASK_SERVICES: Final = ("account", "dynamodb", "organizations", "secretsmanager", "sts")
 
@@ -265,6 +273,36 @@ class Adapters:
         """The keys of contact fingerprints: the present key, then the one before it if that is still set."""
         former = self.settings.fingerprints.former_key
         return (self._fingerprint_key, *([] if former is None else [_bytes(former)]))
+
+    @cached_property
+    def whole_tables(self) -> DynamoDbWholeTables:
+        """The tables as backups read and restore them."""
+        return DynamoDbWholeTables(self._dynamodb, self.table_names, self.clock)
+
+    @property
+    def table_names(self) -> dict[Table, str]:
+        """The names of the tables that backups are about."""
+        return {
+            Table.STATE: self.settings.state.table,
+            Table.DESIRED_CONTACTS: self.settings.desired.table,
+            Table.AUDIT: self.settings.audit.table,
+            Table.CONFIGURATION: self.settings.configuration.table,
+        }
+
+    @property
+    def region(self) -> str:
+        """The deployment's region."""
+        return self._clients.region
+
+    def backup_target(self, place: str, kms_key_id: str | None) -> BackupTarget:
+        """Return the folder or the bucket to which a backup is written."""
+        if place.startswith(BUCKET):
+            return BucketTarget(self._clients.own("s3"), place, kms_key_id=kms_key_id)
+        return FolderTarget(place)
+
+    def backup_source(self, place: str) -> BackupSource:
+        """Return the folder or the bucket from which a backup is read."""
+        return BucketSource(self._clients.own("s3"), place) if place.startswith(BUCKET) else FolderSource(place)
 
     @cached_property
     def _sqs_dead_letters(self) -> SqsDeadLetterQueues:

@@ -1,12 +1,17 @@
 """What DAGs and commands use of contactsync."""
 
+import importlib.metadata
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
 from contactsync.aws.sdk.clients import region_problem
+from contactsync.backups.backup import Backup
+from contactsync.backups.manifest import Identity
+from contactsync.backups.restore import Restore
 from contactsync.bus.dead_letters.handling import DeadLetters
 from contactsync.bus.envelope import source_of
 from contactsync.bus.replay import Replayer
@@ -73,6 +78,29 @@ class Services(Adapters):
     def answers(self) -> Approvals:
         """The same questions, with which people can also answer: on paths that InvokeRestApi does not accept."""
         return Approvals(self.airflow_itself)
+
+    @cached_property
+    def backup(self) -> Backup:
+        """The step that saves the tables."""
+        return Backup(self.whole_tables, self._identity, importlib.metadata.version("contactsync"), self.clock)
+
+    @cached_property
+    def restore(self) -> Restore:
+        """The step that puts a backup back."""
+        return Restore(self.whole_tables, self.table_names, self._identity, self.clock)
+
+    @property
+    def _identity(self) -> Identity:
+        """What tells this deployment from another one; without a fingerprint key it can still be saved."""
+        secret = None
+        with suppress(SettingsError):
+            secret = self.settings.fingerprints.secret
+        return Identity(
+            environment=self.settings.deployment.environment,
+            region=self.region,
+            management_account=self.settings.management.account,
+            fingerprint_secret=secret,
+        )
 
     @cached_property
     def runs(self) -> Runs:

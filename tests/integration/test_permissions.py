@@ -13,11 +13,13 @@ METHODS = {
     "batch_get_item": "BatchGetItem",
     "batch_write_item": "BatchWriteItem",
     "get_paginator": "Query",
+    "scan": "Scan",
 }
 WRITES = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 """The parts of TransactWriteItems, which has no action of its own (Amazon DynamoDB developer guide)."""
 
 OF_CONFIGURATIONS = "config_table.py"
+OF_BACKUPS = "whole_tables.py"
 OF_STATE = (
     "batches.py",
     "breaker_table.py",
@@ -74,9 +76,19 @@ def test_configuration_table() -> None:
     assert needed(OF_CONFIGURATIONS) <= stated("the configuration table")
 
 
+def test_backups() -> None:
+    """The page about backups names what saving and restoring tables needs."""
+    page = (ROOT / "docs" / "backups.md").read_text(encoding="utf-8").partition("## Permissions")[2]
+    rows = [row for row in page.splitlines() if row.startswith(("| backup |", "| restore |"))]
+    named = {
+        name.removeprefix("dynamodb:") for row in rows for name in re.findall(r"`([A-Za-z:]+)`", row.split("|")[2])
+    }
+    assert needed(OF_BACKUPS) == named
+
+
 def test_every_adapter_is_known() -> None:
     """No adapter of a table is left out, except those whose tables have permissions of their own."""
-    apart = {"audit_table.py", "desired_contacts_table.py", "failures_table.py", OF_CONFIGURATIONS}
+    apart = {"audit_table.py", "desired_contacts_table.py", "failures_table.py", OF_BACKUPS, OF_CONFIGURATIONS}
     found = {
         path.name
         for path in (ROOT / "contactsync" / "aws").rglob("*.py")

@@ -35,7 +35,9 @@ def ran(*arguments: str) -> Any:
 
 
 ALL = dict(commands())
-WRITE_FOLDERS = {("package",)}
+WRITE_FOLDERS = {("package",), ("backup",), ("restore",)}
+PLACE = "PLACE"
+"""The name of a folder that may be in a bucket, too."""
 
 
 def test_names() -> None:
@@ -86,7 +88,7 @@ def test_one_meaning_of_output() -> None:
     for path, one in ALL.items():
         for param in one.params:
             if path in WRITE_FOLDERS:
-                assert ("--output" in param.opts) <= (param.type.name == "directory"), path
+                assert ("--output" in param.opts) <= (param.type.name == "directory" or param.metavar == PLACE), path
                 assert ("-o" in param.opts) == ("--format" in param.opts) == ("json" in choices(param)), path
                 continue
             if "-o" in param.opts or "--output" in param.opts:

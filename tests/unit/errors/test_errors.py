@@ -100,6 +100,11 @@ PARTS: dict[str, Any] = {
     "listed": 7,
     "management_account": "111122223333",
     "newest": 8,
+    "file": "state-0001-0f0f0f0f.jsonl.gz",
+    "found": 2,
+    "what": "environment",
+    "actual": "prod",
+    "other": "0f0f",
     "since": datetime(2026, 1, 9, tzinfo=UTC),
 }
 ABSTRACT = {ContactSyncError, ConfigurationError, AwsCallError}

@@ -1,0 +1,1 @@
+"""Backups: what the tables hold, written with checksums to a folder or a bucket, and put back."""
