@@ -2,7 +2,7 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from contactsync.orchestration.warm_up import warm_up_scheduler
+from contactsync.orchestration.warm_up import warm_up_executor
 
 
 class ContactSyncPlugin(AirflowPlugin):
@@ -11,4 +11,4 @@ class ContactSyncPlugin(AirflowPlugin):
     name = "contactsync"
 
 
-warm_up_scheduler()
+warm_up_executor()

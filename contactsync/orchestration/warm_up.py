@@ -1,9 +1,10 @@
-"""Warm-up: the modules of every task are imported once, in the process that LocalExecutor forks its tasks from.
+"""Warm-up: the modules of every task are imported once, in the process that an executor forks its tasks from.
 
 A mapped task spends most of its processor time on importing boto3 and reading botocore's service models. The scheduler
-loads plugins before its executor forks the workers, and each worker forks a process per task: what the plugin has
-imported by then, all tasks have (measured in docs/performance.md). Where tasks are started in another way, nothing is
-lost: they import for themselves.
+forks the workers of the LocalExecutor, the main process of `airflow celery worker` those of the CeleryExecutor, and
+each worker forks a process per task: what the plugin has imported before, all tasks have (docs/performance.md).
+The main process of a Celery worker loads plugins only with `core.lazy_load_plugins = False`, which infra/airflow.yaml
+sets. Where tasks are started in another way, nothing is lost: they import for themselves.
 """
 
 import importlib
@@ -28,11 +29,18 @@ MODULES: Final = (
     "packaging.requirements",
 )
 
+PARENTS: Final = (("scheduler",), ("celery", "worker"))
+"""The commands of `airflow` whose processes fork the workers of an executor."""
 
-def warm_up_scheduler() -> None:
-    """Warm up when this process is Airflow's scheduler; Airflow loads plugins in every process, also in tasks."""
-    if "scheduler" in sys.argv:
+
+def warm_up_executor() -> None:
+    """Warm up in Airflow's scheduler and Celery workers; Airflow loads plugins in every process, also in tasks."""
+    if any(_starts_with(command, sys.argv[1:]) for command in PARENTS):
         warm_up()
+
+
+def _starts_with(command: tuple[str, ...], arguments: list[str]) -> bool:
+    return tuple(arguments[: len(command)]) == command
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Warm-up: only the scheduler imports ahead of time, and without calling anybody; the plugin file that starts it."""
+"""Warm-up: only what forks tasks imports ahead of time, and without calling anybody; the plugin file that starts it."""
 
 import json
 import os
@@ -28,7 +28,7 @@ before = set(sys.modules)
 {body}
 print(json.dumps({{"modules": sorted(set(sys.modules) - before), "connections": connections}}))
 """
-CALL = "from contactsync.orchestration.warm_up import warm_up_scheduler; warm_up_scheduler()"
+CALL = "from contactsync.orchestration.warm_up import warm_up_executor; warm_up_executor()"
 LOAD = f"import runpy; runpy.run_path({str(ROOT / 'plugins' / 'contactsync_plugin.py')!r})"
 
 
@@ -39,17 +39,28 @@ def ran(body: str, *arguments: str) -> Any:
     return json.loads(answer.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("arguments", [(), ("dag-processor",), ("api-server",), ("tasks", "run", "contact_sync")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("dag-processor",),
+        ("api-server",),
+        ("tasks", "run", "contact_sync"),
+        ("celery", "stop"),
+        ("dags", "scheduler"),
+    ],
+)
 def test_others_stay_cold(arguments: tuple[str, ...]) -> None:
-    """A process that is not the scheduler imports nothing of the product's ahead of time."""
+    """A process that forks no tasks imports nothing of the product's ahead of time."""
     found = ran(CALL, *arguments)
     assert not {"boto3", "botocore", "airflow", "contactsync.services", "contactsync.aws"} & set(found["modules"])
 
 
-def test_scheduler() -> None:
-    """The scheduler imports what every task needs, calls nobody, and needs no credentials or settings."""
+@pytest.mark.parametrize("arguments", [("scheduler",), ("celery", "worker", "--skip-serve-logs")])
+def test_what_forks_tasks(arguments: tuple[str, ...]) -> None:
+    """Scheduler and Celery worker import what every task needs, call nobody, and need no credentials or settings."""
     assert not [name for name in os.environ if name.startswith("CONTACTSYNC_")]
-    found = ran(CALL, "scheduler")
+    found = ran(CALL, *arguments)
     assert set(MODULES) <= set(found["modules"])
     assert found["connections"] == []
 
