@@ -95,19 +95,14 @@ class Build:
         sources = self.clone.as_it_is() if changes else self.clone.committed()
         folder.mkdir()
         scratch.mkdir()
-        self.say("Building the wheel of contactsync")
-        wheel = build_wheel(sources, folder, scratch)
-        _check_requirements(sources, version_of(wheel))
-        self.say("Writing the files for MWAA, and the templates")
-        write_zip(folder / "plugins.zip", {wheel.name: wheel.read_bytes(), PLUGIN.rpartition("/")[2]: sources[PLUGIN]})
-        write_zip(folder / "dags.zip", below(sources, DAGS))
-        (folder / REQUIREMENTS).write_bytes(sources[REQUIREMENTS])
+        self.say("Building the wheel of contactsync, and the files for MWAA")
+        version = write_mwaa_files(sources, folder, scratch)
         for name, content in below(sources, TEMPLATES).items():
             path = folder / TEMPLATES / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         self._write_function_zips(sources, folder, scratch)
-        packages = Packages(version_of(wheel), commit, changes, str(self.platform), tuple(_files(folder)))
+        packages = Packages(version, commit, changes, str(self.platform), tuple(_files(folder)))
         (folder / MANIFEST).write_text(json.dumps(asdict(packages), indent=2) + "\n", encoding="utf-8")
         return packages
 
@@ -119,6 +114,16 @@ class Build:
             found = wheels.of(lock)
             self.say(f"Writing {zipped.name}")
             write_zip(folder / zipped.name, zipped.content(sources, found), compressed=True)
+
+
+def write_mwaa_files(sources: Sources, folder: Path, scratch: Path) -> str:
+    """Write what MWAA reads (plugins.zip, dags.zip, requirements.txt) beside the wheel; return the version."""
+    wheel = build_wheel(sources, folder, scratch)
+    _check_requirements(sources, version_of(wheel))
+    write_zip(folder / "plugins.zip", {wheel.name: wheel.read_bytes(), PLUGIN.rpartition("/")[2]: sources[PLUGIN]})
+    write_zip(folder / "dags.zip", below(sources, DAGS))
+    (folder / REQUIREMENTS).write_bytes(sources[REQUIREMENTS])
+    return version_of(wheel)
 
 
 def below(sources: Sources, folder: str) -> dict[str, bytes]:
