@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from contactsync.local_airflow.airflow_api import AirflowApi, AirflowApiError
@@ -76,13 +77,16 @@ class LocalAirflow:
         parallelism: int = 8,
         triggerer: bool = False,
         start_seconds: float = 120.0,
+        python: Path = Path(sys.executable),
     ) -> None:
         """Keep the settings; `environment` is for all processes and tasks (AWS_*, CONTACTSYNC_*, further AIRFLOW__*).
 
         Port 0 is any free one. `parallelism` is the number of tasks at a time, `start_seconds` the longest wait for one
-        step of the start. Only deferred tasks and deadlines with asynchronous callbacks need the triggerer.
+        step of the start. Only deferred tasks and deadlines with asynchronous callbacks need the triggerer. `python` is
+        the interpreter whose Airflow runs; it can be that of another Python environment.
         """
         self.home, self.dags, self.plugins = home.resolve(), dags.resolve(), plugins.resolve()
+        self._python = python
         self._extra, self._database = dict(environment or {}), database
         self._wanted_port, self._parallelism, self._start_seconds = port, parallelism, start_seconds
         self._names = [name for name in COMPONENTS if triggerer or name != "triggerer"]
@@ -185,6 +189,18 @@ class LocalAirflow:
         database = self._postgres.processes() if self._postgres else []
         return session_members([component.session for component in self._components.values()]) + database
 
+    def start_component(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start a further component, such as a Celery worker, with variables of its own; it ends with the others."""
+        self._popen(name, arguments, environment)
+
+    def component_processes(self, name: str) -> list[int]:
+        """List the ids of the running processes of one component, including those of its tasks."""
+        return session_members([self._components[name].session])
+
+    def component_log(self, name: str) -> str:
+        """Return what a component has written to its output."""
+        return self._components[name].log.read_text(encoding="utf-8", errors="replace")
+
     def kill_component(self, name: str, *, only_leader: bool = False) -> None:
         """Kill a component (SIGKILL) with everything that it started, or only its first process."""
         component = self._components[name]
@@ -242,13 +258,15 @@ class LocalAirflow:
     def _launch(self, name: str) -> None:
         self._popen(name, COMPONENTS[name])
 
-    def _popen(self, name: str, arguments: Sequence[str]) -> _Component:
+    def _popen(
+        self, name: str, arguments: Sequence[str], environment: Mapping[str, str] = MappingProxyType({})
+    ) -> _Component:
         log = self._running_place.component_logs / f"{name}.log"
         started = datetime.now(UTC)
         with log.open("ab") as output, uninterrupted():
-            process = subprocess.Popen(  # noqa: S603 our own interpreter and fixed arguments
-                [sys.executable, "-m", "airflow", *arguments],
-                env=self._environment,
+            process = subprocess.Popen(  # noqa: S603 an interpreter of ours and fixed arguments
+                [self._python, "-m", "airflow", *arguments],
+                env={**self._environment, **environment},
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
