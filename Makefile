@@ -8,6 +8,8 @@ PARALLEL := --numprocesses auto --dist loadfile
 # Each of these processes starts a whole Airflow, and waits most of the time: for a retry, a report, a deadline. So there are more of
 # them than cores. The files begin in the order of tests/conftest.py.
 AIRFLOWS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Makes the environment with the packages of the MWAA image, once, and says which Python it has.
+IMAGE := $(BIN)/python -m tests.support.mwaa.image
 # Without the theme's advertisement. Never with --quiet: it hides the warnings from --strict, too.
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir
 
@@ -19,7 +21,7 @@ DATABASE ?=
 ONLY_LONG ?=
 WITHOUT_TESTS ?=
 
-.PHONY: help setup run test test-all soak check format lock docs clean
+.PHONY: help setup run test test-all test-mwaa test-celery soak check format lock docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,9 +46,18 @@ test: $(SETUP) ## Run the tests: unit, property, contract, integration, sandbox,
 	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/e2e
 	$(BIN)/python -m pytest $(AIRFLOWS) tests/e2e
 
-test-all: $(if $(ONLY_LONG),,test) $(SETUP) ## Run the tests and the longer tests (ONLY_LONG=1: only the longer ones)
-	$(BIN)/python -m pytest $(AIRFLOWS) --long -m long tests/e2e
-	$(BIN)/python -m pytest $(PARALLEL) --long -m long --ignore tests/e2e
+test-all: $(if $(ONLY_LONG),,test) $(SETUP) ## Run the tests and the longer tests, with test-mwaa and test-celery (ONLY_LONG=1: only the longer ones)
+	$(IMAGE)
+	$(BIN)/python -m pytest $(AIRFLOWS) --long -m long tests/parity tests/e2e
+	$(BIN)/python -m pytest $(PARALLEL) --long -m long --ignore tests/e2e --ignore tests/parity
+
+test-mwaa: $(SETUP) ## Install a release on the Python packages of the MWAA image, and synchronize 25 accounts with it
+	$(IMAGE)
+	$(BIN)/python -m pytest --long -s tests/parity/test_mwaa.py
+
+test-celery: $(SETUP) ## Synchronize 200 accounts with two Celery workers, and kill one of them (needs redis-server)
+	$(IMAGE)
+	$(BIN)/python -m pytest --long -s tests/parity/test_celery.py
 
 soak: $(SETUP) ## Run random tests for some minutes, to find what the other tests miss
 	$(BIN)/python -m pytest --soak -m soak

@@ -14,9 +14,11 @@ from contactsync.settings.settings import Settings, read_settings, variables_of
 from contactsync.stacks.stack_file import read_stacks
 from contactsync.stacks.templates import TemplateError, check_value
 from tests.integration.test_permissions import OF_STATE, needed, stated
+from tests.support.mwaa.options import option_values, variables
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE: Any = read_stacks(ROOT / "infra").templates["airflow.yaml"]
+LISTED = read_stacks(ROOT / "infra")
+TEMPLATE: Any = LISTED.templates["airflow.yaml"]
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 ENVIRONMENT: dict[str, Any] = RESOURCES["Airflow"]["Properties"]
 OPTIONS: dict[str, Any] = ENVIRONMENT["AirflowConfigurationOptions"]
@@ -53,29 +55,11 @@ def actions(sid: str, *policies: str) -> set[str]:
     return {action.partition(":")[2] for action in ([given] if isinstance(given, str) else given)}
 
 
-def option_values() -> dict[str, str]:
-    """Return the options as Airflow would get them, with samples and defaults for the parameters."""
-    defaults = {name: str(one["Default"]) for name, one in TEMPLATE["Parameters"].items() if "Default" in one}
-    values = defaults | SAMPLES
-
-    def value(given: Any) -> str:
-        match given:
-            case {"Ref": name}:
-                return values[name]
-            case {"Fn::If": [_, then, _]}:
-                return value(then)
-            case {"Fn::FindInMap": [name, {"Ref": key}, column]}:
-                return str(TEMPLATE["Mappings"][name][values[key]][column])
-        return str(given)
-
-    return {name: value(given) for name, given in OPTIONS.items()}
-
-
 def settings() -> Settings:
     """Read the product's settings from the options, as a task does."""
-    values = option_values()
+    values = option_values(LISTED, SAMPLES)
     ours = {name: value for name, value in values.items() if name.startswith("contactsync.")}
-    return read_settings({f"AIRFLOW__{name.replace('.', '__').upper()}": value for name, value in ours.items()}, RUN)
+    return read_settings(variables(ours), RUN)
 
 
 def test_samples() -> None:
@@ -105,7 +89,7 @@ def test_options() -> None:
     ours = {name.partition(".")[2] for name in OPTIONS if name.startswith("contactsync.")}
     assert ours <= known
     assert not SECRETS & set(OPTIONS)
-    for name, value in option_values().items():
+    for name, value in option_values(LISTED, SAMPLES).items():
         assert re.fullmatch(r"[a-z]+([a-z0-9._]*[a-z0-9_]+)?", name)
         assert len(name) <= 64
         assert 0 < len(value) <= 65_536
@@ -115,7 +99,7 @@ def test_options() -> None:
 
 def test_airflow_options() -> None:
     """Plugins are loaded at the start, one run may map enough tasks, and nothing without effect is set."""
-    values = option_values()
+    values = option_values(LISTED, SAMPLES)
     assert values["core.lazy_load_plugins"] == "False"
     assert int(values["core.max_map_length"]) >= 1024
     assert not any("new_python_interpreter" in name for name in OPTIONS)
