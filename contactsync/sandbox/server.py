@@ -13,6 +13,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from pydantic import SecretStr
 
 from contactsync.isolation import isolated_session, local_environment
+from contactsync.sandbox.access.enforcement import RolePolicies
+from contactsync.sandbox.access.left_out_roles import add_left_out_roles
 from contactsync.sandbox.control.control import Control, offer_calls, offer_conditions
 from contactsync.sandbox.control.inbox_control import offer_inbox
 from contactsync.sandbox.control.loop_control import offer_loop
@@ -24,8 +26,9 @@ from contactsync.sandbox.loop.mwaa import AirflowEnvironment
 from contactsync.sandbox.organization import account_api, organization
 from contactsync.sandbox.organization.account_api import AccountApi
 from contactsync.sandbox.organization.organization import OrganizationState
+from contactsync.sandbox.requests.authorization import Authorization, EverythingAllowed
 from contactsync.sandbox.requests.call_log import CallLog
-from contactsync.sandbox.requests.callers import Callers
+from contactsync.sandbox.requests.callers import Callers, session_variables
 from contactsync.sandbox.requests.faults import Faults, FaultSettings
 from contactsync.sandbox.requests.http_server import HttpServer
 from contactsync.sandbox.requests.latency import Latency, LatencySettings
@@ -75,8 +78,8 @@ class Sandbox:
         self.templates = templates
         self.stacks: list[Stack] = []
         self.call_log = CallLog()
-        self.conditions = _conditions(self.scenario)
         self.management_account = self.scenario.organization.management_account
+        self.conditions = _conditions(self.scenario, self._authorization())
         self._parameters = {**self._default_parameters(), **(parameters or {})}
         self._functions = functions
         self._port = port
@@ -141,6 +144,10 @@ class Sandbox:
         self.loop.mwaa.register(
             AirflowEnvironment(environment=environment, base_url=base_url, username=username, password=secret)
         )
+
+    def environment_of_role(self, role_arn: str, session_name: str) -> dict[str, str]:
+        """Return the variables with the keys of a new session of a role, which may do what its policies allow."""
+        return session_variables(role_arn, session_name, REGION)
 
     def session(self) -> boto3.Session:
         """Return a session of the management account; its clients still need the endpoint URL."""
@@ -208,10 +215,22 @@ class Sandbox:
             templates,
             session=self.session(),
             endpoint_url=self.endpoint_url,
-            parameters=self._parameters,
+            parameters=self._all_parameters(),
             functions=self._functions,
         )
+        self._add_left_out_roles(templates)
         self.call_log.clear()
+
+    def _add_left_out_roles(self, templates: Path) -> None:
+        client = self.session().client("cloudformation", endpoint_url=self.endpoint_url)
+        outputs = {stack.name: stack.outputs for stack in self.stacks}
+        for name, template, made in add_left_out_roles(
+            templates, client, region=REGION, outputs=outputs, parameters=self._all_parameters()
+        ):
+            self.stacks.append(Stack(name, template, made))
+
+    def _all_parameters(self) -> dict[str, str]:
+        return {"OrganizationId": self.organization.organization_id, **self._parameters}
 
     def _default_parameters(self) -> dict[str, str]:
         return {
@@ -226,6 +245,11 @@ class Sandbox:
             "SlackWorkspaceId": "T0SANDBOX",
             "SlackChannelId": "C0OPERATORS",
         }
+
+    def _authorization(self) -> Authorization:
+        if not self.scenario.permissions.enforced:
+            return EverythingAllowed()
+        return RolePolicies(self.management_account, lambda: self.organization.organization_id)
 
     def _control(self) -> Control:
         control = Control()
@@ -248,11 +272,12 @@ class _Moto(DomainDispatcherApplication):  # type: ignore[misc] # moto is untype
         return known[host]
 
 
-def _conditions(scenario: Scenario) -> Conditions:
+def _conditions(scenario: Scenario, authorization: Authorization) -> Conditions:
     return Conditions(
         quotas=Quotas(QuotaSettings.model_validate(scenario.quotas.model_dump())),
         faults=Faults(_fault_settings(scenario)),
         latency=Latency(LatencySettings.model_validate(scenario.latency.model_dump())),
+        authorization=authorization,
     )
 
 

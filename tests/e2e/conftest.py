@@ -115,6 +115,14 @@ class World:
             if call.operation.startswith(("Put", "Delete")) and call.target_account
         ]
 
+    def check_permissions(self) -> None:
+        """Check that Airflow and the functions called with their roles, and that no policy denied a call."""
+        calls = self.call_log.query(caller="assumed-role/contactsync-local-")
+        words = ("because no identity-based policy", "with an explicit deny")
+        denied = [call.error_message for call in calls if any(word in (call.error_message or "") for word in words)]
+        assert denied == []
+        assert any("assumed-role/contactsync-local-airflow/" in call.caller_arn for call in calls)
+
     def mark(self) -> int:
         """Return the current point of the call log."""
         calls = self.call_log.query()
@@ -135,7 +143,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with local_system(
         tmp_path_factory.mktemp("airflow"), scenario, configuration=configuration, tell=lambda _: None
     ) as system:
-        yield World(system)
+        made = World(system)
+        yield made
+        made.check_permissions()
 
 
 @pytest.fixture

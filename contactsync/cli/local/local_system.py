@@ -109,7 +109,7 @@ def local_system(
             home,
             root / "dags",
             root / "plugins",
-            environment=environment,
+            environment=worker_environment(sandbox, environment),
             database=database,
             port=port,
             triggerer=True,  # our tasks do not need it, but without one Airflow's home page shows a red cross
@@ -138,6 +138,11 @@ def product_environment(sandbox: Sandbox) -> dict[str, str]:
         "CONTACTSYNC_MARK_WAIT": "12",
         **_docs(),
     }
+
+
+def worker_environment(sandbox: Sandbox, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of Airflow's processes: as on MWAA, their keys are those of the execution role."""
+    return {**environment, **sandbox.environment_of_role(sandbox.outputs["ExecutionRoleArn"], "airflow")}
 
 
 def _docs() -> dict[str, str]:

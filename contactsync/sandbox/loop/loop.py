@@ -10,7 +10,6 @@ from typing import Any
 from moto.awslambda.models import LambdaFunction
 from moto.core.exceptions import JsonRESTError
 from moto.events.models import Rule
-from moto.sts.models import sts_backends
 from werkzeug.wrappers import Request, Response
 
 from contactsync.sandbox.events import moto_events
@@ -29,7 +28,7 @@ from contactsync.sandbox.messages.user_notifications import UserNotifications
 from contactsync.sandbox.ops_items import ops_items_api
 from contactsync.sandbox.ops_items.ops_items import OpsItems
 from contactsync.sandbox.queues.delayed_calls import DelayedCalls
-from contactsync.sandbox.requests.callers import Callers
+from contactsync.sandbox.requests.callers import Callers, session_variables
 from contactsync.sandbox.requests.faults import Faults
 from contactsync.sandbox.scenario.stack_settings import StackSettings
 from contactsync.sandbox.stacks import mwaa_type, notification_types, stacks_api, template_types
@@ -38,8 +37,6 @@ from contactsync.sandbox.stacks.stack_operations import Scripts
 from contactsync.sandbox.stacks.stack_service import StackService
 
 logger = logging.getLogger(__name__)
-_CREDENTIAL_SECONDS = 43_200  # AWS's longest session of a role
-_STS_PARTITION = "aws"
 
 
 class InvalidContentError(JsonRESTError):  # type: ignore[misc] # moto has no types for us
@@ -161,19 +158,9 @@ class Loop:
 
     def _client_environment(self, function: LambdaFunction) -> dict[str, str]:
         """Return the sandbox's endpoint and the credentials of a session of the function's role."""
-        role = sts_backends[function.account_id][_STS_PARTITION].assume_role(
-            region_name=function.region,
-            role_session_name=function.function_name,
-            role_arn=function.role,
-            policy="",
-            duration=_CREDENTIAL_SECONDS,
-            external_id="",
-        )
         return {
             "AWS_ENDPOINT_URL": self._endpoint_url,
-            "AWS_ACCESS_KEY_ID": role.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": role.secret_access_key,
-            "AWS_SESSION_TOKEN": role.session_token,
+            **session_variables(function.role, function.function_name, function.region),
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "AWS_EC2_METADATA_DISABLED": "true",
         }

@@ -1,4 +1,4 @@
-"""Who sent a request: the IAM user or assumed role that moto knows by the access key."""
+"""Who sends requests: the IAM user or assumed role that moto knows by the access key, and the keys of new sessions."""
 
 import threading
 from dataclasses import dataclass
@@ -7,6 +7,10 @@ from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
 _GENERATED_KEY_LENGTH = 20  # of keys that moto or AWS generates; another key, such as "sandbox", belongs to nobody
+
+
+_SESSION_SECONDS = 43_200  # AWS's longest session of a role
+_PARTITION = "aws"
 
 
 @dataclass(frozen=True)
@@ -57,3 +61,20 @@ def _arn(account: str, partition: str, access_key: str) -> str:
             return str(role.arn)
     user = iam_backends[account][partition].get_user_from_access_key_id(access_key)
     return str(user.arn) if user else f"arn:aws:iam::{account}:root"
+
+
+def session_variables(role_arn: str, session_name: str, region: str) -> dict[str, str]:
+    """Return the variables with the keys of a new session of a role, which an AWS service assumes for its work."""
+    session = sts_backends[role_arn.split(":")[4]][_PARTITION].assume_role(
+        region_name=region,
+        role_session_name=session_name,
+        role_arn=role_arn,
+        policy="",
+        duration=_SESSION_SECONDS,
+        external_id="",
+    )
+    return {
+        "AWS_ACCESS_KEY_ID": session.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+        "AWS_SESSION_TOKEN": session.session_token,
+    }

@@ -1,4 +1,4 @@
-"""What happens to every request in front of moto: latency, quotas, scripted faults, and the call log."""
+"""What happens to every request in front of moto: latency, quotas, scripted faults, permissions, and the call log."""
 
 import contextlib
 import logging
@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from moto.core.request import Request
 from werkzeug.wrappers import Response
 
+from contactsync.sandbox.requests.authorization import Authorization, EverythingAllowed, Refusal
 from contactsync.sandbox.requests.call_log import ApiCall, CallLog
 from contactsync.sandbox.requests.callers import Caller, Callers
 from contactsync.sandbox.requests.faults import CONNECTION_DROPPED, Faults, FaultSettings
@@ -58,6 +59,7 @@ class Conditions:
     quotas: Quotas
     faults: Faults
     latency: Latency
+    authorization: Authorization = field(default_factory=EverythingAllowed)
 
 
 class Middleware:
@@ -136,16 +138,24 @@ class Middleware:
         return _struck(fault, request, call) or self._carry_out(request, call, caller)
 
     def _carry_out(self, request: Request, call: WireCall, caller: Caller) -> Response:
+        if refusal := self._conditions.authorization.refusal(call, caller):
+            return _refused(refusal, request, call)
         response = self._mwaa(request, caller.account) if self._mwaa else None
         if response is None:
             response = self._from_moto(request, call)
         if (call.service, call.operation) == ("sts", "GetCallerIdentity"):
             response.set_data(_MOTO_USER.sub(caller.arn.encode(), response.get_data()))
+        if response.status_code >= HTTPStatus.BAD_REQUEST and (hidden := self._hidden(response, call, caller)):
+            return _refused(hidden, request, call)
         if not _request_id(response.headers):
             response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
         name_the_request(response, call.service)
         request.environ[_APPLIED] = response.status_code < HTTPStatus.BAD_REQUEST
         return response
+
+    def _hidden(self, response: Response, call: WireCall, caller: Caller) -> Refusal | None:
+        error = read_error(response.status_code, response.headers, response.get_data())  # type: ignore[arg-type] # werkzeug's headers are a mapping in all but name
+        return self._conditions.authorization.refusal_afterwards(call, caller, error.code if error else None)
 
     def _from_moto(self, request: Request, call: WireCall) -> Response:
         request.environ["wsgi.input"].seek(0)
@@ -205,6 +215,10 @@ class _Record:
                 applied=bool(self.request.environ.get(_APPLIED)),
             )
         )
+
+
+def _refused(refusal: Refusal, request: Request, call: WireCall) -> Response:
+    return error_response(request, call.service, call.operation, refusal.error, refusal.status)
 
 
 def _struck(fault: FaultSettings, request: Request, call: WireCall) -> Response | None:

@@ -175,6 +175,14 @@ class AccountManagementSettings(SettingsModel):
     field_lists: bool = Field(default=False, description="answer a ValidationException with reason and fieldList")
 
 
+class PermissionSettings(SettingsModel):
+    """Whether the policies of roles count."""
+
+    enforced: bool = Field(
+        default=True, description="whether the session of a role may do only what its policies allow; false: everything"
+    )
+
+
 class Scenario(SettingsModel):
     """Everything that a sandbox starts with; an empty file gives a working organization of 25 members."""
 
@@ -187,6 +195,7 @@ class Scenario(SettingsModel):
     stale_reads: StaleReads = StaleReads()
     events: EventSettings = EventSettings()
     stacks: StackSettings = StackSettings()
+    permissions: PermissionSettings = PermissionSettings()
 
 
 def load_scenario(path: Path) -> Scenario:

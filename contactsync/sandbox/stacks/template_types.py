@@ -9,12 +9,13 @@ from moto.awslambda.utils import get_backend
 from moto.cloudformation import parsing
 from moto.cloudtrail.models import cloudtrail_backends
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.logs.models import LogGroup
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.secretsmanager.utils import random_password
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from contactsync.sandbox.handover import Entry, Handover
+from contactsync.sandbox.handover import Attribute, Entry, Handover
 from contactsync.sandbox.stacks.added_resource import AddedResource
 
 # type -> why it needs no effect in the sandbox
@@ -253,11 +254,21 @@ ADDED: list[type[AddedResource]] = [
     TopicPolicy,
     Secret,
 ]
+_original_attribute_of_log_group = LogGroup.get_cfn_attribute
+
+
+def _attribute_of_log_group(group: LogGroup, name: str) -> str:
+    """Return the ARN as CloudFormation does: it ends with `:*`, so that policies reach the group's streams."""
+    value = str(_original_attribute_of_log_group(group, name))
+    return f"{value}:*" if name == "Arn" else value
+
+
 _INERT = [_inert(type_name) for type_name in WITHOUT_EFFECT]
 
 handover: Handover[None] = Handover(
     *(Entry(parsing.get_model_map, model.cloudformation_type(), model) for model in [*ADDED, *_INERT]),
     Entry(parsing.get_name_type_map, "AWS::CloudWatch::Alarm", "AlarmName"),
+    Attribute(LogGroup, "get_cfn_attribute", _attribute_of_log_group),
 )
 """Registers the types with moto's CloudFormation, which by itself finds only direct subclasses of its model."""
 
