@@ -272,16 +272,21 @@ def test_existing_and_missing_stacks(stacks: StackCalls) -> None:
 
 
 def test_template_in_s3(stacks: StackCalls, sandbox: SmallSandbox) -> None:
-    """A template is read from a bucket, by either form of its address."""
+    """A template is read from a bucket, by either form of its address, and in the version that it names."""
     s3 = sandbox.client("s3")
     s3.create_bucket(Bucket="templates")
-    s3.put_object(Bucket="templates", Key="a/one.json", Body=QUEUE.encode())
+    s3.put_bucket_versioning(Bucket="templates", VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket="templates", Key="a/one.json", Body=QUEUE.encode())["VersionId"]
+    s3.put_object(Bucket="templates", Key="a/one.json", Body=body({"Table": table()}).encode())
     for url in (
         "https://templates.s3.us-east-1.amazonaws.com/a/one.json",
         "https://s3.amazonaws.com/templates/a/one.json",
     ):
-        stacks.client.create_stack(StackName=STACK, TemplateURL=url)
-        stacks.client.delete_stack(StackName=STACK)
+        for address, type_name in ((url, "AWS::DynamoDB::Table"), (f"{url}?versionId={version}", "AWS::SQS::Queue")):
+            stacks.client.create_stack(StackName=STACK, TemplateURL=address)
+            (resource,) = stacks.client.list_stack_resources(StackName=STACK)["StackResourceSummaries"]
+            assert resource["ResourceType"] == type_name
+            stacks.client.delete_stack(StackName=STACK)
     refusal = stacks.refused("create_stack", StackName=STACK, TemplateURL=f"{url}x")
     assert refusal[0] == "ValidationError"
 

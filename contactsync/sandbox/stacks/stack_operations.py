@@ -82,6 +82,7 @@ class Operation:
         self._after = after
         self._shown = threading.Event()
         self._woken = threading.Event()
+        self._finished = threading.Event()
         self._is_cancelled = self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="cloudformation", daemon=True)
 
@@ -121,8 +122,8 @@ class Operation:
             self._thread.join()
 
     def join(self) -> None:
-        """Wait until the operation has ended."""
-        self._thread.join()
+        """Wait until the operation has ended, also when it has not been started yet."""
+        self._finished.wait()
 
     def _run(self) -> None:
         try:
@@ -137,4 +138,5 @@ class Operation:
             self._defect(error)
         finally:
             self.ended()
+            self._finished.set()
             self._shown.set()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import parse_qsl, unquote, urlparse
 
 from moto.core.exceptions import ServiceException
 from moto.s3.models import s3_backends
@@ -122,7 +122,8 @@ def _from_s3(url: str, place: Place) -> str:
     if not dot:
         bucket, _, key = path.partition("/")
     try:
-        found = s3_backends[place.account][get_partition(place.region)].get_object(bucket, key)
+        backend = s3_backends[place.account][get_partition(place.region)]
+        found = backend.get_object(bucket, key, version_id=dict(parse_qsl(address.query)).get("versionId"))
     except ServiceException as error:
         raise StackError(f"S3 error: {error.message}") from error
     if found is None:
