@@ -199,6 +199,16 @@ def test_delete_during_rollback(stacks: StackCalls) -> None:
     assert (stacks.tables(), queues(stacks)) == ([], {})
 
 
+def test_policies_roll_back(stacks: StackCalls) -> None:
+    """A policy that an update has changed is as before after its rollback."""
+    stacks.create(body(TWO))
+    stacks.script(resources=[FAILING])
+    stacks.update(body(TWO | {"Table": table("two", DeletionPolicy="Retain")} | LAST))
+    assert stacks.change_set(body(TWO))["Status"] == "FAILED"
+    stacks.client.delete_stack(StackName=STACK)
+    assert stacks.tables() == []
+
+
 def test_second_failure_rolls_all_back(stacks: StackCalls) -> None:
     """An update after one that failed without a rollback rolls back both, to the last state that worked."""
     stacks.create(body(TWO))

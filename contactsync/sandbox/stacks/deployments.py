@@ -37,6 +37,8 @@ class Step:
     before: Resource | None = None
     is_replaced: bool = False
     is_imported: bool = False
+    is_attribute: bool = False
+    """Whether only an attribute such as DeletionPolicy has changed, which is no action on the resource."""
 
 
 @dataclass
@@ -137,6 +139,8 @@ class Deployment:
                 self.stack.resources.pop(step.resource.logical_id, None)
             elif step.before is None:
                 self.leftover.append(step.resource)
+            elif step.is_attribute:
+                step.resource.definition = step.before.definition
             elif step.resource.logical_id not in skipped:
                 self._undo_change(step, step.before)
             self.journal.pop()
@@ -209,6 +213,7 @@ class Deployment:
 
     def _change(self, current: Resource, wanted: Resource) -> None:
         if same(current.properties, wanted.properties):
+            self.journal.append(Step(current, replace(current), is_attribute=True))
             current.definition = wanted.definition
             return
         if replaced_properties(current.type, current.properties, wanted.properties):

@@ -120,16 +120,16 @@ class StackService:
         deletes_retained: bool = False,
     ) -> Operation:
         """Begin to update a stack; the operation is still to be started. `kind` is UPDATE or IMPORT."""
+        interrupted = self._interrupted.pop(stack.id, None)
+        unfinished = interrupted.journal if interrupted and stack.status == "UPDATE_FAILED" else []
         stack.begin("UPDATE_STACK", token)
         stack.updated = now()
         stack.enter(f"{kind}_IN_PROGRESS", _INITIATED)
         stack.disables_rollback = not rolls_back
 
-        unfinished = self._interrupted.pop(stack.id, None)
-
         def work(operation: Operation) -> None:
             deployment = self._deployment(stack, operation, imports, deletes_retained=deletes_retained)
-            deployment.journal = unfinished.journal if unfinished else []
+            deployment.journal = unfinished
             try:
                 deployment.apply(design)
                 outputs = deployment.values(design).outputs()
