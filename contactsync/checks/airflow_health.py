@@ -152,7 +152,8 @@ def check_housekeeping(rest: AirflowRest, clock: Clock) -> Finding:
             f"The newest run of {HOUSEKEEPING_DAG} failed ({run.get('dag_run_id')}).",
             "Open the log of its failed task in Airflow: its end says what to do.",
         )
-    return ok(HOUSEKEEPING, f"{HOUSEKEEPING_DAG} ran {since.total_seconds() / 60:.0f} minutes ago.")
+    minutes = max(0, round(since.total_seconds() / 60))
+    return ok(HOUSEKEEPING, f"{HOUSEKEEPING_DAG} ran {minutes} {'minute' if minutes == 1 else 'minutes'} ago.")
 
 
 def check_version(state: AirflowState, rest: AirflowRest, releases: Releases, region: str) -> Iterator[Finding]:

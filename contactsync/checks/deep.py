@@ -145,7 +145,9 @@ class DeepChecks:
         if len(outcomes) != expected:
             sentence = f"Dry run {self.run_id} counted {expected} outcomes, but {len(outcomes)} are stored."
             return failed(DRY_RUN, sentence, f"Compare with `contactsync report {self.run_id}`.")
-        counts = ", ".join(f"{number} {word}" for word, number in sorted(Counter(map(counted_as, outcomes)).items()))
+        counts = ", ".join(
+            f"{number} {word.replace('_', ' ')}" for word, number in sorted(Counter(map(counted_as, outcomes)).items())
+        )
         return ok(DRY_RUN, f"Dry run {self.run_id} ended, and its report was read back: {counts or 'no account'}.")
 
     def _event(self) -> Iterator[Finding]:

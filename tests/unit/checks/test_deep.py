@@ -92,7 +92,7 @@ def test_all() -> None:
     tried = Tried(appears_after=2)
     run, event, notices = tried.findings()
     assert [one.state for one in (run, event, notices)] == [State.OK] * 3
-    assert "its report was read back: 1 would_change. (15.0 s)" in run.sentence
+    assert "its report was read back: 1 would change. (15.0 s)" in run.sentence
     assert event.sentence.endswith("(10.0 s)")
     assert "notices can be rendered" in notices.sentence
     conf = tried.airflow.runs[RUN]["conf"]
