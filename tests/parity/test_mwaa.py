@@ -109,3 +109,10 @@ def test_change_reaches_every_account(system: MwaaSystem) -> None:
     members = [member_account_id(number) for number in range(1, ACCOUNTS + 1)]
     holding = {member for member in members if contacts.latest(member, ContactType.SECURITY) == CONTACT}
     assert holding == set(members) - {member_account_id(EXCLUDED)}
+
+
+def test_role(system: MwaaSystem) -> None:
+    """Tasks read the fingerprint key and everything else with the execution role, and nothing is denied."""
+    calls = system.sandbox.call_log.query(caller="assumed-role/contactsync-local-airflow/")
+    assert {"dynamodb", "secretsmanager", "account", "organizations"} <= {call.service for call in calls}
+    assert [call.error_message for call in calls if call.error_code in {"AccessDenied", "AccessDeniedException"}] == []

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from contactsync.cli.local.local_system import DAG_ID, LOCAL_ENVIRONMENT, LocalSystem, product_environment
+from contactsync.cli.local.local_system import (
+    DAG_ID,
+    LOCAL_ENVIRONMENT,
+    LocalSystem,
+    product_environment,
+    worker_environment,
+)
 from contactsync.configuration.schema import Configuration
 from contactsync.isolation import environment_of
 from contactsync.local_airflow.airflow import LocalAirflow
@@ -66,9 +72,10 @@ def mwaa_system(
             home,
             release.dags,
             release.plugins,
-            # No CONTACTSYNC_* and no PYTHONPATH: the settings are the template's, and the product is the wheel.
+            # No CONTACTSYNC_* and no PYTHONPATH: the settings are the template's, and the product is the wheel. The
+            # keys are those of the execution role, whose policies the sandbox enforces.
             environment={
-                **sandbox.environment(),
+                **worker_environment(sandbox, sandbox.environment()),
                 **variables(options),
                 "AIRFLOW__CORE__AUTH_MANAGER": FAB,
                 "PYTHONPATH": "",
