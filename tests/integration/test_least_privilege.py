@@ -16,6 +16,9 @@ from tests.support.permissions.comparison import OWN_CALLS, Component, table
 from tests.support.permissions.document import components_of, written
 from tests.support.permissions.system import System, system
 
+# It carries out everything that every component does, and waits for many of AWS's delays.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[System]:

@@ -1,6 +1,7 @@
 """The roles of stacks that the sandbox does not deploy, such as the one of Airflow's workers, from their templates."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 ROLE: Final = "AWS::IAM::Role"
 _WAITS: Final[Any] = {"Delay": 0.1, "MaxAttempts": 600}
+_PLACEHOLDER: Final = re.compile(r"\$\{(\w+)")
 _SECTIONS: Final = ("Parameters", "Mappings", "Conditions")
 
 
@@ -86,8 +88,7 @@ def _names(content: object) -> Iterator[str]:
     """Yield every name that a part of a template may refer to, and more: each text, and each name within `${}`."""
     if isinstance(content, str):
         yield content
-        for piece in content.split("${")[1:]:
-            yield piece.partition("}")[0].partition(".")[0]
+        yield from _PLACEHOLDER.findall(content)
     elif isinstance(content, Mapping):
         for value in content.values():
             yield from _names(value)
