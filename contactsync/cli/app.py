@@ -15,6 +15,7 @@ from contactsync.cli import (
     audit,
     backup,
     dead_letters,
+    deploy,
     events,
     export,
     notices,
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 HELP: Final = frozenset({"-h", "--help"})
 """With one of these nothing is asked of AWS."""
 
-WITHOUT_STACKS: Final = frozenset({"doctor", "validate"})
+WITHOUT_STACKS: Final = frozenset({"deploy", "doctor", "validate"})
 """Commands for which the stacks of an environment need not be there."""
 
 EXIT_CODES: Final = (
@@ -128,6 +129,7 @@ app.command("env")(env)
 app.command("validate")(validate.validate)
 app.command("doctor")(doctor)
 app.command("package")(package.package)
+app.command("deploy")(deploy.deploy)
 app.command("demo")(demo.demo)
 
 

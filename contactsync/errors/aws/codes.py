@@ -112,9 +112,10 @@ CODES: Final[Mapping[Meaning, str]] = {
         TooManyRequestsException TransactionInProgressException UnprocessedKeys
     """,
     Meaning.CONFLICT: """
-        ConcurrentModification ConcurrentModificationException ConditionalCheckFailed ConditionalCheckFailedException
-        OpsItemConflictException ReplicatedWriteConflictException ResourceConflictException
-        TransactionCanceledException TransactionConflict TransactionConflictException
+        AlreadyExistsException ConcurrentModification ConcurrentModificationException ConditionalCheckFailed
+        ConditionalCheckFailedException InvalidChangeSetStatus OpsItemConflictException ReplicatedWriteConflictException
+        ResourceConflictException TokenAlreadyExistsException TransactionCanceledException TransactionConflict
+        TransactionConflictException
     """,
     Meaning.UNAVAILABLE: """
         BadGateway ChecksumError CodeArtifactUserPendingException ConnectionClosedError ConnectionError
@@ -146,32 +147,33 @@ CODES: Final[Mapping[Meaning, str]] = {
         CloudTrailARNInvalidException CodeArtifactUserDeletedException CodeArtifactUserFailedException
         ConstraintViolationException DryRunOperationException DurableExecutionAlreadyStartedException
         EFSMountFailureException EmptyBatchRequest EncryptionTypeMismatch EndpointDisabled EntityTooLarge
-        IdempotentParameterMismatchException IllegalArgumentException IllegalLocationConstraintException InvalidAction
-        InvalidAddress InvalidAttributeName InvalidAttributeValue InvalidBatchEntryId InvalidBucketName
-        InvalidCiphertextException InvalidContentType InvalidEndpointException InvalidGrantTokenException
-        InvalidIdFormat InvalidInput InvalidInputException InvalidMessageContents InvalidNextToken InvalidObjectState
-        InvalidPaginationTokenException InvalidParameter InvalidParameterCombination InvalidParameterException
-        InvalidParameterValue InvalidParameterValueException InvalidQueryParameter InvalidRequest
-        InvalidRequestContentException InvalidRequestException InvalidRuntimeException InvalidSecurityGroupIDException
-        InvalidSubnetIDException InvalidTrailNameException InvalidWriteOffset InvalidZipFileException
-        ItemCollectionSizeLimitExceeded ItemCollectionSizeLimitExceededException MalformedHttpRequestException
-        MalformedPolicyDocument MalformedQueryString MalformedXML MethodNotAllowed MissingAction MissingParameter
-        MissingParameterException ModeNotSupportedException NoManagementAccountSLRExistsException
-        NoPublishedVersionException OperationNotPermittedException OpsItemAlreadyExistsException
-        OpsItemInvalidParameterException OpsItemLimitExceededException PackedPolicyTooLarge ParameterValueInvalid
-        ParamValidation PermanentRedirect PlatformApplicationDisabled PolicyEvaluation RangeError
-        ReceiptHandleIsInvalid RecursiveInvocationException RequestEntityTooLarge RequestEntityTooLargeException
-        RequestTooLargeException RestApiClientException S3FilesMountFailureException SerializationException
-        SerializedRequestEntityTooLargeException ServiceQuotaExceededException SnapStartException
-        SnapStartRegenerationFailureException TooManyEntriesInBatchRequest TooManyParts UnknownKeyError
-        UnknownOperation UnknownOperationException UnknownParameter UnknownParameterError
-        UnsupportedAPIEndpointException UnsupportedMediaTypeException UnsupportedOperation
-        UnsupportedOperationException UnsupportedProtocol ValidationError ValidationException
+        IdempotentParameterMismatchException IllegalArgumentException IllegalLocationConstraintException
+        InsufficientCapabilitiesException InvalidAction InvalidAddress InvalidAttributeName InvalidAttributeValue
+        InvalidBatchEntryId InvalidBucketName InvalidCiphertextException InvalidContentType InvalidEndpointException
+        InvalidGrantTokenException InvalidIdFormat InvalidInput InvalidInputException InvalidMessageContents
+        InvalidNextToken InvalidObjectState InvalidPaginationTokenException InvalidParameter InvalidParameterCombination
+        InvalidParameterException InvalidParameterValue InvalidParameterValueException InvalidQueryParameter
+        InvalidRequest InvalidRequestContentException InvalidRequestException InvalidRuntimeException
+        InvalidSecurityGroupIDException InvalidSubnetIDException InvalidTrailNameException InvalidWriteOffset
+        InvalidZipFileException ItemCollectionSizeLimitExceeded ItemCollectionSizeLimitExceededException
+        MalformedHttpRequestException MalformedPolicyDocument MalformedQueryString MalformedXML MethodNotAllowed
+        MissingAction MissingParameter MissingParameterException ModeNotSupportedException
+        NoManagementAccountSLRExistsException NoPublishedVersionException OperationNotPermittedException
+        OpsItemAlreadyExistsException OpsItemInvalidParameterException OpsItemLimitExceededException
+        PackedPolicyTooLarge ParameterValueInvalid ParamValidation PermanentRedirect PlatformApplicationDisabled
+        PolicyEvaluation RangeError ReceiptHandleIsInvalid RecursiveInvocationException RequestEntityTooLarge
+        RequestEntityTooLargeException RequestTooLargeException RestApiClientException S3FilesMountFailureException
+        SerializationException SerializedRequestEntityTooLargeException ServiceQuotaExceededException SnapStartException
+        SnapStartRegenerationFailureException TooManyEntriesInBatchRequest TooManyParts UnknownKeyError UnknownOperation
+        UnknownOperationException UnknownParameter UnknownParameterError UnsupportedAPIEndpointException
+        UnsupportedMediaTypeException UnsupportedOperation UnsupportedOperationException UnsupportedProtocol
+        ValidationError ValidationException
     """,
     Meaning.MISSING: """
-        404 AWS.SimpleQueueService.NonExistentQueue AWS.SimpleQueueService.QueueDeletedRecently NoSuchBucket
-        NoSuchEntity NoSuchResourceException NotFound NotFoundException OpsItemNotFoundException QueueDeletedRecently
-        QueueDoesNotExist ResourceNotFound ResourceNotFoundException TableNotFoundException TrailNotFoundException
+        404 AWS.SimpleQueueService.NonExistentQueue AWS.SimpleQueueService.QueueDeletedRecently ChangeSetNotFound
+        NoSuchBucket NoSuchEntity NoSuchResourceException NotFound NotFoundException OpsItemNotFoundException
+        QueueDeletedRecently QueueDoesNotExist ResourceNotFound ResourceNotFoundException TableNotFoundException
+        TrailNotFoundException
     """,
     Meaning.OBJECT_MISSING: """
         NoSuchKey NoSuchUpload NoSuchVersion

@@ -35,6 +35,11 @@ _ORGANIZATION: Final = (
     "DescribeAccount DescribeOrganization DescribeOrganizationalUnit ListAWSServiceAccessForOrganization ListAccounts "
     "ListAccountsForParent ListOrganizationalUnitsForParent ListParents ListRoots"
 )
+_STACKS: Final = (
+    "ContinueUpdateRollback CreateChangeSet DeleteChangeSet DeleteStack DescribeChangeSet DescribeEvents "
+    "DescribeStackDriftDetectionStatus DescribeStackEvents DescribeStackResourceDrifts DescribeStacks DetectStackDrift "
+    "ExecuteChangeSet ListStackResources UpdateTerminationProtection"
+)
 _QUEUES: Final = (
     "ChangeMessageVisibilityBatch DeleteMessage GetQueueAttributes ListDeadLetterSourceQueues ReceiveMessage "
     "SendMessage SendMessageBatch"
@@ -51,10 +56,7 @@ SERVICES: Final[Mapping[str, AwsService]] = {
     ),
     "cloudformation": AwsService(
         "CloudFormation",
-        _calls(
-            "DescribeStackDriftDetectionStatus DescribeStackResourceDrifts DescribeStacks DetectStackDrift "
-            "ListStackResources"
-        ),
+        _calls(_STACKS),
         "stack",
         more=", and that the caller may read every kind of resource in it",
     ),
@@ -98,7 +100,7 @@ SERVICES: Final[Mapping[str, AwsService]] = {
     "s3": AwsService(
         "Amazon S3",
         _calls(
-            "GetBucketTagging GetBucketVersioning GetObject GetPublicAccessBlock HeadBucket HeadObject ListBuckets "
+            "DeleteObjects GetBucketTagging GetBucketVersioning GetObject GetPublicAccessBlock HeadBucket HeadObject ListBuckets "
             "ListObjectsV2 PutObject"
         ),
         "bucket",

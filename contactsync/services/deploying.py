@@ -1,0 +1,112 @@
+"""What a deployment works with in the account of the credentials."""
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Self
+
+from contactsync.aws.deployment.code_bucket import CodeBucket, CodeBuckets
+from contactsync.aws.deployment.environments import MwaaEnvironments
+from contactsync.aws.deployment.organization import organization_id
+from contactsync.aws.deployment.stacks import CloudFormationStacks
+from contactsync.aws.mwaa_environment import MwaaEnvironment
+from contactsync.aws.sdk.caller import AwsCaller
+from contactsync.aws.sdk.clients import Clients
+from contactsync.clock import SystemClock
+from contactsync.configuration.schema import parse_configuration
+from contactsync.deployment.airflow import Health
+from contactsync.deployment.blueprint import Blueprint
+from contactsync.deployment.deploy import ARTIFACTS, BUCKET, Deployer, Surroundings
+from contactsync.deployment.lock import Holder
+from contactsync.deployment.ports import Screen
+from contactsync.deployment.records import Records
+from contactsync.deployment.release import Release
+from contactsync.deployment.target import Target
+from contactsync.errors import ConfigurationMissingError
+from contactsync.services.deployment import deployed_settings
+from contactsync.services.services import Services
+from contactsync.settings.groups import Group
+from contactsync.settings.settings import read_settings
+from contactsync.stacks.stacks import Region, stack_name
+
+STORING: Final = (Group.CONFIGURATION, Group.STATE, Group.DEPLOYMENT, Group.BUS)
+CREDENTIALS: Final = "AWS_"
+FIRST: Final = "the first version, by contactsync deploy"
+
+
+@dataclass(frozen=True)
+class Deploying:
+    """The account of the credentials, as a deployment uses it."""
+
+    clients: Clients
+    environ: Mapping[str, str]
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the timeouts; raise SettingsError when no region is set."""
+        calls = read_settings(environ, (Group.CALLS,)).calls
+        clients = Clients(management_role=None, connect_timeout=calls.connect_timeout, read_timeout=calls.read_timeout)
+        return cls(clients, environ)
+
+    @property
+    def region(self) -> str:
+        """The deployment's region; raise SettingsError when none is set."""
+        return self.clients.region
+
+    @cached_property
+    def organization(self) -> str:
+        """The id of the organization."""
+        return organization_id(self.clients.management("organizations"))
+
+    @cached_property
+    def holder(self) -> Holder:
+        """Who runs this command."""
+        arn = AwsCaller(self.clients.own("sts")).arn()
+        return Holder(arn, socket.gethostname(), secrets.token_hex(8), SystemClock().now().isoformat())
+
+    def records(self, environment: str) -> Records | None:
+        """Return the releases that were deployed; None when there is no bucket for them yet."""
+        clock = SystemClock()
+        stack = CloudFormationStacks(self.clients.own("cloudformation"), clock).find(stack_name(environment, ARTIFACTS))
+        name = stack.outputs.get(BUCKET) if stack else None
+        return Records(CodeBucket(self.clients.own("s3"), name)) if name else None
+
+    def deployer(self, templates: Path, release: Release, target: Target, screen: Screen) -> Deployer:
+        """Return what deploys a release; raise DeploymentFileError or ParameterRefusedError."""
+        clock = SystemClock()
+        blueprint = Blueprint.read(templates, target)
+        regions = dict.fromkeys((target.region, Region.TRIGGER.of(target.region)))
+        surroundings = Surroundings(
+            {region: CloudFormationStacks(self.clients.own("cloudformation", region), clock) for region in regions},
+            CodeBuckets(self.clients.own),
+            MwaaEnvironments(self.clients.own("mwaa")),
+            self.health(screen),
+            screen,
+            clock,
+            self.holder,
+        )
+        return Deployer(blueprint, release, surroundings)
+
+    def health(self, screen: Screen) -> Health:
+        """Return the questions to the Airflow of an environment."""
+        return Health(lambda name: MwaaEnvironment(self.clients.own("mwaa"), name), screen, SystemClock())
+
+    def store_first_configuration(self, target: Target, content: Mapping[str, Any]) -> int | None:
+        """Store a configuration if there is none; return its version, or None when there is one already."""
+        own = {name: value for name, value in self.environ.items() if name.startswith(CREDENTIALS)}
+        settings = own | deployed_settings(target.environment, own)
+        if key := target.given.get("ConfigKey"):
+            settings["CONTACTSYNC_CONFIG_KEY"] = key
+        services = Services.from_environment(settings, needs=STORING)
+        try:
+            services.configurations.newest()
+        except ConfigurationMissingError:
+            stored = services.configuration_changes.store(
+                parse_configuration(content), after_version=0, changed_by=self.holder.arn, reason=FIRST
+            )
+            return stored.version
+        return None
