@@ -169,16 +169,24 @@ def carry_out(aws: "Deploying", release: "Release", target: "Target", answers: A
         until_end.callback(deployer.discard, changes)
         if not changes.has_changes:
             say("Nothing to do: everything is deployed already.", err=True)
-            return
-        _show(changes)
-        check_replacements(changes.change_sets, answers.replacements)
-        if answers.only_preview:
-            raise typer.Exit(DIFFERENCES)
-        if not (answers.yes or typer.confirm("Deploy this?", err=True)):
-            say("Nothing was changed.", err=True)
-            raise typer.Exit(1)
-        live = _deployed(deployer, changes, answers, progress)
+            if answers.only_preview:
+                return
+            live = changes.live
+            deployer.note(live)
+        else:
+            _show(changes)
+            check_replacements(changes.change_sets, answers.replacements)
+            _ask(answers)
+            live = _deployed(deployer, changes, answers, progress)
     _finish(aws, target, deployer, live, progress)
+
+
+def _ask(answers: Answers) -> None:
+    if answers.only_preview:
+        raise typer.Exit(DIFFERENCES)
+    if not (answers.yes or typer.confirm("Deploy this?", err=True)):
+        say("Nothing was changed.", err=True)
+        raise typer.Exit(1)
 
 
 def _deployed(

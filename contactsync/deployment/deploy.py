@@ -1,6 +1,6 @@
 """A deployment from the first look to its end: what would change, and all of it carried out in order."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
@@ -56,6 +56,11 @@ class Preview:
     """Sentences about stacks that are not at rest, or failed."""
 
     @property
+    def live(self) -> Mapping[str, LiveStack]:
+        """The stacks that are there, by their names."""
+        return {step.stack.name: step.live for step in self.steps if step.live}
+
+    @property
     def rows(self) -> list[Row]:
         """The lines of all stacks."""
         return [row for step in self.steps for row in step.rows]
@@ -99,6 +104,8 @@ class Surroundings:
     screen: Screen
     clock: Clock
     holder: Holder
+    is_alive: Callable[[Holder], bool] = lambda _: True
+    """Whether the process of another holder of the lock may still run."""
 
 
 class Deployer:
@@ -114,6 +121,7 @@ class Deployer:
         self._screen = surroundings.screen
         self._clock = surroundings.clock
         self._holder = surroundings.holder
+        self._is_alive = surroundings.is_alive
         self._lock: DeployLock | None = None
         self.runs = StackRuns(self._stacks, self._screen, self._clock, meanwhile=self._meanwhile)
 
@@ -150,7 +158,7 @@ class Deployer:
         with ExitStack() as held:
             for step in preview.steps:
                 if record is None and step.stack.entry.template != ARTIFACTS_TEMPLATE:
-                    self._lock = DeployLock(self._bucket(live), self._holder, self._clock)
+                    self._lock = DeployLock(self._bucket(live), self._holder, self._clock, self._is_alive)
                     held.enter_context(self._lock.held())
                     files = self._upload(live)
                     record = self._record()
@@ -162,6 +170,13 @@ class Deployer:
                 Records(self._bucket(live)).keep(replace(record, is_complete=True), self._release)
         self._lock = None
         return live
+
+    def note(self, live: Mapping[str, LiveStack]) -> None:
+        """Keep a record of the release where nothing had to be done, unless the newest record says the same."""
+        records = Records(self._bucket(live))
+        record, newest = replace(self._record(), is_complete=True), records.newest()
+        if newest is None or (newest.digest, newest.given) != (record.digest, record.given):
+            records.keep(record, self._release)
 
     @property
     def running(self) -> str:
@@ -181,7 +196,8 @@ class Deployer:
         if there is not None and there.rest is Rest.STUCK:
             return Step(stack, there, values), f"{stack.name} is {there.status}: its rollback is continued first."
         if there is None or there.rest is not Rest.USABLE:
-            note = f"{stack.name} is {there.status}: it is deleted, and created again." if there else ""
+            useless = there is not None and there.rest is Rest.USELESS
+            note = f"{stack.name} is {there.status}: it is deleted, and created again." if there and useless else ""
             return Step(stack, None, values, rows=tuple(rows_of_new(stack, values))), note
         change_set = self._stacks[stack.region].plan(stack.name, stack.body, values, is_new=False)
         return Step(stack, there, values, change_set, (*rows_of(stack.name, change_set), *self._protection(there))), ""

@@ -1,7 +1,7 @@
 """The lock of a deployment: of two commands at once, the second says who runs the first."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -26,6 +26,8 @@ class Holder:
     host: str
     command: str
     """What no other command has: a random id."""
+    process: int
+    """The id of its process on that host."""
     since: str
     """When the deployment began, as ISO 8601."""
 
@@ -33,7 +35,11 @@ class Holder:
 class DeployLock:
     """A lock as an object of the bucket for code, renewed while its holder is at work."""
 
-    def __init__(self, bucket: Bucket, holder: Holder, clock: Clock) -> None:
+    def __init__(
+        self, bucket: Bucket, holder: Holder, clock: Clock, is_alive: Callable[[Holder], bool] = lambda _: True
+    ) -> None:
+        """Take who holds it, and a function that says of another holder whether its process may still run."""
+        self._is_alive = is_alive
         self._bucket = bucket
         self._holder = holder
         self._clock = clock
@@ -68,7 +74,7 @@ class DeployLock:
         if stored is None:
             present = self._bucket.look(KEY)
             holder = self._read()
-            if present and holder and not self._is_over(present):
+            if present and holder and self._is_alive(holder) and not self._is_over(present):
                 raise self._running(holder)
             stored = self._bucket.put_if(KEY, self._content(), etag=present.etag if present else None)
             if stored is None:  # a third command was faster
@@ -96,7 +102,8 @@ class DeployLock:
     def _read(self) -> Holder | None:
         try:
             content = json.loads(self._bucket.read(KEY) or b"")
-            return Holder(**{name: str(content[name]) for name in ("arn", "host", "command", "since")})
+            texts = {name: str(content[name]) for name in ("arn", "host", "command", "since")}
+            return Holder(process=int(content["process"]), **texts)
         except (ValueError, KeyError, TypeError):
             return None
 

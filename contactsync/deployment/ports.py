@@ -30,6 +30,9 @@ class Stacks(Protocol):
     def discard(self, change_set: ChangeSet) -> None:
         """Remove a change set that is not executed."""
 
+    def newest_event(self, stack_id: str) -> str | None:
+        """Return the id of a stack's newest event."""
+
     def events(self, stack_id: str, after: str | None) -> list[StackEvent]:
         """Return a stack's events after the one with this id, the oldest first; all of them without an id."""
 

@@ -44,13 +44,11 @@ class Records:
 
     def all(self) -> list[Record]:
         """Return all records, the newest first; one that cannot be read is left out."""
-        keys = (one.key for one in self._bucket.listed(FOLDER))
-        found = (self._read(key) for key in keys if key.endswith(f"/{NAME}"))
-        return sorted((one for one in found if one), key=lambda one: one.release_id, reverse=True)
+        return list(self._newest_first())
 
     def newest(self) -> Record | None:
         """Return the newest release that was deployed to the end."""
-        return next((one for one in self.all() if one.is_complete), None)
+        return next((one for one in self._newest_first() if one.is_complete), None)
 
     def keep(self, record: Record, release: Release) -> None:
         """Store a record, and of the release's files those that are not there yet."""
@@ -71,6 +69,11 @@ class Records:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
         return read_release(folder)
+
+    def _newest_first(self) -> Iterator[Record]:
+        """Yield the records one by one; they are read only when they are asked for."""
+        keys = [one.key for one in self._bucket.listed(FOLDER) if one.key.endswith(f"/{NAME}")]
+        return (record for key in sorted(keys, reverse=True) if (record := self._read(key)))
 
     def _read(self, key: str) -> Record | None:
         try:

@@ -130,8 +130,7 @@ class StackRuns:
         return live
 
     def _newest(self, stack: WantedStack, stack_id: str) -> str | None:
-        events = self._events(stack, stack_id, None)
-        return events[-1].event_id if events else None
+        return self._patient(lambda: self._in(stack).newest_event(stack_id))
 
     def _events(self, stack: WantedStack, stack_id: str, after: str | None) -> list[StackEvent]:
         return self._patient(lambda: self._in(stack).events(stack_id, after))

@@ -66,7 +66,8 @@ class Deploying:
     def holder(self) -> Holder:
         """Who runs this command."""
         arn = AwsCaller(self.clients.own("sts")).arn()
-        return Holder(arn, socket.gethostname(), secrets.token_hex(8), SystemClock().now().isoformat())
+        now = SystemClock().now().isoformat()
+        return Holder(arn, socket.gethostname(), secrets.token_hex(8), os.getpid(), now)
 
     def records(self, environment: str) -> Records | None:
         """Return the releases that were deployed; None when there is no bucket for them yet."""
@@ -88,6 +89,7 @@ class Deploying:
             screen,
             clock,
             self.holder,
+            is_alive,
         )
         return Deployer(blueprint, release, surroundings)
 
@@ -110,3 +112,16 @@ class Deploying:
             )
             return stored.version
         return None
+
+
+def is_alive(holder: Holder) -> bool:
+    """Return whether the process of a holder may still run; of another machine that is not known."""
+    if holder.host != socket.gethostname():
+        return True
+    try:
+        os.kill(holder.process, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

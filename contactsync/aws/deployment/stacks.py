@@ -101,6 +101,11 @@ class CloudFormationStacks:
                 if code_of(error) not in {"ChangeSetNotFound", "InvalidChangeSetStatus"}:
                     raise
 
+    def newest_event(self, stack_id: str) -> str | None:
+        """Return the id of a stack's newest event; only one page is read."""
+        with translated("DescribeStackEvents"):
+            return next((str(event["EventId"]) for event in self._newest_first(stack_id)), None)
+
     def events(self, stack_id: str, after: str | None) -> list[StackEvent]:
         """Return a stack's events after the one with this id, the oldest first; all of them without an id."""
         found = []

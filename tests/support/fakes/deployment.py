@@ -138,6 +138,11 @@ class FakeStacks:
         """The stacks of the change sets that are left."""
         return [name for name, *_ in self._sets.values()]
 
+    def newest_event(self, stack_id: str) -> str | None:
+        """Return the id of the newest event."""
+        events = self.events(stack_id, None)
+        return events[-1].event_id if events else None
+
     def events(self, stack_id: str, after: str | None) -> list[StackEvent]:
         """Return the events after one of them."""
         stack = next(one for one in self._stacks.values() if stack_id in {one.live.stack_id, one.live.name})

@@ -26,7 +26,7 @@ from tests.support.fakes.deployment import (
 from tests.support.fakes.surroundings import FakeClock
 from tests.support.releases import ROOT, packages
 
-ALICE = Holder("arn:aws:iam::111122223333:user/alice", "laptop", "1", "2026-01-14T09:00:00+00:00")
+ALICE = Holder("arn:aws:iam::111122223333:user/alice", "laptop", "1", 7, "2026-01-14T09:00:00+00:00")
 REGIONS = ("eu-west-1", "us-east-1")
 
 

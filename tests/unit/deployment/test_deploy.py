@@ -174,7 +174,7 @@ def test_alarm_topic(deployment: Deployment) -> None:
 
 def test_lock(deployed: Deployment) -> None:
     """Of two commands at once the second says who runs the first, until that one is silent for five minutes."""
-    bob = Holder("arn:aws:iam::111122223333:user/bob", "desk", "2", "2026-01-14T08:50:00+00:00")
+    bob = Holder("arn:aws:iam::111122223333:user/bob", "desk", "2", 8, "2026-01-14T08:50:00+00:00")
     bucket = deployed.buckets.buckets["code-artifacts-eu-west-1"]
     from contactsync.deployment.lock import DeployLock
 
