@@ -1,6 +1,5 @@
 """The progress of a deployment: a live table on a terminal, else a line for each event and one a minute."""
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -66,14 +65,13 @@ class LiveProgress(LineProgress):
 
     def __init__(self, console: Console, clock: Clock) -> None:
         super().__init__(console, clock)
-        self._live = Live(console=console, transient=True, refresh_per_second=2, get_renderable=self._table)
         self._stack, self._state = "", ""
         self._resources: dict[str, tuple[str, str, float]] = {}
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Show the table until the end."""
-        with self._live:
+        with Live(console=self._console, transient=True, refresh_per_second=2, get_renderable=self._table):
             yield
 
     def begin(self, stack: str, doing: str) -> None:
@@ -104,7 +102,7 @@ class LiveProgress(LineProgress):
             return Text("")
         table = Table("resource", "type", "state", "since", box=None, title=f"{self._stack}: {self._state}")
         now = self._clock.monotonic()
-        for name, (kind, state, since) in deque(self._resources.items(), SHOWN):
+        for name, (kind, state, since) in list(self._resources.items())[-SHOWN:]:
             style = "red" if state.endswith("_FAILED") else ""
             table.add_row(printable(name), kind, state, f"{now - since:.0f} s", style=style)
         return table
