@@ -22,6 +22,7 @@ from contactsync.cli import (
     operations,
     package,
     reports,
+    rollback,
     runs,
     state,
     validate,
@@ -45,13 +46,13 @@ log = logging.getLogger(__name__)
 HELP: Final = frozenset({"-h", "--help"})
 """With one of these nothing is asked of AWS."""
 
-WITHOUT_STACKS: Final = frozenset({"deploy", "doctor", "validate"})
+WITHOUT_STACKS: Final = frozenset({"deploy", "doctor", "rollback", "validate"})
 """Commands for which the stacks of an environment need not be there."""
 
 EXIT_CODES: Final = (
     "Exit codes: 0 success, 1 failure (a sentence on standard error says why), 2 wrong usage, 3 differences found "
-    "(`config diff`), 4 only Airflow's own page can answer (`approvals`), 130 stopped by Ctrl-C, 141 the program that "
-    "read the output has ended."
+    "(`config diff`, `deploy --preview`), 4 only Airflow's own page can answer (`approvals`), 130 stopped by Ctrl-C, 141 "
+    "the program that read the output has ended."
 )
 
 app = CommandGroup(
@@ -130,6 +131,7 @@ app.command("validate")(validate.validate)
 app.command("doctor")(doctor)
 app.command("package")(package.package)
 app.command("deploy")(deploy.deploy)
+app.command("rollback")(rollback.rollback)
 app.command("demo")(demo.demo)
 
 

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -77,7 +77,6 @@ class Answers:
     yes: bool
     interrupt_runs: bool
     replacements: tuple[str, ...]
-    command: str = field(default="contactsync deploy")
 
     def check(self) -> None:
         """Raise BadParameter when there is nobody to ask."""
@@ -163,7 +162,7 @@ def carry_out(aws: "Deploying", release: "Release", target: "Target", answers: A
         deployer = aws.deployer(release.templates, release, target, progress)
     except ParameterRefusedError as error:
         raise typer.BadParameter(str(error)) from None
-    with _stoppable(deployer), ExitStack() as until_end:
+    with stoppable(deployer), ExitStack() as until_end:
         with progress.shown():
             changes = deployer.preview(waits=not answers.only_preview)
         until_end.callback(deployer.discard, changes)
@@ -199,7 +198,7 @@ def _deployed(
 
 
 @contextmanager
-def _stoppable(deployer: "Deployer") -> Iterator[None]:
+def stoppable(deployer: "Deployer") -> Iterator[None]:
     """End with a sentence after Ctrl-C: what goes on at AWS, and how to follow it."""
     try:
         yield

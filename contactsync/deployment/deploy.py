@@ -1,7 +1,7 @@
 """A deployment from the first look to its end: what would change, and all of it carried out in order."""
 
-from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,6 +21,7 @@ from contactsync.deployment.preview import (
 )
 from contactsync.deployment.records import Record, Records, files_of
 from contactsync.deployment.release import Release
+from contactsync.deployment.removal import Removal
 from contactsync.deployment.stack_runs import StackRuns
 from contactsync.deployment.uploads import UploadPlan, plan_uploads, upload
 from contactsync.errors import ContactSyncError, StackFailedError
@@ -133,8 +134,10 @@ class Deployer:
         live = self._live(waits=waits)
         uploads = self._plan_uploads(live)
         steps, notes = [], []
-        for stack in self.blueprint.wanted(live):
-            step, note = self._step(stack, live, uploads.values)
+        wanted = self.blueprint.wanted(live)
+        names = {stack.entry.name for stack in wanted}
+        for stack in wanted:
+            step, note = self._step(stack, live, uploads.values, names)
             steps.append(step)
             notes.extend([note] if note else [])
         return Preview(tuple(steps), uploads, tuple(notes))
@@ -144,6 +147,24 @@ class Deployer:
         for step in preview.steps:
             if step.change_set and not step.change_set.is_empty:
                 self._stacks[step.stack.region].discard(step.change_set)
+
+    def removal(self) -> Removal:
+        """Return what says what a deletion of all stacks deletes."""
+        return Removal(self.blueprint, self._stacks, self.runs)
+
+    def delete(self) -> None:
+        """Delete all stacks, the last one first.
+
+        Raises StacksProtectedError before anything is done, StackFailedError, DeployRunningError and DeployCutOffError.
+        """
+        removal = self.removal()
+        stacks = removal.live()
+        removal.check(stacks)
+        live = {one.name: one for _, one in stacks}
+        with ExitStack() as held:
+            if self._bucket_of(ARTIFACTS, self.blueprint.target.region, live):
+                held.enter_context(self._locked(live))
+            removal.carry_out(stacks)
 
     def carry_out(self, preview: Preview, permissions: Permissions) -> Mapping[str, LiveStack]:
         """Do what a preview shows, and return the stacks by their names.
@@ -158,8 +179,7 @@ class Deployer:
         with ExitStack() as held:
             for step in preview.steps:
                 if record is None and step.stack.entry.template != ARTIFACTS_TEMPLATE:
-                    self._lock = DeployLock(self._bucket(live), self._holder, self._clock, self._is_alive)
-                    held.enter_context(self._lock.held())
+                    held.enter_context(self._locked(live))
                     files = self._upload(live)
                     record = self._record()
                     Records(self._bucket(live)).keep(record, self._release)
@@ -168,7 +188,6 @@ class Deployer:
                 self._carry_out_afterwards(step, live, files, permissions)
             if record:
                 Records(self._bucket(live)).keep(replace(record, is_complete=True), self._release)
-        self._lock = None
         return live
 
     def note(self, live: Mapping[str, LiveStack]) -> None:
@@ -188,7 +207,9 @@ class Deployer:
         found = {stack.name: look(stack) for stack in self.blueprint.possible}
         return {name: live for name, live in found.items() if live is not None}
 
-    def _step(self, stack: WantedStack, live: Mapping[str, LiveStack], files: Mapping[str, str]) -> tuple[Step, str]:
+    def _step(
+        self, stack: WantedStack, live: Mapping[str, LiveStack], files: Mapping[str, str], wanted: Collection[str]
+    ) -> tuple[Step, str]:
         there = live.get(stack.name)
         values = self.blueprint.values(stack, live, files, before_others=True)
         if there is not None and there.rest is Rest.MOVING:
@@ -198,7 +219,9 @@ class Deployer:
         if there is None or there.rest is not Rest.USABLE:
             useless = there is not None and there.rest is Rest.USELESS
             note = f"{stack.name} is {there.status}: it is deleted, and created again." if there and useless else ""
-            return Step(stack, None, values, rows=tuple(rows_of_new(stack, values))), note
+            feeds = stack.entry.parameters.items()
+            later = [name for name, sources in feeds if any(source.stack in wanted for source in sources)]
+            return Step(stack, None, values, rows=tuple(rows_of_new(stack, values, later))), note
         change_set = self._stacks[stack.region].plan(stack.name, stack.body, values, is_new=False)
         return Step(stack, there, values, change_set, (*rows_of(stack.name, change_set), *self._protection(there))), ""
 
@@ -286,6 +309,15 @@ class Deployer:
             error.stack, error.region, error.state, (*error.causes, environment_words(environment, failed=True))
         )
 
+    @contextmanager
+    def _locked(self, live: Mapping[str, LiveStack]) -> Iterator[None]:
+        self._lock = DeployLock(self._bucket(live), self._holder, self._clock, self._is_alive)
+        try:
+            with self._lock.held():
+                yield
+        finally:
+            self._lock = None
+
     def _renew(self) -> None:
         if self._lock:
             self._lock.renew()
@@ -346,6 +378,8 @@ class Deployer:
             by=self._holder.arn,
             given=dict(target.given),
             email=target.email,
+            account=target.account,
+            data_format=release.data_format,
             files=dict(files_of(release)),
             is_complete=False,
         )

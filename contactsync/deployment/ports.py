@@ -36,6 +36,9 @@ class Stacks(Protocol):
     def events(self, stack_id: str, after: str | None) -> list[StackEvent]:
         """Return a stack's events after the one with this id, the oldest first; all of them without an id."""
 
+    def resources(self, stack_id: str) -> list[tuple[str, str, str]]:
+        """Return the resources that a stack has: logical id, type, and what AWS identifies each by."""
+
     def delete(self, name: str) -> None:
         """Begin to delete a stack."""
 

@@ -24,6 +24,7 @@ GUARDED: Final = frozenset(
 
 SECRET_TYPES: Final = frozenset({"AWS::SecretsManager::Secret"})
 HIDDEN: Final = "(not shown)"
+LATER: Final = "a value of another stack"
 LONGEST: Final = 60
 """Characters of a value in a row; a policy or a dashboard would fill the screen."""
 
@@ -66,11 +67,18 @@ def rows_of(stack: str, change_set: ChangeSet) -> Iterator[Row]:
             yield Row(stack, action_of(change), change.logical_id, change.resource_type, name, old, new)
 
 
-def rows_of_new(stack: WantedStack, values: Mapping[str, str | None]) -> Iterator[Row]:
-    """Yield the resources of a stack that does not exist yet, as its template says."""
+def rows_of_new(stack: WantedStack, values: Mapping[str, str | None], later: Iterable[str] = ()) -> Iterator[Row]:
+    """Yield the resources of a stack that does not exist yet, as its template says.
+
+    `later` are parameters that get a value when the stacks before it are there.
+    """
     declared = stack.template.get("Parameters") or {}
     defaults = {name: str(one["Default"]) for name, one in declared.items() if "Default" in one}
-    known = {**defaults, **{name: value for name, value in values.items() if value is not None}}
+    known = {
+        **defaults,
+        **dict.fromkeys(later, LATER),
+        **{name: value for name, value in values.items() if value is not None},
+    }
     conditions = stack.template.get("Conditions") or {}
     for name, resource in stack.resources.items():
         condition = resource.get("Condition")

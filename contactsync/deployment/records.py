@@ -30,6 +30,9 @@ class Record:
     given: Mapping[str, str]
     """Values of parameters that people have given."""
     email: str
+    account: str
+    data_format: int
+    """The form of the data that the release writes."""
     files: Mapping[str, str]
     """The SHA-256 digests of the packages' files, under which they are kept."""
     is_complete: bool

@@ -31,6 +31,8 @@ class Release:
     manifest: bytes
     files: Mapping[str, str]
     """The SHA-256 digest of every file by its path in the folder."""
+    data_format: int = 1
+    """The form of the data that it writes."""
 
     @property
     def digest(self) -> str:
@@ -75,7 +77,8 @@ def read_release(folder: Path) -> Release:
     version, commit = content.get("version"), content.get("commit")
     if not (isinstance(version, str) and isinstance(commit, str) and version and commit):
         raise PackagesUnusableError(where, f"{MANIFEST} has no version or no commit")
-    return Release(folder, version, commit, manifest, files)
+    data_format = content.get("data_format", 1)
+    return Release(folder, version, commit, manifest, files, data_format if isinstance(data_format, int) else 1)
 
 
 def digest(content: bytes) -> str:

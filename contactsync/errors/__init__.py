@@ -82,6 +82,7 @@ from contactsync.errors.configuration import (
 )
 from contactsync.errors.deployments import (
     ChangeSetFailedError,
+    DataTooNewError,
     DeployCutOffError,
     DeploymentFileError,
     DeployRunningError,
@@ -90,8 +91,10 @@ from contactsync.errors.deployments import (
     PackagesUnusableError,
     ParameterRefusedError,
     ParametersMissingError,
+    ReleaseUnknownError,
     ReplacementRefusedError,
     StackFailedError,
+    StacksProtectedError,
 )
 from contactsync.errors.housekeeping import (
     HousekeepingError,
@@ -198,6 +201,7 @@ __all__ = [
     "CredentialsRefusedError",
     "CredentialsUnreachableError",
     "DagPausedError",
+    "DataTooNewError",
     "DeadLetterMissingError",
     "DeadLetterQueueUnknownError",
     "DeadLetterSourceError",
@@ -249,6 +253,7 @@ __all__ = [
     "ProxyUnreachableError",
     "PublishFailedError",
     "Reader",
+    "ReleaseUnknownError",
     "ReplacementRefusedError",
     "ReplayRefusedError",
     "ReplayStoppedError",
@@ -269,6 +274,7 @@ __all__ = [
     "SourceContactMissingError",
     "SourcesInconsistentError",
     "StackFailedError",
+    "StacksProtectedError",
     "StateConflictError",
     "TableFilledError",
     "ThrottledError",

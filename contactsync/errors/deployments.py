@@ -194,3 +194,57 @@ class EnvironmentUnhealthyError(ContactSyncError):
             f"Everything is deployed, but {self.environment} cannot import DAG files: {'; '.join(self.problems)}. "
             "See the log of the requirements' installation: the streams requirements_install_* of its log groups."
         )
+
+
+@dataclass(eq=False)
+class ReleaseUnknownError(ContactSyncError):
+    """Raised when there is no release to go back to."""
+
+    release: str
+    """The one that was named; empty for the one before."""
+    known: Sequence[str]
+    nearest: str
+
+    @property
+    def message(self) -> str:
+        """What happened, and what to do next."""
+        if not self.release:
+            return "There is no earlier release in the bucket for code that differs from the present one."
+        there = f"the releases are {', '.join(self.known)}" if self.known else "no release was deployed to the end"
+        meant = f" Do you mean {self.nearest}?" if self.nearest else ""
+        return f"There is no release {self.release}; {there}.{meant}"
+
+
+@dataclass(eq=False)
+class DataTooNewError(ContactSyncError):
+    """Raised when an earlier release cannot read what a newer one may have written."""
+
+    release: str
+    reads: int
+    """The form of data that it knows."""
+    written: int
+    """The form that is stored."""
+
+    @property
+    def message(self) -> str:
+        """What happened, and what to do next."""
+        return (
+            f"Release {self.release} reads data of form {self.reads}, and a newer release may have written form "
+            f"{self.written}: it is not deployed. Correct the newer release and deploy it again."
+        )
+
+
+@dataclass(eq=False)
+class StacksProtectedError(ContactSyncError):
+    """Raised when stacks are to be deleted whose termination protection is on."""
+
+    stacks: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """What happened, and what to do next."""
+        return (
+            f"Nothing was deleted: termination protection is on for {', '.join(self.stacks)}. Switch it off first, for "
+            "each stack: aws cloudformation update-termination-protection --no-enable-termination-protection "
+            "--stack-name NAME."
+        )

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from contactsync.data_format import DATA_FORMAT
 from contactsync.errors import (
     CloneChangedError,
     PackagesPresentError,
@@ -57,6 +58,8 @@ class Packages:
     functions_for: str
     """The platform of the functions' compiled modules."""
     files: tuple[PackageFile, ...]
+    data_format: int = DATA_FORMAT
+    """The form of the data that this release writes."""
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,17 @@ class CloudFormationStacks:
                 )
         return found[::-1]
 
+    def resources(self, stack_id: str) -> list[tuple[str, str, str]]:
+        """Return the resources that a stack has: logical id, type, and what AWS identifies each by."""
+        with translated("ListStackResources"):
+            pages = self._client.get_paginator("list_stack_resources").paginate(StackName=stack_id)
+            found = [one for page in pages for one in page["StackResourceSummaries"]]
+        return [
+            (one["LogicalResourceId"], one["ResourceType"], one.get("PhysicalResourceId", ""))
+            for one in found
+            if one["ResourceStatus"] != "DELETE_COMPLETE"
+        ]
+
     def delete(self, name: str) -> None:
         """Begin to delete a stack."""
         with translated("DeleteStack"):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from contactsync.deployment.live import StackEvent
 
 MINUTE: Final = 60.0
+SAYS_NOTHING: Final = frozenset({"", "User Initiated"})
 SHOWN: Final = 12
 """Resources of the live table: it must fit into a small window."""
 
@@ -27,6 +28,7 @@ class LineProgress:
         self._console = console
         self._clock = clock
         self._spoken = clock.monotonic()
+        self._last: dict[tuple[str, str], str] = {}
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -42,7 +44,11 @@ class LineProgress:
         self._write(f"{stack} {doing}")
 
     def event(self, event: "StackEvent") -> None:
-        """Write an event."""
+        """Write an event, unless it says of a resource what the one before has said, or nothing about a stack."""
+        key = event.stack, event.logical_id
+        known, self._last[key] = self._last.get(key), event.status
+        if known == event.status or (event.is_of_stack and event.reason in SAYS_NOTHING):
+            return
         reason = f": {event.reason}" if event.reason else ""
         self._write(f"{event.stack} {event.logical_id} {event.status}{reason}")
 

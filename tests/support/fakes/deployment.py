@@ -149,6 +149,12 @@ class FakeStacks:
         ids = [event.event_id for event in stack.events]
         return stack.events[ids.index(after) + 1 :] if after else list(stack.events)
 
+    def resources(self, stack_id: str) -> list[tuple[str, str, str]]:
+        """Return the resources of a stack's template, each with a name of its own."""
+        stack = next(one for one in self._stacks.values() if one.live.stack_id == stack_id)
+        found = _parsed(stack.body)["Resources"]
+        return [(name, resource["Type"], f"{stack.live.name}-{name}") for name, resource in found.items()]
+
     def delete(self, name: str) -> None:
         """Begin to delete a stack."""
         stack = next(one for one in self._stacks.values() if name in {one.live.name, one.live.stack_id})
