@@ -129,11 +129,13 @@ SERVICES: Final = {
         "ListTagsForResource",
     ],
     "s3": [
+        "DeleteObjects",
         "GetBucketTagging",
         "GetBucketVersioning",
         "GetObject",
         "GetPublicAccessBlock",
         "HeadBucket",
+        "HeadObject",
         "ListBuckets",
         "ListObjectsV2",
         "PutObject",
