@@ -51,8 +51,8 @@ WITHOUT_STACKS: Final = frozenset({"deploy", "doctor", "rollback", "validate"})
 
 EXIT_CODES: Final = (
     "Exit codes: 0 success, 1 failure (a sentence on standard error says why), 2 wrong usage, 3 differences found "
-    "(`config diff`, `deploy --preview`), 4 only Airflow's own page can answer (`approvals`), 130 stopped by Ctrl-C, 141 "
-    "the program that read the output has ended."
+    "(`config diff`, `deploy --preview`), 4 only Airflow's own page can answer (`approvals`), 130 stopped by Ctrl-C, "
+    "141 the program that read the output has ended."
 )
 
 app = CommandGroup(

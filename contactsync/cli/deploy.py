@@ -60,6 +60,13 @@ InterruptOption = Annotated[
         "--interrupt-runs", help="Update the environment although runs are active. Without it: wait for their end."
     ),
 ]
+TrustedAccessOption = Annotated[
+    bool,
+    typer.Option(
+        "--enable-trusted-access",
+        help="Switch on trusted access for Account Management, if it is off; --yes alone does not.",
+    ),
+]
 ReplacementOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -77,6 +84,12 @@ class Answers:
     yes: bool
     interrupt_runs: bool
     replacements: tuple[str, ...]
+    enable_trusted_access: bool = False
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether questions are wanted, and somebody can answer."""
+        return not (self.only_preview or self.yes) and sys.stdin.isatty()
 
     def check(self) -> None:
         """Raise BadParameter when there is nobody to ask."""
@@ -115,6 +128,7 @@ def deploy(  # noqa: PLR0913 -- a command's options
     yes: YesOption = False,
     interrupt_runs: InterruptOption = False,
     allow_replacement: ReplacementOption = None,
+    enable_trusted_access: TrustedAccessOption = False,
     region: RegionOption = None,
     profile: ProfileOption = None,
 ) -> None:
@@ -127,7 +141,7 @@ def deploy(  # noqa: PLR0913 -- a command's options
     """
     from contactsync.services.deploying import Deploying
 
-    answers = Answers(preview, yes, interrupt_runs, tuple(allow_replacement or ()))
+    answers = Answers(preview, yes, interrupt_runs, tuple(allow_replacement or ()), enable_trusted_access)
     answers.check()
     environment = environment or context.obj
     if not environment:
@@ -163,6 +177,8 @@ def carry_out(aws: "Deploying", release: "Release", target: "Target", answers: A
     except ParameterRefusedError as error:
         raise typer.BadParameter(str(error)) from None
     with stoppable(deployer), ExitStack() as until_end:
+        enables = _check(aws, deployer, answers)
+        deployer.for_organization(aws.organization)
         with progress.shown():
             changes = deployer.preview(waits=not answers.only_preview)
         until_end.callback(deployer.discard, changes)
@@ -171,13 +187,43 @@ def carry_out(aws: "Deploying", release: "Release", target: "Target", answers: A
             if answers.only_preview:
                 return
             live = changes.live
+            _enable(aws, enables)
             deployer.note(live)
         else:
             _show(changes)
             check_replacements(changes.change_sets, answers.replacements)
             _ask(answers)
+            _enable(aws, enables)
             live = _deployed(deployer, changes, answers, progress)
     _finish(aws, target, deployer, live, progress)
+
+
+def _check(aws: "Deploying", deployer: "Deployer", answers: Answers) -> bool:
+    """Make the checks; end when one fails. Return whether trusted access is to be switched on."""
+    from contactsync.checks.findings import Fix, State
+
+    found = list(aws.findings(deployer, may_enable_trusted_access=answers.enable_trusted_access))
+    enables = any(one.fix is Fix.ENABLE_TRUSTED_ACCESS for one in found if one.is_ok)
+    for one in found:
+        if one.state is State.UNKNOWN:
+            say(f"? {one.sentence} {one.remedy}", err=True)
+    failed = [one for one in found if one.state is State.FAILED]
+    if [one.fix for one in failed] == [Fix.ENABLE_TRUSTED_ACCESS] and answers.can_ask:
+        say(failed[0].sentence, err=True)
+        if typer.confirm("Switch it on?", err=True):
+            return True
+    for one in failed:
+        say(f"✗ {one.sentence} {one.remedy}", err=True)
+    if failed:
+        say("Nothing was changed.", err=True)
+        raise typer.Exit(1)
+    return enables
+
+
+def _enable(aws: "Deploying", enables: bool) -> None:  # noqa: FBT001 -- the answer of _check
+    if enables:
+        aws.enable_trusted_access()
+        say("Trusted access for Account Management is on.", err=True)
 
 
 def _ask(answers: Answers) -> None:
@@ -213,9 +259,9 @@ def _show(changes: "Preview") -> None:
         show_rows(COLUMNS, rows, Output.TABLE, alarming=lambda row: row["action"].startswith(("replace", "remove")))
     names = [put.name for put in changes.uploads.puts]
     if names:
-        say(f"uploaded: {', '.join(names)}")
+        say(f"to upload: {', '.join(names)}")
     if changes.uploads.removed:
-        say(f"removed from the bucket: {', '.join(changes.uploads.removed)}")
+        say(f"to remove from the bucket: {', '.join(changes.uploads.removed)}")
     for sentence in (*changes.notes, changes.environment):
         if sentence:
             say(sentence)
@@ -237,8 +283,8 @@ def _finish(
         if value := outputs.get(stack, {}).get(output):
             say(f"{name}: {value}")
     say(
-        f"Deployed. If {target.email} got mails of AWS about subscriptions, confirm them. Then try it: `contactsync "
-        f"--environment {target.environment} sync --dry-run --wait`",
+        f"Deployed. If {target.email} got mails of AWS about subscriptions, confirm them. Then look whether all is "
+        f"well: `contactsync validate --environment {target.environment}`",
         err=True,
     )
 
@@ -246,7 +292,7 @@ def _finish(
 def _target(aws: "Deploying", environment: str, account: str, email: str, given: Mapping[str, str]) -> "Target":
     from contactsync.deployment.target import Target
 
-    return Target(environment, aws.region, account, aws.organization, email, dict(given))
+    return Target(environment, aws.region, account, email=email, given=dict(given))
 
 
 def _values(texts: list[str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 RELEASES: Final = Columns(("release", "version", "commit", "by", "complete", "present"), drop=("commit", "by"))
 DELETED: Final = Columns(("stack", "action", "resource", "type"), drop=("type",))
-STAYS: Final = Columns(("type", "name", "command"), prose=("command",))
+STAYS: Final = Columns(("type", "command"), prose=("command",))
 PROD: Final = "prod"
 
 
@@ -124,7 +124,7 @@ def _fetched(aws: "Deploying", environment: str, record: "Record", folder: Path)
     if kept is None:  # it was there a moment ago
         raise typer.Exit(1)
     say(f"Fetching release {record.release_id}", err=True)
-    target = Target(environment, aws.region, record.account, aws.organization, record.email, dict(record.given))
+    target = Target(environment, aws.region, record.account, email=record.email, given=dict(record.given))
     return kept.fetch(record, folder), target
 
 

@@ -126,6 +126,16 @@ class Deployer:
         self._lock: DeployLock | None = None
         self.runs = StackRuns(self._stacks, self._screen, self._clock, meanwhile=self._meanwhile)
 
+    def existing(self) -> frozenset[str]:
+        """Return the names in the list of stacks of those that exist already."""
+        found = {stack.entry.name: self.runs.find(stack) for stack in self.blueprint.possible}
+        return frozenset(name for name, live in found.items() if live is not None and live.rest is not Rest.ABSENT)
+
+    def for_organization(self, organization: str) -> None:
+        """Take the id of the organization, which is asked for only after the checks."""
+        target = replace(self.blueprint.target, organization=organization)
+        self.blueprint = replace(self.blueprint, target=target)
+
     def preview(self, *, waits: bool) -> Preview:
         """Return what would change; with `waits` after what CloudFormation is doing now, else it is only noted.
 
@@ -303,7 +313,7 @@ class Deployer:
             environment = self._environments.find(stack.name)
         except ContactSyncError:
             return error
-        if environment is None:
+        if environment is None or not (environment.error or environment.status.endswith("_FAILED")):
             return error
         return StackFailedError(
             error.stack, error.region, error.state, (*error.causes, environment_words(environment, failed=True))

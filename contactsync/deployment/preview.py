@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from contactsync.deployment.blueprint import WantedStack
 from contactsync.deployment.live import Change, ChangeSet
+from contactsync.deployment.uploads import PENDING
 from contactsync.errors import ReplacementRefusedError
 
 STACK_TYPE: Final = "AWS::CloudFormation::Stack"
@@ -23,6 +24,7 @@ GUARDED: Final = frozenset(
 """Types that are replaced or removed only if somebody names the resource."""
 
 SECRET_TYPES: Final = frozenset({"AWS::SecretsManager::Secret"})
+UPLOADED: Final = "(after the upload)"
 HIDDEN: Final = "(not shown)"
 LATER: Final = "a value of another stack"
 LONGEST: Final = 60
@@ -130,6 +132,8 @@ def _properties(change: Change) -> Iterator[tuple[str, str, str]]:
 
 
 def _cut(text: str) -> str:
+    if text.startswith(PENDING):
+        return UPLOADED
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
 
 

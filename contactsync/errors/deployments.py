@@ -212,7 +212,7 @@ class ReleaseUnknownError(ContactSyncError):
             return "There is no earlier release in the bucket for code that differs from the present one."
         there = f"the releases are {', '.join(self.known)}" if self.known else "no release was deployed to the end"
         meant = f" Do you mean {self.nearest}?" if self.nearest else ""
-        return f"There is no release {self.release}; {there}.{meant}"
+        return f"There is no release {self.release}; {there}.{meant} Name one with --to; --list lists them all."
 
 
 @dataclass(eq=False)

@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +11,14 @@ from typing import Any, Final, Self
 
 from contactsync.aws.deployment.code_bucket import CodeBucket, CodeBuckets
 from contactsync.aws.deployment.environments import MwaaEnvironments
-from contactsync.aws.deployment.organization import organization_id
+from contactsync.aws.deployment.organization import enable_trusted_access, organization_id
 from contactsync.aws.deployment.stacks import CloudFormationStacks
 from contactsync.aws.mwaa_environment import MwaaEnvironment
 from contactsync.aws.sdk.caller import AwsCaller
 from contactsync.aws.sdk.clients import Clients
+from contactsync.checks.before_deployment import before_deployment
+from contactsync.checks.findings import Finding
+from contactsync.checks.wanted import WantedDeployment
 from contactsync.clock import SystemClock
 from contactsync.configuration.schema import parse_configuration
 from contactsync.deployment.airflow import Health
@@ -27,6 +30,7 @@ from contactsync.deployment.records import Records
 from contactsync.deployment.release import Release
 from contactsync.deployment.target import Target
 from contactsync.errors import ConfigurationMissingError
+from contactsync.services.checks import deployment_ports
 from contactsync.services.deployment import deployed_settings
 from contactsync.services.services import Services
 from contactsync.settings.groups import Group
@@ -96,6 +100,28 @@ class Deploying:
     def health(self, screen: Screen) -> Health:
         """Return the questions to the Airflow of an environment."""
         return Health(lambda name: MwaaEnvironment(self.clients.own("mwaa"), name), screen, SystemClock())
+
+    def findings(self, deployer: Deployer, *, may_enable_trusted_access: bool) -> Iterator[Finding]:
+        """Yield what the checks before a deployment find; nothing is changed."""
+        blueprint = deployer.blueprint
+        target = blueprint.target
+        parameters = {**blueprint.file.parameters, **target.given}
+        wanted = WantedDeployment(
+            target.environment,
+            target.account,
+            target.region,
+            target.trigger_region,
+            blueprint.listed,
+            parameters,
+            may_enable_trusted_access,
+            creates_trail=parameters.get("CreateTrail") == "true",
+            stacks=deployer.existing(),
+        )
+        return before_deployment(wanted, deployment_ports(self.environ))
+
+    def enable_trusted_access(self) -> None:
+        """Let Account Management act on the member accounts of the organization."""
+        enable_trusted_access(self.clients.management("organizations"))
 
     def store_first_configuration(self, target: Target, content: Mapping[str, Any]) -> int | None:
         """Store a configuration if there is none; return its version, or None when there is one already."""

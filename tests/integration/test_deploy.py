@@ -19,7 +19,7 @@ from contactsync.services.deploying import Deploying
 from tests.integration.conftest import Answer, Command
 from tests.integration.test_cli_shells import MAIN
 from tests.support.fakes.airflow import FakeAirflow, Json, served
-from tests.support.releases import packages
+from tests.support.releases import describe, packages
 from tests.support.waiting import until
 
 REGION, TRIGGER_REGION = "eu-west-1", "us-east-1"
@@ -62,7 +62,7 @@ def account(airflow: tuple[DeployedAirflow, str]) -> Iterator[Sandbox]:
     """Run a sandbox in which nothing is deployed."""
     scenario = Scenario.model_validate({"organization": {"accounts": 2}, "quotas": {"enabled": False}})
     with Sandbox(scenario) as running:
-        running.register_airflow(airflow[1], "user", "password", environment=f"{PREFIX}airflow")
+        running.register_airflow(airflow[1], "user", "password")
         yield running
 
 
@@ -90,8 +90,8 @@ def deploy(contactsync: Command, account: Sandbox, folder: Path, monkeypatch: py
 
 @pytest.fixture
 def deployed(deploy: Deploy) -> Deploy:
-    """Return the command where these packages are deployed."""
-    answer = deploy("--yes")
+    """Return the command where these packages are deployed; the account has no trail but that of the deployment."""
+    answer = deploy("--yes", "--set", "CreateTrail=true")
     assert answer.code == 0, answer.err
     return deploy
 
@@ -118,6 +118,38 @@ def status(account: Sandbox, stack: str) -> str:
     """Return a stack's status."""
     (found,) = client("cloudformation", account).describe_stacks(StackName=f"{PREFIX}{stack}")["Stacks"]
     return str(found["StackStatus"])
+
+
+def test_checks(deploy: Deploy, account: Sandbox) -> None:
+    """What keeps contactsync from working is found before anything is made, all of it at once."""
+    organizations = client("organizations", account)
+
+    def trusted() -> set[str]:
+        listed = organizations.list_aws_service_access_for_organization()["EnabledServicePrincipals"]
+        return {one["ServicePrincipal"] for one in listed}
+
+    organizations.disable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+    try:
+        answer = deploy("--yes")
+        assert answer.code == 1
+        assert "✗ No trail records management write events in us-east-1" in answer.err
+        assert "✗ Account Management has no trusted access" in answer.err
+        assert answer.err.endswith("Nothing was changed.\n")
+        assert deploy("--preview", "--set", "CreateTrail=true", "--enable-trusted-access").code == 3
+        assert "account.amazonaws.com" not in trusted()
+        answer = deploy("--yes", "--set", "CreateTrail=true", "--enable-trusted-access")
+        assert answer.code == 0, answer.err
+        assert "account.amazonaws.com" in trusted()
+    finally:
+        organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+
+
+def test_wrong_account(deploy: Deploy, account: Sandbox) -> None:
+    """With credentials of another account than the one that is named nothing is looked at."""
+    assert account
+    answer = deploy("--yes", "--account-id", "999999999999")
+    assert answer.code == 1
+    assert "✗ The credentials are those of account" in answer.err
 
 
 def test_first(deployed: Deploy, account: Sandbox) -> None:
@@ -185,12 +217,17 @@ def test_plugins(deployed: Deploy, account: Sandbox, folder: Path, airflow: tupl
     assert parameters(account, "airflow")["PluginsVersion"] != before
 
 
-def test_replacement(deployed: Deploy) -> None:
-    """An environment is not replaced unless somebody names it."""
-    subnets = ("--set", "SubnetIds=subnet-33333333,subnet-44444444")
-    answer = deployed("--yes", *subnets)
+def test_replacement(deployed: Deploy, folder: Path) -> None:
+    """A table is not replaced unless somebody names it."""
+    template = folder / "infra/tables.yaml"
+    template.write_text(template.read_text().replace("${Environment}-state", "${Environment}-states"))
+    describe(folder)
+    preview = deployed("--preview")
+    assert "replace" in preview.out
+    answer = deployed("--yes")
     assert answer.code == 1
-    assert "--allow-replacement Airflow" in answer.err
+    assert "contactsync-dev-state: StateTable (AWS::DynamoDB::Table) is replaced" in answer.err
+    assert "--allow-replacement StateTable" in answer.err
 
 
 def test_failure(deployed: Deploy, account: Sandbox) -> None:
@@ -278,6 +315,6 @@ def test_deleted_and_back(deployed: Deploy, account: Sandbox) -> None:
     answer = deployed("--delete", "--force", command="rollback")
     assert answer.code == 0, answer.err
     assert f"aws dynamodb delete-table --region eu-west-1 --table-name {PREFIX}config" in answer.out
-    answer = deployed("--yes")
+    answer = deployed("--yes", "--set", "CreateTrail=true")
     assert answer.code == 0, answer.err
     assert dynamodb.get_item(TableName=f"{PREFIX}config", Key=item)["Item"] == item

@@ -203,7 +203,7 @@ def test_what_moto_lacks(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> 
     """An operation or region that moto does not have is an AWS error, and a line for whoever watches the sandbox."""
     with pytest.raises(ClientError) as caught:
         client(sandbox, "organizations").list_handshakes_for_account()
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert "cannot do this" in caught.value.response["Error"]["Message"]
     with pytest.raises(ClientError, match="cannot do this"):
         client(sandbox, "dynamodb", config=ONE_ATTEMPT.merge(Config(region_name="eu-west-9"))).list_tables()

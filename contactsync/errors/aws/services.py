@@ -32,8 +32,9 @@ _TABLES: Final = (
     "ListTagsOfResource PutItem Query Scan TransactGetItems TransactWriteItems UpdateItem"
 )
 _ORGANIZATION: Final = (
-    "DescribeAccount DescribeOrganization DescribeOrganizationalUnit ListAWSServiceAccessForOrganization ListAccounts "
-    "ListAccountsForParent ListOrganizationalUnitsForParent ListParents ListRoots"
+    "DescribeAccount DescribeOrganization DescribeOrganizationalUnit EnableAWSServiceAccess "
+    "ListAWSServiceAccessForOrganization ListAccounts ListAccountsForParent ListOrganizationalUnitsForParent "
+    "ListParents ListRoots"
 )
 _STACKS: Final = (
     "ContinueUpdateRollback CreateChangeSet DeleteChangeSet DeleteStack DescribeChangeSet DescribeEvents "
@@ -100,8 +101,8 @@ SERVICES: Final[Mapping[str, AwsService]] = {
     "s3": AwsService(
         "Amazon S3",
         _calls(
-            "DeleteObjects GetBucketTagging GetBucketVersioning GetObject GetPublicAccessBlock HeadBucket HeadObject ListBuckets "
-            "ListObjectsV2 PutObject"
+            "DeleteObjects GetBucketTagging GetBucketVersioning GetObject GetPublicAccessBlock HeadBucket HeadObject "
+            "ListBuckets ListObjectsV2 PutObject"
         ),
         "bucket",
         (

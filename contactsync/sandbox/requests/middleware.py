@@ -168,7 +168,9 @@ class Middleware:
             logger.error("The sandbox cannot do %s %s in %s: %r", call.service, call.operation, call.region, error)  # noqa: TRY400 -- the traceback follows below
             logger.debug("Where it came from", exc_info=True)
             failure = WireError("InternalFailure", f"The sandbox cannot do this: {type(error).__name__}")
-            return error_response(request, call.service, call.operation, failure, status=500)
+            # AWS clients repeat a call after 500, and wait in between; another try cannot help here.
+            status = HTTPStatus.NOT_IMPLEMENTED if isinstance(error, NotImplementedError) else 500
+            return error_response(request, call.service, call.operation, failure, status=status)
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:

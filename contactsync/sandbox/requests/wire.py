@@ -18,7 +18,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 UNKNOWN_OPERATION = "Unknown"
-_BOTOCORE_NAMES = {"airflow": "mwaa", "monitoring": "cloudwatch", "states": "stepfunctions", "eventbridge": "events"}
+_BOTOCORE_NAMES = {
+    "airflow": "mwaa",
+    "eventbridge": "events",
+    "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
+    "states": "stepfunctions",
+}
 _STATUSES = {  # codes that many services answer without having them in their model
     "AccessDenied": 403,
     "AccessDeniedException": 403,

@@ -37,7 +37,7 @@ def test_unknown() -> None:
     """An unknown release is refused with those that there are, and the nearest."""
     with pytest.raises(ReleaseUnknownError) as error:
         choose([SECOND, FIRST], "20260114T090000Z-0.1.0-9")
-    assert str(error.value).endswith(f"Do you mean {FIRST.release_id}?")
+    assert f"Do you mean {FIRST.release_id}? Name one with --to" in str(error.value)
     with pytest.raises(ReleaseUnknownError, match="no release was deployed to the end"):
         choose([], "x")
 

@@ -120,6 +120,7 @@ SERVICES: Final = {
         "DescribeAccount",
         "DescribeOrganization",
         "DescribeOrganizationalUnit",
+        "EnableAWSServiceAccess",
         "ListAWSServiceAccessForOrganization",
         "ListAccounts",
         "ListAccountsForParent",
