@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -194,7 +194,8 @@ def carry_out(aws: "Deploying", release: "Release", target: "Target", answers: A
             check_replacements(changes.change_sets, answers.replacements)
             _ask(answers)
             _enable(aws, enables)
-            live = _deployed(deployer, changes, answers, progress)
+            with _explained(aws, deployer):
+                live = _deployed(deployer, changes, answers, progress)
     _finish(aws, target, deployer, live, progress)
 
 
@@ -241,6 +242,23 @@ def _deployed(
 
     with progress.shown():
         return deployer.carry_out(changes, Permissions(answers.replacements, interrupt_runs=answers.interrupt_runs))
+
+
+@contextmanager
+def _explained(aws: "Deploying", deployer: "Deployer") -> Iterator[None]:
+    """Add to the failure of an environment what is wrong with what it is made of."""
+    from contactsync.deployment.deploy import AIRFLOW
+    from contactsync.errors import ContactSyncError, StackFailedError
+    from contactsync.stacks.stacks import stack_name
+
+    try:
+        yield
+    except StackFailedError as error:
+        if error.stack == stack_name(deployer.blueprint.target.environment, AIRFLOW):
+            with suppress(ContactSyncError):  # the failure itself is what matters
+                for one in aws.why_environment_failed(deployer):
+                    say(f"{'?' if one.state == 'unknown' else '✗'} {one.sentence} {one.remedy}", err=True)
+        raise
 
 
 @contextmanager

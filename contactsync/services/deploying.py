@@ -16,14 +16,15 @@ from contactsync.aws.deployment.stacks import CloudFormationStacks
 from contactsync.aws.mwaa_environment import MwaaEnvironment
 from contactsync.aws.sdk.caller import AwsCaller
 from contactsync.aws.sdk.clients import Clients
-from contactsync.checks.before_deployment import before_deployment
+from contactsync.checks.before_deployment import after_failed_environment, before_deployment
+from contactsync.checks.environments import ROLE
 from contactsync.checks.findings import Finding
-from contactsync.checks.wanted import WantedDeployment
+from contactsync.checks.wanted import EnvironmentParts, WantedDeployment
 from contactsync.clock import SystemClock
 from contactsync.configuration.schema import parse_configuration
 from contactsync.deployment.airflow import Health
 from contactsync.deployment.blueprint import Blueprint
-from contactsync.deployment.deploy import ARTIFACTS, BUCKET, Deployer, Surroundings
+from contactsync.deployment.deploy import AIRFLOW, ARTIFACTS, BUCKET, Deployer, Surroundings
 from contactsync.deployment.lock import Holder
 from contactsync.deployment.ports import Screen
 from contactsync.deployment.records import Records
@@ -39,6 +40,8 @@ from contactsync.stacks.stacks import Region, stack_name
 
 STORING: Final = (Group.CONFIGURATION, Group.STATE, Group.DEPLOYMENT, Group.BUS)
 CREDENTIALS: Final = "AWS_"
+ROLE_ID: Final = "ExecutionRole"
+"""The logical id of the environment's role."""
 FIRST: Final = "the first version, by contactsync deploy"
 
 
@@ -119,6 +122,30 @@ class Deploying:
         )
         return before_deployment(wanted, deployment_ports(self.environ))
 
+    def why_environment_failed(self, deployer: Deployer) -> list[Finding]:
+        """Return what is wrong with network, role and bucket of an environment that could not be made or updated.
+
+        MWAA itself says only that the configuration is wrong. A role that was removed with its stack is not looked at.
+        """
+        stack = next(one for one in deployer.blueprint.possible if one.entry.name == AIRFLOW)
+        cloudformation = CloudFormationStacks(self.clients.own("cloudformation", stack.region), SystemClock())
+        live = cloudformation.find(stack.name)
+        if live is None:
+            return []
+        role = next((name for one, _, name in cloudformation.resources(live.stack_id) if one == ROLE_ID), "")
+        values = live.parameters
+        parts = EnvironmentParts(
+            stack.region,
+            stack.name,
+            _parts(values.get("SubnetIds", "")),
+            _parts(values.get("SecurityGroupIds", "")),
+            role,
+            values.get("CodeBucket", ""),
+            self.clients.partition.name,
+        )
+        found = after_failed_environment(parts, deployment_ports(self.environ))
+        return [one for one in found if not one.is_ok and (role or one.name != ROLE)]
+
     def enable_trusted_access(self) -> None:
         """Let Account Management act on the member accounts of the organization."""
         enable_trusted_access(self.clients.management("organizations"))
@@ -138,6 +165,10 @@ class Deploying:
             )
             return stored.version
         return None
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part)
 
 
 def is_alive(holder: Holder) -> bool:

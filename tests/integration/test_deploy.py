@@ -315,6 +315,11 @@ def test_deleted_and_back(deployed: Deploy, account: Sandbox) -> None:
     answer = deployed("--delete", "--force", command="rollback")
     assert answer.code == 0, answer.err
     assert f"aws dynamodb delete-table --region eu-west-1 --table-name {PREFIX}config" in answer.out
+    script(account, {"logical_id": "Airflow", "action": "create", "error": "INCORRECT_CONFIGURATION", "count": 1})
+    answer = deployed("--yes", "--set", "CreateTrail=true")
+    assert answer.code == 1
+    assert "contactsync-dev-airflow in eu-west-1 ended as ROLLBACK_COMPLETE: Airflow" in answer.err
+    script(account)
     answer = deployed("--yes", "--set", "CreateTrail=true")
     assert answer.code == 0, answer.err
     assert dynamodb.get_item(TableName=f"{PREFIX}config", Key=item)["Item"] == item
