@@ -11,6 +11,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb.models import dynamodb_backends
 from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.s3.cloud_formation import cfn_to_api_encryption
 from moto.s3.models import s3_backends
@@ -311,6 +312,9 @@ DELETED: Mapping[str, Deletion] = {
             resource.properties["InternetGatewayId"], resource.properties["VpcId"]
         )
     ),
+    "AWS::IAM::ManagedPolicy": lambda resource, place: iam_backends[place.account][
+        get_partition(place.region)
+    ].managed_policies.pop(resource.physical_id, None),
     "AWS::KMS::Key": lambda resource, place: kms_backends[place.account][place.region].schedule_key_deletion(
         resource.physical_id, _KEY_DAYS
     ),
