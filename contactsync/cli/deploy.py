@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -159,8 +159,14 @@ def deploy(  # noqa: PLR0913 -- a command's options
         carry_out(aws, release, target, answers)
 
 
-def carry_out(aws: "Deploying", release: "Release", target: "Target", answers: Answers) -> None:
-    """Preview a deployment, ask, carry it out, and look whether it works."""
+def carry_out(
+    aws: "Deploying",
+    release: "Release",
+    target: "Target",
+    answers: Answers,
+    first: Callable[[], None] = lambda: None,
+) -> None:
+    """Preview a deployment, ask, do what comes `first`, carry it out, and look whether it works."""
     from contactsync.cli.screen.deploy_progress import progress_on
     from contactsync.clock import SystemClock
     from contactsync.deployment.preview import check_replacements
@@ -193,6 +199,7 @@ def carry_out(aws: "Deploying", release: "Release", target: "Target", answers: A
             _show(changes)
             check_replacements(changes.change_sets, answers.replacements)
             _ask(answers)
+            first()
             _enable(aws, enables)
             with _explained(aws, deployer):
                 live = _deployed(deployer, changes, answers, progress)

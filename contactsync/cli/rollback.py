@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -53,6 +54,13 @@ def rollback(  # noqa: PLR0913 -- a command's options
     delete: Annotated[
         bool, typer.Option("--delete", help="Delete all stacks. Tables, keys, buckets, logs and the secret stay.")
     ] = False,
+    backup_data: Annotated[
+        bool,
+        typer.Option(
+            "--backup-data",
+            help="Save the tables before, into a folder of this directory, as `contactsync backup` does.",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", "--yes", help="Do not ask; prod is deleted never unasked.")] = False,
     preview: PreviewOption = False,
     interrupt_runs: InterruptOption = False,
@@ -66,6 +74,7 @@ def rollback(  # noqa: PLR0913 -- a command's options
 
     Example: `contactsync rollback --environment prod --list`
     """
+    from contactsync.deployment.rollback import choose as chosen
     from contactsync.services.deploying import Deploying
 
     answers = Answers(preview, force, interrupt_runs, tuple(allow_replacement or ()))
@@ -80,9 +89,9 @@ def rollback(  # noqa: PLR0913 -- a command's options
     if show_list:
         _show(records)
     elif delete:
-        _delete(aws, environment, records, answers)
+        _delete(aws, environment, records, answers, saves=backup_data)
     else:
-        _deploy_again(aws, environment, records, to, answers)
+        _deploy_again(aws, environment, chosen(records, to), answers, saves=backup_data)
 
 
 def _records(aws: "Deploying", environment: str) -> "list[Record]":
@@ -106,15 +115,19 @@ def _show(records: "list[Record]") -> None:
     show_rows(RELEASES, rows, Output.TABLE)
 
 
-def _deploy_again(
-    aws: "Deploying", environment: str, records: "list[Record]", to: str | None, answers: Answers
-) -> None:
-    from contactsync.deployment.rollback import choose as chosen
-
-    record = chosen(records, to)
+def _deploy_again(aws: "Deploying", environment: str, record: "Record", answers: Answers, *, saves: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="contactsync-") as scratch:
         release, target = _fetched(aws, environment, record, Path(scratch))
-        carry_out(aws, release, target, answers)
+        carry_out(aws, release, target, answers, partial(_save, aws, target, wanted=saves))
+
+
+def _save(aws: "Deploying", target: "Target", *, wanted: bool) -> None:
+    from contactsync.clock import SystemClock
+
+    if wanted:
+        folder = Path(f"contactsync-{target.environment}-{SystemClock().now():%Y%m%dT%H%M%SZ}")
+        number = aws.back_up(target, folder)
+        say(f"{number} items of the tables are in {folder}, without the desired contacts.", err=True)
 
 
 def _fetched(aws: "Deploying", environment: str, record: "Record", folder: Path) -> "tuple[Release, Target]":
@@ -128,7 +141,7 @@ def _fetched(aws: "Deploying", environment: str, record: "Record", folder: Path)
     return kept.fetch(record, folder), target
 
 
-def _delete(aws: "Deploying", environment: str, records: "list[Record]", answers: Answers) -> None:
+def _delete(aws: "Deploying", environment: str, records: "list[Record]", answers: Answers, *, saves: bool) -> None:
     """Show what is deleted and what stays, ask, and delete the stacks in reverse order."""
     from contactsync.cli.screen.deploy_progress import progress_on
     from contactsync.clock import SystemClock
@@ -149,6 +162,7 @@ def _delete(aws: "Deploying", environment: str, records: "list[Record]", answers
         if answers.only_preview:
             raise typer.Exit(3)
         _ask(environment, answers)
+        _save(aws, target, wanted=saves)
         with stoppable(deployer), progress.shown():
             deployer.delete()
     say(f"Deleted. These {len(kept)} resources stay, with what they hold; remove them if nobody needs them any more:")

@@ -39,6 +39,14 @@ from contactsync.settings.settings import read_settings
 from contactsync.stacks.stacks import Region, stack_name
 
 STORING: Final = (Group.CONFIGURATION, Group.STATE, Group.DEPLOYMENT, Group.BUS)
+SAVING: Final = (
+    Group.MANAGEMENT,
+    Group.CONFIGURATION,
+    Group.STATE,
+    Group.DESIRED,
+    Group.AUDIT,
+    Group.DEPLOYMENT,
+)
 CREDENTIALS: Final = "AWS_"
 ROLE_ID: Final = "ExecutionRole"
 """The logical id of the environment's role."""
@@ -152,11 +160,7 @@ class Deploying:
 
     def store_first_configuration(self, target: Target, content: Mapping[str, Any]) -> int | None:
         """Store a configuration if there is none; return its version, or None when there is one already."""
-        own = {name: value for name, value in self.environ.items() if name.startswith(CREDENTIALS)}
-        settings = own | deployed_settings(target.environment, own)
-        if key := target.given.get("ConfigKey"):
-            settings["CONTACTSYNC_CONFIG_KEY"] = key
-        services = Services.from_environment(settings, needs=STORING)
+        services = Services.from_environment(self._settings(target), needs=STORING)
         try:
             services.configurations.newest()
         except ConfigurationMissingError:
@@ -165,6 +169,19 @@ class Deploying:
             )
             return stored.version
         return None
+
+    def back_up(self, target: Target, folder: Path) -> int:
+        """Save the tables into a folder, without the desired contacts; return the number of items."""
+        services = Services.from_environment(self._settings(target), needs=SAVING)
+        return services.backup.into(services.backup_target(str(folder), None), with_contacts=False).items
+
+    def _settings(self, target: Target) -> dict[str, str]:
+        """Return the settings of the deployment, whatever else is set on this machine."""
+        own = {name: value for name, value in self.environ.items() if name.startswith(CREDENTIALS)}
+        settings = own | deployed_settings(target.environment, own)
+        if key := target.given.get("ConfigKey"):
+            settings["CONTACTSYNC_CONFIG_KEY"] = key
+        return settings
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -307,13 +307,16 @@ def test_rollback(deployed: Deploy, account: Sandbox, folder: Path) -> None:
     assert found != b"for a rollback"
 
 
-def test_deleted_and_back(deployed: Deploy, account: Sandbox) -> None:
+def test_deleted_and_back(deployed: Deploy, account: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has data stays when everything is deleted, and a new deployment adopts it."""
     dynamodb = client("dynamodb", account)
     item = {"config_key": {"S": "mine"}, "version": {"N": "1"}}
     dynamodb.put_item(TableName=f"{PREFIX}config", Item=item)
-    answer = deployed("--delete", "--force", command="rollback")
+    monkeypatch.chdir(tmp_path)
+    answer = deployed("--delete", "--force", "--backup-data", command="rollback")
     assert answer.code == 0, answer.err
+    (backup,) = tmp_path.glob("contactsync-dev-*")
+    assert (backup / "manifest.json").is_file()
     assert f"aws dynamodb delete-table --region eu-west-1 --table-name {PREFIX}config" in answer.out
     script(account, {"logical_id": "Airflow", "action": "create", "error": "INCORRECT_CONFIGURATION", "count": 1})
     answer = deployed("--yes", "--set", "CreateTrail=true")
