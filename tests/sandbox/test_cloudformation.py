@@ -261,6 +261,37 @@ def test_capabilities(stacks: StackCalls) -> None:
     assert stacks.create(body({"Role": role}), Capabilities=["CAPABILITY_NAMED_IAM"]) == "CREATE_COMPLETE"
 
 
+def test_policies(stacks: StackCalls, sandbox: SmallSandbox) -> None:
+    """A managed policy changes in place, is attached to roles, and a role loses what its template no longer has."""
+
+    def template(action: str, **role: Any) -> str:
+        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+        policy = {"ManagedPolicyName": "p", "PolicyDocument": document}
+        properties = {"RoleName": "r", "AssumeRolePolicyDocument": {"Statement": []}} | role
+        return body(
+            {
+                "Policy": {"Type": "AWS::IAM::ManagedPolicy", "Properties": policy},
+                "Role": {"Type": "AWS::IAM::Role", "Properties": properties},
+            }
+        )
+
+    iam, arn = sandbox.client("iam"), "arn:aws:iam::123456789012:policy/p"
+    arguments = {"Capabilities": ["CAPABILITY_NAMED_IAM"]}
+    own = {"Policies": [{"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17", "Statement": []}}]}
+    stacks.create(template("s3:Get0", ManagedPolicyArns=[{"Ref": "Policy"}], **own), **arguments)
+    attached = iam.list_attached_role_policies(RoleName="r")["AttachedPolicies"]
+    assert [policy["PolicyArn"] for policy in attached] == [arn]
+    for number in range(1, 7):
+        assert stacks.update(template(f"s3:Get{number}"), **arguments) == "UPDATE_COMPLETE"
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    current = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    assert current["Statement"][0]["Action"] == "s3:Get6"
+    assert iam.list_attached_role_policies(RoleName="r")["AttachedPolicies"] == []
+    assert iam.list_role_policies(RoleName="r")["PolicyNames"] == []
+    stacks.client.delete_stack(StackName=STACK)
+    assert iam.list_policies(Scope="Local")["Policies"] == []
+
+
 def test_existing_and_missing_stacks(stacks: StackCalls) -> None:
     """A second stack of a name is refused, and so is everything about a stack that is not there."""
     stacks.create(QUEUE)

@@ -56,6 +56,12 @@ def _secret(place: Place, name: str) -> Any:  # noqa: ANN401 - moto's object
     return secretsmanager_backends[place.account][place.region].secrets.get(name)
 
 
+def _managed_policy(place: Place, name: str) -> Any:  # noqa: ANN401 - moto's object
+    partition = get_partition(place.region)
+    arn = name if name.startswith("arn:") else f"arn:{partition}:iam::{place.account}:policy/{name}"
+    return iam_backends[place.account][partition].managed_policies.get(arn)
+
+
 def _environment(place: Place, name: str) -> Any:  # noqa: ANN401 - of any type
     environments = mwaa_type.handover.part
     return environments.find(name, place) if environments else None
@@ -70,6 +76,7 @@ FINDERS: Mapping[str, Finder] = {
     ),
     "AWS::DynamoDB::Table": lambda place, name: dynamodb_backends[place.account][place.region].tables.get(name),
     "AWS::Events::Rule": lambda place, name: events_backends[place.account][place.region].describe_rule(name, None),
+    "AWS::IAM::ManagedPolicy": _managed_policy,
     "AWS::IAM::Role": lambda place, name: iam_backends[place.account][get_partition(place.region)].get_role(name),
     "AWS::KMS::Key": lambda place, name: kms_backends[place.account][place.region].keys.get(name),
     "AWS::Lambda::Function": lambda place, name: get_backend(place.account, place.region).get_function(name),

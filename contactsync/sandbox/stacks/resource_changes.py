@@ -102,7 +102,6 @@ def _log_group(group: Any, properties: Properties, place: Place) -> None:  # noq
 
 
 def _role(role: Any, properties: Properties, place: Place) -> None:  # noqa: ANN401 - moto's object
-    del place
     role.assume_role_policy_document = document(properties["AssumeRolePolicyDocument"])
     role.description = properties.get("Description", "")
     role.max_session_duration = int(properties.get("MaxSessionDuration", 3600))
@@ -111,6 +110,24 @@ def _role(role: Any, properties: Properties, place: Place) -> None:  # noqa: ANN
         role.delete_policy(name)
     for name, policy in wanted.items():
         role.put_policy(name, policy)
+    _attach(role, properties.get("ManagedPolicyArns") or _NO_LIST, place)
+
+
+def _attach(role: Any, wanted: list[str], place: Place) -> None:  # noqa: ANN401 - moto's object
+    """Attach managed policies; moto does not have those of AWS, which are left out."""
+    backend = iam_backends[place.account][get_partition(place.region)]
+    for arn in [arn for arn in list(role.managed_policies) if arn not in wanted]:
+        backend.detach_role_policy(arn, role.name)
+    for arn in wanted:
+        if arn in backend.managed_policies and arn not in role.managed_policies:
+            backend.attach_role_policy(arn, role.name)
+
+
+def _managed_policy(policy: Any, properties: Properties, place: Place) -> None:  # noqa: ANN401 - moto's object
+    """Make a new version the only one; a policy can have five."""
+    backend = iam_backends[place.account][get_partition(place.region)]
+    backend.create_policy_version(policy.arn, document(properties["PolicyDocument"]), set_as_default=True)
+    policy.versions = [version for version in policy.versions if version.is_default_version]
 
 
 def _topic(topic: Any, properties: Properties, place: Place) -> None:  # noqa: ANN401 - moto's object
@@ -201,6 +218,7 @@ CHECKED: Mapping[str, Callable[[Properties, Place], None]] = {"AWS::Lambda::Func
 APPLIED: Mapping[str, Change] = {
     "AWS::DynamoDB::Table": _table,
     "AWS::EC2::SubnetRouteTableAssociation": _association,
+    "AWS::IAM::Role": _role,
     "AWS::S3::Bucket": _bucket,
 }
 """Settings that moto's classes ignore when they create a resource, and have no other way to change."""
@@ -210,7 +228,7 @@ UPDATED: Mapping[str, Change] = {
     "AWS::EC2::Route": _route,
     "AWS::EC2::SecurityGroup": _nothing,  # moto would make another group; what can change without one is not simulated
     "AWS::EC2::VPCEndpoint": _endpoint,
-    "AWS::IAM::Role": _role,
+    "AWS::IAM::ManagedPolicy": _managed_policy,
     "AWS::KMS::Key": _key,
     "AWS::Lambda::Function": _function,
     "AWS::Logs::LogGroup": _log_group,
@@ -314,7 +332,7 @@ DELETED: Mapping[str, Deletion] = {
     ),
     "AWS::IAM::ManagedPolicy": lambda resource, place: iam_backends[place.account][
         get_partition(place.region)
-    ].managed_policies.pop(resource.physical_id, None),
+    ].delete_policy(resource.physical_id),
     "AWS::KMS::Key": lambda resource, place: kms_backends[place.account][place.region].schedule_key_deletion(
         resource.physical_id, _KEY_DAYS
     ),

@@ -41,6 +41,7 @@ CREATE_ONLY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "AWS::EC2::VPCGatewayAttachment": ("VpcId",),
     "AWS::Events::Rule": ("Name", "EventBusName"),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", "Description", "Path"),
     "AWS::IAM::Role": ("Path", "RoleName"),
     "AWS::Lambda::EventInvokeConfig": ("FunctionName", "Qualifier"),
     "AWS::Lambda::EventSourceMapping": (
@@ -73,6 +74,7 @@ NAMES: Final[Mapping[str, str]] = {
     "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::Events::Rule": "Name",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::IAM::Role": "RoleName",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Logs::LogGroup": "LogGroupName",
@@ -86,6 +88,7 @@ NAMES: Final[Mapping[str, str]] = {
 
 IMPORT_IDENTIFIERS: Final[Mapping[str, str]] = {
     **NAMES,
+    "AWS::IAM::ManagedPolicy": "PolicyArn",
     "AWS::KMS::Key": "KeyId",
     "AWS::SecretsManager::Secret": "Id",
     "AWS::SNS::Topic": "TopicArn",
@@ -97,7 +100,8 @@ WITHOUT_TAGS: Final = frozenset(
     {
         "AWS::ApiGateway::Deployment", "AWS::ApiGateway::Method", "AWS::ApiGateway::Resource", "AWS::EC2::Route",
         "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPCGatewayAttachment",
-        "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission", "AWS::Notifications::ChannelAssociation",
+        "AWS::IAM::ManagedPolicy", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
+        "AWS::Notifications::ChannelAssociation",
         "AWS::Notifications::EventRule", "AWS::Notifications::NotificationHub", "AWS::S3::BucketPolicy",
         "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
     }
