@@ -203,9 +203,9 @@ def _lambda(asked: _Asked) -> Need:
 
 
 def _mwaa(asked: _Asked) -> Need:
-    """Return the need for an environment; whoever has any of Airflow's roles in it may call its REST API."""
+    """Return the need for an environment; whoever has any of Airflow's roles in it may use its Airflow."""
     environment = asked.text("Name")
-    if asked.request.operation == "InvokeRestApi":
+    if asked.request.operation in {"CreateWebLoginToken", "InvokeRestApi"}:
         return asked.need(*(asked.arn("airflow", f"role/{environment}/{role}") for role in _AIRFLOW_ROLES))
     return asked.need(*([asked.arn("airflow", f"environment/{environment}")] if environment else []))
 
