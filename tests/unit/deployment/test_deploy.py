@@ -9,7 +9,7 @@ from tests.support.releases import packages
 from tests.unit.deployment.conftest import Deployment
 
 FIRST = [
-    *("artifacts", "alarms", "state", "network", "bus", "airflow", "monitoring"),
+    *("artifacts", "alarms", "state", "network", "bus", "airflow", "monitoring", "access"),
     *("artifacts-trigger", "alarms-trigger", "trigger"),
 ]
 

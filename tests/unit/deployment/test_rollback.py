@@ -76,7 +76,7 @@ def test_deleted(deployed: Deployment) -> None:
     assert {(row.resource, row.action) for row in rows} >= {("StateTable", "keep"), ("Airflow", "remove")}
     deployer.delete()
     deleted = [name for verb, name in deployed.done if verb == "delete"]
-    assert deleted[0] == "monitoring"
+    assert deleted[0] == "access"
     assert "artifacts" in deleted
     table = next(one for one in kept if one.name.endswith("StateTable"))
     assert table.command == "aws dynamodb delete-table --region eu-west-1 --table-name contactsync-dev-state-StateTable"
