@@ -18,6 +18,8 @@ DAGS: Final = "dags.zip"
 TRIGGER: Final = "lambda-trigger.zip"
 SUBSCRIBERS: Final = "lambda-subscribers.zip"
 TEMPLATES: Final = "infra"
+LAMBDA: Final = "manylinux2014_aarch64-3.12"
+"""What the functions' zips are built for: the Runtime and Architectures of the templates."""
 NEEDED: Final = (PLUGINS, REQUIREMENTS, DAGS, TRIGGER, SUBSCRIBERS, f"{TEMPLATES}/stacks.yaml")
 
 
@@ -77,6 +79,8 @@ def read_release(folder: Path) -> Release:
     version, commit = content.get("version"), content.get("commit")
     if not (isinstance(version, str) and isinstance(commit, str) and version and commit):
         raise PackagesUnusableError(where, f"{MANIFEST} has no version or no commit")
+    if (functions_for := content.get("functions_for")) != LAMBDA:
+        raise PackagesUnusableError(where, f"its functions are built for {functions_for}, and Lambda needs {LAMBDA}")
     data_format = content.get("data_format", 1)
     return Release(folder, version, commit, manifest, files, data_format if isinstance(data_format, int) else 1)
 

@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from contactsync.packaging.lambda_wheels import LAMBDA
+
 ROOT = Path(__file__).parents[2]
 DAGS: Mapping[str, str] = {"contact_sync.py": "# sync", "contact_housekeeping.py": "# housekeeping"}
 
@@ -31,14 +33,20 @@ def packages(folder: Path, *, dags: Mapping[str, str] = DAGS, **contents: str) -
     return folder
 
 
-def describe(folder: Path, *, version: str = "0.1.0") -> None:
+def describe(folder: Path, *, version: str = "0.1.0", functions_for: str = str(LAMBDA)) -> None:
     """Write the manifest of what is in a folder."""
     files = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"):
         content = path.read_bytes()
         name, digest = path.relative_to(folder).as_posix(), hashlib.sha256(content).hexdigest()
         files.append({"name": name, "sha256": digest, "size": len(content)})
-    manifest = {"version": version, "commit": "0" * 40, "uncommitted_changes": [], "files": files}
+    manifest = {
+        "version": version,
+        "commit": "0" * 40,
+        "uncommitted_changes": [],
+        "functions_for": functions_for,
+        "files": files,
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 

@@ -85,6 +85,12 @@ def test_no_version(folder: Path) -> None:
     assert "no version" in refused(folder)
 
 
+def test_functions_for_another_machine(folder: Path) -> None:
+    """Functions that were built for the sandbox of this machine are refused: Lambda could not load them."""
+    describe(folder, functions_for="linux-x86_64-3.11")
+    assert "its functions are built for linux-x86_64-3.11" in refused(folder)
+
+
 def test_no_zip(folder: Path) -> None:
     """DAG files that are no zip file are refused."""
     (folder / "dags.zip").write_text("no zip")
