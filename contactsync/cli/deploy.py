@@ -203,7 +203,7 @@ def carry_out(
             _enable(aws, enables)
             with _explained(aws, deployer):
                 live = _deployed(deployer, changes, answers, progress)
-    _finish(aws, target, deployer, live, progress)
+        _finish(aws, target, deployer, live, progress)
 
 
 def _check(aws: "Deploying", deployer: "Deployer", answers: Answers) -> bool:
@@ -295,18 +295,18 @@ def _show(changes: "Preview") -> None:
 def _finish(
     aws: "Deploying", target: "Target", deployer: "Deployer", live: "Mapping[str, LiveStack]", progress: "Progress"
 ) -> None:
-    """Store a first configuration, look whether Airflow has the DAGs, and say what a person does next."""
+    """Store a first configuration, say where all is, look whether Airflow has the DAGs, and what a person does next."""
     content = deployer.blueprint.file.configuration
     version = aws.store_first_configuration(target, content)
     if version:
         say(f"The first configuration is stored as version {version}.", err=True)
     prefix = f"contactsync-{target.environment}-"
     outputs = {name.removeprefix(prefix): stack.outputs for name, stack in live.items()}
-    with progress.shown():
-        aws.health(progress).check_dags(outputs["airflow"]["EnvironmentName"])
     for stack, output, name in OUTPUTS:
         if value := outputs.get(stack, {}).get(output):
             say(f"{name}: {value}")
+    with progress.shown():
+        aws.health(progress).check_dags(outputs["airflow"]["EnvironmentName"])
     say(
         f"Deployed. If {target.email} got mails of AWS about subscriptions, confirm them. Then look whether all is "
         f"well: `contactsync validate --environment {target.environment}`",

@@ -15,7 +15,7 @@ SYNC: Final = "contact_sync"
 RUN_POLL: Final = 30.0
 """Seconds between two looks at active runs."""
 DAG_POLL: Final = 15.0
-DAG_LOOKS: Final = 40
+DAG_SECONDS: Final = 600.0
 """MWAA reads new DAG files within minutes: ten at most are waited."""
 PAGE: Final = 100
 REASON: Final = 300
@@ -75,28 +75,28 @@ class Health:
     def check_dags(self, environment: str) -> None:
         """Wait until Airflow has read the DAG files; raise EnvironmentUnhealthyError for those it cannot import."""
         rest = self.airflow(environment)
-        missing = list(DAG_IDS)
-        for _ in range(DAG_LOOKS):
-            if errors := self._import_errors(rest):
-                raise EnvironmentUnhealthyError(environment, errors)
-            missing = [name for name in DAG_IDS if not self._has(rest, name)]
-            if not missing:
-                return
-            self.screen.tick(environment, f"waiting until Airflow has read {' and '.join(missing)}")
+        end = self.clock.monotonic() + DAG_SECONDS
+        while problems := self._problems(rest, environment):
+            self.screen.tick(environment, f"waiting until Airflow has read its DAG files ({', '.join(problems)})")
+            if self.clock.monotonic() >= end:
+                raise EnvironmentUnhealthyError(environment, problems)
             self.clock.sleep(DAG_POLL)
-        raise EnvironmentUnhealthyError(environment, [f"{name} is not there yet" for name in missing])
 
-    def _import_errors(self, rest: Airflow) -> list[str]:
+    def _problems(self, rest: Airflow, environment: str) -> list[str]:
+        """Return what is not there yet; raise EnvironmentUnhealthyError for files that cannot be imported."""
         try:
             listed: list[dict[str, Any]] = rest.call("GET", "/importErrors")["import_errors"]
+            if listed:
+                errors = [f"{one['filename']}: {_last_line(str(one['stack_trace']))}" for one in listed]
+                raise EnvironmentUnhealthyError(environment, errors)
+            return [f"{name} is not there yet" for name in DAG_IDS if not self._has(rest, name)]
         except ServiceUnavailableError:  # a web server that has just been replaced
-            return []
-        return [f"{one['filename']}: {_last_line(str(one['stack_trace']))}" for one in listed]
+            return ["Airflow does not answer yet"]
 
     def _has(self, rest: Airflow, dag_id: str) -> bool:
         try:
             rest.call("GET", f"/dags/{dag_id}")
-        except (AirflowRefusedError, ServiceUnavailableError):
+        except AirflowRefusedError:
             return False
         return True
 

@@ -181,18 +181,19 @@ class DeployCutOffError(ContactSyncError):
 
 @dataclass(eq=False)
 class EnvironmentUnhealthyError(ContactSyncError):
-    """Raised when everything is deployed, and Airflow still cannot import DAG files."""
+    """Raised when everything is deployed, and Airflow does not answer or has not read its DAG files."""
 
     environment: str
     problems: Sequence[str]
-    """The files and their errors."""
+    """What is missing, or the files that cannot be imported with their errors."""
 
     @property
     def message(self) -> str:
         """What happened, and what to do next."""
         return (
-            f"Everything is deployed, but {self.environment} cannot import DAG files: {'; '.join(self.problems)}. "
-            "See the log of the requirements' installation: the streams requirements_install_* of its log groups."
+            f"Everything is deployed, but the DAG files of {self.environment} are not in order: "
+            f"{'; '.join(self.problems)}. Look again with `contactsync validate`, and see the log of the requirements' "
+            "installation: the streams requirements_install_* of its log groups."
         )
 
 

@@ -37,12 +37,15 @@ class DeployedAirflow(FakeAirflow):
         super().__init__()
         self.import_errors: list[dict[str, str]] = []
         self.active: list[list[str]] = []
+        self.has_read = True
 
     def answer(self, method: str, path: str, body: Json, parameters: Json) -> tuple[int, Json]:
         """Answer what a deployment asks, too."""
         if path == "/importErrors":
             return 200, {"import_errors": self.import_errors, "total_entries": len(self.import_errors)}
         if path == "/dags/contact_housekeeping":
+            if not self.has_read:
+                return 404, {"detail": "Not Found"}
             return 200, {"dag_id": "contact_housekeeping"}
         if path == "/dags/~/dagRuns/list":
             return 200, {"dag_runs": [{"dag_run_id": run} for run in (self.active.pop(0) if self.active else [])]}
@@ -291,6 +294,29 @@ def test_import_error(deployed: Deploy, airflow: tuple[DeployedAirflow, str]) ->
         airflow[0].import_errors = []
     assert answer.code == 1
     assert "contact_sync.py: ModuleNotFoundError: No module named 'contactsync'" in answer.err
+
+
+def test_stopped_at_the_end(
+    deployed: Deploy, account: Sandbox, folder: Path, airflow: tuple[DeployedAirflow, str]
+) -> None:
+    """The addresses are there before Airflow is waited for, and Ctrl-C then ends with a sentence, too."""
+    assert deployed("--yes").code == 0
+    airflow[0].has_read = False
+    try:
+        process = subprocess.Popen(
+            [*COMMAND, "--account-id", account.management_account, "--packages", str(folder), "--yes"],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        assert any(line.startswith("Airflow: https://") for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        airflow[0].has_read = True
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "Stopped. Nothing is running at AWS. Repeat the same command: it goes on from there."
 
 
 def test_rollback(deployed: Deploy, account: Sandbox, folder: Path) -> None:

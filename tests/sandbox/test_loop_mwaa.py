@@ -152,6 +152,13 @@ def test_environment(sandbox: SmallSandbox) -> None:
     assert (environment["Status"], environment["AirflowVersion"]) == ("AVAILABLE", "3.3.1")
 
 
+def test_no_environment() -> None:
+    """A sandbox without any Airflow has no environment: the name is unknown, which is no failure of the service."""
+    with small_sandbox() as empty, pytest.raises(ClientError) as error:
+        empty.client("mwaa", config=Config(inject_host_prefix=False)).get_environment(Name=ENVIRONMENT)
+    assert error.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
 def test_whole_loop(sandbox: SmallSandbox, airflow: Airflow, tmp_path: Path) -> None:
     """An event starts one DAG run through a function that calls MWAA with plain boto3; a second delivery is a 409."""
     sandbox.deploy(loop_template.write(tmp_path, "start_run", variables={"ENVIRONMENT": ENVIRONMENT}))

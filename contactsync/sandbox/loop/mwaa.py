@@ -108,7 +108,11 @@ class Mwaa:
 
     def _described(self, name: str, account: str, region: str) -> dict[str, Any]:
         made = self._made.find(name, Place(account, region))
-        return made.as_json() if made else _described(self._environment(name, region), account, region)
+        if made:
+            return made.as_json()
+        if not self.registered():
+            raise _unknown(name, region)
+        return _described(self._environment(name, region), account, region)
 
     def _listed(self, query: Mapping[str, str], account: str, region: str) -> dict[str, Any]:
         """Return one page of names; a token is the number of names before the page."""
@@ -139,7 +143,7 @@ class Mwaa:
                 raise _failure(500, "InternalServerException", message)
             environment = self._environments.get(name)
         if environment is None or environment.region not in (None, region):
-            raise _failure(404, "ResourceNotFoundException", f"Environment {name} not found in {region}")
+            raise _unknown(name, region)
         return environment
 
     def _take_turn(self, account: str, name: str) -> None:
@@ -259,6 +263,10 @@ def _invalid(member: str, reason: str) -> _ServiceError:
 def _unanswered(status: int, detail: str) -> _ServiceError:
     content = {"RestApiStatusCode": status, "RestApiResponse": {"detail": detail}}
     return _ServiceError(400, "RestApiServerException", content)
+
+
+def _unknown(name: str, region: str) -> _ServiceError:
+    return _failure(404, "ResourceNotFoundException", f"Environment {name} not found in {region}")
 
 
 def _failure(status: int, code: str, message: str) -> _ServiceError:
