@@ -19,7 +19,8 @@ IMPERATIVE = re.compile(r"\bclear\b(?! (?:words?|sentences?|fault|one)\b)(?!\])"
 """`cleared` and `clearing` tell what happened, and advise nothing."""
 
 OTHER = re.compile(
-    r"\b(?:do not clear|cannot clear|(?:faults|resources) clear|(?:a|the|each|last) clear\b)|--clear|^`?clear`?$|`clear`|in clear\b",
+    r"\b(?:do not clear|cannot clear|(?:faults|resources) clear|(?:a|the|each|last) clear\b)"
+    r"|--clear|^`?clear`?$|`clear`|in clear\b",
     re.IGNORECASE,
 )
 """What is no advice: the noun, the opposite, and a command of the sandbox."""
