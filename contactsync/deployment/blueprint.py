@@ -10,10 +10,10 @@ from contactsync.deployment.live import LiveStack, Rest
 from contactsync.deployment.ports import Values
 from contactsync.deployment.target import Target, check_given
 from contactsync.errors import DeploymentFileError, ParametersMissingError
-from contactsync.stacks.parameter_file import FOLDER, EnvironmentFile, read_environment
+from contactsync.stacks.parameter_file import FOLDER, EnvironmentFile, read_environment, read_own_values
 from contactsync.stacks.stack_file import StackList, read_stacks
 from contactsync.stacks.stacks import Stack, stack_name
-from contactsync.stacks.templates import TemplateError, check_value, read_yaml
+from contactsync.stacks.templates import TemplateError, check_value
 
 Live = Mapping[str, LiveStack]
 """The stacks that CloudFormation has, by their full names."""
@@ -134,25 +134,12 @@ class Blueprint:
             yield WantedStack(name, entry, region, body, template)
             return
         for path in sorted((self.folder / entry.stack_per_file_in).glob("*.yaml")):
-            own = _own_values(path, f"{entry.stack_per_file_in}/{path.name}", entry, template)
+            own = read_own_values(path, entry.template, template)
             yield WantedStack(f"{name}-{path.stem}", entry, region, body, template, own)
 
 
 def _is_there(name: str, live: Live) -> bool:
     return name in live and live[name].rest is not Rest.ABSENT
-
-
-def _own_values(path: Path, where: str, entry: Stack, template: Mapping[str, Any]) -> dict[str, str]:
-    content = read_yaml(path, where)
-    declared = template.get("Parameters") or {}
-    if not isinstance(content, dict):
-        raise TemplateError(where, f"it holds parameters of {entry.template}, a line NAME: VALUE for each")
-    for name, value in content.items():
-        if name not in declared:
-            raise TemplateError(where, f"{name} is no parameter of {entry.template}")
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            raise TemplateError(where, f"{name}: a text or a whole number is expected; write other values in quotes")
-    return {name: str(value) for name, value in content.items()}
 
 
 def _check(stack: WantedStack, name: str, value: str, declaration: Mapping[str, Any]) -> None:

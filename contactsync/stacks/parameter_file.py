@@ -1,4 +1,4 @@
-"""What differs between environments: a file for each in infra/parameters, compared with the templates."""
+"""Files of parameters, compared with the templates: one for each environment, and one for each further subscriber."""
 
 import difflib
 from collections.abc import Mapping
@@ -43,6 +43,21 @@ def read_environment(directory: Path, environment: str, listed: StackList) -> En
         protected,
         _map(where, content, "configuration"),
     )
+
+
+def read_own_values(path: Path, template_name: str, template: Mapping[str, Any]) -> dict[str, str]:
+    """Read the file that makes one more stack of a template; TemplateError says in one sentence what is wrong."""
+    where = f"{path.parent.name}/{path.name}"
+    content = read_yaml(path, where)
+    if not isinstance(content, dict):
+        raise TemplateError(where, f"it holds parameters of {template_name}, a line NAME: VALUE for each")
+    declared = template.get("Parameters") or {}
+    for name, value in content.items():
+        if name not in declared:
+            raise TemplateError(where, f"{name} is no parameter of {template_name}; there are {', '.join(declared)}")
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise TemplateError(where, f"{name}: a text or a whole number is expected; write other values in quotes")
+    return {name: str(value) for name, value in content.items()}
 
 
 def _map(where: str, content: Mapping[str, Any], key: str) -> dict[Any, Any]:

@@ -13,10 +13,11 @@ from botocore.exceptions import ClientError
 
 from contactsync.sandbox.functions.function_code import read_code
 from contactsync.sandbox.stacks import template_types
+from contactsync.stacks.parameter_file import read_own_values
 from contactsync.stacks.stack_file import FILE, StackList, read_stacks
 from contactsync.stacks.stacks import Region, stack_name
 from contactsync.stacks.stacks import Stack as ListedStack
-from contactsync.stacks.templates import TemplateError, check_value, load, read_yaml
+from contactsync.stacks.templates import TemplateError, check_value, load
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -108,22 +109,9 @@ def _planned(
     planned = []
     for file in sorted((directory / stack.stack_per_file_in).glob("*.yaml")):
         where = f"{stack.stack_per_file_in}/{file.name}"
-        values = {**known, **_own_parameters(file, where, stack.template, template)}
+        values = {**known, **read_own_values(file, stack.template, template)}
         planned.append(_Planned(f"{name}-{file.stem}", where, body, _given(where, template, values)))
     return planned
-
-
-def _own_parameters(file: Path, where: str, template_name: str, template: Mapping[str, Any]) -> dict[str, str]:
-    content = read_yaml(file, where)
-    if not isinstance(content, dict):
-        raise TemplateError(where, f"it holds parameters of {template_name}, a line NAME: VALUE for each")
-    declared = template.get("Parameters") or {}
-    for name, value in content.items():
-        if name not in declared:
-            raise TemplateError(where, f"{name} is no parameter of {template_name}; there are {', '.join(declared)}")
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            raise TemplateError(where, f"{name}: a text or a whole number is expected; write other values in quotes")
-    return {name: str(value) for name, value in content.items()}
 
 
 def _check_template(name: str, template: Mapping[str, Any]) -> None:
