@@ -5,9 +5,8 @@ BIN := .venv/bin
 SETUP := .venv/.setup-done
 # A process per core; the tests of a file share what they start.
 PARALLEL := --numprocesses auto --dist loadfile
-# Each of these processes starts a whole Airflow, and waits most of the time: for a retry, a report, a deadline. So there are more of
-# them than cores. The files begin in the order of tests/conftest.py.
-AIRFLOWS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Each of these processes starts a whole Airflow. The files begin in the order of tests/conftest.py.
+AIRFLOWS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # Makes the environment with the packages of the MWAA image, once, and says which Python it has.
 IMAGE := $(BIN)/python -m tests.support.mwaa.image
 # Without the theme's advertisement. Never with --quiet: it hides the warnings from --strict, too.
