@@ -28,6 +28,7 @@ def _trail(world: "World") -> Any:
     assert world
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_trail")
 @pytest.mark.timeout(400)
 def test_deep(world: "World", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
