@@ -105,8 +105,8 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc] # moto is untyped
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
-        self._read_body(environ)
         try:
+            self._read_body(environ)
             status, headers, body = self._run(environ)
         except ConnectionError:
             self.close_connection = True
@@ -133,7 +133,11 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc] # moto is untyped
             body = stream.read()
             environ.pop("HTTP_TRANSFER_ENCODING", None)
         else:
-            body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            body = stream.read(length)
+            if len(body) < length:
+                # For example a task that was killed. AWS's signature covers the whole body, so this is no call.
+                raise ConnectionError("The client ended before its request did")
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
 
