@@ -328,11 +328,15 @@ def test_resources(changes: dict[str, Any], name: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("table", "state", "said"),
     [
-        ("state", TableState("ARCHIVED", True, True, "expires_at"), "is ARCHIVED"),  # noqa: FBT003 -- fields
-        ("state", TableState("ACTIVE", False, True, "expires_at"), "not encrypted"),  # noqa: FBT003
-        ("state", TableState("ACTIVE", True, False, "expires_at"), "point-in-time recovery"),  # noqa: FBT003
-        ("state", TableState("ACTIVE", True, True), "no time to live on expires_at"),  # noqa: FBT003
-        ("idempotency", TableState("ACTIVE", True, False), "no time to live on expiration"),  # noqa: FBT003
+        ("state", TableState("ARCHIVED", is_encrypted=True, has_backups=True, expires_by="expires_at"), "is ARCHIVED"),
+        ("state", TableState("ACTIVE", is_encrypted=False, has_backups=True, expires_by="expires_at"), "not encrypted"),
+        (
+            "state",
+            TableState("ACTIVE", is_encrypted=True, has_backups=False, expires_by="expires_at"),
+            "point-in-time recovery",
+        ),
+        ("state", TableState("ACTIVE", is_encrypted=True, has_backups=True), "no time to live on expires_at"),
+        ("idempotency", TableState("ACTIVE", is_encrypted=True, has_backups=False), "no time to live on expiration"),
     ],
 )
 def test_tables(table: str, state: TableState, said: str) -> None:
